@@ -1,0 +1,2 @@
+BENCH_SRC := 
+BENCH_TESTS := 

@@ -1,0 +1,2 @@
+JOURNAL_SRC := 
+JOURNAL_TESTS := 

@@ -1,0 +1,115 @@
+#include "kernels/base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    unsigned char *bytes;
+};
+
+enum { BLOCK_SIZE = 64 * 1024 };
+
+static struct arena_block *block_new(size_t size)
+{
+    struct arena_block *b = malloc(sizeof *b);
+
+    if (!b)
+        return NULL;
+    b->bytes = aligned_alloc(64, size);
+    if (!b->bytes) {
+        free(b);
+        return NULL;
+    }
+    b->next = NULL;
+    b->used = 0;
+    b->size = size;
+    return b;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    size_t align = size >= 64 ? 64 : 16;
+    struct arena_block *b = a->head;
+    size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
+
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    if (!b || at + size > b->size) {
+        size_t room = size > BLOCK_SIZE / 4 ? (size + 63) & ~(size_t)63 : BLOCK_SIZE;
+        struct arena_block *fresh = block_new(room ? room : 64);
+
+        if (!fresh)
+            return NULL;
+        /* A block made for one large allocation goes behind the head, so that the head's
+         * remaining room is not lost. */
+        if (b && room != BLOCK_SIZE) {
+            fresh->next = b->next;
+            b->next = fresh;
+        } else {
+            fresh->next = b;
+            a->head = fresh;
+        }
+        b = fresh;
+        at = 0;
+    }
+    b->used = at + size;
+    return memset(b->bytes + at, 0, size);
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / 2 / size)
+        return NULL;
+    return arena_alloc(a, count * size);
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+    char *copy = arena_alloc(a, n + 1);
+
+    if (copy)
+        memcpy(copy, s, n);
+    return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+    return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+    va_list args, again;
+    char *text = NULL;
+    int n;
+
+    va_start(args, format);
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n >= 0)
+        text = arena_alloc(a, (size_t)n + 1);
+    if (text)
+        vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+void arena_free(struct arena *a)
+{
+    struct arena_block *b = a->head;
+
+    while (b) {
+        struct arena_block *next = b->next;
+
+        free(b->bytes);
+        free(b);
+        b = next;
+    }
+    a->head = NULL;
+}

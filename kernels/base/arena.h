@@ -1,0 +1,23 @@
+/* A bump allocator: many small allocations with one lifetime, freed together. Not thread-safe.
+ * Every allocation is aligned to 64 bytes (a cache line, and what SIMD loads like) when it is of at
+ * least 64 bytes, else to 16. Memory is zeroed. A NULL return means out of memory.
+ */
+#ifndef AUTEUR_BASE_ARENA_H
+#define AUTEUR_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena_block;
+struct arena {
+    struct arena_block *head;
+};
+
+void *arena_alloc(struct arena *a, size_t size);
+void *arena_array(struct arena *a, size_t count, size_t size); /* NULL on overflow too */
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_strndup(struct arena *a, const char *s, size_t n);
+char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Frees everything; the arena may be used again. A zeroed arena is a valid empty one. */
+void arena_free(struct arena *a);
+
+#endif

@@ -1,0 +1,257 @@
+#include "kernels/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *e)
+{
+    struct stat st;
+    char *data = NULL;
+    size_t have = 0, room;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = -1;
+
+    if (fd < 0)
+        return error_errno(e, errno, "open", path);
+    if (fstat(fd, &st) != 0) {
+        error_errno(e, errno, "stat", path);
+        goto done;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        error_set(e, ERROR_IO, "%s is not a regular file", path);
+        goto done;
+    }
+    if ((uint64_t)st.st_size > limit) {
+        error_set(e, ERROR_IO, "%s is too large: %lld bytes, at most %zu are read", path,
+                  (long long)st.st_size, limit);
+        goto done;
+    }
+    room = (size_t)st.st_size + 1;
+    data = malloc(room);
+    if (!data) {
+        error_memory(e);
+        goto done;
+    }
+    while (have < (size_t)st.st_size) {
+        ssize_t n = read(fd, data + have, (size_t)st.st_size - have);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error_errno(e, errno, "read", path);
+            goto done;
+        }
+        if (n == 0)
+            break; /* shortened while we read: what is there is what we have */
+        have += (size_t)n;
+    }
+    data[have] = '\0';
+    *bytes = data;
+    *size = have;
+    data = NULL;
+    rc = 0;
+done:
+    free(data);
+    close(fd);
+    return rc;
+}
+
+static int fsync_path(const char *path, int flags, struct error *e)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    int rc = 0;
+
+    if (fd < 0)
+        return error_errno(e, errno, "open", path);
+    if (fsync(fd) != 0 && errno != EINVAL) /* EINVAL: a file system without directory sync */
+        rc = error_errno(e, errno, "sync", path);
+    close(fd);
+    return rc;
+}
+
+static int fsync_parent(const char *path, struct error *e)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir;
+    int rc;
+
+    if (!slash)
+        return fsync_path(".", O_RDONLY | O_DIRECTORY, e);
+    dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!dir)
+        return error_memory(e);
+    rc = fsync_path(dir, O_RDONLY | O_DIRECTORY, e);
+    free(dir);
+    return rc;
+}
+
+int file_publish(const char *from, const char *to, struct error *e)
+{
+    if (fsync_path(from, O_RDONLY, e) != 0)
+        return -1;
+    if (rename(from, to) != 0)
+        return error_errno(e, errno, "rename a finished file to", to);
+    return fsync_parent(to, e);
+}
+
+int file_write_atomic(const char *path, const void *bytes, size_t size, struct error *e)
+{
+    const char *p = bytes;
+    size_t left = size;
+    char *temp = NULL;
+    int fd = -1, rc = -1;
+
+    if (asprintf(&temp, "%s.tmp.%ld", path, (long)getpid()) < 0)
+        return error_memory(e);
+    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        error_errno(e, errno, "create", temp);
+        goto done;
+    }
+    while (left) {
+        ssize_t n = write(fd, p, left);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error_errno(e, errno, "write", path);
+            goto done;
+        }
+        p += n;
+        left -= (size_t)n;
+    }
+    if (close(fd) != 0) {
+        fd = -1;
+        error_errno(e, errno, "write", path);
+        goto done;
+    }
+    fd = -1;
+    rc = file_publish(temp, path, e);
+done:
+    if (fd >= 0)
+        close(fd);
+    if (rc != 0)
+        unlink(temp);
+    free(temp);
+    return rc;
+}
+
+int dir_make(const char *path, struct error *e)
+{
+    char *copy = strdup(path);
+    int rc = 0;
+
+    if (!copy)
+        return error_memory(e);
+    for (char *p = copy + 1; rc == 0; p++) {
+        char c = *p;
+
+        if (c != '/' && c != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            rc = error_errno(e, errno, "make the directory", copy);
+        *p = c;
+        if (c == '\0')
+            break;
+    }
+    if (rc == 0) {
+        struct stat st;
+
+        if (stat(path, &st) != 0)
+            rc = error_errno(e, errno, "stat", path);
+        else if (!S_ISDIR(st.st_mode))
+            rc = error_set(e, ERROR_IO, "%s is in the way: it is not a directory", path);
+    }
+    free(copy);
+    return rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    (void)st, (void)type, (void)walk;
+    return remove(path);
+}
+
+int path_remove(const char *path, struct error *e)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        return error_errno(e, errno, "remove", path);
+    return 0;
+}
+
+char *path_join(struct arena *a, const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+
+    if (name[0] == '/' || n == 0)
+        return arena_strdup(a, name);
+    return arena_printf(a, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
+}
+
+bool path_exists(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0;
+}
+
+int file_stat(const char *path, struct file_stat *out, struct error *e)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return error_errno(e, errno, "stat", path);
+    *out = (struct file_stat){.size = (uint64_t)st.st_size,
+                              .mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+                                          (uint64_t)st.st_mtim.tv_nsec,
+                              .inode = (uint64_t)st.st_ino,
+                              .device = (uint64_t)st.st_dev};
+    return 0;
+}
+
+int file_map_open(const char *path, struct file_map *out, struct error *e)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = -1;
+    void *p;
+
+    if (fd < 0)
+        return error_errno(e, errno, "open", path);
+    if (fstat(fd, &st) != 0) {
+        error_errno(e, errno, "stat", path);
+        goto done;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        error_set(e, ERROR_IO, "%s is not a regular file", path);
+        goto done;
+    }
+    *out = (struct file_map){0};
+    rc = 0;
+    if (st.st_size == 0)
+        goto done;
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) {
+        rc = error_errno(e, errno, "map", path);
+        goto done;
+    }
+    *out = (struct file_map){p, (size_t)st.st_size};
+done:
+    close(fd);
+    return rc;
+}
+
+void file_map_close(struct file_map *map)
+{
+    if (map->bytes)
+        munmap((void *)(uintptr_t)map->bytes, map->size);
+    *map = (struct file_map){0};
+}

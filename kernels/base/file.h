@@ -1,0 +1,47 @@
+/* Files and paths. Every function that writes names the path in its error; a full disk is
+ * ERROR_SPACE. */
+#ifndef AUTEUR_BASE_FILE_H
+#define AUTEUR_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/base/arena.h"
+#include "kernels/base/error.h"
+
+/* The whole file, NUL-terminated (the NUL is not counted). Refuses more than `limit` bytes and
+ * anything but a regular file. Caller frees *bytes. */
+int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *e);
+
+/* Temporary name beside `path`, write, fsync, rename, fsync the directory: a reader sees the old
+ * file or the new one, never a part. */
+int file_write_atomic(const char *path, const void *bytes, size_t size, struct error *e);
+
+/* fsync `from`, rename it to `to` (same file system), fsync `to`'s directory. */
+int file_publish(const char *from, const char *to, struct error *e);
+
+/* Makes every missing directory of `path`. */
+int dir_make(const char *path, struct error *e);
+/* Removes a file or a whole directory tree; a missing one is no error. Never follows links. */
+int path_remove(const char *path, struct error *e);
+
+/* "a/b", or b alone when it is absolute. NULL: out of memory. */
+char *path_join(struct arena *a, const char *dir, const char *name);
+bool path_exists(const char *path);
+
+/* What changes when a file's content does, short of reading it. */
+struct file_stat {
+    uint64_t size, mtime_ns, inode, device;
+};
+int file_stat(const char *path, struct file_stat *out, struct error *e);
+
+/* A file mapped read-only. `bytes` is NULL for an empty file. */
+struct file_map {
+    const uint8_t *bytes;
+    size_t size;
+};
+int file_map_open(const char *path, struct file_map *out, struct error *e);
+void file_map_close(struct file_map *map);
+
+#endif

@@ -1,0 +1,2 @@
+PROMPTS_SRC := 
+PROMPTS_TESTS := 

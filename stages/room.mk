@@ -1,0 +1,2 @@
+STAGES_SRC := 
+STAGES_TESTS := 

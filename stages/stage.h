@@ -1,0 +1,125 @@
+/* The five stages behind one interface. A stage is one const descriptor in stages_all[]; the
+ * executor plans, schedules and records, a stage only works. A stage never opens the journal and
+ * never writes outside job->workdir.
+ *
+ *   describe()  names every input that decides the stage's output; the executor hashes them, with
+ *               the stage's name, version and the keys of the stages it reads, into the content
+ *               key. Cheap: called for every shot at every start; any thread.
+ *   open()      loads what a group of shots needs (a model), once; NULL when nothing is needed.
+ *               `shots` are the jobs of the group, in order. Engine lane only.
+ *   run()       makes the stage's artefacts for one shot. Engine-lane stages run on one thread,
+ *               one at a time, between open() and close() of their group; CPU-lane stages run on
+ *               any worker, several at once, with session NULL.
+ *   close()     frees the session; NULL-safe.
+ *
+ * Artefacts a run() has added belong to the executor, also on failure; it discards those then.
+ */
+#ifndef AUTEUR_STAGES_STAGE_H
+#define AUTEUR_STAGES_STAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/base/arena.h"
+#include "kernels/base/error.h"
+#include "kernels/base/hash.h"
+#include "storyboards/board.h"
+
+enum stage_id {
+    STAGE_ENHANCE,
+    STAGE_GENERATE,
+    STAGE_DECODE,
+    STAGE_COMPOSITE,
+    STAGE_ENCODE,
+    STAGES
+};
+
+enum lane {
+    LANE_NONE,   /* the shot skips this stage (a title card needs no model) */
+    LANE_ENGINE, /* one at a time, owns the device */
+    LANE_CPU     /* in the pool */
+};
+
+/* What every stage may know of its surroundings; read-only while anything runs. */
+struct stage_env {
+    const struct board *board;
+    const char *data_dir;   /* lexicon, styles, embedded checkpoint: see pipeline/paths.h */
+    const char *models_dir; /* --models or AUTEUR_MODELS; "" for none */
+    const char *tier;       /* --tier overrides every generated shot; "" for none */
+    int threads;            /* for one stage's own use, >= 1 */
+    /* Content identity of a file or of a model directory, cached by the executor. */
+    int (*identify)(void *ctx, const char *path, struct hash128 *out, struct error *e);
+    void *identify_ctx;
+};
+
+/* describe() calls these. `name` is what `why` shows ("prompt", "seed", "model.transformer"). */
+struct inputs {
+    void (*text)(struct inputs *in, const char *name, const char *value);
+    void (*number)(struct inputs *in, const char *name, double value);
+    void (*integer)(struct inputs *in, const char *name, int64_t value);
+    void (*digest)(struct inputs *in, const char *name, struct hash128 value);
+};
+
+enum { ARTEFACT_NAME_SIZE = 64 };
+/* Something a stage made. Exactly one of bytes and path is set. */
+struct artefact {
+    char name[ARTEFACT_NAME_SIZE]; /* "enhanced.json", "latents", "master.mkv", "deliver.mp4" */
+    const void *bytes;             /* small ones, kept in the journal (owned by the job's arena) */
+    size_t size;
+    const char *path; /* large ones: a file; in job->workdir while being made */
+    bool delivered;   /* goes to shots/ID/ID<suffix of name from its first '.'> */
+};
+
+struct stage_job {
+    const struct stage_env *env;
+    const struct shot *shot;
+    struct arena *arena; /* lives as long as the job; for strings and artefact bytes */
+    const char *workdir; /* an empty directory of this job's own, same file system as out */
+
+    /* What earlier stages of the shot made. NULL when there is none of that name. The pointer is
+     * good until run() returns. */
+    const struct artefact *(*input)(struct stage_job *job, enum stage_id stage, const char *name);
+    /* Registers an artefact. bytes are not copied: allocate them from job->arena or keep them alive
+     * until close(). */
+    int (*output)(struct stage_job *job, const struct artefact *a, struct error *e);
+
+    /* done of total units ("step", "frame", "token"); any call may be dropped. */
+    void (*progress)(struct stage_job *job, double done, double total, const char *unit);
+    /* True after the first Ctrl-C: finish the unit in hand, checkpoint, return ERROR_CANCELLED. */
+    bool (*cancelled)(const struct stage_job *job);
+    /* The last checkpoint saved under this key (NULL: none), and saving one: durable when it
+     * returns 0. The bytes given by load live until run() returns. */
+    const void *(*checkpoint_load)(struct stage_job *job, size_t *size);
+    int (*checkpoint_save)(struct stage_job *job, const void *bytes, size_t size, struct error *e);
+    /* Adds to the shot's JSON under the stage's name: a JSON value as text ("\"previs\"", "12"). */
+    void (*note)(struct stage_job *job, const char *name, const char *json_value);
+
+    void *executor; /* the executor's own */
+};
+
+struct stage {
+    const char *name;
+    unsigned version; /* raise when the same inputs give other output */
+    enum lane (*lane)(const struct stage_env *env, const struct shot *shot);
+    /* Jobs of one group share a session; NULL or "" when the stage needs none. */
+    const char *(*group)(const struct stage_env *env, const struct shot *shot);
+    int (*describe)(const struct stage_env *env, const struct shot *shot, struct inputs *in,
+                    struct error *e);
+    /* Which earlier stages' keys are inputs: a bit (1u << STAGE_x) each. */
+    unsigned reads;
+    /* Checks what can be checked before any long work: fonts, sources, models. For `check` and at
+     * the start of every run, for jobs that will run. NULL: nothing to check. */
+    int (*check)(const struct stage_env *env, const struct shot *shot, struct error *e);
+    int (*open)(const struct stage_env *env, const char *group, const struct shot *const *shots,
+                size_t count, void **session, struct error *e);
+    int (*run)(void *session, struct stage_job *job, struct error *e);
+    void (*close)(void *session);
+};
+
+extern const struct stage stage_enhance, stage_generate, stage_decode, stage_composite,
+    stage_encode;
+extern const struct stage *const stages_all[STAGES]; /* by enum stage_id */
+
+#endif

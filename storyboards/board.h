@@ -1,0 +1,177 @@
+/* A storyboard, read and resolved: every shot carries every value it needs (board-wide values and
+ * `defaults` are folded in), every number is in range, every path is relative to the board's own
+ * folder made absolute. What a person may write is in storyboards/README.md and schema.json.
+ *
+ * Everything lives in the board's arena and is read-only after board_read(). Strings are UTF-8,
+ * NUL-terminated, never NULL unless said.
+ */
+#ifndef AUTEUR_STORYBOARDS_BOARD_H
+#define AUTEUR_STORYBOARDS_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/base/arena.h"
+#include "kernels/base/error.h"
+
+/* Frames per second: 24, 25, 30000/1001 ... Always in lowest terms, 1 <= num/den <= 240. */
+struct rational {
+    int32_t num, den;
+};
+
+enum shot_kind {
+    SHOT_GENERATED, /* a model makes the pictures from the prompt */
+    SHOT_STILL,     /* `source` is a picture, moved over if asked */
+    SHOT_FOOTAGE,   /* `source` is a clip, conformed to the board's size and rate */
+    SHOT_CARD       /* a flat or graded background; the overlays are the picture */
+};
+
+enum overlay_style {
+    OVERLAY_TITLE,
+    OVERLAY_LOWER_THIRD,
+    OVERLAY_CAPTION,
+    OVERLAY_CREDIT,
+    OVERLAY_SLATE,
+    OVERLAY_TIMECODE, /* running SMPTE timecode burn-in; `text` is unused */
+    OVERLAY_STYLES
+};
+
+/* Where in the title-safe area; AUTO is the style's own place. */
+enum overlay_position {
+    POSITION_AUTO,
+    POSITION_TOP_LEFT,
+    POSITION_TOP,
+    POSITION_TOP_RIGHT,
+    POSITION_LEFT,
+    POSITION_CENTER,
+    POSITION_RIGHT,
+    POSITION_BOTTOM_LEFT,
+    POSITION_BOTTOM,
+    POSITION_BOTTOM_RIGHT,
+    POSITIONS
+};
+
+struct overlay {
+    enum overlay_style style;
+    enum overlay_position position;
+    const char *text;         /* may hold '\n' */
+    const char *subtext;      /* second line of a lower third or title; "" for none */
+    const char *font;         /* family name; "" for the style's own */
+    uint32_t color;           /* 0xRRGGBB of the text */
+    bool has_color;           /* false: the style's own */
+    double size;              /* text height as a fraction of picture height; 0: the style's own */
+    double in, out;           /* seconds from the shot's first frame, in < out <= duration */
+    double fade_in, fade_out; /* seconds, >= 0 */
+    int line;                 /* where it stands in the board; 0 when made from the prompt */
+};
+
+enum still_move {
+    MOVE_NONE,
+    MOVE_PUSH_IN,
+    MOVE_PULL_OUT,
+    MOVE_PAN_LEFT,
+    MOVE_PAN_RIGHT,
+    MOVE_TILT_UP,
+    MOVE_TILT_DOWN,
+    STILL_MOVES
+};
+enum source_fit { FIT_COVER, FIT_CONTAIN, SOURCE_FITS }; /* fill and crop, or letterbox */
+
+struct source {
+    const char *path;    /* absolute; "" when the shot has none */
+    const char *written; /* as the board wrote it, for messages */
+    double in;           /* seconds into a clip where the shot begins */
+    enum still_move move;
+    double amount; /* how far a still moves: fraction of the picture, 0..0.5 */
+    enum source_fit fit;
+    int line;
+};
+
+struct card {
+    uint32_t background, background_to; /* 0xRRGGBB, top and bottom of the gradient */
+};
+
+/* What becomes of words that the prompt asks to see as lettering. */
+enum text_policy {
+    TEXT_OVERLAY, /* they leave the prompt and become overlays */
+    TEXT_DROP,    /* they leave the prompt */
+    TEXT_KEEP,    /* the prompt keeps them */
+    TEXT_POLICIES
+};
+
+struct shot {
+    const char *id; /* [A-Za-z0-9][A-Za-z0-9._-]{0,63}, unique without regard to case */
+    enum shot_kind kind;
+    const char *tier;   /* "previs", "flagship", ...; "still", "footage", "title" by kind */
+    const char *prompt; /* "" for media shots */
+    const char *negative, *look, *camera; /* "" for none */
+    enum text_policy text;
+    uint64_t seed;
+    int frames;      /* >= 1, exactly what is delivered */
+    int steps;       /* 0: the tier's default */
+    double guidance; /* < 0: the tier's default */
+    const struct overlay *overlays;
+    size_t overlay_count;
+    struct source source;
+    struct card card;
+    int line;
+};
+
+enum deliver_codec { DELIVER_H264, DELIVER_PRORES, DELIVER_CODECS };
+struct deliver {
+    enum deliver_codec codec;
+    int quality; /* 1 (small) .. 100 (visually lossless); 80 by default: CRF 14 for H.264 */
+};
+
+struct model_path {
+    const char *tier, *path; /* path absolute */
+    int line;
+};
+
+struct board {
+    struct arena arena;
+    const char *path, *dir; /* absolute */
+    const char *name;       /* as an id */
+    struct rational fps;
+    int width, height; /* even, 16..8192 */
+    struct deliver deliver;
+    const struct model_path *models;
+    size_t model_count;
+    const struct shot *shots;
+    size_t shot_count;
+};
+
+/* One complaint about a storyboard. */
+struct board_problem {
+    int line, column; /* from 1 */
+    const char *message;
+    bool warning;
+};
+struct board_problems {
+    struct arena arena;
+    struct board_problem *items; /* in the order of the file */
+    size_t count, errors;        /* count includes warnings */
+    size_t room;
+};
+
+/* Reads `path` whole. 0: *board is filled (warnings may stand in *problems). -1: either *e says
+ * why the file could not be read at all, or problems->errors > 0 and *e sums them up; *board is
+ * empty then. `problems` must be freed in both cases; so may `board`. */
+int board_read(const char *path, struct board *board, struct board_problems *problems,
+               struct error *e);
+void board_free(struct board *board);
+void board_problems_free(struct board_problems *problems);
+
+/* Names as they are written in YAML ("lower-third"), and back: -1 when there is none such. */
+const char *overlay_style_name(enum overlay_style style);
+const char *overlay_position_name(enum overlay_position position);
+const char *still_move_name(enum still_move move);
+const char *shot_kind_name(enum shot_kind kind);
+
+/* Seconds a frame count lasts, and SMPTE timecode of a frame ("01:00:00:00"; drop-frame ';' for
+ * 30000/1001 and 60000/1001). */
+double frames_to_seconds(int64_t frames, struct rational fps);
+void timecode_format(int64_t frame, struct rational fps, char out[16]);
+
+#endif
