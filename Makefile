@@ -1,25 +1,20 @@
 # auteur-pipe. `make demo` and `make test` set up what is missing and need nothing else.
 #
-#   make            build/auteur-pipe
-#   make demo       install missing packages, build, run storyboards/demo.yaml
-#   make test       install missing packages, build, run every test
-#   make sanitize   the tests under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make fuzz bench check-style format install clean
+#   make               build/auteur-pipe
+#   make demo          install missing packages, build, run storyboards/demo.yaml
+#   make test          install missing packages, build, run every test
+#   make sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make check-style   clang-format, headers compile alone, no exit() below main
+#   make bench fuzz format install clean
 #
 # Each room lists its own sources in ROOM/room.mk.
-
-ifeq ($(wildcard build/.packages),)
-ifneq ($(filter demo test,$(MAKECMDGOALS)),)
-SETUP = build/.packages
-endif
-endif
 
 PREFIX  ?= /usr/local
 BUILD   ?= build
 CC      ?= cc
 CXX     ?= c++
 OPT     ?= -O2 -g
-WARN    := -Wall -Wextra -Wundef -Wstrict-prototypes -Wvla
+WARN    := -Wall -Wextra -Wundef
 ifdef CI
 WARN    += -Werror
 endif
@@ -33,8 +28,8 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
-CFLAGS   += -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fopenmp
-CXXFLAGS += -std=c++17 $(OPT) -Wall -Wextra -Wundef -fvisibility=hidden
+CFLAGS   += -std=c17 $(OPT) $(WARN) -Wstrict-prototypes -Wvla -fvisibility=hidden -fopenmp
+CXXFLAGS += -std=c++17 $(OPT) $(WARN) -fvisibility=hidden
 LDLIBS   += $(PKG_LIBS) -ldnnl -lstdc++ -lm -lpthread
 LDFLAGS  += -fopenmp
 
@@ -47,23 +42,51 @@ TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: all demo test sanitize check-style format bench fuzz install clean
+
 all: $(BUILD)/auteur-pipe
 
+# `make demo` and `make test` install what is missing; the other targets only say what is.
+ifneq ($(filter demo test,$(MAKECMDGOALS)),)
+SETUP_MODE :=
+else
+SETUP_MODE := --check
+endif
+$(BUILD)/.packages: .ci/packages.txt .ci/setup
+	@mkdir -p $(@D)
+	@sh .ci/setup $(SETUP_MODE)
+	@touch $@
+
 $(BUILD)/auteur-pipe: $(BUILD)/pipeline/main.o $(BUILD)/libauteur.a
-	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS)
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS)
 
 $(BUILD)/libauteur.a: $(ROOM_OBJ)
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@
+	ar rcs $@ $^
 
-$(BUILD)/%.o: %.c | $(SETUP)
+$(BUILD)/%.o: %.c | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/%.o: %.cc | $(SETUP)
+$(BUILD)/%.o: %.cc | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(PKG_CFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libauteur.a
-	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS) -lcmocka
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS) -lcmocka
+
+test: all $(TEST_BIN)
+	tests/run $(TEST_BIN)
+
+sanitize:
+	$(MAKE) BUILD=build-sanitize OPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	  -fno-sanitize-recover=undefined" run-tests
+
+.PHONY: run-tests
+run-tests: all $(TEST_BIN)
+	tests/run $(TEST_BIN)
+
+clean:
+	rm -rf build build-*
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
