@@ -6,7 +6,9 @@
  *               the stage's name, version and the keys of the stages it reads, into the content
  *               key. Cheap: called for every shot at every start; any thread.
  *   open()      loads what a group of shots needs (a model), once; NULL when nothing is needed.
- *               `shots` are the jobs of the group, in order. Engine lane only.
+ *               It sees the shots of the group that will run, in order, and what earlier stages
+ *               made for each (generate encodes all enhanced prompts before it loads the
+ *               denoiser). The group struct is good only until open() returns. Engine lane only.
  *   run()       makes the stage's artefacts for one shot. Engine-lane stages run on one thread,
  *               one at a time, between open() and close() of their group; CPU-lane stages run on
  *               any worker, several at once, with session NULL.
@@ -99,6 +101,21 @@ struct stage_job {
     void *executor; /* the executor's own */
 };
 
+/* What open() is given: the jobs of one group, all of whose earlier stages are done. */
+struct stage_group {
+    const struct stage_env *env;
+    const char *name; /* as the stage's group() returned it */
+    const struct shot *const *shots;
+    size_t count;
+    /* What an earlier stage made for shots[index]; NULL when there is none of that name. The
+     * pointer is good until open() returns. */
+    const struct artefact *(*input)(const struct stage_group *group, size_t index,
+                                    enum stage_id stage, const char *name);
+    /* True after the first Ctrl-C: open() may return ERROR_CANCELLED. */
+    bool (*cancelled)(const struct stage_group *group);
+    void *executor; /* the executor's own */
+};
+
 struct stage {
     const char *name;
     unsigned version; /* raise when the same inputs give other output */
@@ -112,8 +129,7 @@ struct stage {
     /* Checks what can be checked before any long work: fonts, sources, models. For `check` and at
      * the start of every run, for jobs that will run. NULL: nothing to check. */
     int (*check)(const struct stage_env *env, const struct shot *shot, struct error *e);
-    int (*open)(const struct stage_env *env, const char *group, const struct shot *const *shots,
-                size_t count, void **session, struct error *e);
+    int (*open)(const struct stage_group *group, void **session, struct error *e);
     int (*run)(void *session, struct stage_job *job, struct error *e);
     void (*close)(void *session);
 };
