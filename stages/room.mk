@@ -1,2 +1,5 @@
-STAGES_SRC := 
-STAGES_TESTS := 
+STAGES_SRC := \
+	stages/generate/torch_random.c
+
+STAGES_TESTS := \
+	tests/stages/test_torch_random.c
