@@ -3,6 +3,7 @@ KERNELS_SRC := \
 	kernels/base/error.c \
 	kernels/base/file.c \
 	kernels/base/hash.c \
+	kernels/base/json.c \
 	kernels/base/strbuf.c
 
 KERNELS_TESTS :=
