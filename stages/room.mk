@@ -1,5 +1,8 @@
 STAGES_SRC := \
-	stages/generate/torch_random.c
+	stages/generate/torch_random.c \
+	stages/generate/unipc.c \
+	stages/generate/unipc_config.c
 
 STAGES_TESTS := \
-	tests/stages/test_torch_random.c
+	tests/stages/test_torch_random.c \
+	tests/stages/test_unipc.c
