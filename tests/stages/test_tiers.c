@@ -1,0 +1,160 @@
+/* Which tier makes a shot, where its checkpoint lies, and what sizes it works at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "kernels/base/file.h"
+#include "stages/generate/tiers.h"
+
+static struct board board = {.width = 384, .height = 224, .fps = {24, 1}};
+static struct stage_env env = {
+    .board = &board, .data_dir = "/tmp/auteur-no-data", .models_dir = "", .tier = "", .threads = 1};
+
+static void refuse(const char *tier, int frames, const char *says)
+{
+    struct shot shot = {.id = "1", .tier = tier, .frames = frames};
+    const struct tier *t = NULL;
+    struct error e = {0};
+    assert_int_equal(tier_of_shot(&env, &shot, &t, &e), -1);
+    assert_int_equal(e.code, ERROR_INPUT);
+    if (!strstr(e.text, says))
+        fail_msg("says \"%s\", not \"%s\"", e.text, says);
+}
+
+static void names_lead_to_tiers(void **state)
+{
+    (void)state;
+    struct shot shot = {.id = "1", .tier = "previs", .frames = 33};
+    const struct tier *t = NULL;
+    struct error e = {0};
+    assert_int_equal(tier_of_shot(&env, &shot, &t, &e), 0);
+    assert_string_equal(t->name, "previs");
+    env.tier = "flagship";
+    assert_int_equal(tier_of_shot(&env, &shot, &t, &e), 0);
+    assert_string_equal(t->name, "flagship");
+    env.tier = "";
+    refuse("Previs", 33, "there is no tier Previs: this version has previs, flagship");
+    refuse("", 33, "there is no tier");
+    refuse("workhorse", 33, "tier workhorse (HunyuanVideo) is not supported by this version");
+    refuse("validator", 33, "SDXL and SVD-XT");
+    refuse("experimental", 33, "CogVideoX");
+    refuse("previs", 122, "122 frames: tier previs makes at most 121");
+}
+
+static void every_base_negative_names_lettering(void **state)
+{
+    (void)state;
+    for (int i = 0; i < tier_count; i++) {
+        if (!tiers_all[i].supported)
+            continue;
+        assert_non_null(strstr(tiers_all[i].negative, "text"));
+        assert_non_null(strstr(tiers_all[i].negative, "letters"));
+        assert_non_null(strstr(tiers_all[i].negative, "watermark"));
+        assert_non_null(strstr(tiers_all[i].negative, "subtitles"));
+    }
+}
+
+static void geometry_is(const char *tier, int width, int height, int frames,
+                        const struct tier_geometry *expected)
+{
+    struct board b = {.width = width, .height = height};
+    struct shot shot = {.frames = frames};
+    struct tier_geometry g;
+    memset(&g, 0, sizeof g);
+    tier_geometry(tier_find(tier), &b, &shot, &g);
+    if (memcmp(&g, expected, sizeof g) != 0)
+        fail_msg("%dx%d, %d frames by %s: made %dx%dx%d, picture %dx%dx%d at %d,%d, latents "
+                 "%dx%dx%d",
+                 width, height, frames, tier, g.width, g.height, g.frames, g.picture_width,
+                 g.picture_height, g.picture_frames, g.left, g.top, g.latent_width, g.latent_height,
+                 g.latent_frames);
+}
+
+static void sizes_round_up_and_large_boards_are_fitted(void **state)
+{
+    (void)state;
+    geometry_is("previs", 384, 224, 33,
+                &(struct tier_geometry){384, 224, 33, 384, 224, 0, 0, 33, 9, 28, 48});
+    geometry_is("previs", 384, 216, 24,
+                &(struct tier_geometry){384, 224, 25, 384, 216, 0, 4, 24, 7, 28, 48});
+    geometry_is("previs", 18, 16, 1, &(struct tier_geometry){32, 16, 1, 18, 16, 6, 0, 1, 1, 2, 4});
+    geometry_is("previs", 1920, 1080, 2,
+                &(struct tier_geometry){384, 224, 5, 384, 216, 0, 4, 2, 2, 28, 48});
+    geometry_is("previs", 1080, 1920, 5,
+                &(struct tier_geometry){224, 384, 5, 216, 384, 4, 0, 5, 2, 48, 28});
+    geometry_is("flagship", 1920, 1080, 81,
+                &(struct tier_geometry){1280, 720, 81, 1280, 720, 0, 0, 81, 21, 90, 160});
+}
+
+static void every_size_is_possible(void **state)
+{
+    (void)state;
+    struct shot shot = {.frames = 7};
+    const struct tier *tier = tier_find("previs");
+    for (int w = 16; w <= 8192; w = w * 5 / 4 / 2 * 2 + 2)
+        for (int h = 16; h <= 8192; h = h * 5 / 4 / 2 * 2 + 2) {
+            struct board b = {.width = w, .height = h};
+            struct tier_geometry g;
+            tier_geometry(tier, &b, &shot, &g);
+            assert_true(g.width % 16 == 0 && g.height % 16 == 0 && g.frames % 4 == 1);
+            assert_true(g.picture_width % 2 == 0 && g.picture_height % 2 == 0);
+            assert_true(g.left % 2 == 0 && g.left + g.picture_width <= g.width);
+            assert_true(g.top % 2 == 0 && g.top + g.picture_height <= g.height);
+            assert_true(g.picture_width >= 2 && g.picture_height >= 2);
+            assert_true(g.picture_width <= w && g.picture_height <= h);
+            assert_true((int64_t)g.picture_width * g.picture_height <= tier->pixels_max + 8192);
+        }
+}
+
+static void checkpoints_are_found_or_asked_for(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/auteur-tiers-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct arena a = {0};
+    struct error e = {0};
+    const char *path;
+    const struct tier *previs = tier_find("previs"), *flagship = tier_find("flagship");
+    assert_int_equal(tier_checkpoint(&env, flagship, &a, &path, &e), -1);
+    assert_int_equal(e.code, ERROR_MODEL);
+    assert_non_null(strstr(e.text, "models: {flagship: PATH}"));
+    error_clear(&e);
+    assert_int_equal(tier_checkpoint(&env, previs, &a, &path, &e), -1);
+    assert_non_null(strstr(e.text, "/tmp/auteur-no-data/previs is no directory"));
+    error_clear(&e);
+
+    struct stage_env there = env;
+    there.data_dir = there.models_dir = dir;
+    assert_int_equal(dir_make(path_join(&a, dir, "previs"), &e), 0);
+    assert_int_equal(dir_make(path_join(&a, dir, "flagship"), &e), 0);
+    assert_int_equal(tier_checkpoint(&there, previs, &a, &path, &e), 0);
+    assert_string_equal(path, path_join(&a, dir, "previs"));
+    assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), 0);
+    assert_string_equal(path, path_join(&a, dir, "flagship"));
+
+    struct model_path models[] = {{.tier = "flagship", .path = dir}};
+    struct board with_models = board;
+    with_models.models = models;
+    with_models.model_count = 1;
+    there.board = &with_models;
+    assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), 0);
+    assert_string_equal(path, dir);
+    assert_int_equal(path_remove(dir, &e), 0);
+    arena_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_lead_to_tiers),
+        cmocka_unit_test(every_base_negative_names_lettering),
+        cmocka_unit_test(sizes_round_up_and_large_boards_are_fitted),
+        cmocka_unit_test(every_size_is_possible),
+        cmocka_unit_test(checkpoints_are_found_or_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
