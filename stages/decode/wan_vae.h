@@ -1,0 +1,39 @@
+/* The decoder half of Wan 2.1's causal video VAE: AutoencoderKLWan as diffusers publishes it
+ * (is_residual false; Wan 2.2 A14B uses it too).
+ *
+ * It streams: frames go through one at a time in order of time, every causal convolution keeping
+ * the two frames before, so memory does not grow with the length of the shot and the result does
+ * not depend on how the latents are sliced. The first latent frame makes one picture, every later
+ * one makes wan_vae_time_factor() of them (4 in the published form).
+ */
+#ifndef AUTEUR_STAGES_WAN_VAE_H
+#define AUTEUR_STAGES_WAN_VAE_H
+
+#include "kernels/device.h"
+
+struct wan_vae;
+
+/* dir holds config.json and the weights. The device must outlive the model. */
+int wan_vae_load(const char *dir, struct device *d, struct wan_vae **out, struct error *e);
+void wan_vae_free(struct wan_vae *v); /* NULL-safe */
+
+int wan_vae_channels(const struct wan_vae *v);                  /* of the latents */
+int wan_vae_time_factor(const struct wan_vae *v);               /* pictures a latent frame: 4 */
+int wan_vae_space_factor(const struct wan_vae *v);              /* pixels a latent, each way: 8 */
+int wan_vae_frames(const struct wan_vae *v, int latent_frames); /* 1 + (n - 1) * time factor */
+
+/* Gets each picture as it is done: index from 0, rgb [height][width][3] F32 interleaved in -1..1,
+ * good until it returns. Nonzero stops the decoding, which then fails; leave the reason in *e. */
+typedef int wan_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
+                             struct error *e);
+
+/* latents: [C, T, H, W] contiguous F32, as the sampler leaves them (normalised: the model's own
+ * latents_mean and latents_std are applied here). */
+int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_frame_fn *frame,
+                   void *ctx, struct error *e);
+
+/* Floating-point operations of decoding, as published (multiply and add are two): for benchmarks.
+ */
+double wan_vae_flops(const struct wan_vae *v, const int64_t latents_shape[4]);
+
+#endif

@@ -1,0 +1,27 @@
+/* Parity: does a checkpoint directory, run by this engine, give what the reference library gave?
+ *
+ * The directory holds a model in the published diffusers layout; the golden holds what the modules
+ * were given and gave: NAME.json and NAME.safetensors, NAME being "golden" or "golden.<name>".
+ * Every module is fed its golden input, then the whole chain runs from prompt and seed.
+ */
+#ifndef AUTEUR_STAGES_PARITY_H
+#define AUTEUR_STAGES_PARITY_H
+
+#include <stdio.h>
+
+#include "kernels/tensor.h"
+
+struct parity_options {
+    const char *dir;    /* the checkpoint directory */
+    const char *golden; /* NULL or "": DIR/golden.json. A name without '/': DIR/golden.NAME.json.
+                           Else a path: a golden JSON file, or a folder that holds golden.json. */
+    enum device_kind device;
+    int threads; /* 0: all */
+};
+
+/* Prints one line a tensor (name, relative L2 error, tolerance, ok or FAIL) to `out`. 0 only when
+ * every one holds; else -1, *e saying how many failed and which was the first (ERROR_MODEL), or why
+ * it could not be run at all. */
+int parity_run(const struct parity_options *options, FILE *out, struct error *e);
+
+#endif
