@@ -1,2 +1,8 @@
-PIPELINE_SRC := 
-PIPELINE_TESTS := 
+PIPELINE_SRC := \
+	pipeline/exit_code.c \
+	pipeline/cli/suggest.c \
+	pipeline/cli/options.c \
+	pipeline/cli/option_table.c
+
+PIPELINE_TESTS := \
+	tests/pipeline/test_options.c
