@@ -14,7 +14,7 @@ int json_read(const char *path, json_t **root, struct error *e)
     if (file_read(path, JSON_BYTES_MAX, &text, &size, e) != 0)
         return -1;
     json_error_t bad;
-    json_t *read = json_loadb(text, size, 0, &bad);
+    json_t *read = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, &bad);
     free(text);
     if (!read)
         return error_set(e, ERROR_MODEL, "%s:%d:%d: %s", path, bad.line > 0 ? bad.line : 1,

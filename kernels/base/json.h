@@ -8,7 +8,9 @@
 
 #include "kernels/base/error.h"
 
-/* Reads a file whose top level is an object, at most 64 MiB. Caller: json_decref(*root). */
+/* Reads a file whose top level is an object, at most 64 MiB. Caller: json_decref(*root). Whole
+ * numbers are read as reals, because some published files hold ones of thirty digits: take them
+ * out with json_get_int(). */
 int json_read(const char *path, json_t **root, struct error *e);
 
 /* The value of a key into *value. A key that is absent or null leaves *value as it was; when that
