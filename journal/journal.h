@@ -46,7 +46,7 @@ struct record_artefact {
 struct stage_record {
     struct hash128 key;
     enum record_status status;
-    uint32_t attempts;                /* how often this key was tried */
+    uint32_t attempts;                /* which try of this key this is, from 1 */
     uint64_t started_ns, finished_ns; /* Unix time */
     double seconds;                   /* of the last attempt */
     uint64_t peak_kib;                /* VmHWM during the stage */
@@ -70,6 +70,7 @@ int journal_get(struct journal_view *v, const char *shot, const char *stage,
 /* The key and status alone, for a no-op run over many shots: no allocation. */
 int journal_get_key(struct journal_view *v, const char *shot, const char *stage,
                     struct hash128 *key, enum record_status *status, struct error *e);
+/* Bytes of 4 KiB and more are aligned to 64; smaller ones not at all. */
 int journal_get_blob(struct journal_view *v, struct hash128 key, const char *name,
                      const void **bytes, size_t *size, struct error *e);
 
@@ -78,13 +79,38 @@ struct journal_blob {
     const void *bytes;
     size_t size;
 };
-/* Writes the record, its blobs and (unless NULL) an event line, and forgets the key's checkpoint
- * when the record is RECORD_DONE, all in one transaction. */
+/* Writes the record, its attempt, its blobs and (unless NULL) an event line, and forgets the key's
+ * checkpoint when the record is RECORD_DONE, all in one transaction. Nothing given is kept: every
+ * byte is copied before it returns. */
 int journal_put(struct journal *j, const char *shot, const char *stage,
                 const struct stage_record *r, const struct journal_blob *blobs, size_t blob_count,
                 const char *event, struct error *e);
 
-/* A checkpoint of unfinished work under its key; a later one replaces it. get: 1, 0 or -1. */
+/* Every attempt is remembered. (shot, stage, key, number) names one: putting a RECORD_RUNNING
+ * record with attempts = 3 and then a RECORD_DONE one with the same key and number finishes that
+ * attempt; one that stays RECORD_RUNNING was interrupted. */
+struct stage_attempt {
+    struct hash128 key;
+    uint32_t number;
+    enum record_status status;
+    uint64_t started_ns, finished_ns;
+    double seconds;
+    uint64_t peak_kib;
+    const char *error; /* "" unless failed */
+};
+/* In the order in which they started; lives as long as the view. 0 or -1. */
+int journal_attempts(struct journal_view *v, const char *shot, const char *stage,
+                     const struct stage_attempt **out, size_t *count, struct error *e);
+
+/* Between begin and end, whatever this process puts (from any thread) is gathered and written many
+ * puts to a transaction, so that 10,000 small records do not cost 10,000 fsyncs. Each put still is
+ * there wholly or not at all, but durable and visible to views only when batch_end returns 0 (or
+ * earlier, when enough has gathered). -1: the puts not yet written are not in the journal. */
+int journal_batch_begin(struct journal *j, struct error *e);
+int journal_batch_end(struct journal *j, struct error *e);
+
+/* A checkpoint of unfinished work under its key; a later one replaces it. get: 1, 0 or -1. Put a
+ * RECORD_RUNNING record of that key first: a sweep drops checkpoints that no record refers to. */
 int journal_checkpoint_put(struct journal *j, struct hash128 key, const void *bytes, size_t size,
                            struct error *e);
 int journal_checkpoint_get(struct journal_view *v, struct hash128 key, const void **bytes,
@@ -109,11 +135,13 @@ int journal_meta_get(struct journal_view *v, const char *name, const char **valu
 int journal_sweep(struct journal *j, void (*drop)(void *ctx, const char *path), void *ctx,
                   struct error *e);
 
-/* Walking everything, for dump, status and salvage. Each callback returns 0 to go on. */
+/* Walking everything, for dump and status, in this order; a NULL callback skips its kind. Each
+ * returns 0 to go on, anything else ends the walk without an error. */
 struct journal_visitor {
     void *ctx;
     int (*meta)(void *ctx, const char *name, const char *value);
     int (*record)(void *ctx, const char *shot, const char *stage, const struct stage_record *r);
+    int (*attempt)(void *ctx, const char *shot, const char *stage, const struct stage_attempt *a);
     int (*event)(void *ctx, uint64_t time_ns, const char *kind, const char *shot, const char *stage,
                  const char *text);
     int (*checkpoint)(void *ctx, struct hash128 key, size_t size);
