@@ -5,6 +5,17 @@ STAGES_SRC := \
 	stages/generate/unipc.c \
 	stages/generate/unipc_config.c
 
+STAGES_SRC += \
+	stages/decode/colour.c \
+	stages/decode/picture.c \
+	stages/decode/resample.c \
+	stages/media/convert.c \
+	stages/media/media.c \
+	stages/media/reader.c \
+	stages/media/sink.c \
+	stages/media/watch.c \
+	stages/media/writer.c
+
 STAGES_TESTS := \
 	tests/stages/test_latents.c \
 	tests/stages/test_tiers.c \

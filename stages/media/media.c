@@ -1,0 +1,75 @@
+#include "stages/media/media.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <libavutil/error.h>
+#include <libavutil/log.h>
+
+static _Thread_local char last_line[240];
+
+void media_complain(const char *line)
+{
+    size_t n;
+
+    snprintf(last_line, sizeof last_line, "%s", line);
+    n = strlen(last_line);
+    while (n && (last_line[n - 1] == '\n' || last_line[n - 1] == ' ' || last_line[n - 1] == '.'))
+        last_line[--n] = '\0';
+}
+
+static void remember(void *object, int level, const char *format, va_list args)
+{
+    char line[sizeof last_line];
+
+    (void)object;
+    if (level > AV_LOG_ERROR)
+        return;
+    vsnprintf(line, sizeof line, format, args);
+    media_complain(line);
+}
+
+static void install(void)
+{
+    av_log_set_callback(remember);
+}
+
+void media_quiet(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, install);
+    last_line[0] = '\0';
+}
+
+const char *media_complaint(void)
+{
+    return last_line;
+}
+
+int media_error(struct error *e, int status, enum error_code code, const char *format, ...)
+{
+    char what[400], why[AV_ERROR_MAX_STRING_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (status == AVERROR(ENOMEM))
+        return error_set(e, ERROR_MEMORY, "%s: out of memory", what);
+    if (status == AVERROR(ENOSPC) || status == AVERROR(EDQUOT))
+        return error_set(e, ERROR_SPACE, "%s: %s", what, strerror(AVUNERROR(status)));
+    av_strerror(status, why, sizeof why);
+    return error_set(e, code, "%s: %s", what, last_line[0] ? last_line : why);
+}
+
+void media_timecode(int64_t frame, struct rational fps, char out[16])
+{
+    int64_t nominal = (fps.num + fps.den / 2) / fps.den;
+    bool drop = fps.den == 1001 && nominal % 30 == 0;
+    int64_t dropped = drop ? 108 * (nominal / 30) : 0; /* labels skipped in an hour: 54 times 2 */
+
+    timecode_format(frame + 3600 * nominal - dropped, fps, out);
+}

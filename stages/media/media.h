@@ -1,0 +1,35 @@
+/* What every user of the FFmpeg libraries and of libass here shares: silence on the terminal, and
+ * errors with sense.
+ *
+ * The libraries log to a process-wide callback; media_quiet() replaces it with one that remembers
+ * the last complaint of each thread, and media_error() quotes it. Complaints of a codec's own
+ * worker threads are dropped: the status code still tells. Every opener in this folder calls
+ * media_quiet().
+ */
+#ifndef AUTEUR_STAGES_MEDIA_MEDIA_H
+#define AUTEUR_STAGES_MEDIA_MEDIA_H
+
+#include <libavutil/rational.h>
+
+#include "kernels/base/error.h"
+#include "storyboards/board.h"
+
+void media_quiet(void); /* any thread, any number of times; forgets this thread's complaint */
+void media_complain(const char *line); /* remembers a line, as the callback does */
+const char *media_complaint(void);     /* the last one of this thread since media_quiet(), or "" */
+
+/* "<formatted>: <complaint, or what the status means>". A full disk is ERROR_SPACE, a failed
+ * allocation ERROR_MEMORY, every other status `code`. */
+int media_error(struct error *e, int status, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static inline AVRational media_rational(struct rational r)
+{
+    return (AVRational){r.num, r.den};
+}
+
+/* Every shot's timecode starts at one hour, as a programme's first frame does in post-production:
+ * handles can be added in front of it without running below zero. */
+void media_timecode(int64_t frame, struct rational fps, char out[16]);
+
+#endif
