@@ -1,2 +1,7 @@
-PROMPTS_SRC := 
-PROMPTS_TESTS := 
+PROMPTS_SRC := \
+	prompts/charsmap.c \
+	prompts/sentencepiece.cc \
+	prompts/tokenizer.c
+
+PROMPTS_TESTS := \
+	tests/prompts/test_tokenizer.c
