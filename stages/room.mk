@@ -6,9 +6,16 @@ STAGES_SRC := \
 	stages/generate/unipc_config.c
 
 STAGES_SRC += \
+	stages/decode/card.c \
 	stages/decode/colour.c \
+	stages/decode/decode.c \
+	stages/decode/footage.c \
+	stages/decode/generated.c \
+	stages/decode/master.c \
 	stages/decode/picture.c \
+	stages/decode/place.c \
 	stages/decode/resample.c \
+	stages/decode/still.c \
 	stages/media/convert.c \
 	stages/media/media.c \
 	stages/media/reader.c \

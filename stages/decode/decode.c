@@ -1,0 +1,172 @@
+/* Decode: latents, a picture, a clip or a card become the shot's textless master. */
+#include <stdlib.h>
+
+#include "kernels/base/file.h"
+#include "kernels/device.h"
+#include "stages/decode/sources.h"
+#include "stages/decode/wan_vae.h"
+#include "stages/generate/tiers.h"
+#include "stages/stage.h"
+
+struct session {
+    struct device *device;
+    struct wan_vae *vae;
+};
+
+static enum lane decode_lane(const struct stage_env *env, const struct shot *shot)
+{
+    (void)env;
+    return shot->kind == SHOT_GENERATED ? LANE_ENGINE : LANE_CPU;
+}
+
+/* Shots of one tier share its VAE. */
+static const char *decode_group(const struct stage_env *env, const struct shot *shot)
+{
+    const struct tier *tier;
+    struct error e;
+
+    if (shot->kind != SHOT_GENERATED || tier_of_shot(env, shot, &tier, &e) != 0)
+        return NULL;
+    return tier->name;
+}
+
+static int vae_path(const struct stage_env *env, const struct tier *tier, struct arena *a,
+                    const char **out, struct error *e)
+{
+    const char *checkpoint;
+
+    if (tier_checkpoint(env, tier, a, &checkpoint, e) != 0)
+        return -1;
+    *out = path_join(a, checkpoint, "vae");
+    return *out ? 0 : error_memory(e);
+}
+
+static int describe_generated(const struct stage_env *env, const struct shot *shot,
+                              struct inputs *in, struct error *e)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    const char *path;
+    struct hash128 digest;
+    int rc = -1;
+
+    if (tier_of_shot(env, shot, &tier, e) == 0 && vae_path(env, tier, &a, &path, e) == 0 &&
+        env->identify(env->identify_ctx, path, &digest, e) == 0) {
+        in->digest(in, "model.vae", digest);
+        rc = 0;
+    }
+    arena_free(&a);
+    return rc;
+}
+
+static int describe_source(const struct stage_env *env, const struct shot *shot, struct inputs *in,
+                           struct error *e)
+{
+    const struct source *s = &shot->source;
+    struct hash128 digest;
+
+    if (env->identify(env->identify_ctx, s->path, &digest, e) != 0)
+        return -1;
+    in->digest(in, "source.file", digest);
+    in->text(in, "source.fit", s->fit == FIT_COVER ? "cover" : "contain");
+    if (shot->kind == SHOT_FOOTAGE) {
+        in->number(in, "source.in", s->in);
+        return 0;
+    }
+    in->text(in, "source.move", still_move_name(s->move));
+    in->number(in, "source.amount", s->amount);
+    return 0;
+}
+
+static int decode_describe(const struct stage_env *env, const struct shot *shot, struct inputs *in,
+                           struct error *e)
+{
+    const struct board *b = env->board;
+
+    in->text(in, "kind", shot_kind_name(shot->kind));
+    in->integer(in, "width", b->width);
+    in->integer(in, "height", b->height);
+    in->integer(in, "fps.num", b->fps.num);
+    in->integer(in, "fps.den", b->fps.den);
+    in->integer(in, "frames", shot->frames);
+    if (shot->kind == SHOT_GENERATED)
+        return describe_generated(env, shot, in, e);
+    if (shot->kind != SHOT_CARD)
+        return describe_source(env, shot, in, e);
+    in->integer(in, "card.background", shot->card.background);
+    in->integer(in, "card.background_to", shot->card.background_to);
+    return 0;
+}
+
+static int decode_check(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    if (shot->kind == SHOT_STILL)
+        return check_still(env, shot, e);
+    if (shot->kind == SHOT_FOOTAGE)
+        return check_footage(env, shot, e);
+    return 0; /* a generated shot's checkpoint is generate's to check */
+}
+
+static void decode_close(void *opaque)
+{
+    struct session *s = opaque;
+
+    if (!s)
+        return;
+    wan_vae_free(s->vae);
+    device_close(s->device);
+    free(s);
+}
+
+static int decode_open(const struct stage_group *group, void **session, struct error *e)
+{
+    struct session *s = calloc(1, sizeof *s);
+    struct arena a = {0};
+    const struct tier *tier;
+    const char *path;
+    int rc = -1;
+
+    if (!s)
+        return error_memory(e);
+    if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
+        vae_path(group->env, tier, &a, &path, e) == 0 &&
+        device_open(DEVICE_CPU, group->env->threads, &s->device, e) == 0 &&
+        wan_vae_load(path, s->device, &s->vae, e) == 0) {
+        *session = s;
+        s = NULL;
+        rc = 0;
+    }
+    decode_close(s);
+    arena_free(&a);
+    return rc;
+}
+
+static int decode_run(void *opaque, struct stage_job *job, struct error *e)
+{
+    const struct session *s = opaque;
+
+    switch (job->shot->kind) {
+    case SHOT_GENERATED:
+        return decode_generated(s->vae, job, e);
+    case SHOT_STILL:
+        return decode_still(job, e);
+    case SHOT_FOOTAGE:
+        return decode_footage(job, e);
+    case SHOT_CARD:
+        return decode_card(job, e);
+    }
+    return error_set(e, ERROR_INTERNAL, "a shot of unknown kind");
+}
+
+const struct stage stage_decode = {
+    .name = "decode",
+    .version = 1,
+    .lane = decode_lane,
+    .group = decode_group,
+    .describe = decode_describe,
+    .reads = 1u << STAGE_GENERATE,
+    .check = decode_check,
+    .open = decode_open,
+    .run = decode_run,
+    .close = decode_close,
+};

@@ -1,0 +1,100 @@
+#include <math.h>
+
+#include "kernels/tensor.h"
+#include "stages/decode/master.h"
+#include "stages/decode/sources.h"
+#include "stages/decode/wan_vae.h"
+#include "stages/generate/latents.h"
+#include "stages/generate/tiers.h"
+
+struct delivery {
+    struct master *master;
+    struct tier_geometry geometry;
+    struct picture picture, board; /* the picture's part of a frame; on the board */
+    struct resampler *resampler;   /* NULL when they are of one size */
+};
+
+static int take_picture(struct delivery *d, const float *rgb, int width, int height, int index,
+                        struct error *e)
+{
+    const struct tier_geometry *g = &d->geometry;
+
+    if (width != g->width || height != g->height)
+        return error_set(e, ERROR_MODEL, "the VAE made pictures of %dx%d, not %dx%d", width, height,
+                         g->width, g->height);
+    for (int y = 0; y < g->picture_height; y++) {
+        const float *row = rgb + ((size_t)(g->top + y) * (size_t)width + (size_t)g->left) * 3;
+
+        for (int x = 0; x < g->picture_width; x++)
+            for (int c = 0; c < 3; c++) {
+                float value = (row[3 * x + c] + 1) * 32767.5f;
+
+                if (!isfinite(value))
+                    return error_set(e, ERROR_MEDIA,
+                                     "the model made a picture that is no picture: frame %d holds "
+                                     "numbers that are not finite",
+                                     index);
+                d->picture.planes[c][(size_t)y * (size_t)g->picture_width + (size_t)x] =
+                    (uint16_t)(fminf(fmaxf(value, 0), 65535) + 0.5f);
+            }
+    }
+    return 0;
+}
+
+static int on_frame(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    struct delivery *d = ctx;
+    const struct tier_geometry *g = &d->geometry;
+    struct window all = {0, 0, g->picture_width, g->picture_height};
+
+    if (index >= g->picture_frames)
+        return 0; /* the model's own rounding up */
+    if (take_picture(d, rgb, width, height, index, e) != 0)
+        return -1;
+    if (!d->resampler)
+        return master_add(d->master, &d->picture, e);
+    if (resample(d->resampler, &d->picture, all, &d->board, e) != 0)
+        return -1;
+    return master_add(d->master, &d->board, e);
+}
+
+static int delivery_open(struct delivery *d, struct stage_job *job, const struct tier *tier,
+                         struct error *e)
+{
+    const struct board *b = job->env->board;
+
+    tier_geometry(tier, b, job->shot, &d->geometry);
+    if (picture_alloc(&d->picture, d->geometry.picture_width, d->geometry.picture_height, e) != 0)
+        return -1;
+    if ((d->geometry.picture_width != b->width || d->geometry.picture_height != b->height) &&
+        resampler_open(b->width, b->height, &d->resampler, e) != 0)
+        return -1;
+    return master_open(job, &d->master, e);
+}
+
+int decode_generated(struct wan_vae *vae, struct stage_job *job, struct error *e)
+{
+    const struct artefact *a = job->input(job, STAGE_GENERATE, "latents");
+    struct delivery d = {0};
+    const struct tier *tier;
+    struct latents l;
+    struct tensor t;
+    int rc = -1;
+
+    if (!a || !a->bytes)
+        return error_set(e, ERROR_INTERNAL, "there are no latents to decode");
+    if (tier_of_shot(job->env, job->shot, &tier, e) != 0 ||
+        latents_read(a->bytes, a->size, job->arena, &l, e) != 0)
+        return -1;
+    if (l.channels != wan_vae_channels(vae))
+        return error_set(e, ERROR_MODEL, "the latents have %d channels, the VAE takes %d",
+                         l.channels, wan_vae_channels(vae));
+    t = TENSOR_F32(l.data, l.channels, l.frames, l.height, l.width);
+    if (delivery_open(&d, job, tier, e) == 0 && wan_vae_decode(vae, &t, on_frame, &d, e) == 0)
+        rc = master_finish(d.master, e);
+    master_close(d.master);
+    resampler_close(d.resampler);
+    picture_free(&d.picture);
+    picture_free(&d.board);
+    return rc;
+}
