@@ -1,5 +1,5 @@
 /* A device: the table of operations in use, and everything they need besides their arguments
- * (engine handles, compiled primitives, scratch memory, thread count). */
+ * (scratch memory, thread count, the first failure). */
 #ifndef AUTEUR_KERNELS_DEVICE_H
 #define AUTEUR_KERNELS_DEVICE_H
 
@@ -16,7 +16,7 @@ enum device_kind device_kind(const struct device *d);
 int device_threads(const struct device *d);
 /* 0, or -1 with the first failure since the last call, which is then forgotten. */
 int device_status(struct device *d, struct error *e);
-/* Frees scratch memory and cached primitives; both come back when needed. */
+/* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);
 
 #endif

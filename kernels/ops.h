@@ -14,8 +14,7 @@
  *  - `out` may be the very same view as `x` (in place) where "in place" is said, and overlaps
  *    nothing otherwise;
  *  - rows: a tensor [..., C] counts as (product of the leading axes) rows of C;
- *  - no operation allocates: scratch is the device's workspace, which only ever grows, and compiled
- *    primitives are cached in the device by shape;
+ *  - no operation allocates but the workspace of the device, which only ever grows;
  *  - the same device, thread count and input give the same bytes.
  *
  * A device and everything on it are used by one thread at a time.

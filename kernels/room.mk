@@ -4,6 +4,26 @@ KERNELS_SRC := \
 	kernels/base/file.c \
 	kernels/base/hash.c \
 	kernels/base/json.c \
-	kernels/base/strbuf.c
+	kernels/base/strbuf.c \
+	kernels/cpu/cpu.c \
+	kernels/cpu/isa_avx2.c \
+	kernels/cpu/isa_avx512.c \
+	kernels/cpu/isa_base.c \
+	kernels/device.c \
+	kernels/ops.c \
+	kernels/reference/matrix.c \
+	kernels/reference/pictures.c \
+	kernels/reference/reference.c \
+	kernels/reference/rows.c \
+	kernels/tensor.c
 
-KERNELS_TESTS :=
+KERNELS_TESTS := \
+	tests/kernels/test_ops.c
+
+# The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
+# fused multiply-adds.
+$(BUILD)/kernels/cpu/isa_%.o: CFLAGS += -O3 -ffp-contract=fast
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+$(BUILD)/kernels/cpu/isa_avx2.o: CFLAGS += -mavx2 -mfma
+$(BUILD)/kernels/cpu/isa_avx512.o: CFLAGS += -march=x86-64-v4 -mprefer-vector-width=512
+endif

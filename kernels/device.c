@@ -1,0 +1,119 @@
+#include "kernels/device_impl.h"
+
+#include <omp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int open_cpu(int threads, struct device **out, struct error *e)
+{
+    struct device *d = calloc(1, sizeof *d);
+    if (!d)
+        return error_memory(e);
+    d->kind = DEVICE_CPU;
+    d->threads = threads > 0 ? threads : omp_get_num_procs();
+    ops_init_reference(&d->ops);
+    *out = d;
+    return 0;
+}
+
+int device_open_reference(int threads, struct device **out, struct error *e)
+{
+    return open_cpu(threads, out, e);
+}
+
+int device_open(enum device_kind kind, int threads, struct device **out, struct error *e)
+{
+    if (kind != DEVICE_CPU)
+        return error_set(e, ERROR_USAGE,
+                         "the CUDA side of the engine is not built yet; use --device cpu");
+    if (open_cpu(threads, out, e))
+        return -1;
+    ops_init_cpu(&(*out)->ops);
+    return 0;
+}
+
+void device_close(struct device *d)
+{
+    if (!d)
+        return;
+    device_trim(d);
+    free(d);
+}
+
+enum device_kind device_kind(const struct device *d)
+{
+    return d->kind;
+}
+
+int device_threads(const struct device *d)
+{
+    return d->threads;
+}
+
+int device_status(struct device *d, struct error *e)
+{
+    if (!d->failed)
+        return 0;
+    *e = d->error;
+    error_clear(&d->error);
+    d->failed = false;
+    return -1;
+}
+
+void device_trim(struct device *d)
+{
+    free(d->scratch);
+    d->scratch = NULL;
+    d->scratch_size = 0;
+}
+
+void device_fail(struct device *d, enum error_code code, const char *format, ...)
+{
+    char text[sizeof d->error.text];
+    va_list args;
+
+    if (d->failed)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    error_set(&d->error, code, "%s", text);
+    d->failed = true;
+}
+
+void *device_scratch(struct device *d, size_t size)
+{
+    size = (size + 63) / 64 * 64;
+    if (size <= d->scratch_size)
+        return d->scratch;
+    free(d->scratch);
+    d->scratch = aligned_alloc(64, size);
+    d->scratch_size = d->scratch ? size : 0;
+    if (!d->scratch)
+        device_fail(d, ERROR_MEMORY, "out of memory: %zu MiB of scratch", size >> 20);
+    return d->scratch;
+}
+
+int64_t tensor_rows(const struct tensor *t)
+{
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < t->rank; i++)
+        rows *= t->shape[i];
+    return rows;
+}
+
+int64_t tensor_row_stride(const struct tensor *t)
+{
+    int64_t stride = 0, span = 1;
+    for (int i = t->rank - 2; i >= 0; i--) {
+        if (t->shape[i] == 1)
+            continue;
+        if (stride == 0)
+            stride = t->stride[i];
+        else if (t->stride[i] != stride * span)
+            return -1;
+        span *= t->shape[i];
+    }
+    return stride;
+}

@@ -1,0 +1,440 @@
+/* The front of the table: shapes are checked here, once for every implementation. */
+#include "kernels/ops.h"
+
+#include <string.h>
+
+#include "kernels/device_impl.h"
+
+enum { SHAPE_TEXT = 96 };
+
+static bool fails(struct device *d, const char *op, const char *what, const struct tensor *t)
+{
+    char text[SHAPE_TEXT];
+    device_fail(d, ERROR_INTERNAL, "%s: %s does not fit: shape %s", op, what,
+                tensor_shape_text(t, text, sizeof text));
+    return false;
+}
+
+static bool is_f32(const struct device *d, const struct tensor *t)
+{
+    return t->dtype == DTYPE_F32 && t->device == d->kind && t->data != NULL;
+}
+
+/* F32 here, with a dense last axis. */
+static bool is_rows(const struct device *d, const struct tensor *t)
+{
+    return is_f32(d, t) && t->rank >= 1 &&
+           (t->stride[t->rank - 1] == 1 || t->shape[t->rank - 1] == 1);
+}
+
+static bool is_vector(const struct device *d, const struct tensor *t, int64_t n)
+{
+    return is_f32(d, t) && tensor_count(t) == n && tensor_contiguous(t);
+}
+
+static bool same_shape(const struct tensor *a, const struct tensor *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->shape[i] != b->shape[i])
+            return false;
+    return true;
+}
+
+static int64_t columns(const struct tensor *t)
+{
+    return t->shape[t->rank - 1];
+}
+
+static bool check_pair(struct device *d, const char *op, const struct tensor *out,
+                       const struct tensor *x)
+{
+    if (d->failed)
+        return false;
+    if (!is_rows(d, x))
+        return fails(d, op, "x", x);
+    return (is_rows(d, out) && same_shape(out, x)) || fails(d, op, "out", out);
+}
+
+/* An optional vector as wide as x. */
+static bool check_vector(struct device *d, const char *op, const char *what, const struct tensor *v,
+                         const struct tensor *x)
+{
+    return !v || is_vector(d, v, columns(x)) || fails(d, op, what, v);
+}
+
+/* ---- weights */
+
+static bool is_float(enum dtype t)
+{
+    return t <= DTYPE_F8_E5M2;
+}
+
+int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, struct tensor *out,
+                  struct error *e)
+{
+    (void)d;
+    if (!is_float(t->dtype) || !tensor_contiguous(t))
+        return error_set(e, ERROR_MODEL, "its dtype %s is none of F32, F16, BF16 and FP8",
+                         dtype_name(t->dtype));
+    *out = tensor_new(a, t->rank, t->shape);
+    if (!out->data)
+        return error_memory(e);
+    tensor_to_f32(t, out->data);
+    return 0;
+}
+
+static int pack_shape(int count, const struct tensor *const *weight,
+                      const struct tensor *const *bias, struct linear *out, struct error *e)
+{
+    char text[SHAPE_TEXT];
+
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < count; i++) {
+        const struct tensor *w = weight[i];
+        if (w->rank != 2 || (i > 0 && w->shape[1] != out->in) || w->shape[0] < 1 || w->shape[1] < 1)
+            return error_set(e, ERROR_MODEL, "a linear layer's weight has the shape %s",
+                             tensor_shape_text(w, text, sizeof text));
+        if (bias && bias[i] && tensor_count(bias[i]) != w->shape[0])
+            return error_set(e, ERROR_MODEL, "a linear layer's bias has the shape %s",
+                             tensor_shape_text(bias[i], text, sizeof text));
+        out->in = w->shape[1];
+        out->out += w->shape[0];
+    }
+    return 0;
+}
+
+int linear_pack_many(struct device *d, struct arena *a, int count,
+                     const struct tensor *const *weight, const struct tensor *const *bias,
+                     struct linear *out, struct error *e)
+{
+    struct arena scratch = {0};
+    struct tensor part = {0}, joined, b;
+    int64_t row = 0;
+    int rc = -1;
+
+    if (pack_shape(count, weight, bias, out, e))
+        return -1;
+    joined = TENSOR_NEW(&scratch, out->out, out->in);
+    b = TENSOR_NEW(a, out->out);
+    if (!joined.data || !b.data) {
+        error_memory(e);
+        goto done;
+    }
+    for (int i = 0; i < count; i++) {
+        int64_t rows = weight[i]->shape[0];
+        if (tensor_upload(d, &scratch, weight[i], &part, e))
+            goto done;
+        memcpy((float *)joined.data + row * out->in, part.data,
+               (size_t)(rows * out->in) * sizeof(float));
+        if (bias && bias[i]) {
+            if (tensor_upload(d, &scratch, bias[i], &part, e))
+                goto done;
+            memcpy((float *)b.data + row, part.data, (size_t)rows * sizeof(float));
+            out->bias = b.data;
+        }
+        row += rows;
+    }
+    out->packed = d->ops.linear_pack(d, a, joined.data, out->out, out->in);
+    rc = out->packed ? 0 : error_memory(e);
+done:
+    arena_free(&scratch);
+    return rc;
+}
+
+int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
+                const struct tensor *bias, struct linear *out, struct error *e)
+{
+    return linear_pack_many(d, a, 1, &weight, bias ? &bias : NULL, out, e);
+}
+
+static bool conv_shape(const struct tensor *w, struct conv *out)
+{
+    bool time = w->rank == 5;
+    if (w->rank != 4 && !time)
+        return false;
+    *out = (struct conv){.out = w->shape[0],
+                         .in = w->shape[1],
+                         .kt = time ? (int)w->shape[2] : 1,
+                         .kh = (int)w->shape[w->rank - 2],
+                         .kw = (int)w->shape[w->rank - 1]};
+    return out->out >= 1 && out->in >= 1 && out->kt >= 1 && out->kt <= CONV_MAX_TAPS &&
+           (out->kh == 1 || out->kh == 3) && (out->kw == 1 || out->kw == 3);
+}
+
+/* [out, in, taps] to [out, taps, in] */
+static void taps_first(const float *from, float *to, int64_t out, int64_t in, int64_t taps)
+{
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t t = 0; t < taps; t++)
+                to[(o * taps + t) * in + i] = from[(o * in + i) * taps + t];
+}
+
+int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
+              const struct tensor *bias, struct conv *out, struct error *e)
+{
+    struct arena scratch = {0};
+    struct tensor w = {0}, b = {0};
+    char text[SHAPE_TEXT];
+    float *turned;
+    int rc = -1;
+
+    if (!conv_shape(weight, out) || (bias && tensor_count(bias) != out->out))
+        return error_set(e, ERROR_MODEL, "a convolution's weight has the shape %s",
+                         tensor_shape_text(weight, text, sizeof text));
+    if (tensor_upload(d, &scratch, weight, &w, e) || (bias && tensor_upload(d, a, bias, &b, e)))
+        goto done;
+    turned = arena_array(&scratch, (size_t)tensor_count(&w), sizeof *turned);
+    if (!turned) {
+        error_memory(e);
+        goto done;
+    }
+    taps_first(w.data, turned, out->out, out->in, (int64_t)out->kt * out->kh * out->kw);
+    out->bias = bias ? b.data : NULL;
+    out->packed = d->ops.conv_pack(d, a, turned, out);
+    rc = out->packed ? 0 : error_memory(e);
+done:
+    arena_free(&scratch);
+    return rc;
+}
+
+/* ---- matrices */
+
+void op_linear(struct device *d, struct tensor *out, const struct tensor *x, const struct linear *w,
+               enum activation act)
+{
+    if (d->failed)
+        return;
+    if (!is_rows(d, x) || x->rank != 2 || x->shape[1] != w->in)
+        fails(d, "linear", "x", x);
+    else if (!is_rows(d, out) || out->rank != 2 || out->shape[0] != x->shape[0] ||
+             out->shape[1] != w->out)
+        fails(d, "linear", "out", out);
+    else if (x->shape[0] > 0)
+        d->ops.linear(d, out, x, w, act);
+}
+
+static bool heads_fit(const struct device *d, const struct tensor *t, int64_t tokens,
+                      const struct tensor *q)
+{
+    return is_rows(d, t) && t->rank == 3 && t->shape[0] == tokens && t->shape[1] == q->shape[1] &&
+           t->shape[2] == q->shape[2];
+}
+
+void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
+                  const struct tensor *k, const struct tensor *v, float scale,
+                  const struct attention_bias *bias)
+{
+    static const struct attention_bias none;
+
+    if (d->failed)
+        return;
+    if (!bias)
+        bias = &none;
+    if (!is_rows(d, q) || q->rank != 3)
+        fails(d, "attention", "q", q);
+    else if (k->shape[0] < 1 || !heads_fit(d, k, k->shape[0], q))
+        fails(d, "attention", "k", k);
+    else if (!heads_fit(d, v, k->shape[0], q))
+        fails(d, "attention", "v", v);
+    else if (!heads_fit(d, out, q->shape[0], q))
+        fails(d, "attention", "out", out);
+    else if (bias->key.data && !is_vector(d, &bias->key, k->shape[0]))
+        fails(d, "attention", "the key bias", &bias->key);
+    else if (bias->relative.data &&
+             !is_vector(d, &bias->relative, q->shape[1] * (q->shape[0] + k->shape[0] - 1)))
+        fails(d, "attention", "the relative bias", &bias->relative);
+    else if (q->shape[0] > 0)
+        d->ops.attention(d, out, q, k, v, scale, bias);
+}
+
+/* ---- rows */
+
+void op_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct tensor *weight, const struct tensor *bias, float eps)
+{
+    if (check_pair(d, "layer_norm", out, x) && check_vector(d, "layer_norm", "weight", weight, x) &&
+        check_vector(d, "layer_norm", "bias", bias, x))
+        d->ops.layer_norm(d, out, x, weight, bias, eps);
+}
+
+void op_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *weight, float eps)
+{
+    if (check_pair(d, "rms_norm", out, x) && check_vector(d, "rms_norm", "weight", weight, x))
+        d->ops.rms_norm(d, out, x, weight, eps);
+}
+
+void op_channel_norm(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct tensor *gamma, enum activation act)
+{
+    if (check_pair(d, "channel_norm", out, x) && check_vector(d, "channel_norm", "gamma", gamma, x))
+        d->ops.channel_norm(d, out, x, gamma, act);
+}
+
+void op_softmax(struct device *d, struct tensor *out, const struct tensor *x)
+{
+    if (check_pair(d, "softmax", out, x))
+        d->ops.softmax(d, out, x);
+}
+
+void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const struct tensor *sin)
+{
+    if (d->failed)
+        return;
+    if (!is_rows(d, x) || x->rank != 3 || x->shape[2] % 2)
+        fails(d, "rope", "x", x);
+    else if (!is_vector(d, cos, x->shape[0] * x->shape[2] / 2))
+        fails(d, "rope", "cos", cos);
+    else if (!is_vector(d, sin, x->shape[0] * x->shape[2] / 2))
+        fails(d, "rope", "sin", sin);
+    else
+        d->ops.rope(d, x, cos, sin);
+}
+
+void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
+              const struct tensor *ids)
+{
+    if (d->failed)
+        return;
+    if (table->rank != 2 || !is_float(table->dtype) || !tensor_contiguous(table)) {
+        fails(d, "embed", "table", table);
+        return;
+    }
+    if (ids->dtype != DTYPE_I32 || ids->rank != 1 || !tensor_contiguous(ids)) {
+        fails(d, "embed", "ids", ids);
+        return;
+    }
+    if (!is_rows(d, out) || out->rank != 2 || out->shape[0] != ids->shape[0] ||
+        out->shape[1] != table->shape[1]) {
+        fails(d, "embed", "out", out);
+        return;
+    }
+    d->ops.embed(d, out, table, ids);
+}
+
+/* ---- elements */
+
+void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
+                   enum activation act)
+{
+    if (check_pair(d, "activation", out, x))
+        d->ops.activation(d, out, x, act);
+}
+
+void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
+{
+    if (check_pair(d, "add", out, x) && check_pair(d, "add", out, y))
+        d->ops.add(d, out, x, y);
+}
+
+void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
+{
+    if (check_pair(d, "mul", out, x) && check_pair(d, "mul", out, y))
+        d->ops.mul(d, out, x, y);
+}
+
+void op_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                  const struct tensor *y, const struct tensor *gate)
+{
+    if (check_pair(d, "add_gated", out, x) && check_pair(d, "add_gated", out, y) &&
+        check_vector(d, "add_gated", "gate", gate, x))
+        d->ops.add_gated(d, out, x, y, gate);
+}
+
+void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *scale, const struct tensor *shift)
+{
+    if (check_pair(d, "modulate", out, x) && check_vector(d, "modulate", "scale", scale, x) &&
+        check_vector(d, "modulate", "shift", shift, x))
+        d->ops.modulate(d, out, x, scale, shift);
+}
+
+void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
+{
+    if (d->failed)
+        return;
+    if (!is_f32(d, x))
+        fails(d, "copy", "x", x);
+    else if (!is_f32(d, out) || !same_shape(out, x))
+        fails(d, "copy", "out", out);
+    else
+        d->ops.copy(d, out, x);
+}
+
+/* ---- pictures */
+
+static bool is_frame(const struct device *d, const struct tensor *t, int64_t h, int64_t w,
+                     int64_t c)
+{
+    return is_f32(d, t) && t->rank == 3 && t->shape[0] == h && t->shape[1] == w &&
+           t->shape[2] == c && tensor_contiguous(t);
+}
+
+void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
+             const struct conv *w, const struct tensor *residual)
+{
+    if (d->failed)
+        return;
+    if (out->rank != 3 || !is_frame(d, out, out->shape[0], out->shape[1], w->out)) {
+        fails(d, "conv", "out", out);
+        return;
+    }
+    for (int t = 0; t < w->kt; t++)
+        if (x[t] && !is_frame(d, x[t], out->shape[0], out->shape[1], w->in)) {
+            fails(d, "conv", "x", x[t]);
+            return;
+        }
+    if (residual && !is_frame(d, residual, out->shape[0], out->shape[1], w->out))
+        fails(d, "conv", "residual", residual);
+    else
+        d->ops.conv(d, out, x, w, residual);
+}
+
+void op_upsample2x(struct device *d, struct tensor *out, const struct tensor *x)
+{
+    if (d->failed)
+        return;
+    if (x->rank != 3 || !is_frame(d, x, x->shape[0], x->shape[1], x->shape[2]))
+        fails(d, "upsample2x", "x", x);
+    else if (!is_frame(d, out, 2 * x->shape[0], 2 * x->shape[1], x->shape[2]))
+        fails(d, "upsample2x", "out", out);
+    else
+        d->ops.upsample2x(d, out, x);
+}
+
+static bool check_patches(struct device *d, const char *op, const struct tensor *tokens,
+                          const struct tensor *latents, const int patch[3])
+{
+    int64_t count = 1, features = latents->shape[0];
+
+    if (d->failed)
+        return false;
+    if (!is_f32(d, latents) || latents->rank != 4 || !tensor_contiguous(latents))
+        return fails(d, op, "latents", latents);
+    for (int i = 0; i < 3; i++) {
+        if (patch[i] < 1 || latents->shape[i + 1] % patch[i])
+            return fails(d, op, "latents", latents);
+        count *= latents->shape[i + 1] / patch[i];
+        features *= patch[i];
+    }
+    return (is_rows(d, tokens) && tokens->rank == 2 && tokens->shape[0] == count &&
+            tokens->shape[1] == features) ||
+           fails(d, op, "tokens", tokens);
+}
+
+void op_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
+                 const int patch[3])
+{
+    if (check_patches(d, "patchify", tokens, latents, patch))
+        d->ops.patchify(d, tokens, latents, patch);
+}
+
+void op_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,
+                   const int patch[3])
+{
+    if (check_patches(d, "unpatchify", tokens, latents, patch))
+        d->ops.unpatchify(d, latents, tokens, patch);
+}

@@ -1,0 +1,93 @@
+/* Plain C, as the formulas read. Sums are in double: this is what the others are measured by. */
+#include "kernels/reference/reference.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+float reference_activation(enum activation act, double x)
+{
+    switch (act) {
+    case ACT_SILU:
+        return (float)(x / (1 + exp(-x)));
+    case ACT_GELU:
+        return (float)(0.5 * x * (1 + erf(x * M_SQRT1_2)));
+    case ACT_GELU_TANH:
+        return (float)(0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))));
+    case ACT_RELU:
+        return (float)(x < 0 ? 0 : x);
+    default:
+        return (float)x;
+    }
+}
+
+const void *reference_linear_pack(struct device *d, struct arena *a, const float *w, int64_t out,
+                                  int64_t in)
+{
+    float *copy = arena_array(a, (size_t)(out * in), sizeof *copy);
+    (void)d;
+    if (copy)
+        memcpy(copy, w, (size_t)(out * in) * sizeof *copy);
+    return copy;
+}
+
+void reference_linear(struct device *d, struct tensor *out, const struct tensor *x,
+                      const struct linear *w, enum activation act)
+{
+    const float *weight = w->packed;
+    (void)d;
+    for (int64_t m = 0; m < x->shape[0]; m++)
+        for (int64_t n = 0; n < w->out; n++) {
+            double sum = w->bias ? w->bias[n] : 0;
+            for (int64_t k = 0; k < w->in; k++)
+                sum += (double)tensor_row(x, m)[k] * weight[n * w->in + k];
+            tensor_row(out, m)[n] = reference_activation(act, sum);
+        }
+}
+
+static float *head_row(const struct tensor *t, int64_t token, int64_t head)
+{
+    return (float *)t->data + token * t->stride[0] + head * t->stride[1];
+}
+
+static double score(const struct tensor *q, const struct tensor *k, int64_t i, int64_t j, int64_t h,
+                    float scale, const struct attention_bias *bias)
+{
+    const float *x = head_row(q, i, h), *y = head_row(k, j, h);
+    int64_t queries = q->shape[0], keys = k->shape[0];
+    double s = 0;
+
+    for (int64_t c = 0; c < q->shape[2]; c++)
+        s += (double)x[c] * y[c];
+    s *= scale;
+    if (bias->key.data)
+        s += ((float *)bias->key.data)[j];
+    if (bias->relative.data)
+        s += ((float *)bias->relative.data)[h * (queries + keys - 1) + j - i + queries - 1];
+    return s;
+}
+
+/* Two passes over the keys: the largest score, then the weighted sum. */
+void reference_attention(struct device *d, struct tensor *out, const struct tensor *q,
+                         const struct tensor *k, const struct tensor *v, float scale,
+                         const struct attention_bias *bias)
+{
+    int64_t dim = q->shape[2], keys = k->shape[0];
+    double *sum = device_scratch(d, (size_t)dim * sizeof *sum);
+
+    for (int64_t h = 0; sum && h < q->shape[1]; h++)
+        for (int64_t i = 0; i < q->shape[0]; i++) {
+            double most = -DBL_MAX, total = 0;
+            for (int64_t j = 0; j < keys; j++)
+                most = fmax(most, score(q, k, i, j, h, scale, bias));
+            memset(sum, 0, (size_t)dim * sizeof *sum);
+            for (int64_t j = 0; j < keys; j++) {
+                double p = exp(score(q, k, i, j, h, scale, bias) - most);
+                total += p;
+                for (int64_t c = 0; c < dim; c++)
+                    sum[c] += p * head_row(v, j, h)[c];
+            }
+            for (int64_t c = 0; c < dim; c++)
+                head_row(out, i, h)[c] = (float)(sum[c] / total);
+        }
+}

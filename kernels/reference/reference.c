@@ -1,0 +1,27 @@
+#include "kernels/reference/reference.h"
+
+void ops_init_reference(struct ops *ops)
+{
+    *ops = (struct ops){
+        .linear_pack = reference_linear_pack,
+        .conv_pack = reference_conv_pack,
+        .linear = reference_linear,
+        .attention = reference_attention,
+        .layer_norm = reference_layer_norm,
+        .rms_norm = reference_rms_norm,
+        .channel_norm = reference_channel_norm,
+        .softmax = reference_softmax,
+        .rope = reference_rope,
+        .embed = reference_embed,
+        .activation = reference_activate,
+        .add = reference_add,
+        .mul = reference_mul,
+        .add_gated = reference_add_gated,
+        .modulate = reference_modulate,
+        .copy = reference_copy,
+        .conv = reference_conv,
+        .upsample2x = reference_upsample2x,
+        .patchify = reference_patchify,
+        .unpatchify = reference_unpatchify,
+    };
+}
