@@ -22,7 +22,7 @@ endif
 include kernels/room.mk journal/room.mk storyboards/room.mk prompts/room.mk stages/room.mk \
         pipeline/room.mk bench/room.mk
 
-PACKAGES := yaml-0.1 lmdb libxxhash jansson sentencepiece libass fontconfig libavformat \
+PACKAGES := yaml-0.1 lmdb libxxhash jansson sentencepiece libass fontconfig freetype2 libavformat \
             libavcodec libavutil libswscale
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
@@ -30,7 +30,7 @@ PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   += -std=c17 $(OPT) $(WARN) -Wstrict-prototypes -Wvla -fvisibility=hidden -fopenmp
 CXXFLAGS += -std=c++17 $(OPT) $(WARN) -fvisibility=hidden
-LDLIBS   += $(PKG_LIBS) -ldnnl -lstdc++ -lm -lpthread
+LDLIBS   += $(PKG_LIBS) -ldnnl -lunistring -lstdc++ -lm -lpthread
 LDFLAGS  += -fopenmp
 
 ROOM_SRC := $(KERNELS_SRC) $(JOURNAL_SRC) $(STORYBOARDS_SRC) $(PROMPTS_SRC) $(STAGES_SRC) \
