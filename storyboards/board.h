@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "kernels/base/arena.h"
 #include "kernels/base/error.h"
@@ -107,7 +108,7 @@ struct shot {
     const char *prompt; /* "" for media shots */
     const char *negative, *look, *camera; /* "" for none */
     enum text_policy text;
-    uint64_t seed;
+    uint64_t seed; /* none written: the first 32 bits of XXH3-128 of the id */
     int frames;      /* >= 1, exactly what is delivered */
     int steps;       /* 0: the tier's default */
     double guidance; /* < 0: the tier's default */
@@ -145,14 +146,14 @@ struct board {
 /* One complaint about a storyboard. */
 struct board_problem {
     int line, column; /* from 1 */
-    const char *message;
+    const char *message; /* printable UTF-8, one line */
     bool warning;
 };
 struct board_problems {
     struct arena arena;
     struct board_problem *items; /* in the order of the file */
-    size_t count, errors;        /* count includes warnings */
-    size_t room;
+    size_t count, errors;        /* count includes warnings; errors those not kept */
+    size_t room, dropped;        /* dropped: found after the first thousand */
 };
 
 /* Reads `path` whole. 0: *board is filled (warnings may stand in *problems). -1: either *e says
@@ -160,8 +161,22 @@ struct board_problems {
  * empty then. `problems` must be freed in both cases; so may `board`. */
 int board_read(const char *path, struct board *board, struct board_problems *problems,
                struct error *e);
+/* The same of a board that is already in memory; `path` names it in messages, its folder is what
+ * relative paths start from. */
+int board_read_bytes(const char *bytes, size_t size, const char *path, struct board *board,
+                     struct board_problems *problems, struct error *e);
 void board_free(struct board *board);
+
+/* "file:line:column: message" a line, warnings as "...: warning: message"; `path` as the user
+ * typed it. */
+void board_problems_print(const struct board_problems *problems, const char *path, FILE *out);
 void board_problems_free(struct board_problems *problems);
+
+/* The format, told from the table that the reader itself works by (storyboards/fields.c). Each
+ * gives a string that the caller frees, NULL when out of memory. */
+char *board_help(void);     /* plain text for `help storyboard` */
+char *board_markdown(void); /* the tables of storyboards/README.md */
+char *board_schema(void);   /* storyboards/schema.json, JSON Schema draft-07 */
 
 /* Names as they are written in YAML ("lower-third"), and back: -1 when there is none such. */
 const char *overlay_style_name(enum overlay_style style);
@@ -169,9 +184,17 @@ const char *overlay_position_name(enum overlay_position position);
 const char *still_move_name(enum still_move move);
 const char *shot_kind_name(enum shot_kind kind);
 
+enum { TIMECODE_SIZE = 16 };
+/* Reads "24", "23.976", "24000/1001" into lowest terms; the NTSC decimals (23.976, 29.97, 59.94 ...)
+ * become the n*1000/1001 they mean. False: not a rate from 1 to 240. */
+bool rational_parse(const char *s, struct rational *out);
+/* "2.5", "2.5s", "250ms", "01:00:02:12" (hh:mm:ss:ff; ';' before the frames counts drop-frame) in
+ * seconds. False: none of these. */
+bool time_parse(const char *s, struct rational fps, double *seconds);
 /* Seconds a frame count lasts, and SMPTE timecode of a frame ("01:00:00:00"; drop-frame ';' for
  * 30000/1001 and 60000/1001). */
 double frames_to_seconds(int64_t frames, struct rational fps);
-void timecode_format(int64_t frame, struct rational fps, char out[16]);
+int64_t seconds_to_frames(double seconds, struct rational fps); /* to the nearest; half goes up */
+void timecode_format(int64_t frame, struct rational fps, char out[TIMECODE_SIZE]);
 
 #endif
