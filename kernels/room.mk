@@ -5,6 +5,7 @@ KERNELS_SRC := \
 	kernels/base/hash.c \
 	kernels/base/json.c \
 	kernels/base/strbuf.c \
+	kernels/config.c \
 	kernels/cpu/cpu.c \
 	kernels/cpu/isa_avx2.c \
 	kernels/cpu/isa_avx512.c \
@@ -15,6 +16,7 @@ KERNELS_SRC := \
 	kernels/reference/pictures.c \
 	kernels/reference/reference.c \
 	kernels/reference/rows.c \
+	kernels/safetensors.c \
 	kernels/tensor.c
 
 KERNELS_TESTS := \
