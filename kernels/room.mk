@@ -11,6 +11,7 @@ KERNELS_SRC := \
 	kernels/cpu/isa_avx512.c \
 	kernels/cpu/isa_base.c \
 	kernels/device.c \
+	kernels/loader.c \
 	kernels/ops.c \
 	kernels/reference/matrix.c \
 	kernels/reference/pictures.c \

@@ -39,7 +39,7 @@ struct safetensors {
 
 static const struct {
     const char *name;
-    enum dtype dtype;
+    enum dtype dtype = DTYPE_F32;
 } dtype_names[] = {
     {"F32", DTYPE_F32},         {"F16", DTYPE_F16},         {"BF16", DTYPE_BF16},
     {"F8_E4M3", DTYPE_F8_E4M3}, {"F8_E5M2", DTYPE_F8_E5M2}, {"I64", DTYPE_I64},
@@ -96,8 +96,8 @@ static int read_entry(const struct shard *s, const char *name, const json_t *val
 {
     const json_t *offsets = json_object_get(value, "data_offsets");
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
-    uint64_t bytes;
-    enum dtype dtype;
+    uint64_t bytes = 0;
+    enum dtype dtype = DTYPE_F32;
 
     if (!json_is_object(value))
         return bad(e, s, name, "its entry is not an object");

@@ -1,0 +1,36 @@
+/* Loading a model's weights module by module, by the names of a checkpoint. Errors are sticky:
+ * after the first, later calls do nothing, so that a model's list of layers reads as a list; ask
+ * `failed` at the end. Names are printf formats ("blocks.%d.attn1.to_q", i), without ".weight". */
+#ifndef AUTEUR_KERNELS_LOADER_H
+#define AUTEUR_KERNELS_LOADER_H
+
+#include "kernels/ops.h"
+#include "kernels/safetensors.h"
+
+struct loader {
+    struct device *device;
+    struct arena *arena; /* packed weights go here */
+    const struct safetensors *weights;
+    struct error *error;
+    bool failed;
+};
+
+/* NAME.weight [out, in] and, unless biased is false, NAME.bias [out]. */
+void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
+                 const char *name, ...) __attribute__((format(printf, 6, 7)));
+/* Layers of the same size that read the same input, as one: NAME + part[i] + ".weight". */
+void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
+                  int count, const char *const *part, const char *name, ...)
+    __attribute__((format(printf, 8, 9)));
+/* NAME.weight [out, in, kernel...] seen as a linear layer of in * kernel inputs: patch embeddings.
+ */
+void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, const int kernel[3],
+                  const char *name, ...) __attribute__((format(printf, 6, 7)));
+/* NAME.weight [out, in, kt, kh, kw] (without kt when it is 0) and NAME.bias. */
+void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int kt, int kh, int kw,
+               const char *name, ...) __attribute__((format(printf, 8, 9)));
+/* The tensor of exactly this name, of `count` numbers in any shape, as a vector of F32. */
+void load_vector(struct loader *l, struct tensor *to, int64_t count, const char *name, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif
