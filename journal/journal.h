@@ -131,7 +131,9 @@ int journal_meta_put(struct journal *j, const char *name, const char *value, str
 int journal_meta_get(struct journal_view *v, const char *name, const char **value, struct error *e);
 
 /* Drops blobs and checkpoints that no record in the journal refers to, and calls drop() for files
- * that only dropped or replaced records referred to. For the end of a run. */
+ * that only dropped or replaced records referred to (again at the next sweep, if a kill comes
+ * between the call and the journal's forgetting; drop() must not call the journal). For the end of
+ * a run. */
 int journal_sweep(struct journal *j, void (*drop)(void *ctx, const char *path), void *ctx,
                   struct error *e);
 

@@ -1,2 +1,17 @@
-JOURNAL_SRC := 
-JOURNAL_TESTS := 
+JOURNAL_SRC := \
+	journal/changes.c \
+	journal/check.c \
+	journal/codec.c \
+	journal/keys.c \
+	journal/lock.c \
+	journal/open.c \
+	journal/page.c \
+	journal/put.c \
+	journal/records.c \
+	journal/salvage.c \
+	journal/sweep.c \
+	journal/verify.c \
+	journal/view.c \
+	journal/walk.c
+
+JOURNAL_TESTS :=
