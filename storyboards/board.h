@@ -108,7 +108,7 @@ struct shot {
     const char *prompt; /* "" for media shots */
     const char *negative, *look, *camera; /* "" for none */
     enum text_policy text;
-    uint64_t seed; /* none written: the first 32 bits of XXH3-128 of the id */
+    uint64_t seed;   /* none written: the first 32 bits of XXH3-128 of the id */
     int frames;      /* >= 1, exactly what is delivered */
     int steps;       /* 0: the tier's default */
     double guidance; /* < 0: the tier's default */
@@ -145,7 +145,7 @@ struct board {
 
 /* One complaint about a storyboard. */
 struct board_problem {
-    int line, column; /* from 1 */
+    int line, column;    /* from 1 */
     const char *message; /* printable UTF-8, one line */
     bool warning;
 };
@@ -185,8 +185,8 @@ const char *still_move_name(enum still_move move);
 const char *shot_kind_name(enum shot_kind kind);
 
 enum { TIMECODE_SIZE = 16 };
-/* Reads "24", "23.976", "24000/1001" into lowest terms; the NTSC decimals (23.976, 29.97, 59.94 ...)
- * become the n*1000/1001 they mean. False: not a rate from 1 to 240. */
+/* Reads "24", "23.976", "24000/1001" into lowest terms; the NTSC decimals (23.976, 29.97, 59.94
+ * ...) become the n*1000/1001 they mean. False: not a rate from 1 to 240. */
 bool rational_parse(const char *s, struct rational *out);
 /* "2.5", "2.5s", "250ms", "01:00:02:12" (hh:mm:ss:ff; ';' before the frames counts drop-frame) in
  * seconds. False: none of these. */

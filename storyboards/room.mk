@@ -1,2 +1,12 @@
-STORYBOARDS_SRC := 
-STORYBOARDS_TESTS := 
+STORYBOARDS_SRC := \
+	storyboards/board.c \
+	storyboards/fields.c \
+	storyboards/media.c \
+	storyboards/object.c \
+	storyboards/problems.c \
+	storyboards/shot.c \
+	storyboards/time.c \
+	storyboards/tree.c \
+	storyboards/values.c
+
+STORYBOARDS_TESTS :=

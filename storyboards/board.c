@@ -1,0 +1,253 @@
+#include "storyboards/board.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "kernels/base/file.h"
+#include "storyboards/problems.h"
+#include "storyboards/shot.h"
+
+enum { BOARD_SIZE_LIMIT = 64 << 20 };
+
+static void read_models(struct reader *r, const struct node *n, struct board *board)
+{
+    struct slots slots;
+    struct models_values values;
+    struct model_path *models = arena_array(r->arena, GENERATED_TIERS, sizeof *models);
+
+    object_defaults(r, &models_table, &values);
+    if (!models || !n || !slots_collect(r, &models_table, n, false, &slots)) {
+        r->no_memory |= !models;
+        return;
+    }
+    object_read(r, &models_table, &slots, &values);
+    for (int i = 0; i < GENERATED_TIERS; i++)
+        if (slots.value[i])
+            models[board->model_count++] =
+                (struct model_path){tier_names[i], values.path[i], slots.value[i]->line};
+    board->models = models;
+}
+
+static void read_deliver(struct reader *r, const struct node *n, struct board *board)
+{
+    struct slots slots;
+
+    object_defaults(r, &deliver_table, &board->deliver);
+    if (n && slots_collect(r, &deliver_table, n, false, &slots))
+        object_read(r, &deliver_table, &slots, &board->deliver);
+}
+
+struct named {
+    const char *id;
+    const struct node *at;
+};
+
+static int compare_named(const void *left, const void *right)
+{
+    const struct named *a = left, *b = right;
+    int order = strcasecmp(a->id, b->id);
+
+    if (order)
+        return order;
+    if (a->at->line != b->at->line)
+        return a->at->line < b->at->line ? -1 : 1;
+    return (a->at->column > b->at->column) - (a->at->column < b->at->column);
+}
+
+/* Ids name folders, and some file systems do not tell A from a. */
+static void check_ids(struct reader *r, struct named *named, size_t count)
+{
+    if (count)
+        qsort(named, count, sizeof *named, compare_named);
+    for (size_t i = 1; i < count; i++)
+        if (!strcasecmp(named[i].id, named[i - 1].id))
+            complain(r, named[i].at, "the id '%s' is taken: %s%s%s stands on line %d", named[i].id,
+                     strcmp(named[i].id, named[i - 1].id) ? "'" : "",
+                     strcmp(named[i].id, named[i - 1].id) ? named[i - 1].id : "it",
+                     strcmp(named[i].id, named[i - 1].id) ? "'" : "", named[i - 1].at->line);
+}
+
+static void read_shots(struct reader *r, const struct node *list, struct shot_defaults *defaults,
+                       struct board *board)
+{
+    struct shot *shots;
+    struct named *named;
+    size_t count = 0;
+
+    if (list->kind != NODE_LIST || !list->count) {
+        complain(r, list, "'shots' must be a list of at least one shot, each beginning with '- '");
+        return;
+    }
+    shots = arena_array(r->arena, list->count, sizeof *shots);
+    named = arena_array(r->scratch, list->count, sizeof *named);
+    if (!shots || !named) {
+        r->no_memory = true;
+        return;
+    }
+    for (const struct node *n = list->first; n && !r->no_memory; n = n->next) {
+        struct shot *shot = &shots[board->shot_count++];
+
+        shot_read(r, node_value(n), defaults, shot);
+        if (*shot->id)
+            named[count++] = (struct named){shot->id, node_value(n)};
+    }
+    check_ids(r, named, count);
+    board->shots = shots;
+}
+
+/* The file's name without its ending, as an id. */
+static const char *name_of_path(struct reader *r, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    size_t length = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+    char *name;
+
+    if (length > 64)
+        length = 64;
+    name = arena_strndup(r->arena, base, length);
+    if (!name) {
+        r->no_memory = true;
+        return "";
+    }
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", *c))
+            *c = '-';
+    while (*name == '-' || *name == '_')
+        name++;
+    return *name ? name : "storyboard";
+}
+
+/* Any file of text is YAML; one complaint is better than one a line. */
+static bool looks_like_board(struct reader *r, const struct node *root)
+{
+    const char *names[FIELDS_LIMIT];
+    int keys = 0;
+
+    if (root->kind != NODE_MAP) {
+        complain(r, root, "this is not a storyboard: it must be a mapping with at least 'shots'");
+        return false;
+    }
+    for (size_t i = 0; i < board_table.count; i++)
+        names[i] = board_table.fields[i].name;
+    for (const struct node *k = root->first; k; k = k->next->next, keys++) {
+        const struct node *key = node_value(k);
+
+        if (key->kind == NODE_SCALAR &&
+            (table_find(&board_table, key->text, key->count) >= 0 || !strcmp(key->text, "<<") ||
+             (keys < 16 && suggest(key->text, names, board_table.count))))
+            return true;
+    }
+    complain(r, root,
+             "this is not a storyboard: none of its keys is one of name, fps, size, shots");
+    return false;
+}
+
+static void read_root(struct reader *r, const struct node *root, struct board *board)
+{
+    struct board_values values;
+    struct slots slots;
+    struct shot_defaults defaults;
+
+    if (!looks_like_board(r, root) || !slots_collect(r, &board_table, root, false, &slots))
+        return;
+    object_defaults(r, &board_table, &values);
+    object_read(r, &board_table, &slots, &values);
+    r->fps = board->fps = values.fps;
+    board->width = values.size[0];
+    board->height = values.size[1];
+    board->name = slots.value[BOARD_ROW_NAME] ? values.name : name_of_path(r, board->path);
+    read_models(r, slots.value[BOARD_ROW_MODELS], board);
+    read_deliver(r, slots.value[BOARD_ROW_DELIVER], board);
+    shot_read_defaults(r, slots.value[BOARD_ROW_DEFAULTS], &values, &defaults);
+    if (slots.value[BOARD_ROW_SHOTS])
+        read_shots(r, slots.value[BOARD_ROW_SHOTS], &defaults, board);
+}
+
+/* board->path and board->dir: absolute, without asking whether the file exists. */
+static int set_place(struct board *board, const char *path, struct error *e)
+{
+    char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+
+    if (!cwd && *path != '/')
+        return error_errno(e, errno, "find the current folder for", path);
+    board->path = path_join(&board->arena, cwd ? cwd : "/", path);
+    free(cwd);
+    if (board->path) {
+        size_t length = (size_t)(strrchr(board->path, '/') - board->path);
+
+        board->dir = arena_strndup(&board->arena, board->path, length ? length : 1);
+    }
+    return board->path && board->dir ? 0 : error_memory(e);
+}
+
+static int sum_up(const struct board_problems *p, const char *path, struct error *e)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->items[i].warning)
+            return error_set(e, ERROR_INPUT, "%s:%d:%d: %s%s", path, p->items[i].line,
+                             p->items[i].column, p->items[i].message,
+                             p->errors > 1 ? " (and more)" : "");
+    return error_set(e, ERROR_INPUT, "%s: %zu errors", path, p->errors);
+}
+
+int board_read_bytes(const char *bytes, size_t size, const char *path, struct board *board,
+                     struct board_problems *problems, struct error *e)
+{
+    struct arena scratch = {0};
+    struct reader r = {.problems = problems, .scratch = &scratch, .arena = &board->arena};
+    const struct node *root = NULL;
+    int rc = -1;
+
+    *board = (struct board){.name = ""};
+    *problems = (struct board_problems){0};
+    if (size > BOARD_SIZE_LIMIT)
+        return error_set(e, ERROR_INPUT, "%s is %zu bytes; a storyboard has at most %d", path, size,
+                         BOARD_SIZE_LIMIT);
+    if (set_place(board, path, e) != 0) {
+        board_free(board);
+        return -1;
+    }
+    r.dir = board->dir;
+    root = tree_read(bytes, size, &scratch, problems, &r.no_memory);
+    if (root)
+        read_root(&r, root, board);
+    problems_sort(problems);
+    if (r.no_memory)
+        error_memory(e);
+    else if (problems->errors)
+        sum_up(problems, path, e);
+    else
+        rc = 0;
+    arena_free(&scratch);
+    if (rc != 0)
+        board_free(board);
+    return rc;
+}
+
+int board_read(const char *path, struct board *board, struct board_problems *problems,
+               struct error *e)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    int rc;
+
+    *board = (struct board){.name = ""};
+    *problems = (struct board_problems){0};
+    if (file_read(path, BOARD_SIZE_LIMIT, &bytes, &size, e) != 0)
+        return -1;
+    rc = board_read_bytes(bytes, size, path, board, problems, e);
+    free(bytes);
+    return rc;
+}
+
+void board_free(struct board *board)
+{
+    if (!board)
+        return;
+    arena_free(&board->arena);
+    *board = (struct board){.name = ""};
+}

@@ -1,0 +1,255 @@
+#include "storyboards/fields.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *const tier_names[] = {"previs",       "validator", "workhorse",
+                                  "experimental", "flagship",  "still",
+                                  "footage",      "title",     NULL};
+static const char *const style_names[] = {"title", "lower-third", "caption", "credit",
+                                          "slate", "timecode",    NULL};
+static const char *const position_names[] = {"auto",   "top-left",     "top",   "top-right",
+                                             "left",   "center",       "right", "bottom-left",
+                                             "bottom", "bottom-right", NULL};
+static const char *const move_names[] = {"none",      "push-in", "pull-out",  "pan-left",
+                                         "pan-right", "tilt-up", "tilt-down", NULL};
+static const char *const fit_names[] = {"cover", "contain", NULL};
+static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
+static const char *const codec_names[] = {"h264", "prores", NULL};
+static const char *const kind_names[] = {"generated", "still", "footage", "title"};
+
+/* clang-format off */
+#define AT(object, member) .offset = offsetof(struct object, member)
+
+static const struct field overlay_fields[] = {
+    {"style", FIELD_CHOICE, AT(overlay_values, overlay.style), .choices = style_names,
+     .fallback = "caption", .help = "how it looks and where it stands by itself; timecode is a running burn-in"},
+    {"text", FIELD_TEXT, AT(overlay_values, overlay.text), .min = 1, .max = 2000,
+     .without = "required, but for timecode", .help = "the words; line breaks are kept"},
+    {"subtext", FIELD_TEXT, AT(overlay_values, overlay.subtext), .min = 0, .max = 2000,
+     .fallback = "", .help = "a second, smaller line"},
+    {"position", FIELD_CHOICE, AT(overlay_values, overlay.position), .choices = position_names,
+     .fallback = "auto", .help = "where in the title-safe area; auto is the style's own place"},
+    {"font", FIELD_PROSE, AT(overlay_values, overlay.font), .min = 1, .max = 200,
+     .without = "the style's own", .help = "a font family that is installed"},
+    {"color", FIELD_COLOR, AT(overlay_values, overlay.color),
+     .without = "the style's own", .help = "of the words; needs its quotes, for # begins a comment"},
+    {"size", FIELD_NUMBER, AT(overlay_values, overlay.size), .min = 0.01, .max = 0.5, .unset = 0,
+     .without = "the style's own", .help = "height of the words as a fraction of the picture's"},
+    {"in", FIELD_TIME, AT(overlay_values, overlay.in), .min = 0, .max = 86400,
+     .fallback = "0", .help = "when it appears, from the shot's first frame"},
+    {"out", FIELD_TIME, AT(overlay_values, overlay.out), .min = 0, .max = 86400, .unset = -1,
+     .without = "the shot's end", .help = "when it is gone"},
+    {"fade", FIELD_TIME, AT(overlay_values, fade), .min = 0, .max = 60, .unset = -1,
+     .without = "no fade", .help = "both fade_in and fade_out"},
+    {"fade_in", FIELD_TIME, AT(overlay_values, overlay.fade_in), .min = 0, .max = 60, .unset = -1,
+     .without = "as fade", .help = "how long it takes to appear"},
+    {"fade_out", FIELD_TIME, AT(overlay_values, overlay.fade_out), .min = 0, .max = 60, .unset = -1,
+     .without = "as fade", .help = "how long it takes to go"},
+};
+
+static const struct field source_fields[] = {
+    {"still", FIELD_PATH, AT(source_values, still), .without = "this or footage",
+     .help = "a picture file"},
+    {"footage", FIELD_PATH, AT(source_values, footage), .without = "this or still",
+     .help = "a clip, conformed to the board's size and rate"},
+    {"fit", FIELD_CHOICE, AT(source_values, source.fit), .choices = fit_names,
+     .fallback = "cover", .help = "fill the frame and crop, or show all of it with bars"},
+    {"move", FIELD_CHOICE, AT(source_values, source.move), .choices = move_names,
+     .fallback = "none", .help = "how the camera moves over a still"},
+    {"amount", FIELD_NUMBER, AT(source_values, source.amount), .min = 0, .max = 0.5,
+     .fallback = "0.1", .help = "how far it moves: a fraction of the picture"},
+    {"in", FIELD_TIME, AT(source_values, source.in), .min = 0, .max = 86400,
+     .fallback = "0", .help = "where in a clip the shot begins"},
+};
+
+static const struct field card_fields[] = {
+    {"background", FIELD_COLOR, AT(card, background), .fallback = "#101418",
+     .help = "the colour behind the overlays; a text in place of the mapping becomes a title overlay"},
+    {"to", FIELD_COLOR, AT(card, background_to),
+     .without = "as background", .help = "the colour at the bottom, for a gradient"},
+};
+
+static const struct field shot_fields[] = {
+    {"id", FIELD_ID, AT(shot_values, shot.id), .min = 1, .max = 64,
+     .flags = FIELD_REQUIRED | FIELD_NOT_DEFAULT,
+     .help = "names the shot's folder; no two alike, whatever their case"},
+    {"prompt", FIELD_PROSE, AT(shot_values, shot.prompt), .min = 1, .max = 8000,
+     .without = "required, but with source or card", .flags = FIELD_MODEL_ONLY,
+     .help = "what is to be seen"},
+    {"tier", FIELD_WORD, AT(shot_values, shot.tier), .choices = tier_names, .fallback = "previs",
+     .help = "the model that makes it; still, footage and title come with source and card and need not be written"},
+    {"seed", FIELD_SEED, AT(shot_values, shot.seed), .min = 0, .max = 18446744073709551615.0,
+     .without = "drawn from the id", .flags = FIELD_MODEL_ONLY,
+     .help = "the same seed gives the same noise as PyTorch's CPU generator"},
+    {"frames", FIELD_WHOLE, AT(shot_values, shot.frames), .min = 1, .max = 1000000, .fallback = "33",
+     .help = "how long the shot is; this or duration"},
+    {"duration", FIELD_TIME, AT(shot_values, duration), .min = 0, .max = 86400, .unset = -1,
+     .without = "as frames", .help = "the same in time, rounded to the nearest frame"},
+    {"steps", FIELD_WHOLE, AT(shot_values, shot.steps), .min = 1, .max = 1000, .unset = 0,
+     .without = "the tier's own", .flags = FIELD_MODEL_ONLY, .help = "of the sampler"},
+    {"guidance", FIELD_NUMBER, AT(shot_values, shot.guidance), .min = 0, .max = 50, .unset = -1,
+     .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
+     .help = "guidance scale: how strictly the model follows the prompt"},
+    {"look", FIELD_PROSE, AT(shot_values, shot.look), .min = 0, .max = 2000,
+     .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "film stock, palette, light"},
+    {"camera", FIELD_PROSE, AT(shot_values, shot.camera), .min = 0, .max = 2000,
+     .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "framing and movement"},
+    {"negative", FIELD_PROSE, AT(shot_values, shot.negative), .min = 0, .max = 8000,
+     .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "what must not be seen"},
+    {"text", FIELD_CHOICE, AT(shot_values, shot.text), .choices = text_names,
+     .fallback = "overlay", .flags = FIELD_MODEL_ONLY,
+     .help = "words that the prompt asks to see as lettering: make overlays of them, drop them, or keep them in the prompt"},
+    {"overlays", FIELD_LIST, AT(shot_values, shot.overlays), .table = &overlay_table,
+     .without = "none", .help = "words over the picture"},
+    {"source", FIELD_OBJECT, AT(shot_values, shot.source), .table = &source_table,
+     .without = "none", .flags = FIELD_SCALAR_TOO,
+     .help = "a picture or clip instead of a model; a path alone tells by its ending which it is"},
+    {"card", FIELD_OBJECT, AT(shot_values, shot.card), .table = &card_table,
+     .without = "none", .flags = FIELD_SCALAR_TOO, .help = "a plain background under the overlays; a text alone is its title"},
+};
+
+static const struct field models_fields[GENERATED_TIERS] = {
+    {"previs", FIELD_PATH, AT(models_values, path[0]), .without = "the one that ships with the program",
+     .help = "a checkpoint directory in the layout that diffusers publishes"},
+    {"validator", FIELD_PATH, AT(models_values, path[1]), .without = "found by --models",
+     .help = "SDXL keyframe, then SVD-XT"},
+    {"workhorse", FIELD_PATH, AT(models_values, path[2]), .without = "found by --models",
+     .help = "HunyuanVideo"},
+    {"experimental", FIELD_PATH, AT(models_values, path[3]), .without = "found by --models",
+     .help = "CogVideoX"},
+    {"flagship", FIELD_PATH, AT(models_values, path[4]), .without = "found by --models",
+     .help = "Wan 2.2 A14B"},
+};
+
+static const struct field deliver_fields[] = {
+    {"codec", FIELD_CHOICE, AT(deliver, codec), .choices = codec_names, .fallback = "h264",
+     .help = "H.264 in MP4, or ProRes in QuickTime"},
+    {"quality", FIELD_WHOLE, AT(deliver, quality), .min = 1, .max = 100, .fallback = "80",
+     .help = "1 is small, 100 visually lossless; 80 is CRF 14 of H.264"},
+};
+
+static const struct field board_fields[] = {
+    {"name", FIELD_ID, AT(board_values, name), .min = 1, .max = 64,
+     .without = "the file's", .help = "names the production's folder"},
+    {"fps", FIELD_RATE, AT(board_values, fps), .min = 1, .max = 240, .fallback = "24",
+     .help = "frames per second: 24, 25, 23.976, 24000/1001"},
+    {"size", FIELD_SIZE, AT(board_values, size), .min = 16, .max = 8192, .fallback = "384x224",
+     .help = "of the delivered picture"},
+    {"look", FIELD_PROSE, AT(board_values, look), .min = 0, .max = 2000, .fallback = "",
+     .help = "for every shot that has none"},
+    {"camera", FIELD_PROSE, AT(board_values, camera), .min = 0, .max = 2000, .fallback = "",
+     .help = "for every shot that has none"},
+    {"negative", FIELD_PROSE, AT(board_values, negative), .min = 0, .max = 8000, .fallback = "",
+     .help = "for every shot that has none"},
+    {"models", FIELD_OBJECT, .table = &models_table, .without = "none",
+     .help = "where the tiers' checkpoints lie"},
+    {"deliver", FIELD_OBJECT, .table = &deliver_table, .without = "its defaults",
+     .help = "the form of the finished files"},
+    {"defaults", FIELD_OBJECT, .table = &shot_table, .without = "none",
+     .help = "fields of a shot, for every shot that does not say otherwise; all but id"},
+    {"shots", FIELD_LIST, .table = &shot_table, .flags = FIELD_REQUIRED,
+     .help = "in the order of the film"},
+};
+
+#define TABLE(what, rows, object) \
+    {what, rows, sizeof rows / sizeof rows[0], sizeof(struct object)}
+const struct table board_table = TABLE("a storyboard", board_fields, board_values);
+const struct table shot_table = TABLE("a shot", shot_fields, shot_values);
+const struct table overlay_table = TABLE("an overlay", overlay_fields, overlay_values);
+const struct table source_table = TABLE("a source", source_fields, source_values);
+const struct table card_table = TABLE("a card", card_fields, card);
+const struct table deliver_table = TABLE("deliver", deliver_fields, deliver);
+const struct table models_table = TABLE("models", models_fields, models_values);
+/* clang-format on */
+
+const struct table *const all_tables[] = {&board_table,  &shot_table, &overlay_table,
+                                          &source_table, &card_table, &deliver_table,
+                                          &models_table, NULL};
+
+static void join_choices(const struct field *field, char *out, size_t room)
+{
+    size_t used = (size_t)snprintf(out, room, "one of ");
+
+    for (size_t i = 0; field->choices[i] && used < room; i++)
+        used += (size_t)snprintf(out + used, room - used, "%s%s", i ? ", " : "", field->choices[i]);
+}
+
+void field_expects(const struct field *field, char *out, size_t room)
+{
+    switch (field->type) {
+    case FIELD_ID:
+        snprintf(out, room, "1 to %g letters, digits and . _ -, beginning with a letter or digit",
+                 field->max);
+        break;
+    case FIELD_TEXT:
+    case FIELD_PROSE:
+        snprintf(out, room, "text of at most %g bytes", field->max);
+        break;
+    case FIELD_PATH:
+        snprintf(out, room, "a path");
+        break;
+    case FIELD_WORD:
+    case FIELD_CHOICE:
+        join_choices(field, out, room);
+        break;
+    case FIELD_WHOLE:
+        snprintf(out, room, "a whole number from %.0f to %.0f", field->min, field->max);
+        break;
+    case FIELD_SEED:
+        snprintf(out, room, "a whole number from 0 to 18446744073709551615");
+        break;
+    case FIELD_NUMBER:
+        snprintf(out, room, "a number from %g to %g", field->min, field->max);
+        break;
+    case FIELD_TIME:
+        snprintf(out, room, "a time from %g to %.0f s: 2.5, 2.5s or \"00:00:02:12\"", field->min,
+                 field->max);
+        break;
+    case FIELD_RATE:
+        snprintf(out, room, "frames per second from 1 to 240: 24, 23.976 or 24000/1001");
+        break;
+    case FIELD_SIZE:
+        snprintf(out, room, "a size like 384x224 or [384, 224], both even, %.0f to %.0f",
+                 field->min, field->max);
+        break;
+    case FIELD_COLOR:
+        snprintf(out, room, "a colour in quotes like \"#ffcc00\"");
+        break;
+    case FIELD_OBJECT:
+        snprintf(out, room, "a mapping%s", field->flags & FIELD_SCALAR_TOO ? " or a text" : "");
+        break;
+    case FIELD_LIST:
+        snprintf(out, room, "a list of %ss",
+                 field->table->name + strcspn(field->table->name, " ") + 1);
+        break;
+    }
+}
+
+int table_find(const struct table *table, const char *name, size_t length)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (strlen(table->fields[i].name) == length && !memcmp(table->fields[i].name, name, length))
+            return (int)i;
+    return -1;
+}
+
+const char *overlay_style_name(enum overlay_style style)
+{
+    return (unsigned)style < OVERLAY_STYLES ? style_names[style] : "unknown";
+}
+
+const char *overlay_position_name(enum overlay_position position)
+{
+    return (unsigned)position < POSITIONS ? position_names[position] : "unknown";
+}
+
+const char *still_move_name(enum still_move move)
+{
+    return (unsigned)move < STILL_MOVES ? move_names[move] : "unknown";
+}
+
+const char *shot_kind_name(enum shot_kind kind)
+{
+    return (unsigned)kind <= SHOT_CARD ? kind_names[kind] : "unknown";
+}

@@ -1,0 +1,160 @@
+#include "storyboards/problems.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unistr.h>
+
+/* Messages quote the board: what a terminal might obey, and a character cut in half, become '?'. */
+static void make_printable(char *text)
+{
+    const uint8_t *bad;
+
+    while ((bad = u8_check((const uint8_t *)text, strlen(text))))
+        text[(const char *)bad - text] = '?';
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7F)
+            *c = '?';
+        else if (*c == 0xC2 && c[1] < 0xA0) /* U+0080 to U+009F */
+            c[0] = c[1] = '?';
+}
+
+bool problems_add(struct board_problems *p, int line, int column, bool warning, const char *format,
+                  va_list args)
+{
+    char text[1000];
+    struct board_problem *grown;
+
+    p->errors += !warning;
+    if (p->count == PROBLEMS_KEPT) {
+        p->dropped++;
+        return true;
+    }
+    if (p->count == p->room) {
+        size_t room = p->room ? p->room * 4 : 16;
+
+        grown = arena_array(&p->arena, room, sizeof *grown);
+        if (!grown)
+            return false;
+        if (p->count)
+            memcpy(grown, p->items, p->count * sizeof *grown);
+        p->items = grown;
+        p->room = room;
+    }
+    vsnprintf(text, sizeof text, format, args);
+    make_printable(text);
+    p->items[p->count] = (struct board_problem){line, column, NULL, warning};
+    p->items[p->count].message = arena_strdup(&p->arena, text);
+    return p->items[p->count].message && ++p->count;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct board_problem *a = left, *b = right;
+
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    if (a->column != b->column)
+        return a->column < b->column ? -1 : 1;
+    return strcmp(a->message, b->message);
+}
+
+void problems_sort(struct board_problems *p)
+{
+    size_t kept = 0;
+
+    if (!p->count)
+        return;
+    qsort(p->items, p->count, sizeof *p->items, compare);
+    for (size_t i = 1; i < p->count; i++)
+        if (compare(&p->items[kept], &p->items[i]) != 0)
+            p->items[++kept] = p->items[i];
+        else
+            p->errors -= !p->items[i].warning;
+    p->count = kept + 1;
+}
+
+void board_problems_print(const struct board_problems *problems, const char *path, FILE *out)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct board_problem *p = &problems->items[i];
+
+        fprintf(out, "%s:%d:%d: %s%s\n", path, p->line, p->column, p->warning ? "warning: " : "",
+                p->message);
+    }
+    if (problems->dropped)
+        fprintf(out, "%s: and %zu more\n", path, problems->dropped);
+}
+
+void board_problems_free(struct board_problems *problems)
+{
+    if (!problems)
+        return;
+    arena_free(&problems->arena);
+    *problems = (struct board_problems){0};
+}
+
+enum { WORD_LIMIT = 40 };
+
+static int letter(char c)
+{
+    return c == '_' || c == ' ' ? '-' : tolower((unsigned char)c);
+}
+
+static int min3(int a, int b, int c)
+{
+    int ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+/* Both shorter than WORD_LIMIT. */
+static int distance(const char *a, size_t an, const char *b, size_t bn)
+{
+    int rows[3][WORD_LIMIT + 1];
+    int *before = rows[0], *last = rows[1], *row = rows[2];
+
+    for (size_t j = 0; j <= bn; j++)
+        last[j] = (int)j;
+    for (size_t i = 1; i <= an; i++) {
+        int *spare = before;
+
+        row[0] = (int)i;
+        for (size_t j = 1; j <= bn; j++) {
+            int same = letter(a[i - 1]) == letter(b[j - 1]);
+
+            row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + !same);
+            if (i > 1 && j > 1 && letter(a[i - 1]) == letter(b[j - 2]) &&
+                letter(a[i - 2]) == letter(b[j - 1]) && before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
+        }
+        before = last;
+        last = row;
+        row = spare;
+    }
+    return last[bn];
+}
+
+const char *suggest(const char *word, const char *const *words, size_t count)
+{
+    size_t length = strlen(word);
+    const char *best = NULL;
+    int least = (int)(length + 2) / 3 + 1;
+
+    if (length >= WORD_LIMIT)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        size_t n = strlen(words[i]);
+        int d;
+
+        if (n >= WORD_LIMIT)
+            continue;
+        d = distance(word, length, words[i], n);
+        if (d < least && d < (int)n) {
+            least = d;
+            best = words[i];
+        }
+    }
+    return best;
+}
