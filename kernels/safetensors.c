@@ -39,7 +39,7 @@ struct safetensors {
 
 static const struct {
     const char *name;
-    enum dtype dtype = DTYPE_F32;
+    enum dtype dtype;
 } dtype_names[] = {
     {"F32", DTYPE_F32},         {"F16", DTYPE_F16},         {"BF16", DTYPE_BF16},
     {"F8_E4M3", DTYPE_F8_E4M3}, {"F8_E5M2", DTYPE_F8_E5M2}, {"I64", DTYPE_I64},
