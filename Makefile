@@ -30,7 +30,7 @@ PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
 CFLAGS   += -std=c17 $(OPT) $(WARN) -Wstrict-prototypes -Wvla -fvisibility=hidden -fopenmp
 CXXFLAGS += -std=c++17 $(OPT) $(WARN) -fvisibility=hidden
-LDLIBS   += $(PKG_LIBS) -ldnnl -lunistring -lunistring -lstdc++ -lm -lpthread
+LDLIBS   += $(PKG_LIBS) -ldnnl -lunistring -lstdc++ -lm -lpthread
 LDFLAGS  += -fopenmp
 
 ROOM_SRC := $(KERNELS_SRC) $(JOURNAL_SRC) $(STORYBOARDS_SRC) $(PROMPTS_SRC) $(STAGES_SRC) \
