@@ -1,0 +1,20 @@
+/* What a run leaves behind, and what it must not. Only the holder of the journal's writer lock may
+ * call these.
+ *
+ * .auteur/tmp is there while a run works. Found at the start, it says that the last run was
+ * killed: then it is emptied, artefact files that no record names are removed, and the journal
+ * says which files only replaced records named. Delivered files are removed only when the journal
+ * knows that it was we who put them there: what a person lays beside them stays.
+ */
+#ifndef AUTEUR_PIPELINE_EXECUTE_CLEANUP_H
+#define AUTEUR_PIPELINE_EXECUTE_CLEANUP_H
+
+#include "journal/journal.h"
+#include "pipeline/execute/production.h"
+
+/* Makes the production's directories, clearing up after a killed run first. */
+int cleanup_begin(const struct production *p, struct journal *journal, struct error *e);
+/* Drops what was replaced, and tmp. What cannot be dropped now waits for the next run. */
+void cleanup_end(const struct production *p, struct journal *journal);
+
+#endif

@@ -1,0 +1,249 @@
+#include "pipeline/execute/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/execute/key.h"
+
+struct loaded {
+    struct loaded *next;
+    enum stage_id stage;
+    const struct artefact *artefact;
+};
+
+uint64_t clock_unix_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+double clock_monotonic(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+const struct shot *job_shot(const struct job *j)
+{
+    return &j->runner->setup->env->board->shots[j->shot];
+}
+
+const char *job_stage_name(const struct job *j)
+{
+    return j->runner->setup->stages[j->stage]->name;
+}
+
+static const struct artefact *job_input(struct stage_job *base, enum stage_id stage,
+                                        const char *name)
+{
+    struct job *j = (struct job *)base;
+    struct runner *r = j->runner;
+    struct error ignored = {0}; /* for the stage, what cannot be read is not there */
+    const struct artefact *a;
+    struct loaded *entry;
+
+    for (entry = j->loaded; entry; entry = entry->next)
+        if (entry->stage == stage && strcmp(entry->artefact->name, name) == 0)
+            return entry->artefact;
+    if (artefact_load(r->journal, r->production, r->setup, r->plan, j->shot, stage, name, &j->arena,
+                      &a, &ignored) != 0 ||
+        !a)
+        return NULL;
+    entry = arena_alloc(&j->arena, sizeof *entry);
+    if (!entry)
+        return NULL;
+    *entry = (struct loaded){j->loaded, stage, a};
+    j->loaded = entry;
+    return a;
+}
+
+int job_output(struct stage_job *base, const struct artefact *a, struct error *e)
+{
+    struct job *j = (struct job *)base;
+    struct artefact *out = &j->outputs[j->output_count];
+
+    if (artefact_check(j->outputs, j->output_count, a, e) != 0)
+        return -1;
+    *out = *a;
+    if (a->path) {
+        out->path = arena_strdup(&j->arena, a->path);
+        if (!out->path)
+            return error_memory(e);
+    }
+    j->output_count++;
+    return 0;
+}
+
+static void job_progress(struct stage_job *base, double done, double total, const char *unit)
+{
+    struct job *j = (struct job *)base;
+
+    j->runner->progress(j->runner->ctx, j->shot, j->stage, done, total, unit);
+}
+
+static bool job_cancelled(const struct stage_job *base)
+{
+    const struct job *j = (const struct job *)base;
+
+    return j->runner->cancelled(j->runner->ctx);
+}
+
+static const void *job_checkpoint_load(struct stage_job *base, size_t *size)
+{
+    struct job *j = (struct job *)base;
+    struct error ignored = {0}; /* no checkpoint: the stage begins anew */
+    struct journal_view *view;
+    const void *bytes;
+    void *copy = NULL;
+
+    if (journal_view_begin(j->runner->journal, &view, &ignored) != 0)
+        return NULL;
+    if (journal_checkpoint_get(view, j->key, &bytes, size, &ignored) == 1) {
+        copy = arena_alloc(&j->arena, *size ? *size : 1);
+        if (copy)
+            memcpy(copy, bytes, *size);
+    }
+    journal_view_end(view);
+    return copy;
+}
+
+static int job_checkpoint_save(struct stage_job *base, const void *bytes, size_t size,
+                               struct error *e)
+{
+    struct job *j = (struct job *)base;
+
+    return journal_checkpoint_put(j->runner->journal, j->key, bytes, size, e);
+}
+
+static void job_note(struct stage_job *base, const char *name, const char *json_value)
+{
+    struct job *j = (struct job *)base;
+    json_t *value = json_loads(json_value, JSON_DECODE_ANY, NULL);
+
+    /* A note that is no JSON is still worth reading, as text; one that finds no memory is lost. */
+    json_object_set_new(j->notes, name, value ? value : json_string(json_value));
+}
+
+/* What the journal remembers of this stage: how often this key was tried, which delivered files
+ * stand. */
+static int recall(struct job *j, struct error *e)
+{
+    struct journal_view *view;
+    struct stage_record before;
+    int found, rc = -1;
+
+    if (journal_view_begin(j->runner->journal, &view, e) != 0)
+        return -1;
+    found = journal_get(view, job_shot(j)->id, job_stage_name(j), &before, e);
+    if (found < 0)
+        goto done;
+    if (found && hash_equal(before.key, j->key))
+        j->record.attempts = before.attempts;
+    for (size_t i = 0; found && i < before.artefact_count; i++) {
+        const struct record_artefact *a = &before.artefacts[i];
+        struct record_artefact *out = &j->standing[j->standing_count];
+
+        if (strncmp(a->path, "shots/", 6) != 0 || j->standing_count == MOST_ARTEFACTS)
+            continue;
+        *out = *a;
+        out->name = arena_strdup(&j->arena, a->name);
+        out->path = arena_strdup(&j->arena, a->path);
+        if (!out->name || !out->path) {
+            error_memory(e);
+            goto done;
+        }
+        j->standing_count++;
+    }
+    rc = 0;
+done:
+    journal_view_end(view);
+    return rc;
+}
+
+void job_stands(struct job *j, const struct record_artefact *a)
+{
+    size_t i = 0;
+
+    while (i < j->standing_count && strcmp(j->standing[i].path, a->path) != 0)
+        i++;
+    j->standing[i] = *a;
+    if (i == j->standing_count)
+        j->standing_count++;
+}
+
+/* Puts the record as it is, listing what stands under final names. */
+int job_put_standing(struct job *j, enum record_status status, const char *event, struct error *e)
+{
+    struct stage_record r = j->record;
+
+    r.status = status;
+    r.artefacts = j->standing;
+    r.artefact_count = j->standing_count;
+    return journal_put(j->runner->journal, job_shot(j)->id, job_stage_name(j), &r, NULL, 0, event,
+                       e);
+}
+
+struct job *job_begin(struct runner *r, size_t shot, enum stage_id stage, struct error *e)
+{
+    struct job *j = calloc(1, sizeof *j);
+
+    if (!j) {
+        error_memory(e);
+        return NULL;
+    }
+    j->runner = r;
+    j->shot = shot;
+    j->stage = stage;
+    j->key = plan_job(r->plan, shot, stage)->key;
+    j->record = (struct stage_record){.key = j->key, .error = "", .notes = "{}"};
+    if (recall(j, e) != 0) {
+        job_free(j);
+        return NULL;
+    }
+    j->record.attempts++;
+    j->record.started_ns = j->record.finished_ns = clock_unix_ns();
+    return j;
+}
+
+int job_fill(struct job *j, struct error *e)
+{
+    struct runner *r = j->runner;
+    struct hash128 keys[STAGES];
+    struct record_input *inputs;
+
+    plan_keys(r->plan, j->shot, keys);
+    if (key_inputs(&j->arena, r->setup->stages[j->stage], r->setup->stages, keys, r->setup->env,
+                   job_shot(j), &inputs, &j->record.input_count, e) != 0)
+        return -1;
+    j->record.inputs = inputs;
+    j->notes = json_object();
+    j->base = (struct stage_job){
+        .env = r->setup->env,
+        .shot = job_shot(j),
+        .arena = &j->arena,
+        .workdir = arena_printf(&j->arena, "%s/%s.%s", r->production->tmp, job_shot(j)->id,
+                                job_stage_name(j)),
+        .input = job_input,
+        .output = job_output,
+        .progress = job_progress,
+        .cancelled = job_cancelled,
+        .checkpoint_load = job_checkpoint_load,
+        .checkpoint_save = job_checkpoint_save,
+        .note = job_note,
+    };
+    return j->notes && j->base.workdir ? 0 : error_memory(e);
+}
+
+void job_free(struct job *j)
+{
+    if (!j)
+        return;
+    json_decref(j->notes);
+    arena_free(&j->arena);
+    free(j);
+}

@@ -1,0 +1,97 @@
+/* What is to be done, decided before anything is done: for every stage of every shot its content
+ * key, compared with what the journal remembers and with the files that should be there. Making a
+ * plan changes nothing. 10,000 shots of five stages take a fraction of a second: one read view,
+ * no allocation a job.
+ */
+#ifndef AUTEUR_PIPELINE_EXECUTE_PLAN_H
+#define AUTEUR_PIPELINE_EXECUTE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/journal.h"
+#include "stages/stage.h"
+
+enum verdict {
+    VERDICT_SKIP,  /* the shot has no use for this stage, or is not among those asked for */
+    VERDICT_FRESH, /* up to date */
+    VERDICT_RUN,
+    VERDICT_BROKEN /* an input cannot be had (a missing source): the shot fails */
+};
+
+enum reason {
+    REASON_NONE,
+    REASON_NEVER,       /* it was never made */
+    REASON_CHANGED,     /* an input of its own changed: plan_changes() says which */
+    REASON_EARLIER,     /* only a stage that it reads changed */
+    REASON_MISSING,     /* a file that it made is gone */
+    REASON_ALTERED,     /* a file that it made is not as it was left */
+    REASON_FAILED,      /* it failed before */
+    REASON_INTERRUPTED, /* it was running when the program ended */
+    REASONS
+};
+const char *reason_text(enum reason reason); /* "never made" */
+
+struct plan_job {
+    struct hash128 key;
+    uint8_t verdict, reason, lane;
+    uint32_t group; /* index into plan.groups */
+};
+
+struct plan {
+    struct plan_job *jobs; /* [shot][stage] */
+    size_t shots;
+    const char **groups; /* the stages' own names of their groups; [0] is "" */
+    size_t group_count;
+    size_t run[STAGES]; /* how many jobs must run */
+    size_t to_run;      /* of all stages */
+    struct plan_problem *problems;
+    size_t problem_count, problem_room;
+    struct arena arena;
+};
+
+/* Why a shot is VERDICT_BROKEN. */
+struct plan_problem {
+    uint32_t shot;
+    enum stage_id stage;
+    enum error_code code;
+    const char *text;
+};
+
+struct plan_setup {
+    const struct stage *const *stages; /* by enum stage_id */
+    const struct stage_env *env;
+    struct journal *journal; /* NULL: nothing was ever made */
+    const char *dir;         /* the production directory, absolute */
+    const char *only;        /* a glob that a shot's id must match; "" for all */
+};
+
+/* -1 when the journal cannot be read or memory runs out; what is wrong with one shot is a problem
+ * in the plan. Free the plan in both cases. */
+int plan_make(struct plan *plan, const struct plan_setup *setup, struct error *e);
+void plan_free(struct plan *plan);
+
+static inline const struct plan_job *plan_job(const struct plan *plan, size_t shot, int stage)
+{
+    return &plan->jobs[shot * STAGES + (size_t)stage];
+}
+/* The keys of all stages of a shot. */
+void plan_keys(const struct plan *plan, size_t shot, struct hash128 keys[STAGES]);
+/* The last stage that the shot has use for; STAGES when it has none. */
+enum stage_id plan_last_stage(const struct plan *plan, size_t shot);
+
+/* Records a shot as broken after the plan was made (a stage's check failed). */
+int plan_break(struct plan *plan, size_t shot, enum stage_id stage, const struct error *why,
+               struct error *e);
+
+/* One input of a job that is not as it was: NULL for what was not or is no longer there. */
+struct plan_change {
+    const char *name, *was, *now;
+};
+/* What changed since the stage was last made, in the arena; nothing when it never was. */
+int plan_changes(const struct plan *plan, const struct plan_setup *setup, struct journal_view *view,
+                 size_t shot, enum stage_id stage, struct arena *arena,
+                 struct plan_change **changes, size_t *count, struct error *e);
+
+#endif

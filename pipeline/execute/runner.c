@@ -1,0 +1,235 @@
+#include "pipeline/execute/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "pipeline/execute/job.h"
+#include "pipeline/execute/sheet.h"
+
+/* Writes the shot's sheet into the workdir as one more thing to deliver. `made`: the artefacts of
+ * this, the last stage. */
+static int add_sheet(struct job *j, const struct record_artefact *made, size_t count,
+                     struct error *e)
+{
+    struct runner *r = j->runner;
+    const struct plan_setup *setup = r->setup;
+    struct stage_record records[STAGES] = {0};
+    struct artefact sheet = {.name = "sheet.json", .delivered = true};
+    struct journal_view *view;
+    char *text = NULL;
+    int rc = -1;
+
+    sheet.path = path_join(&j->arena, j->base.workdir, sheet.name);
+    if (!sheet.path)
+        return error_memory(e);
+    if (journal_view_begin(r->journal, &view, e) != 0)
+        return -1;
+    for (int i = 0; i < (int)j->stage; i++)
+        if (plan_job(r->plan, j->shot, i)->verdict != VERDICT_SKIP &&
+            journal_get(view, job_shot(j)->id, setup->stages[i]->name, &records[i], e) < 0)
+            goto done;
+    records[j->stage] = j->record;
+    records[j->stage].artefacts = made;
+    records[j->stage].artefact_count = count;
+    text = sheet_make(setup->env->board, job_shot(j), setup->stages, records, e);
+    if (!text || file_write_atomic(sheet.path, text, strlen(text), e) != 0)
+        goto done;
+    rc = job_output(&j->base, &sheet, e);
+done:
+    free(text);
+    journal_view_end(view);
+    return rc;
+}
+
+/* Everything after a stage's run() has succeeded: the order is that of artefacts.h. */
+static int deliver(struct job *j, bool *unrecorded, struct error *e)
+{
+    struct runner *r = j->runner;
+    struct record_artefact made[MOST_ARTEFACTS];
+    struct journal_blob blobs[MOST_ARTEFACTS];
+    size_t files = 0, blob_count = 0;
+
+    for (size_t i = 0; i < j->output_count; i++)
+        if (artefact_describe(&j->outputs[i], job_shot(j), j->key, &j->arena, &made[i], e) != 0)
+            return -1;
+    if (j->stage == plan_last_stage(r->plan, j->shot)) {
+        if (add_sheet(j, made, j->output_count, e) != 0 ||
+            artefact_describe(&j->outputs[j->output_count - 1], job_shot(j), j->key, &j->arena,
+                              &made[j->output_count - 1], e) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < j->output_count; i++) {
+        const struct artefact *a = &j->outputs[i];
+
+        if (a->bytes) {
+            blobs[blob_count++] = (struct journal_blob){a->name, a->bytes, a->size};
+        } else {
+            job_stands(j, &made[i]);
+            files++;
+        }
+    }
+    if (files && job_put_standing(j, RECORD_RUNNING, NULL, e) != 0) {
+        *unrecorded = true;
+        return -1;
+    }
+    for (size_t i = 0; i < j->output_count; i++)
+        if (artefact_publish(r->production, &j->outputs[i], &made[i], &j->arena, e) != 0)
+            return -1;
+    j->record.status = RECORD_DONE;
+    j->record.artefacts = made;
+    j->record.artefact_count = j->output_count;
+    if (journal_put(r->journal, job_shot(j)->id, job_stage_name(j), &j->record, blobs, blob_count,
+                    NULL, e) != 0) {
+        *unrecorded = true;
+        return -1;
+    }
+    return 0;
+}
+
+/* Runs the stage and delivers. The record's seconds and peak are the stage's own. */
+static int work(struct job *j, void *session, bool *unrecorded, struct error *e)
+{
+    struct runner *r = j->runner;
+    double from = clock_monotonic();
+    int slot = peak_begin(r->peak);
+    char *notes;
+    int rc = path_remove(j->base.workdir, e);
+
+    if (rc == 0)
+        rc = dir_make(j->base.workdir, e);
+    if (rc == 0)
+        rc = r->setup->stages[j->stage]->run(session, &j->base, e);
+    j->record.peak_kib = peak_end(r->peak, slot);
+    j->record.seconds = clock_monotonic() - from;
+    j->record.finished_ns = clock_unix_ns();
+    notes = json_dumps(j->notes, JSON_SORT_KEYS | JSON_COMPACT);
+    j->record.notes = notes ? notes : "{}";
+    if (rc == 0)
+        rc = deliver(j, unrecorded, e);
+    j->record.notes = "{}";
+    free(notes);
+    return rc;
+}
+
+/* A failure is recorded after the workdir is gone: on a full disk that makes the room. */
+static void record_failure(struct job *j, bool *unrecorded, struct error *e)
+{
+    struct error why = {0};
+
+    if (*unrecorded || e->code == ERROR_CANCELLED)
+        return;
+    j->record.error = e->text;
+    if (job_put_standing(j, RECORD_FAILED, e->text, &why) == 0)
+        return;
+    *unrecorded = true;
+    error_set(e, why.code, "%.400s; and this could not be recorded: %.400s", e->text, why.text);
+}
+
+int runner_run(struct runner *r, size_t shot, enum stage_id stage, void *session,
+               struct job_report *report, struct error *e)
+{
+    struct job *j = job_begin(r, shot, stage, e);
+    struct error ignored = {0};
+    int rc;
+
+    *report = (struct job_report){.unrecorded = !j};
+    if (!j)
+        return -1;
+    rc = job_fill(j, e);
+    if (rc == 0) {
+        rc = job_put_standing(j, RECORD_RUNNING, NULL, e);
+        report->unrecorded = rc != 0;
+    }
+    if (rc == 0)
+        rc = work(j, session, &report->unrecorded, e);
+    if (j->base.workdir)
+        path_remove(j->base.workdir, &ignored); /* what stays is swept at the next start */
+    if (rc != 0)
+        record_failure(j, &report->unrecorded, e);
+    report->seconds = j->record.seconds;
+    report->peak_kib = j->record.peak_kib;
+    report->attempt = j->record.attempts;
+    job_free(j);
+    return rc;
+}
+
+int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char *text,
+                  struct error *e)
+{
+    struct job *j = job_begin(r, shot, stage, e);
+    int rc;
+
+    if (!j)
+        return -1;
+    j->record.error = text;
+    rc = job_put_standing(j, RECORD_FAILED, text, e);
+    job_free(j);
+    return rc;
+}
+
+/* What stage_group.executor points at during open(). */
+struct opening {
+    struct runner *runner;
+    const uint32_t *shots;
+    struct arena arena; /* what input() gives lives as long as open() */
+};
+
+static const struct artefact *group_input(const struct stage_group *group, size_t index,
+                                          enum stage_id stage, const char *name)
+{
+    struct opening *o = group->executor;
+    struct runner *r = o->runner;
+    struct error ignored = {0};
+    const struct artefact *a;
+
+    if (index >= group->count ||
+        artefact_load(r->journal, r->production, r->setup, r->plan, o->shots[index], stage, name,
+                      &o->arena, &a, &ignored) != 0)
+        return NULL;
+    return a;
+}
+
+static bool group_cancelled(const struct stage_group *group)
+{
+    const struct opening *o = group->executor;
+
+    return o->runner->cancelled(o->runner->ctx);
+}
+
+int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, size_t count,
+                void **session, struct error *e)
+{
+    const struct stage *about = r->setup->stages[stage];
+    const struct board *board = r->setup->env->board;
+    const char *name = r->plan->groups[plan_job(r->plan, shots[0], stage)->group];
+    struct opening opening = {.runner = r, .shots = shots};
+    const struct shot **list;
+    int rc;
+
+    *session = NULL;
+    if (!about->open || !name[0])
+        return 0;
+    list = calloc(count, sizeof *list);
+    if (!list)
+        return error_memory(e);
+    for (size_t i = 0; i < count; i++)
+        list[i] = &board->shots[shots[i]];
+    rc = about->open(&(struct stage_group){.env = r->setup->env,
+                                           .name = name,
+                                           .shots = list,
+                                           .count = count,
+                                           .input = group_input,
+                                           .cancelled = group_cancelled,
+                                           .executor = &opening},
+                     session, e);
+    free(list);
+    arena_free(&opening.arena);
+    return rc;
+}
+
+void runner_close(struct runner *r, enum stage_id stage, void *session)
+{
+    if (session && r->setup->stages[stage]->close)
+        r->setup->stages[stage]->close(session);
+}

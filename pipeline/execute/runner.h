@@ -1,0 +1,45 @@
+/* Doing: opens and closes the stages' sessions, runs one stage of one shot, publishes what it made
+ * and records it. Several threads may run jobs of one runner at once; sessions belong to the
+ * engine's thread.
+ */
+#ifndef AUTEUR_PIPELINE_EXECUTE_RUNNER_H
+#define AUTEUR_PIPELINE_EXECUTE_RUNNER_H
+
+#include "pipeline/execute/peak.h"
+#include "pipeline/execute/plan.h"
+#include "pipeline/execute/production.h"
+
+struct runner {
+    const struct plan_setup *setup;
+    const struct plan *plan;
+    const struct production *production;
+    struct journal *journal;
+    struct peak_meter *peak;
+    bool (*cancelled)(void *ctx);
+    void (*progress)(void *ctx, size_t shot, enum stage_id stage, double done, double total,
+                     const char *unit);
+    void *ctx;
+};
+
+/* Loads what jobs of a group share; *session may be NULL when the stage needs nothing. Close it
+ * when this returns 0. */
+int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, size_t count,
+                void **session, struct error *e);
+void runner_close(struct runner *r, enum stage_id stage, void *session);
+
+struct job_report {
+    double seconds;
+    uint64_t peak_kib;
+    unsigned attempt; /* which try of this key, over all runs, from 1 */
+    bool unrecorded;  /* with -1: the journal could not be written; *e says why */
+};
+/* session: NULL in the CPU lane. 0: made, delivered and recorded. -1: recorded as failed, or not
+ * at all (unrecorded, or ERROR_CANCELLED: its record stays RECORD_RUNNING). */
+int runner_run(struct runner *r, size_t shot, enum stage_id stage, void *session,
+               struct job_report *report, struct error *e);
+
+/* Records a shot's stage as failed that was not even started. */
+int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char *text,
+                  struct error *e);
+
+#endif
