@@ -23,6 +23,15 @@ STAGES_SRC += \
 	stages/media/watch.c \
 	stages/media/writer.c
 
+STAGES_SRC += \
+	stages/decode/wan_vae.c \
+	stages/decode/wan_vae_load.c \
+	stages/generate/wan_transformer.c \
+	stages/generate/wan_transformer_load.c \
+	stages/parity/parity.c \
+	stages/parity/report.c \
+	stages/parity/wan.c
+
 STAGES_TESTS := \
 	tests/stages/test_latents.c \
 	tests/stages/test_tiers.c \

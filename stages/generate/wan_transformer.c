@@ -1,0 +1,314 @@
+#include "stages/generate/wan_transformer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stages/generate/wan_transformer_impl.h"
+
+int wan_transformer_channels(const struct wan_transformer *m)
+{
+    return m->in_channels;
+}
+
+int wan_transformer_text_dim(const struct wan_transformer *m)
+{
+    return m->text_dim;
+}
+
+const int *wan_transformer_patch(const struct wan_transformer *m)
+{
+    return m->patch;
+}
+
+/* ---- the prompt */
+
+static int fill_conditioning(struct wan_transformer *m, const struct tensor *embeddings,
+                             int padded_length, struct wan_conditioning *c, struct arena *scratch,
+                             struct error *e)
+{
+    struct device *d = m->device;
+    int64_t tokens = embeddings->shape[0], padding = padded_length - tokens;
+    struct tensor text, hidden, embedded, real;
+
+    c->keys = tokens + (padding > 0);
+    text = TENSOR_NEW(scratch, c->keys, m->text_dim); /* the row after the tokens stays zero */
+    hidden = TENSOR_NEW(scratch, c->keys, m->dim);
+    embedded = TENSOR_NEW(scratch, c->keys, m->dim);
+    c->kv = arena_array(&c->arena, (size_t)m->layers, sizeof *c->kv);
+    if (!text.data || !hidden.data || !embedded.data || !c->kv)
+        return error_memory(e);
+    if (padding > 0) {
+        c->key_bias = TENSOR_NEW(&c->arena, c->keys);
+        if (!c->key_bias.data)
+            return error_memory(e);
+        ((float *)c->key_bias.data)[tokens] = logf((float)padding);
+    }
+    real = tensor_slice(text, 0, 0, tokens);
+    if (tokens > 0)
+        op_copy(d, &real, embeddings);
+    op_linear(d, &hidden, &text, &m->text_1, ACT_GELU_TANH);
+    op_linear(d, &embedded, &hidden, &m->text_2, ACT_NONE);
+    for (int i = 0; i < m->layers; i++) {
+        struct tensor key;
+        c->kv[i] = TENSOR_NEW(&c->arena, c->keys, 2 * m->dim);
+        if (!c->kv[i].data)
+            return error_memory(e);
+        op_linear(d, &c->kv[i], &embedded, &m->blocks[i].cross_kv, ACT_NONE);
+        key = tensor_slice(c->kv[i], 1, 0, m->dim);
+        op_rms_norm(d, &key, &key, &m->blocks[i].cross_norm_k, (float)m->eps);
+    }
+    return device_status(d, e);
+}
+
+int wan_transformer_prepare(struct wan_transformer *m, const struct tensor *embeddings,
+                            int padded_length, struct wan_conditioning **out, struct error *e)
+{
+    struct wan_conditioning *c;
+    struct arena scratch = {0};
+    int rc;
+
+    if (embeddings->rank != 2 || embeddings->shape[1] != m->text_dim || padded_length < 1 ||
+        embeddings->shape[0] > padded_length)
+        return error_set(e, ERROR_MODEL,
+                         "%s: a prompt of %lld tokens of width %lld does not fit: text_dim is %d "
+                         "and the longest prompt %d tokens",
+                         m->dir, (long long)embeddings->shape[0], (long long)embeddings->shape[1],
+                         m->text_dim, padded_length);
+    c = calloc(1, sizeof *c);
+    if (!c)
+        return error_memory(e);
+    rc = fill_conditioning(m, embeddings, padded_length, c, &scratch, e);
+    arena_free(&scratch);
+    if (rc)
+        wan_conditioning_free(c);
+    else
+        *out = c;
+    return rc;
+}
+
+void wan_conditioning_free(struct wan_conditioning *c)
+{
+    if (!c)
+        return;
+    arena_free(&c->arena);
+    free(c);
+}
+
+/* ---- positions */
+
+/* The head's numbers are shared out among time, rows and columns: the last two get a third each,
+ * rounded down to pairs, time the rest. Pair i of an axis of n numbers turns by
+ * position / 10000^(2i/n). */
+void wan_rope_tables(const struct wan_transformer *m, const int64_t shape[4], float *cosines,
+                     float *sines)
+{
+    int64_t frames = shape[1] / m->patch[0], rows = shape[2] / m->patch[1];
+    int64_t columns = shape[3] / m->patch[2], third = 2 * (m->head_dim / 6);
+    int64_t share[3] = {m->head_dim - 2 * third, third, third};
+
+    for (int64_t token = 0; token < frames * rows * columns; token++) {
+        int64_t position[3] = {token / (rows * columns), token / columns % rows, token % columns};
+        for (int axis = 0; axis < 3; axis++)
+            for (int64_t i = 0; i < share[axis] / 2; i++) {
+                double angle =
+                    (double)position[axis] * (1 / pow(10000, 2 * (double)i / (double)share[axis]));
+                *cosines++ = (float)cos(angle);
+                *sines++ = (float)sin(angle);
+            }
+    }
+}
+
+static int make_workspace(struct wan_transformer *m, const int64_t shape[4], struct error *e)
+{
+    struct wan_workspace *w = &m->work;
+    int64_t patch = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
+    int64_t tokens = shape[1] * shape[2] * shape[3] / patch;
+
+    if (memcmp(w->shape, shape, sizeof w->shape) == 0)
+        return 0;
+    arena_free(&w->arena);
+    memset(w, 0, sizeof *w);
+    w->patches = TENSOR_NEW(&w->arena, tokens, m->in_channels * patch);
+    w->x = TENSOR_NEW(&w->arena, tokens, m->dim);
+    w->normed = TENSOR_NEW(&w->arena, tokens, m->dim);
+    w->mixed = TENSOR_NEW(&w->arena, tokens, m->dim);
+    w->qkv = TENSOR_NEW(&w->arena, tokens, 3 * m->dim);
+    w->hidden = TENSOR_NEW(&w->arena, tokens, m->ffn_dim);
+    w->projected = TENSOR_NEW(&w->arena, tokens, m->out_channels * patch);
+    w->cos = TENSOR_NEW(&w->arena, tokens, m->head_dim / 2);
+    w->sin = TENSOR_NEW(&w->arena, tokens, m->head_dim / 2);
+    if (!w->patches.data || !w->x.data || !w->normed.data || !w->mixed.data || !w->qkv.data ||
+        !w->hidden.data || !w->projected.data || !w->cos.data || !w->sin.data)
+        return error_memory(e);
+    wan_rope_tables(m, shape, w->cos.data, w->sin.data);
+    memcpy(w->shape, shape, sizeof w->shape);
+    return 0;
+}
+
+/* ---- one step */
+
+static struct tensor part(const struct tensor *vectors, int64_t dim, int i)
+{
+    struct tensor flat = TENSOR_VIEW(*vectors, tensor_count(vectors));
+    return tensor_slice(flat, 0, i * dim, dim);
+}
+
+static struct tensor heads_of(const struct wan_transformer *m, const struct tensor *rows,
+                              int64_t column)
+{
+    struct tensor t = *rows;
+    t.rank = 3;
+    t.shape[1] = m->heads;
+    t.shape[2] = m->head_dim;
+    t.stride[1] = m->head_dim;
+    t.stride[2] = 1;
+    t.data = (float *)rows->data + column;
+    return t;
+}
+
+/* cos and sin of the timestep at frequencies from 1 down to 1/10000, in F32 as the reference has
+ * them: its rounding is part of what the model learned. */
+static void embed_time(struct wan_transformer *m, float timestep)
+{
+    struct device *d = m->device;
+    float *frequencies = m->frequencies.data;
+    int half = m->freq_dim / 2;
+
+    for (int i = 0; i < half; i++) {
+        float exponent = (float)-log(10000) * (float)i / (float)half;
+        float angle = timestep * expf(exponent);
+        frequencies[i] = cosf(angle);
+        frequencies[half + i] = sinf(angle);
+    }
+    op_linear(d, &m->time_silu, &m->frequencies, &m->time_1, ACT_SILU);
+    op_linear(d, &m->time, &m->time_silu, &m->time_2, ACT_NONE);
+    op_activation(d, &m->time_silu, &m->time, ACT_SILU);
+    op_linear(d, &m->modulation, &m->time_silu, &m->time_proj, ACT_NONE);
+}
+
+static void self_attention(struct wan_transformer *m, const struct wan_block *b)
+{
+    struct device *d = m->device;
+    struct wan_workspace *w = &m->work;
+    struct tensor q = tensor_slice(w->qkv, 1, 0, m->dim),
+                  k = tensor_slice(w->qkv, 1, m->dim, m->dim);
+    struct tensor q_heads = heads_of(m, &w->qkv, 0), k_heads = heads_of(m, &w->qkv, m->dim);
+    struct tensor v_heads = heads_of(m, &w->qkv, 2 * m->dim), out = heads_of(m, &w->mixed, 0);
+
+    op_linear(d, &w->qkv, &w->normed, &b->qkv, ACT_NONE);
+    op_rms_norm(d, &q, &q, &b->norm_q, (float)m->eps);
+    op_rms_norm(d, &k, &k, &b->norm_k, (float)m->eps);
+    op_rope(d, &q_heads, &w->cos, &w->sin);
+    op_rope(d, &k_heads, &w->cos, &w->sin);
+    op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), NULL);
+    op_linear(d, &w->normed, &w->mixed, &b->out, ACT_NONE);
+}
+
+static void cross_attention(struct wan_transformer *m, const struct wan_block *b,
+                            const struct wan_conditioning *c, const struct tensor *kv)
+{
+    struct device *d = m->device;
+    struct wan_workspace *w = &m->work;
+    struct attention_bias bias = {.key = c->key_bias};
+    struct tensor q = tensor_slice(w->qkv, 1, 0, m->dim), q_heads = heads_of(m, &w->qkv, 0);
+    struct tensor k_heads = heads_of(m, kv, 0), v_heads = heads_of(m, kv, m->dim);
+    struct tensor out = heads_of(m, &w->mixed, 0);
+    const struct tensor *in = &w->x;
+
+    if (m->cross_norm) {
+        op_layer_norm(d, &w->normed, &w->x, &b->cross_weight, &b->cross_bias, (float)m->eps);
+        in = &w->normed;
+    }
+    op_linear(d, &q, in, &b->cross_q, ACT_NONE);
+    op_rms_norm(d, &q, &q, &b->cross_norm_q, (float)m->eps);
+    op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), &bias);
+    op_linear(d, &w->normed, &w->mixed, &b->cross_out, ACT_NONE);
+}
+
+static void block(struct wan_transformer *m, int i, const struct wan_conditioning *c)
+{
+    struct device *d = m->device;
+    struct wan_workspace *w = &m->work;
+    const struct wan_block *b = &m->blocks[i];
+    struct tensor table = TENSOR_VIEW(b->table, 1, 6 * m->dim);
+    struct tensor shift = part(&m->mods, m->dim, 0), scale = part(&m->mods, m->dim, 1);
+    struct tensor gate = part(&m->mods, m->dim, 2), ffn_shift = part(&m->mods, m->dim, 3);
+    struct tensor ffn_scale = part(&m->mods, m->dim, 4), ffn_gate = part(&m->mods, m->dim, 5);
+
+    op_add(d, &m->mods, &table, &m->modulation);
+    op_layer_norm(d, &w->normed, &w->x, &scale, &shift, (float)m->eps);
+    self_attention(m, b);
+    op_add_gated(d, &w->x, &w->x, &w->normed, &gate);
+
+    cross_attention(m, b, c, &c->kv[i]);
+    op_add(d, &w->x, &w->x, &w->normed);
+
+    op_layer_norm(d, &w->normed, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
+    op_linear(d, &w->hidden, &w->normed, &b->ffn_in, ACT_GELU_TANH);
+    op_linear(d, &w->normed, &w->hidden, &b->ffn_out, ACT_NONE);
+    op_add_gated(d, &w->x, &w->x, &w->normed, &ffn_gate);
+}
+
+static void project(struct wan_transformer *m, struct tensor *out)
+{
+    struct device *d = m->device;
+    struct wan_workspace *w = &m->work;
+    struct tensor shift = part(&m->mods, m->dim, 0), scale = part(&m->mods, m->dim, 1);
+    struct tensor table_shift = part(&m->table, m->dim, 0),
+                  table_scale = part(&m->table, m->dim, 1);
+    struct tensor time = part(&m->time, m->dim, 0);
+
+    op_add(d, &shift, &table_shift, &time);
+    op_add(d, &scale, &table_scale, &time);
+    op_layer_norm(d, &w->normed, &w->x, &scale, &shift, (float)m->eps);
+    op_linear(d, &w->projected, &w->normed, &m->out, ACT_NONE);
+    op_unpatchify(d, out, &w->projected, m->patch);
+}
+
+static int check_latents(const struct wan_transformer *m, const struct tensor *latents,
+                         struct error *e)
+{
+    char text[96];
+
+    if (latents->rank != 4 || latents->shape[0] != m->in_channels)
+        return error_set(e, ERROR_MODEL,
+                         "%s: latents of shape %s do not fit a model of %d channels", m->dir,
+                         tensor_shape_text(latents, text, sizeof text), m->in_channels);
+    for (int i = 0; i < 3; i++)
+        if (latents->shape[i + 1] < 1 || latents->shape[i + 1] % m->patch[i] ||
+            latents->shape[i + 1] / m->patch[i] > m->rope_length)
+            return error_set(e, ERROR_MODEL,
+                             "%s: latents of shape %s: each of the last three must be a multiple "
+                             "of the patch %d x %d x %d and at most %d patches",
+                             m->dir, tensor_shape_text(latents, text, sizeof text), m->patch[0],
+                             m->patch[1], m->patch[2], m->rope_length);
+    return 0;
+}
+
+int wan_transformer_forward(struct wan_transformer *m, const struct wan_conditioning *c,
+                            const struct tensor *latents, float timestep, struct tensor *out,
+                            struct error *e)
+{
+    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e))
+        return -1;
+    embed_time(m, timestep);
+    op_patchify(m->device, &m->work.patches, latents, m->patch);
+    op_linear(m->device, &m->work.x, &m->work.patches, &m->patch_embedding, ACT_NONE);
+    for (int i = 0; i < m->layers; i++)
+        block(m, i, c);
+    project(m, out);
+    return device_status(m->device, e);
+}
+
+double wan_transformer_flops(const struct wan_transformer *m, const struct wan_conditioning *c,
+                             const int64_t shape[4])
+{
+    double patch = m->patch[0] * m->patch[1] * m->patch[2], dim = (double)m->dim;
+    double tokens = (double)(shape[1] * shape[2] * shape[3]) / patch;
+    double linears = 6 * dim * dim + 2 * dim * m->ffn_dim;
+    double attention = 2 * dim * (tokens + (double)c->keys);
+
+    return 2 * tokens *
+           (m->layers * (linears + attention) + dim * patch * (m->in_channels + m->out_channels));
+}

@@ -1,0 +1,23 @@
+/* What each model family checks. A function returns -1 with *e only when it could not go on; what
+ * differs from the golden goes to the report. */
+#ifndef AUTEUR_STAGES_PARITY_FAMILIES_H
+#define AUTEUR_STAGES_PARITY_FAMILIES_H
+
+#include "kernels/device.h"
+#include "stages/parity/report.h"
+
+/* A module that is fed its golden input; and the whole chain, where differences add up. */
+#define PARITY_MODULE 1e-4
+#define PARITY_CHAIN  1e-3
+#define PARITY_NOISE  1e-6
+
+struct parity {
+    const char *dir;
+    struct device *device;
+    struct golden golden;
+    struct report report;
+};
+
+int parity_wan(struct parity *p, struct error *e);
+
+#endif
