@@ -30,6 +30,11 @@ enum journal_mode { JOURNAL_READ, JOURNAL_WRITE /* creates it where there is non
 int journal_open(const char *dir, enum journal_mode mode, struct journal **out, struct error *e);
 void journal_close(struct journal *j);
 
+/* 1 and who ("process 4711 on HOST since ...") when another process has the journal in `dir` open
+ * for writing, else 0. Not in a process that has it open itself: it would let go of its lock. */
+enum { JOURNAL_WHO_SIZE = 256 };
+int journal_writer(const char *dir, char who[JOURNAL_WHO_SIZE]);
+
 enum record_status { RECORD_DONE = 1, RECORD_FAILED = 2, RECORD_RUNNING = 3 };
 
 /* One input of a stage as it was when the record was made: for `why`. */

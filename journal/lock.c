@@ -3,34 +3,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "journal/internal.h"
 
-enum { HOLDER_SIZE = 256 /* always written whole, so that it never needs a new disk block */ };
+enum {
+    HOLDER_SIZE =
+        JOURNAL_WHO_SIZE /* always written whole, so that it never needs a new disk block */
+};
 
-/* Who holds it, as its holder wrote: "process 4711 on HOST since 2026-11-21 08:49:09 UTC". */
+/* Who holds it: as its holder wrote it ("process 4711 on HOST since 2026-11-21 08:49:09 UTC"), if
+ * the kernel says that it is the same process; it may not have written its name yet, or on a full
+ * disk never. */
 static void holder_read(int fd, char out[HOLDER_SIZE])
 {
-    char text[HOLDER_SIZE];
-    ssize_t n = 0;
+    struct flock held = {0};
+    char text[HOLDER_SIZE] = "";
 
-    /* It may have taken the lock a moment ago and not have written its name yet. */
     for (int tries = 0; tries < 20; tries++) {
-        n = pread(fd, text, sizeof text - 1, 0);
-        if (n > 0 && memchr(text, '\n', (size_t)n))
+        ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+        text[n > 0 ? n : 0] = '\0';
+        held = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        if (fcntl(fd, F_GETLK, &held) != 0 || held.l_type == F_UNLCK)
+            held.l_pid = 0; /* it has just let go, or is on another machine */
+        if (strchr(text, '\n') &&
+            (held.l_pid <= 0 || strtol(text + strcspn(text, "0123456789"), NULL, 10) == held.l_pid))
             break;
+        text[0] = '\0';
         usleep(5000);
     }
-    text[n > 0 ? n : 0] = '\0';
     text[strcspn(text, "\n")] = '\0';
     for (char *p = text; *p; p++)
         if (*p < 0x20 || *p > 0x7e)
             *p = '?';
-    snprintf(out, HOLDER_SIZE, "%s", text[0] ? text : "another process");
+    if (text[0])
+        snprintf(out, HOLDER_SIZE, "%s", text);
+    else if (held.l_pid > 0)
+        snprintf(out, HOLDER_SIZE, "process %ld", (long)held.l_pid);
+    else
+        snprintf(out, HOLDER_SIZE, "another process");
 }
 
 static void holder_write(int fd)
@@ -50,8 +64,33 @@ static void holder_write(int fd)
     (void)ignored;
 }
 
+int journal_writer(const char *dir, char who[JOURNAL_WHO_SIZE])
+{
+    struct flock held = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char *path = NULL;
+    int fd = -1, found = 0;
+
+    who[0] = '\0';
+    if (asprintf(&path, "%s/" WRITER_LOCK, dir) < 0)
+        return 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && fcntl(fd, F_GETLK, &held) == 0 && held.l_type != F_UNLCK) {
+        holder_read(fd, who);
+        found = 1;
+    }
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return found;
+}
+
+/* A lock of the process (fcntl), not of the open file (flock): a forked child does not keep it
+ * alive, and the kernel lets go of it however the process ends. It would also be lost if this
+ * process opened and closed the file once more; opened_once() is asked before, so that it never
+ * does. */
 int writer_lock_take(const char *dir, int *out, struct error *e)
 {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char *path = NULL, holder[HOLDER_SIZE];
     int fd = -1, rc = -1;
 
@@ -60,12 +99,12 @@ int writer_lock_take(const char *dir, int *out, struct error *e)
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (fd < 0) {
         error_errno(e, errno, "open the journal's lock", path);
-    } else if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    } else if (fcntl(fd, F_SETLK, &whole) == 0) {
         holder_write(fd);
         *out = fd;
         fd = -1;
         rc = 0;
-    } else if (errno == EWOULDBLOCK) {
+    } else if (errno == EAGAIN || errno == EACCES) {
         holder_read(fd, holder);
         error_set(e, ERROR_BUSY, "the journal %s is in use by %s: wait for it to end, or stop it",
                   dir, holder);
@@ -84,10 +123,11 @@ void writer_lock_release(int fd)
         close(fd); /* and with it the lock; the file stays, for the next */
 }
 
-/* The journals this process has open. */
+/* The journals this process has open; what a parent had open is not this process's. */
 struct opened {
     struct opened *next;
     const void *who;
+    pid_t pid;
     dev_t device;
     ino_t inode;
 };
@@ -105,10 +145,10 @@ int opened_once(const char *dir, const void *who, struct error *e)
         free(mine);
         return error_errno(e, errno, "open the journal", dir);
     }
-    *mine = (struct opened){.who = who, .device = st.st_dev, .inode = st.st_ino};
+    *mine = (struct opened){.who = who, .pid = getpid(), .device = st.st_dev, .inode = st.st_ino};
     pthread_mutex_lock(&opened_mutex);
     for (o = opened_all; o; o = o->next)
-        if (o->device == mine->device && o->inode == mine->inode)
+        if (o->pid == mine->pid && o->device == mine->device && o->inode == mine->inode)
             break;
     if (!o) {
         mine->next = opened_all;
