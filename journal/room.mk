@@ -14,4 +14,8 @@ JOURNAL_SRC := \
 	journal/view.c \
 	journal/walk.c
 
-JOURNAL_TESTS :=
+JOURNAL_TESTS := \
+	tests/journal/test_codec.c \
+	tests/journal/test_crash.c \
+	tests/journal/test_journal.c \
+	tests/journal/test_sharing.c

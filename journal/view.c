@@ -5,7 +5,7 @@
 
 #include "journal/internal.h"
 
-enum { RESIZE_WAIT_S = 5 };
+enum { RESIZE_WAIT_S = 2 };
 
 bool journal_gate_enter(struct journal *j)
 {
