@@ -6,6 +6,15 @@ STAGES_SRC := \
 	stages/generate/unipc_config.c
 
 STAGES_SRC += \
+	stages/composite/composite.c \
+	stages/composite/fonts.c \
+	stages/composite/layer.c \
+	stages/composite/layout.c \
+	stages/composite/markup.c \
+	stages/composite/overlays.c \
+	stages/composite/styles.c \
+	stages/composite/text.c \
+	stages/composite/typeset.c \
 	stages/decode/card.c \
 	stages/decode/colour.c \
 	stages/decode/decode.c \

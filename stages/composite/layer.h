@@ -1,0 +1,16 @@
+/* The title layer: "titles.mkv", FFV1 in Matroska, 8-bit R'G'B' with straight alpha (AV_PIX_FMT_
+ * BGRA), of the picture's size. A frame is stored only where the layer changes and holds until the
+ * next one; its timestamp is the frame's time. Straight alpha, so that an editor can lay it over
+ * the master in any program; eight bits, because colours are asked for in eight. Before its first
+ * frame the layer is clear. */
+#ifndef AUTEUR_STAGES_COMPOSITE_LAYER_H
+#define AUTEUR_STAGES_COMPOSITE_LAYER_H
+
+#include "stages/composite/layout.h"
+
+/* Writes the layer of these items over job->shot->frames frames to `path`. The typesetter sets
+ * running timecode; items with it are set again for every frame. */
+int layer_write(struct stage_job *job, struct typesetter *t, struct placed *items, size_t count,
+                const char *path, struct error *e);
+
+#endif

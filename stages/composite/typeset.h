@@ -1,0 +1,36 @@
+/* One overlay's lettering as an image, through libass: shaping, directions and line breaks are its
+ * work; where the image goes and when it is seen is layout's.
+ *
+ * Colours are mixed in R'G'B' at the values that were asked for; nothing passes through Y'CbCr.
+ */
+#ifndef AUTEUR_STAGES_COMPOSITE_TYPESET_H
+#define AUTEUR_STAGES_COMPOSITE_TYPESET_H
+
+#include "kernels/base/error.h"
+#include "stages/composite/fonts.h"
+#include "storyboards/board.h"
+
+/* Lettering and the panel under it. The block is what layout places: panel, or lines of text with
+ * their full height (so that words with and without descenders share a baseline). */
+struct block {
+    int width, height; /* of the block */
+    /* The image, which may stand out over the block (glow): its top left in the block. */
+    int left, top, image_width, image_height;
+    float *rgba; /* premultiplied, 0..1, [image_height][image_width][4] */
+};
+void block_free(struct block *b);
+
+struct typesetter;
+/* For pictures of one size. Not for several threads at once. */
+int typesetter_open(int width, int height, struct typesetter **out, struct error *e);
+void typesetter_close(struct typesetter *t); /* NULL-safe */
+
+/* The overlay's style, font and colour; `text` stands for the overlay's own where not NULL (a
+ * running timecode). Text too wide or too tall for the safe area is set smaller, down to half its
+ * size; what does not fit then is an error, and so is a font or a glyph that is missing. */
+int typeset(struct typesetter *t, const struct overlay *o, const char *text, struct block *out,
+            struct error *e);
+/* Fonts and glyphs alone. */
+int typeset_check(struct fonts *fonts, const struct overlay *o, struct error *e);
+
+#endif
