@@ -120,13 +120,12 @@ static int transaction(struct journal *j, const struct changes *c)
     return rc;
 }
 
-/* LMDB calls a write that the disk cut short an I/O error. Was it for want of room? */
-static int disk_status(const struct journal *j, size_t bytes, int otherwise)
+int journal_disk_status(const struct journal *j, size_t bytes, int rc)
 {
     char *path = NULL;
-    int fd, rc = otherwise;
+    int fd;
 
-    if (asprintf(&path, "%s/probe", j->dir) < 0)
+    if (rc != EIO || asprintf(&path, "%s/probe", j->dir) < 0)
         return rc;
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0) {
@@ -171,7 +170,6 @@ int changes_commit(struct journal *j, const struct changes *c, struct error *e)
         if (grow(j, 2 * c->bytes, e) != 0)
             return -1;
     }
-    if (rc == EIO)
-        rc = disk_status(j, 2 * c->bytes, EIO);
+    rc = journal_disk_status(j, 2 * c->bytes, rc);
     return rc == 0 ? 0 : journal_lmdb_error(j, rc, "write to it", e);
 }

@@ -101,6 +101,9 @@ int change_remove(struct changes *c, struct error *e);
 void changes_free(struct changes *c);
 /* All of it in one durable transaction; grows the map where it must. */
 int changes_commit(struct journal *j, const struct changes *c, struct error *e);
+/* LMDB calls a write that the disk cut short an I/O error: turns a commit's EIO into ENOSPC or
+ * EDQUOT when about that many bytes find no room. */
+int journal_disk_status(const struct journal *j, size_t bytes, int rc);
 
 /* put.c. flush writes what the batch has gathered; the write mutex is held. */
 int journal_flush(struct journal *j, struct error *e);

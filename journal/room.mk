@@ -17,5 +17,7 @@ JOURNAL_SRC := \
 JOURNAL_TESTS := \
 	tests/journal/test_codec.c \
 	tests/journal/test_crash.c \
+	tests/journal/test_damage.c \
 	tests/journal/test_journal.c \
-	tests/journal/test_sharing.c
+	tests/journal/test_sharing.c \
+	tests/journal/test_space.c

@@ -64,9 +64,18 @@ static size_t number(const uint8_t *p, int bytes)
  * cannot be one. Nearly every offset ends here. */
 static size_t candidate(const uint8_t *p)
 {
-    size_t key_size = number(p + 20, 2), gap = p[23], at = table_payload_at(p[24]);
+    static const bool tables[256] = {
+        [TABLE_FORMAT] = true,     [TABLE_META] = true,   [TABLE_RECORD] = true,
+        [TABLE_ATTEMPT] = true,    [TABLE_EVENT] = true,  [TABLE_BLOB] = true,
+        [TABLE_CHECKPOINT] = true, [TABLE_DIGEST] = true, [TABLE_PATH] = true};
+    size_t key_size, gap, at;
 
-    if (p[24] == '\0' || !strchr("Fmraebcdp", p[24]) || key_size == 0 || key_size > KEY_MAX)
+    if (!tables[p[24]] || p[21] > KEY_MAX >> 8)
+        return 0;
+    key_size = number(p + 20, 2);
+    gap = p[23];
+    at = table_payload_at(p[24]);
+    if (key_size == 0 || key_size > KEY_MAX)
         return 0;
     if (at ? ENVELOPE_HEAD + key_size + gap != at : gap != 0)
         return 0;
@@ -115,10 +124,11 @@ static bool known_form(const struct envelope *v)
 static int txn_commit(struct salvage *s)
 {
     MDB_txn *txn = s->txn;
+    size_t bytes = s->txn_bytes;
 
     s->txn = NULL;
     s->txn_bytes = 0;
-    return txn ? mdb_txn_commit(txn) : 0;
+    return txn ? journal_disk_status(s->fresh, bytes, mdb_txn_commit(txn)) : 0;
 }
 
 /* Puts a proven value into the new journal unless a newer one of its key is there. */
