@@ -25,6 +25,9 @@ STAGES_SRC += \
 	stages/decode/place.c \
 	stages/decode/resample.c \
 	stages/decode/still.c \
+	stages/encode/encode.c \
+	stages/encode/titles.c \
+	stages/encode/verify.c \
 	stages/media/convert.c \
 	stages/media/media.c \
 	stages/media/reader.c \

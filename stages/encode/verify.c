@@ -1,0 +1,231 @@
+#include "stages/encode/verify.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libavutil/pixdesc.h>
+
+#include "kernels/base/file.h"
+#include "stages/media/media.h"
+#include "stages/media/reader.h"
+
+/* Sum of a rectangle of a plane of 8 or more bits. */
+static uint64_t sum_of(const AVFrame *f, int plane, bool wide, int x0, int y0, int x1, int y1)
+{
+    uint64_t sum = 0;
+
+    for (int y = y0; y < y1; y++) {
+        const uint8_t *row = f->data[plane] + (ptrdiff_t)y * f->linesize[plane];
+        uint32_t of_row = 0;
+
+        if (wide)
+            for (int x = x0; x < x1; x++)
+                of_row += ((const uint16_t *)(const void *)row)[x];
+        else
+            for (int x = x0; x < x1; x++)
+                of_row += row[x];
+        sum += of_row;
+    }
+    return sum;
+}
+
+static uint16_t mean_of(const AVFrame *f, int plane, int x0, int y0, int x1, int y1)
+{
+    bool wide = f->format == AV_PIX_FMT_YUV422P10LE;
+    uint64_t count = (uint64_t)(x1 - x0) * (uint64_t)(y1 - y0);
+
+    return count ? (uint16_t)(sum_of(f, plane, wide, x0, y0, x1, y1) * (wide ? 16 : 64) / count)
+                 : 0;
+}
+
+void print_of(const AVFrame *f, struct print *out)
+{
+    int chroma_height = f->format == AV_PIX_FMT_YUV420P ? f->height / 2 : f->height;
+
+    for (int i = 0; i < PRINT_CELLS * PRINT_CELLS; i++) {
+        int x = i % PRINT_CELLS, y = i / PRINT_CELLS;
+
+        out->luma[i] = mean_of(f, 0, f->width * x / PRINT_CELLS, f->height * y / PRINT_CELLS,
+                               f->width * (x + 1) / PRINT_CELLS, f->height * (y + 1) / PRINT_CELLS);
+    }
+    out->cb = mean_of(f, 1, 0, 0, f->width / 2, chroma_height);
+    out->cr = mean_of(f, 2, 0, 0, f->width / 2, chroma_height);
+}
+
+/* The largest difference between two, in 8-bit steps. */
+static double distance(const struct print *a, const struct print *b)
+{
+    int most = abs(a->cb - b->cb);
+
+    if (abs(a->cr - b->cr) > most)
+        most = abs(a->cr - b->cr);
+    for (int i = 0; i < PRINT_CELLS * PRINT_CELLS; i++)
+        if (abs(a->luma[i] - b->luma[i]) > most)
+            most = abs(a->luma[i] - b->luma[i]);
+    return most / 64.0;
+}
+
+static int wrong(struct error *e, const char *what, const char *is, const char *meant)
+{
+    return error_set(e, ERROR_MEDIA, "the delivered file's %s is %s, not %s", what, is, meant);
+}
+
+static int wrong_number(struct error *e, const char *what, int64_t is, int64_t meant)
+{
+    return error_set(e, ERROR_MEDIA, "the delivered file's %s is %lld, not %lld", what,
+                     (long long)is, (long long)meant);
+}
+
+/* BT.709 in limited range, in words that a picture or a stream was tagged with. */
+static int check_colours(const char *where, int primaries, int transfer, int matrix, int range,
+                         struct error *e)
+{
+    if (primaries == AVCOL_PRI_BT709 && transfer == AVCOL_TRC_BT709 && matrix == AVCOL_SPC_BT709 &&
+        range == AVCOL_RANGE_MPEG)
+        return 0;
+    return error_set(e, ERROR_MEDIA,
+                     "the delivered file's %s is tagged %s/%s/%s/%s, not bt709/bt709/bt709/tv",
+                     where, av_color_primaries_name(primaries), av_color_transfer_name(transfer),
+                     av_color_space_name(matrix), av_color_range_name(range));
+}
+
+static int check_stream(const AVStream *s, const struct delivery *d, struct error *e)
+{
+    const AVCodecParameters *p = s->codecpar;
+    const AVDictionaryEntry *timecode = av_dict_get(s->metadata, "timecode", NULL, 0);
+    AVRational fps = media_rational(d->fps);
+
+    if (p->width != d->width)
+        return wrong_number(e, "width", p->width, d->width);
+    if (p->height != d->height)
+        return wrong_number(e, "height", p->height, d->height);
+    if (p->format != d->pixel_format)
+        return wrong(e, "pixel format", av_get_pix_fmt_name(p->format),
+                     av_get_pix_fmt_name(d->pixel_format));
+    if (s->nb_frames != d->frames)
+        return wrong_number(e, "frame count", s->nb_frames, d->frames);
+    if (d->frames > 1 && av_cmp_q(s->avg_frame_rate, fps) != 0)
+        return error_set(e, ERROR_MEDIA, "the delivered file's frame rate is %d/%d, not %d/%d",
+                         s->avg_frame_rate.num, s->avg_frame_rate.den, fps.num, fps.den);
+    if (av_compare_ts(s->duration, s->time_base, d->frames, av_inv_q(fps)) != 0)
+        return error_set(e, ERROR_MEDIA, "the delivered file lasts %g s, not %g s",
+                         (double)s->duration * av_q2d(s->time_base),
+                         frames_to_seconds(d->frames, d->fps));
+    if (!timecode || strcmp(timecode->value, d->timecode) != 0)
+        return wrong(e, "timecode", timecode ? timecode->value : "missing", d->timecode);
+    return check_colours("stream", p->color_primaries, p->color_trc, p->color_space, p->color_range,
+                         e);
+}
+
+static int check_picture(const AVStream *s, const AVFrame *f, int n, const struct delivery *d,
+                         double *worst, struct error *e)
+{
+    struct print print;
+    double off;
+
+    if (f->width != d->width || f->height != d->height || f->format != (int)d->pixel_format)
+        return error_set(e, ERROR_MEDIA, "frame %d of the delivered file is of another form", n);
+    if (av_compare_ts(f->pts, s->time_base, n, av_inv_q(media_rational(d->fps))) != 0)
+        return error_set(e, ERROR_MEDIA, "frame %d of the delivered file is not on its time", n);
+    if (check_colours("picture", f->color_primaries, f->color_trc, f->colorspace, f->color_range,
+                      e) != 0)
+        return -1;
+    print_of(f, &print);
+    off = distance(&print, &d->prints[n]);
+    if (!(off <= d->tolerance))
+        return error_set(
+            e, ERROR_MEDIA,
+            "frame %d of the delivered file is not the picture that was encoded: it is "
+            "off by %.1f steps of 255, at most %.1f are allowed",
+            n, off, d->tolerance);
+    *worst = fmax(*worst, off);
+    return 0;
+}
+
+static int check_pictures(struct stage_job *job, struct media_reader *file,
+                          const struct delivery *d, double *worst, struct error *e)
+{
+    AVFrame *f;
+    int got, n = 0;
+
+    while ((got = media_reader_next(file, &f, e)) == 1) {
+        if (job->cancelled(job))
+            return error_set(e, ERROR_CANCELLED, "interrupted");
+        if (n >= d->frames)
+            return error_set(e, ERROR_MEDIA, "the delivered file holds more than %d frames",
+                             d->frames);
+        if (check_picture(media_reader_stream(file), f, n, d, worst, e) != 0)
+            return -1;
+        n++;
+    }
+    if (got == 0 && n != d->frames)
+        return wrong_number(e, "count of decoded frames", n, d->frames);
+    return got;
+}
+
+/* In the order of the file's top-level boxes (ISO/IEC 14496-12 4.2). */
+static int check_index_first(const char *path, struct error *e)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t head[16];
+    int rc = -1;
+
+    if (!f)
+        return error_errno(e, errno, "open", path);
+    while (fread(head, 1, sizeof head, f) == sizeof head) {
+        uint64_t size = (uint64_t)head[0] << 24 | head[1] << 16 | head[2] << 8 | head[3];
+
+        if (memcmp(head + 4, "moov", 4) == 0) {
+            rc = 0;
+            break;
+        }
+        if (size == 1)
+            for (int i = 8; i < 16; i++)
+                size = size << 8 | head[i];
+        if (memcmp(head + 4, "mdat", 4) == 0 || size < 8 ||
+            fseeko(f, (off_t)size - (off_t)sizeof head, SEEK_CUR) != 0)
+            break;
+    }
+    fclose(f);
+    return rc == 0 ? 0
+                   : error_set(e, ERROR_MEDIA,
+                               "the delivered file's index does not come before its pictures");
+}
+
+static void note_found(struct stage_job *job, const struct delivery *d, double worst)
+{
+    struct file_stat st = {0};
+    struct error ignored;
+    char text[400];
+
+    file_stat(d->path, &st, &ignored);
+    snprintf(text, sizeof text,
+             "{\"frames\": %d, \"width\": %d, \"height\": %d, \"fps\": \"%d/%d\", "
+             "\"duration\": %.6f, \"pixel_format\": \"%s\", \"color\": \"bt709 limited\", "
+             "\"timecode\": \"%s\", \"bytes\": %llu, \"largest_difference\": %.2f}",
+             d->frames, d->width, d->height, d->fps.num, d->fps.den,
+             frames_to_seconds(d->frames, d->fps), av_get_pix_fmt_name(d->pixel_format),
+             d->timecode, (unsigned long long)st.size, worst);
+    job->note(job, "delivered", text);
+}
+
+int verify_delivery(struct stage_job *job, const struct delivery *d, struct error *e)
+{
+    struct media_reader *file = NULL;
+    double worst = 0;
+    int rc = -1;
+
+    if (d->index_first && check_index_first(d->path, e) != 0)
+        return -1;
+    if (media_reader_open(d->path, "the delivered file", job->env->threads, &file, e) == 0 &&
+        check_stream(media_reader_stream(file), d, e) == 0 &&
+        check_pictures(job, file, d, &worst, e) == 0) {
+        note_found(job, d, worst);
+        rc = 0;
+    }
+    media_reader_close(file);
+    return rc;
+}

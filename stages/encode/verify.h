@@ -1,0 +1,41 @@
+/* A delivered file is opened and decoded again before it counts: what a player will find is what
+ * was meant, or the shot fails.
+ *
+ * While encoding, a fingerprint is kept of every picture as it went into the encoder: the mean luma
+ * of a grid of cells, and both mean chromas. Decoding again must give the same within what the
+ * quality allows, picture by picture. So a delivery that is black, flat or frozen where the master
+ * was not, in wrong colours or out of order cannot pass; whether the master itself may be black,
+ * flat or frozen was decode's question.
+ */
+#ifndef AUTEUR_STAGES_ENCODE_VERIFY_H
+#define AUTEUR_STAGES_ENCODE_VERIFY_H
+
+#include <libavutil/frame.h>
+
+#include "stages/stage.h"
+
+enum { PRINT_CELLS = 8 };
+struct print {
+    uint16_t luma[PRINT_CELLS * PRINT_CELLS]; /* means in 1/64 of an 8-bit step */
+    uint16_t cb, cr;
+};
+/* Of AV_PIX_FMT_YUV420P or AV_PIX_FMT_YUV422P10. */
+void print_of(const AVFrame *f, struct print *out);
+
+/* What the file must be. */
+struct delivery {
+    const char *path;
+    enum AVPixelFormat pixel_format;
+    int width, height, frames;
+    struct rational fps;
+    const char *timecode;
+    double tolerance;           /* of the fingerprints, in 8-bit steps */
+    const struct print *prints; /* [frames] */
+    bool index_first;           /* the index (moov) must come before the pictures */
+};
+
+/* ERROR_MEDIA says what is wrong with the file; ERROR_CANCELLED. Adds what was found to the shot's
+ * JSON as "delivered". */
+int verify_delivery(struct stage_job *job, const struct delivery *d, struct error *e);
+
+#endif
