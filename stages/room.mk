@@ -49,3 +49,6 @@ STAGES_TESTS := \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
 	tests/stages/test_unipc.c
+
+STAGES_TESTS += \
+	tests/stages/test_media.c

@@ -3,7 +3,8 @@
  *
  * The libraries log to a process-wide callback; media_quiet() replaces it with one that remembers
  * the last complaint of each thread, and media_error() quotes it. Complaints of a codec's own
- * worker threads are dropped: the status code still tells. Every opener in this folder calls
+ * worker threads are dropped: the status code still tells. A decoder whose AVCodecContext.opaque
+ * points to an atomic_bool gets it set when a checksum is wrong. Every opener in this folder calls
  * media_quiet().
  */
 #ifndef AUTEUR_STAGES_MEDIA_MEDIA_H

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +26,7 @@ struct media_reader {
     AVPacket *packet;
     AVFrame *picture;
     bool flushing;
+    atomic_bool damaged; /* set by the log callback (media.h) */
 };
 
 static int fail(const struct media_reader *r, int status, const char *what, struct error *e)
@@ -133,6 +135,7 @@ static int open_decoder(struct media_reader *r, int threads, struct error *e)
     r->decoder->thread_count = threads;
     r->decoder->max_pixels = MEDIA_PIXELS_MAX;
     r->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
+    r->decoder->opaque = &r->damaged;
     r->decoder->pkt_timebase = r->stream->time_base;
     if (status >= 0)
         status = avcodec_open2(r->decoder, codec, NULL);
@@ -200,8 +203,10 @@ int media_reader_next(struct media_reader *r, AVFrame **picture, struct error *e
         }
         if (status < 0)
             return fail(r, status, "decode", e);
-        if (r->picture->decode_error_flags || (r->picture->flags & AV_FRAME_FLAG_CORRUPT))
-            return error_set(e, ERROR_MEDIA, "%s is damaged", r->name);
+        if (r->picture->decode_error_flags || (r->picture->flags & AV_FRAME_FLAG_CORRUPT) ||
+            atomic_load(&r->damaged))
+            return error_set(e, ERROR_MEDIA,
+                             "%s is damaged: a picture in it cannot be decoded whole", r->name);
         r->picture->pts = r->picture->best_effort_timestamp;
         if (r->picture->pts != AV_NOPTS_VALUE && r->stream->start_time != AV_NOPTS_VALUE)
             r->picture->pts -= r->stream->start_time;

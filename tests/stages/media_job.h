@@ -81,7 +81,8 @@ static void media_note(struct stage_job *job, const char *name, const char *json
     snprintf(m->notes + n, sizeof m->notes - n, "%s=%s\n", name, json);
 }
 
-static inline struct media_job *media_job_new(int width, int height, struct rational fps, int frames)
+static inline struct media_job *media_job_new(int width, int height, struct rational fps,
+                                              int frames)
 {
     struct media_job *m = calloc(1, sizeof *m);
     const char *tmp = getenv("TMPDIR");
