@@ -1,8 +1,25 @@
 PIPELINE_SRC := \
 	pipeline/exit_code.c \
+	pipeline/interrupt.c \
+	pipeline/paths.c \
+	pipeline/cli/completion.c \
+	pipeline/cli/help.c \
+	pipeline/cli/man.c \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
 	pipeline/cli/suggest.c \
+	pipeline/commands/check.c \
+	pipeline/commands/command_line.c \
+	pipeline/commands/help.c \
+	pipeline/commands/journal.c \
+	pipeline/commands/parity.c \
+	pipeline/commands/produce.c \
+	pipeline/commands/resume.c \
+	pipeline/commands/run.c \
+	pipeline/commands/status.c \
+	pipeline/commands/table.c \
+	pipeline/commands/version.c \
+	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
 	pipeline/execute/cleanup.c \
 	pipeline/execute/executor.c \
@@ -14,9 +31,16 @@ PIPELINE_SRC := \
 	pipeline/execute/production.c \
 	pipeline/execute/runner.c \
 	pipeline/execute/scheduler.c \
-	pipeline/execute/sheet.c
+	pipeline/execute/sheet.c \
+	pipeline/execute/workspace.c \
+	pipeline/progress/cost.c \
+	pipeline/progress/progress.c \
+	pipeline/progress/show_json.c \
+	pipeline/progress/show_plain.c \
+	pipeline/progress/show_terminal.c
 
 PIPELINE_TESTS := \
 	tests/pipeline/test_executor.c \
 	tests/pipeline/test_options.c \
+	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c

@@ -66,7 +66,8 @@ const struct option options_all[] = {
      .initial = "",
      .argument = "NAME",
      .commands = " parity ",
-     .help = "Compare only the golden tensors whose name begins so."},
+     .help = "Compare with DIR/golden.NAME.json rather than DIR/golden.json; a path names a golden "
+             "elsewhere."},
     {.name = "device",
      .type = OPTION_CHOICE,
      .offset = FIELD(device),

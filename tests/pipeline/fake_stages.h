@@ -1,22 +1,16 @@
-/* Five small stages that do as a test tells them, a board made in memory, and a production in a
- * scratch directory. What they write depends only on what they describe and read, so that outputs
+/* Five small stages that do as a test tells them, and a board made in memory.
+ * What they write depends only on what they describe and read, so that outputs
  * of two runs can be compared byte for byte. */
 #ifndef AUTEUR_TESTS_PIPELINE_FAKE_STAGES_H
 #define AUTEUR_TESTS_PIPELINE_FAKE_STAGES_H
 
-#include <dirent.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "journal/journal.h"
 #include "kernels/base/file.h"
-#include "pipeline/execute/executor.h"
-#include "pipeline/execute/identify.h"
 #include "stages/stage.h"
 
 /* What a test asks for, and what it may look at afterwards. */
@@ -348,86 +342,6 @@ static void fake_board_make(struct fake_board *b, size_t shots)
                                     .overlay_count = 1,
                                     .source = {.path = "", .written = ""}};
     }
-}
-
-/* A production in a directory, opened for one or several runs. */
-struct fake_run {
-    struct fake_board *board;
-    struct production production;
-    struct journal *journal;
-    struct identify *identify;
-    struct stage_env env;
-    struct plan_setup setup;
-    struct plan plan;
-    struct execution execution;
-    struct execution_result result;
-    struct error error;
-    int jobs;
-};
-
-static bool never_interrupted(void)
-{
-    return false;
-}
-static void no_sink(void *ctx, const struct event *event)
-{
-    (void)ctx, (void)event;
-}
-
-/* Opens and plans. 0, or -1 with run->error. */
-static int fake_begin(struct fake_run *run, struct fake_board *board, const char *dir)
-{
-    *run = (struct fake_run){.board = board, .jobs = 2};
-    if (production_name(&run->production, dir, &run->error) != 0 ||
-        dir_make(run->production.dir, &run->error) != 0 ||
-        dir_make(run->production.journal, &run->error) != 0 ||
-        journal_open(run->production.journal, JOURNAL_WRITE, &run->journal, &run->error) != 0)
-        return -1;
-    run->identify = identify_new(run->journal, true);
-    if (!run->identify)
-        return -1;
-    run->env = (struct stage_env){.board = &board->board,
-                                  .data_dir = "",
-                                  .models_dir = "",
-                                  .tier = "",
-                                  .threads = 1,
-                                  .identify = identify_path,
-                                  .identify_ctx = run->identify};
-    run->setup = (struct plan_setup){.stages = fake_stages,
-                                     .env = &run->env,
-                                     .journal = run->journal,
-                                     .dir = run->production.dir,
-                                     .only = ""};
-    run->execution = (struct execution){.setup = &run->setup,
-                                        .plan = &run->plan,
-                                        .production = &run->production,
-                                        .journal = run->journal,
-                                        .interrupted = never_interrupted,
-                                        .sink = {no_sink, NULL}};
-    return plan_make(&run->plan, &run->setup, &run->error);
-}
-
-static int fake_execute(struct fake_run *run)
-{
-    run->execution.jobs = run->jobs;
-    return execution_run(&run->execution, &run->result, &run->error);
-}
-
-static void fake_end(struct fake_run *run)
-{
-    plan_free(&run->plan);
-    identify_free(run->identify);
-    journal_close(run->journal);
-    production_free(&run->production);
-}
-
-static void fake_scratch(char out[64])
-{
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(out, 64, "%s/auteur-test-XXXXXX", tmp && strlen(tmp) < 30 ? tmp : "/tmp");
-    if (!mkdtemp(out))
-        out[0] = '\0';
 }
 
 #endif

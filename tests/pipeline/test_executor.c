@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "tests/pipeline/fake_stages.h"
+#include "tests/pipeline/fake_run.h"
 
 static char scratch[64];
 static struct fake_board board;

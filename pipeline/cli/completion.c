@@ -1,0 +1,149 @@
+#include <ctype.h>
+#include <string.h>
+
+#include "pipeline/cli/help.h"
+
+static void options_of(FILE *out, const char *command)
+{
+    for (size_t i = 0; i < options_count; i++)
+        if (option_applies(&options_all[i], command)) {
+            fprintf(out, " --%s", options_all[i].name);
+            if (options_all[i].letter)
+                fprintf(out, " -%c", options_all[i].letter);
+        }
+}
+
+static void choices_of(FILE *out, const struct option *o, const char *before)
+{
+    for (size_t i = 0; o->choices[i]; i++)
+        fprintf(out, "%s%s", i ? " " : before, o->choices[i]);
+}
+
+static void bash(FILE *out)
+{
+    fprintf(out, "_auteur_pipe() {\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]}\n"
+                 "    COMPREPLY=()\n"
+                 "    case $last in\n");
+    for (size_t i = 0; i < options_count; i++) {
+        const struct option *o = &options_all[i];
+
+        if (o->type == OPTION_FLAG)
+            continue;
+        fprintf(out, "    --%s", o->name);
+        if (o->letter)
+            fprintf(out, "|-%c", o->letter);
+        fprintf(out, ") ");
+        if (o->type == OPTION_CHOICE) {
+            choices_of(out, o, "COMPREPLY=($(compgen -W \"");
+            fprintf(out, "\" -- \"$word\"))");
+        } else if (o->type == OPTION_DIR) {
+            fprintf(out, "COMPREPLY=($(compgen -d -- \"$word\"))");
+        }
+        fprintf(out, "; return ;;\n");
+    }
+    fprintf(out, "    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                 "        COMPREPLY=($(compgen -W \"");
+    for (size_t i = 0; i < commands_count; i++)
+        fprintf(out, "%s ", commands_all[i].name);
+    options_of(out, "");
+    fprintf(out, "\" -- \"$word\"))\n        return\n    fi\n    local options=\n"
+                 "    case ${COMP_WORDS[1]} in\n");
+    for (size_t i = 0; i < commands_count; i++) {
+        fprintf(out, "    %s) options=\"", commands_all[i].name);
+        options_of(out, commands_all[i].name);
+        fprintf(out, "\" ;;\n");
+    }
+    fprintf(out, "    esac\n    case $word in\n"
+                 "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
+                 "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
+                 "complete -o filenames -F _auteur_pipe auteur-pipe\n");
+}
+
+/* Both zsh and fish put descriptions in single quotes. zsh also takes brackets and colons as its
+ * own: the first sentence does without. */
+static void description(FILE *out, const char *text)
+{
+    for (const char *p = text; *p && strncmp(p, ". ", 2) != 0; p++)
+        if (!strchr("'[]:\\;", *p))
+            fputc(*p, out);
+}
+
+static void zsh(FILE *out)
+{
+    fprintf(out, "#compdef auteur-pipe\nlocal -a commands\ncommands=(\n");
+    for (size_t i = 0; i < commands_count; i++) {
+        fprintf(out, "    '%s:", commands_all[i].name);
+        description(out, commands_all[i].summary);
+        fprintf(out, "'\n");
+    }
+    fprintf(out, ")\nif (( CURRENT == 2 )); then\n    _describe command commands\n    return\nfi\n"
+                 "case $words[2] in\n");
+    for (size_t i = 0; i < commands_count; i++) {
+        fprintf(out, "%s)\n    _arguments", commands_all[i].name);
+        for (size_t k = 0; k < options_count; k++) {
+            const struct option *o = &options_all[k];
+
+            if (!option_applies(o, commands_all[i].name))
+                continue;
+            fprintf(out, " \\\n        '--%s[", o->name);
+            description(out, o->help);
+            fprintf(out, "]");
+            if (o->type == OPTION_CHOICE) {
+                fprintf(out, ":%s:", o->argument);
+                choices_of(out, o, "(");
+                fprintf(out, ")");
+            } else if (o->type != OPTION_FLAG) {
+                fprintf(out, ":%s:%s", o->argument, o->type == OPTION_DIR ? "_files -/" : " ");
+            }
+            fprintf(out, "'");
+        }
+        fprintf(out, " \\\n        '*:file:_files'\n    ;;\n");
+    }
+    fprintf(out, "esac\n");
+}
+
+static void fish(FILE *out)
+{
+    for (size_t i = 0; i < commands_count; i++) {
+        fprintf(out, "complete -c auteur-pipe -n __fish_use_subcommand -a %s -d '",
+                commands_all[i].name);
+        description(out, commands_all[i].summary);
+        fprintf(out, "'\n");
+    }
+    for (size_t i = 0; i < options_count; i++) {
+        const struct option *o = &options_all[i];
+
+        fprintf(out, "complete -c auteur-pipe");
+        if (o->commands && o->commands[0])
+            fprintf(out, " -n '__fish_seen_subcommand_from%.*s'", (int)strlen(o->commands) - 1,
+                    o->commands);
+        else if (o->commands)
+            fprintf(out, " -n __fish_use_subcommand");
+        fprintf(out, " -l %s", o->name);
+        if (o->letter)
+            fprintf(out, " -s %c", o->letter);
+        if (o->type == OPTION_CHOICE) {
+            choices_of(out, o, " -x -a '");
+            fprintf(out, "'");
+        } else if (o->type == OPTION_DIR) {
+            fprintf(out, " -x -a '(__fish_complete_directories)'");
+        } else if (o->type != OPTION_FLAG) {
+            fprintf(out, " -x");
+        }
+        fprintf(out, " -d '");
+        description(out, o->help);
+        fprintf(out, "'\n");
+    }
+}
+
+int help_completion(FILE *out, const char *shell)
+{
+    if (strcmp(shell, "bash") == 0)
+        bash(out);
+    else if (strcmp(shell, "zsh") == 0)
+        zsh(out);
+    else
+        fish(out);
+    return fflush(out) == 0 && !ferror(out) ? 0 : -1;
+}

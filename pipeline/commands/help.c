@@ -1,0 +1,20 @@
+#include <stdio.h>
+
+#include "pipeline/cli/help.h"
+#include "pipeline/commands/command.h"
+#include "pipeline/exit_code.h"
+
+int command_help(const struct options *o)
+{
+    const struct command *c = NULL;
+
+    if (o->operand_count == 0) {
+        help_overview(stdout);
+        return EXIT_DELIVERED;
+    }
+    c = command_find(o->operands[0]);
+    if (!c)
+        return command_unknown(o->operands[0]);
+    help_command(stdout, c);
+    return EXIT_DELIVERED;
+}

@@ -1,0 +1,80 @@
+#include "pipeline/commands/produce.h"
+
+#include <stdlib.h>
+
+#include "pipeline/commands/command.h"
+#include "pipeline/execute/executor.h"
+#include "pipeline/execute/job.h"
+#include "pipeline/exit_code.h"
+#include "pipeline/interrupt.h"
+#include "pipeline/paths.h"
+#include "pipeline/progress/show.h"
+
+static int jobs_for(int asked)
+{
+    int half = (paths_cores() + 1) / 2;
+
+    return asked ? asked : half < 8 ? half : 8;
+}
+
+static enum exit_code status_of(const struct execution_result *r)
+{
+    if (r->interrupted)
+        return EXIT_INTERRUPTED;
+    if (r->halt.code != ERROR_NONE)
+        return r->halt.code == ERROR_JOURNAL ? EXIT_JOURNAL : EXIT_SHOTS;
+    return r->failed || r->remaining ? EXIT_SHOTS : EXIT_DELIVERED;
+}
+
+static int carry_out(struct workspace *w, const struct request *r, bool json, double began)
+{
+    struct show *show = calloc(1, sizeof *show);
+    struct cost_table costs = {0};
+    struct execution_result result = {0};
+    struct error e = {0};
+    int status;
+    struct execution execution = {.setup = &w->setup,
+                                  .plan = &w->plan,
+                                  .production = &w->production,
+                                  .journal = w->journal,
+                                  .jobs = jobs_for(r->jobs),
+                                  .interrupted = interrupt_requested};
+
+    if (!show) {
+        error_memory(&e);
+        return command_failed(&e);
+    }
+    if (w->plan.to_run && cost_recall(&costs, w->journal, &w->board, w->setup.stages, &e) != 0)
+        goto fail;
+    progress_init(&show->progress, &w->env, w->setup.stages, execution.jobs, &costs);
+    show->out = stdout;
+    show->errors = stderr;
+    show->color = show_wants_color(stdout);
+    execution.sink = (struct event_sink){json                      ? show_json
+                                         : show_can_redraw(stdout) ? show_terminal
+                                                                   : show_plain,
+                                         show};
+    interrupt_install();
+    if (execution_run(&execution, &result, &e) != 0)
+        goto fail;
+    if (!json)
+        show_summary(stdout, &result, w->production.dir, clock_monotonic() - began);
+    status = (int)status_of(&result);
+    if (result.halt.code != ERROR_NONE)
+        command_failed(&result.halt);
+    free(show);
+    return status;
+fail:
+    free(show);
+    return command_failed(&e);
+}
+
+int produce(struct workspace *w, const struct request *r, bool json, double began)
+{
+    struct error e = {0};
+
+    if (workspace_journal(w, JOURNAL_WRITE, &e) != 0 || workspace_remember(w, r, &e) != 0 ||
+        workspace_plan(w, r, &e) != 0)
+        return command_failed(&e);
+    return carry_out(w, r, json, began);
+}

@@ -1,0 +1,10 @@
+/* What run and resume share: carry out a request in a production, showing how it goes. */
+#ifndef AUTEUR_PIPELINE_COMMANDS_PRODUCE_H
+#define AUTEUR_PIPELINE_COMMANDS_PRODUCE_H
+
+#include "pipeline/execute/workspace.h"
+
+/* The workspace has its board and the name of its production. Returns the exit status. */
+int produce(struct workspace *w, const struct request *r, bool json, double began);
+
+#endif

@@ -1,0 +1,44 @@
+#include <stdio.h>
+
+#include "kernels/base/file.h"
+#include "pipeline/commands/command.h"
+#include "pipeline/commands/produce.h"
+#include "pipeline/execute/job.h"
+
+/* The board at its own place counts, changed or not: content keys find out what that means. Its
+ * copy serves only to say so, for sources are found relative to the board's own folder. */
+static int find_board(struct workspace *w, const struct request *r, struct error *e)
+{
+    if (path_exists(r->board))
+        return 0;
+    return error_set(e, ERROR_INPUT,
+                     "the storyboard %s is gone: put it back (its text as last run is in %s), or "
+                     "run another with auteur-pipe run BOARD.yaml -o %s",
+                     r->board, w->production.board_copy, w->production.dir);
+}
+
+int command_resume(const struct options *o)
+{
+    double began = clock_monotonic();
+    struct workspace w = {0};
+    struct request r;
+    struct error e = {0};
+    int status;
+
+    if (production_find(&w.production, o->operand_count ? o->operands[0] : "", &e) != 0 ||
+        workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
+        find_board(&w, &r, &e) != 0)
+        goto fail;
+    journal_close(w.journal);
+    w.journal = NULL;
+    if (o->jobs)
+        r.jobs = o->jobs;
+    if (workspace_board(&w, &r, stderr, &e) != 0)
+        goto fail;
+    status = produce(&w, &r, o->json, began);
+    workspace_close(&w);
+    return status;
+fail:
+    workspace_close(&w);
+    return command_failed(&e);
+}

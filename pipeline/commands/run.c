@@ -1,0 +1,36 @@
+#include <stdio.h>
+
+#include "pipeline/commands/command.h"
+#include "pipeline/commands/produce.h"
+#include "pipeline/execute/job.h"
+
+int command_run(const struct options *o)
+{
+    const struct request r = {.board = o->operands[0],
+                              .tier = o->tier,
+                              .only = o->only,
+                              .models = o->models,
+                              .jobs = o->jobs};
+    double began = clock_monotonic();
+    struct workspace w = {0};
+    struct error e = {0};
+    const char *dir = o->output;
+    int status;
+
+    if (workspace_board(&w, &r, stderr, &e) != 0)
+        goto fail;
+    if (!dir[0])
+        dir = arena_printf(&w.arena, "out/%s", w.board.name);
+    if (!dir) {
+        error_memory(&e);
+        goto fail;
+    }
+    if (production_name(&w.production, dir, &e) != 0)
+        goto fail;
+    status = produce(&w, &r, o->json, began);
+    workspace_close(&w);
+    return status;
+fail:
+    workspace_close(&w);
+    return command_failed(&e);
+}

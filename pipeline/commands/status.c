@@ -1,0 +1,220 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pipeline/commands/command.h"
+#include "pipeline/execute/workspace.h"
+#include "pipeline/exit_code.h"
+#include "pipeline/progress/progress.h"
+#include "pipeline/progress/show.h"
+
+/* One stage over all shots. */
+struct stage_status {
+    size_t done, failed, running, left;
+    double seconds;
+    uint64_t peak_kib;
+};
+
+struct status {
+    struct workspace *w;
+    struct stage_status stages[STAGES];
+    size_t shots, delivered, failed;
+    bool live; /* a run goes on */
+    char who[JOURNAL_WHO_SIZE];
+    json_t *json; /* of the shots; NULL: for people */
+};
+
+static const char *state_of(const struct status *s, const struct plan_job *j,
+                            const struct stage_record *r)
+{
+    if (j->verdict == VERDICT_FRESH)
+        return "done";
+    if (j->verdict == VERDICT_BROKEN)
+        return "failed";
+    if (r && hash_equal(r->key, j->key) && r->status == RECORD_FAILED)
+        return "failed";
+    if (r && hash_equal(r->key, j->key) && r->status == RECORD_RUNNING)
+        return s->live ? "running" : "interrupted";
+    return "left";
+}
+
+static void count(struct stage_status *at, const char *state, const struct stage_record *r)
+{
+    if (strcmp(state, "done") == 0)
+        at->done++;
+    else if (strcmp(state, "failed") == 0)
+        at->failed++;
+    else if (strcmp(state, "running") == 0)
+        at->running++;
+    else
+        at->left++;
+    if (r && strcmp(state, "done") == 0) {
+        at->seconds += r->seconds;
+        if (at->peak_kib < r->peak_kib)
+            at->peak_kib = r->peak_kib;
+    }
+}
+
+/* "error": the record's, or why the plan cannot make the shot. */
+static const char *error_of(const struct status *s, size_t shot, int stage,
+                            const struct stage_record *r)
+{
+    const struct plan *plan = &s->w->plan;
+
+    for (size_t i = 0; i < plan->problem_count; i++)
+        if (plan->problems[i].shot == shot && (int)plan->problems[i].stage == stage)
+            return plan->problems[i].text;
+    return r ? r->error : "";
+}
+
+static json_t *stage_json(const char *state, const struct stage_record *r, const char *error)
+{
+    return json_pack("{ss si sf sI ss}", "state", state, "attempts", r ? (int)r->attempts : 0,
+                     "seconds", r ? r->seconds : 0.0, "peak_kib", (json_int_t)(r ? r->peak_kib : 0),
+                     "error", error);
+}
+
+static int look_at_shot(struct status *s, struct journal_view *view, size_t shot, struct error *e)
+{
+    const struct workspace *w = s->w;
+    const char *id = w->board.shots[shot].id;
+    json_t *stages = s->json ? json_object() : NULL;
+    bool wanted = false, done = true, failed = false;
+
+    for (int i = 0; i < STAGES; i++) {
+        const struct plan_job *j = plan_job(&w->plan, shot, i);
+        struct stage_record r;
+        const char *state, *error;
+        int found;
+
+        if (j->verdict == VERDICT_SKIP)
+            continue;
+        found = journal_get(view, id, w->setup.stages[i]->name, &r, e);
+        if (found < 0) {
+            json_decref(stages);
+            return -1;
+        }
+        state = state_of(s, j, found ? &r : NULL);
+        error = strcmp(state, "failed") == 0 ? error_of(s, shot, i, found ? &r : NULL) : "";
+        wanted = true;
+        done &= strcmp(state, "done") == 0;
+        failed |= strcmp(state, "failed") == 0;
+        count(&s->stages[i], state, found ? &r : NULL);
+        if (stages)
+            json_object_set_new(stages, w->setup.stages[i]->name,
+                                stage_json(state, found ? &r : NULL, error));
+        else if (error[0])
+            printf("FAILED %s %s: %s\n", id, w->setup.stages[i]->name, error);
+    }
+    s->shots += wanted;
+    s->delivered += wanted && done;
+    s->failed += failed;
+    if (stages)
+        json_array_append_new(s->json, json_pack("{ss sb so}", "id", id, "delivered",
+                                                 wanted && done, "stages", stages));
+    return 0;
+}
+
+static void print_people(const struct status *s)
+{
+    const struct workspace *w = s->w;
+
+    printf("%s (%s)\n", w->production.dir, w->board.name);
+    printf("  %-10s %8s %8s %8s %10s %10s\n", "stage", "done", "left", "failed", "time", "peak");
+    for (int i = 0; i < STAGES; i++) {
+        const struct stage_status *at = &s->stages[i];
+        char time[24];
+
+        if (at->done + at->failed + at->running + at->left == 0)
+            continue;
+        duration_text(at->seconds, time);
+        printf("  %-10s %8zu %8zu %8zu %10s %6" PRIu64 " MiB%s\n", w->setup.stages[i]->name,
+               at->done, at->left + at->running, at->failed, time, at->peak_kib / 1024,
+               at->running ? "  running" : "");
+    }
+    printf("%zu of %zu shots delivered", s->delivered, s->shots);
+    if (s->failed)
+        printf(", %zu failed", s->failed);
+    printf(s->live ? "; a run goes on: %s\n" : "\n", s->who);
+}
+
+static int print_json(struct status *s)
+{
+    const struct workspace *w = s->w;
+    json_t *stages = json_object(), *root;
+    int rc;
+
+    for (int i = 0; i < STAGES; i++) {
+        const struct stage_status *at = &s->stages[i];
+
+        json_object_set_new(stages, w->setup.stages[i]->name,
+                            json_pack("{sI sI sI sI sf sI}", "done", (json_int_t)at->done, "left",
+                                      (json_int_t)at->left, "running", (json_int_t)at->running,
+                                      "failed", (json_int_t)at->failed, "seconds", at->seconds,
+                                      "peak_kib", (json_int_t)at->peak_kib));
+    }
+    root = json_pack("{ss ss sb ss sI sI sI so sO}", "dir", w->production.dir, "board",
+                     w->board.name, "live", s->live, "writer", s->who, "shots",
+                     (json_int_t)s->shots, "delivered", (json_int_t)s->delivered, "failed",
+                     (json_int_t)s->failed, "stages", stages, "list", s->json);
+    rc = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : -1;
+    putchar('\n');
+    json_decref(root);
+    return rc;
+}
+
+/* One look. *live: whether a run goes on. The board is the copy that was last run: status tells
+ * how that run stands, not what an edit since then would mean. */
+static int look(const struct options *o, bool *live, bool *good)
+{
+    struct workspace w = {0};
+    struct status s = {.w = &w};
+    struct journal_view *view = NULL;
+    struct request r;
+    struct error e = {0};
+    int rc = -1;
+
+    if (production_find(&w.production, o->operand_count ? o->operands[0] : "", &e) != 0)
+        goto done;
+    s.live = journal_writer(w.production.journal, s.who) == 1;
+    if (workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
+        workspace_board_copy(&w, &r, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+        journal_view_begin(w.journal, &view, &e) != 0)
+        goto done;
+    s.json = o->json ? json_array() : NULL;
+    rc = 0;
+    for (size_t i = 0; i < w.plan.shots && rc == 0; i++)
+        rc = look_at_shot(&s, view, i, &e);
+    if (rc == 0 && o->json)
+        rc = print_json(&s) == 0 ? 0 : error_memory(&e);
+    else if (rc == 0)
+        print_people(&s);
+    *live = s.live;
+    *good = s.failed == 0;
+done:
+    json_decref(s.json);
+    if (view)
+        journal_view_end(view);
+    workspace_close(&w);
+    return rc == 0 ? EXIT_DELIVERED : command_failed(&e);
+}
+
+int command_status(const struct options *o)
+{
+    bool live = false, good = true;
+    int status;
+
+    for (;;) {
+        if (o->watch && !o->json && show_can_redraw(stdout))
+            fputs("\033[H\033[J", stdout);
+        status = look(o, &live, &good);
+        fflush(stdout);
+        if (status != EXIT_DELIVERED || !o->watch || !live)
+            break;
+        sleep(2);
+    }
+    return status == EXIT_DELIVERED && !good ? EXIT_SHOTS : status;
+}

@@ -1,0 +1,56 @@
+#include "pipeline/commands/command.h"
+
+#include <string.h>
+
+const struct command commands_all[] = {
+    {"run", "BOARD.yaml", 1, 1, "make the shots of a storyboard",
+     "Reads the storyboard, decides which stages of which shots are not up to date, and makes "
+     "them. What a stage has made is kept: editing one overlay makes that shot's titles and its "
+     "delivery again and nothing else. A shot that fails never stops the others.\n\n"
+     "Ctrl-C finishes the sampler step in hand, saves a checkpoint and exits 130; a second one "
+     "stops at once. Either way `resume` goes on from there.",
+     command_run},
+    {"resume", "[DIR]", 0, 1, "go on with a production that stopped",
+     "Runs the storyboard that DIR was made from again, with the options of that run. Finished "
+     "work is not repeated, failed shots are tried again. Without DIR: the only production in "
+     "the current folder or under ./out.",
+     command_resume},
+    {"status", "[DIR]", 0, 1, "what is delivered, what failed, what is left",
+     "Reads the journal only, so it may be asked while a run goes on. Shows how far every stage "
+     "is, its time and peak memory, and every failed shot with its reason.",
+     command_status},
+    {"check", "BOARD.yaml", 1, 1, "find the mistakes before anything is made",
+     "Reports every problem of the storyboard as file:line:column, then what only the stages "
+     "know: fonts and glyphs, source clips, models. Generates nothing and writes nothing.",
+     command_check},
+    {"prompt", "[BOARD.yaml]", 0, 1, "what the model will be told",
+     "Shows for every shot (or for --text) the prompt after enhancement, the negative prompt, "
+     "the words that became overlays, and the token counts against the tier's limit.",
+     command_prompt},
+    {"why", "[SHOT] [DIR]", 0, 2, "which input changed, and what running would cost",
+     "Names, for one shot or for every shot that is not up to date, the input that changed since "
+     "it was made, with its old and new value, the stages that would run, and how long they "
+     "took before. Makes nothing.",
+     command_why},
+    {"journal", "dump|check|salvage [DIR]", 1, 2, "read, verify or rescue the journal",
+     "dump prints every record and event. check reads every page and verifies every checksum. "
+     "salvage copies what can still be read into a new journal and keeps the damaged one beside "
+     "it.",
+     command_journal},
+    {"parity", "DIR", 1, 1, "compare the engine with a checkpoint's golden tensors",
+     "Loads the checkpoint in DIR, feeds every module its golden input, runs the chain from "
+     "prompt and seed to frames, and prints a line a tensor: name, relative L2 error, tolerance. "
+     "Exits 0 only when all hold.",
+     command_parity},
+    {"help", "[COMMAND]", 0, 1, "this overview, or one command in full", "", command_help},
+    {"version", "", 0, 0, "the program's version and what it is built on", "", command_version},
+};
+const size_t commands_count = sizeof commands_all / sizeof commands_all[0];
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < commands_count; i++)
+        if (strcmp(commands_all[i].name, name) == 0)
+            return &commands_all[i];
+    return NULL;
+}

@@ -1,0 +1,196 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pipeline/commands/command.h"
+#include "pipeline/execute/workspace.h"
+#include "pipeline/exit_code.h"
+#include "pipeline/progress/progress.h"
+
+/* A value on one line, cut where it becomes a paragraph. */
+static void print_value(const char *value)
+{
+    int n = 0;
+
+    if (!value) {
+        fputs("nothing", stdout);
+        return;
+    }
+    putchar('"');
+    for (const char *p = value; *p; p++) {
+        /* Cut between characters, not within one. */
+        if (n >= 60 && ((unsigned char)*p & 0xc0) != 0x80) {
+            fputs("...", stdout);
+            break;
+        }
+        putchar((unsigned char)*p < ' ' ? ' ' : *p);
+        n++;
+    }
+    putchar('"');
+}
+
+static int explain(struct workspace *w, struct journal_view *view, size_t shot, int stage,
+                   struct error *e)
+{
+    const struct plan_job *j = plan_job(&w->plan, shot, stage);
+    struct arena arena = {0};
+    struct plan_change *changes;
+    size_t count;
+    int rc;
+
+    rc = plan_changes(&w->plan, &w->setup, view, shot, (enum stage_id)stage, &arena, &changes,
+                      &count, e);
+    if (rc == 0)
+        printf("  %-9s  %s\n", w->setup.stages[stage]->name, reason_text((enum reason)j->reason));
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        bool is_stage = false;
+
+        for (int k = 0; k < STAGES; k++)
+            is_stage |= strcmp(changes[i].name, w->setup.stages[k]->name) == 0;
+        if (is_stage) { /* a key in hex tells nobody anything */
+            printf("               %s changed\n", changes[i].name);
+            continue;
+        }
+        printf("               %s: was ", changes[i].name);
+        print_value(changes[i].was);
+        printf(", is ");
+        print_value(changes[i].now);
+        printf("\n");
+    }
+    arena_free(&arena);
+    return rc;
+}
+
+/* Seconds the stale stages of a shot would take, from its own earlier record or from its like. */
+static double cost_of_shot(struct workspace *w, struct cost_table *costs, struct journal_view *view,
+                           size_t shot, bool *known)
+{
+    const struct shot *about = &w->board.shots[shot];
+    int tier = cost_tier(costs, cost_tier_name(&w->env, about));
+    double total = 0;
+
+    for (int i = 0; i < STAGES; i++) {
+        struct error ignored = {0};
+        struct stage_record r;
+        double seconds;
+
+        if (plan_job(&w->plan, shot, i)->verdict != VERDICT_RUN)
+            continue;
+        if (journal_get(view, about->id, w->setup.stages[i]->name, &r, &ignored) == 1 &&
+            r.status == RECORD_DONE)
+            seconds = r.seconds;
+        else
+            seconds = cost_of(costs, (enum stage_id)i, tier, about->frames);
+        if (isnan(seconds))
+            *known = false;
+        else
+            total += seconds;
+    }
+    return total;
+}
+
+static void print_cost(const char *what, double seconds, bool known)
+{
+    char text[24];
+
+    duration_text(seconds, text);
+    if (known)
+        printf("%s about %s of work\n", what, text);
+    else if (seconds > 0)
+        printf("%s at least %s of work; some of it was never measured\n", what, text);
+    else
+        printf("%s not known: nothing like it was measured here yet\n", what);
+}
+
+static bool is_stale(const struct plan *plan, size_t shot)
+{
+    for (int i = 0; i < STAGES; i++)
+        if (plan_job(plan, shot, i)->verdict == VERDICT_RUN ||
+            plan_job(plan, shot, i)->verdict == VERDICT_BROKEN)
+            return true;
+    return false;
+}
+
+static int why_shot(struct workspace *w, struct cost_table *costs, struct journal_view *view,
+                    size_t shot, double *total, bool *known, struct error *e)
+{
+    const char *id = w->board.shots[shot].id;
+    bool shot_known = true;
+    double seconds;
+
+    if (!is_stale(&w->plan, shot)) {
+        printf("%s is up to date\n", id);
+        return 0;
+    }
+    printf("%s\n", id);
+    for (size_t i = 0; i < w->plan.problem_count; i++)
+        if (w->plan.problems[i].shot == shot) {
+            printf("  cannot be made: %s\n", w->plan.problems[i].text);
+            return 0;
+        }
+    for (int i = 0; i < STAGES; i++)
+        if (plan_job(&w->plan, shot, i)->verdict == VERDICT_RUN &&
+            explain(w, view, shot, i, e) != 0)
+            return -1;
+    seconds = cost_of_shot(w, costs, view, shot, &shot_known);
+    print_cost("  cost:     ", seconds, shot_known);
+    *total += seconds;
+    *known &= shot_known;
+    return 0;
+}
+
+static int why(struct workspace *w, const char *only, struct error *e)
+{
+    struct cost_table costs = {0};
+    struct journal_view *view;
+    size_t stale = 0, named = 0;
+    bool known = true;
+    double total = 0;
+    int rc = 0;
+
+    if (cost_recall(&costs, w->journal, &w->board, w->setup.stages, e) != 0 ||
+        journal_view_begin(w->journal, &view, e) != 0)
+        return -1;
+    for (size_t i = 0; i < w->plan.shots && rc == 0; i++) {
+        if (only && strcmp(w->board.shots[i].id, only) != 0)
+            continue;
+        named++;
+        if (!only && !is_stale(&w->plan, i))
+            continue;
+        stale++;
+        rc = why_shot(w, &costs, view, i, &total, &known, e);
+    }
+    journal_view_end(view);
+    if (rc != 0)
+        return -1;
+    if (only && !named)
+        return error_set(e, ERROR_USAGE, "%s has no shot '%s'", w->board.path, only);
+    if (!stale)
+        printf("every shot is up to date\n");
+    else if (!only)
+        print_cost("in all:", total, known);
+    return 0;
+}
+
+int command_why(const struct options *o)
+{
+    const char *shot = o->operand_count ? o->operands[0] : NULL;
+    const char *dir = o->operand_count > 1 ? o->operands[1] : "";
+    struct workspace w = {0};
+    struct request r;
+    struct error e = {0};
+    int status = EXIT_DELIVERED;
+
+    /* A lone word may be the production rather than a shot. */
+    if (o->operand_count == 1 && strchr(shot, '/')) {
+        dir = shot;
+        shot = NULL;
+    }
+    if (production_find(&w.production, dir, &e) != 0 ||
+        workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
+        workspace_board(&w, &r, stderr, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+        why(&w, shot, &e) != 0)
+        status = command_failed(&e);
+    workspace_close(&w);
+    return status;
+}

@@ -1,0 +1,209 @@
+#include "pipeline/execute/workspace.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "pipeline/paths.h"
+
+/* Ten megabytes of YAML is more than anyone writes by hand or script. */
+enum { LONGEST_BOARD = 64 << 20 };
+
+static int surroundings(struct workspace *w, const struct request *r, struct error *e)
+{
+    const char *models = r->models[0] ? r->models : getenv("AUTEUR_MODELS");
+
+    w->env = (struct stage_env){.board = &w->board,
+                                .models_dir = "",
+                                .tier = r->tier,
+                                .threads = paths_cores(),
+                                .identify = identify_path};
+    if (models && models[0])
+        w->env.models_dir = paths_absolute(&w->arena, models);
+    if (!w->env.models_dir)
+        return error_memory(e);
+    return paths_data_dir(&w->arena, &w->env.data_dir, e);
+}
+
+static int read_board(struct workspace *w, const struct request *r, const char *text_path,
+                      FILE *problems, struct error *e)
+{
+    struct board_problems found = {0};
+    int rc;
+
+    if (file_read(text_path, LONGEST_BOARD, &w->board_text, &w->board_size, e) != 0) {
+        e->code = ERROR_INPUT;
+        return -1;
+    }
+    rc = board_read_bytes(w->board_text, w->board_size, r->board, &w->board, &found, e);
+    if (problems)
+        board_problems_print(&found, r->board, problems);
+    if (rc != 0 && problems && found.errors)
+        error_set(e, ERROR_INPUT, "%s: %zu %s to mend; nothing was made", r->board, found.errors,
+                  found.errors == 1 ? "mistake" : "mistakes");
+    board_problems_free(&found);
+    if (rc != 0)
+        return -1;
+    return surroundings(w, r, e);
+}
+
+int workspace_board(struct workspace *w, const struct request *r, FILE *problems, struct error *e)
+{
+    return read_board(w, r, r->board, problems, e);
+}
+
+int workspace_board_copy(struct workspace *w, const struct request *r, struct error *e)
+{
+    return read_board(w, r, w->production.board_copy, NULL, e);
+}
+
+int workspace_journal(struct workspace *w, enum journal_mode mode, struct error *e)
+{
+    if (mode == JOURNAL_WRITE && dir_make(w->production.journal, e) != 0)
+        return -1;
+    w->writable = mode == JOURNAL_WRITE;
+    return journal_open(w->production.journal, mode, &w->journal, e);
+}
+
+int workspace_plan(struct workspace *w, const struct request *r, struct error *e)
+{
+    w->identify = identify_new(w->journal, w->writable);
+    if (!w->identify)
+        return error_memory(e);
+    w->env.identify_ctx = w->identify;
+    w->setup = (struct plan_setup){.stages = stages_all,
+                                   .env = &w->env,
+                                   .journal = w->journal,
+                                   .dir = w->production.dir ? w->production.dir : "/",
+                                   .only = r->only};
+    return plan_make(&w->plan, &w->setup, e);
+}
+
+static const char *text_of(struct workspace *w, const json_t *options, const char *name)
+{
+    const char *text = json_string_value(json_object_get(options, name));
+
+    return arena_strdup(&w->arena, text ? text : "");
+}
+
+int workspace_recall(struct workspace *w, struct request *r, struct error *e)
+{
+    struct journal_view *view;
+    const char *board = NULL, *text = NULL;
+    json_t *options = NULL;
+    int rc = -1;
+
+    if (journal_view_begin(w->journal, &view, e) != 0)
+        return -1;
+    if (journal_meta_get(view, "board", &board, e) < 0 ||
+        journal_meta_get(view, "options", &text, e) < 0)
+        goto done;
+    if (!board || !text) {
+        error_set(e, ERROR_INPUT,
+                  "%s does not say which storyboard it was made from: use "
+                  "auteur-pipe run BOARD.yaml -o %s",
+                  w->production.dir, w->production.dir);
+        goto done;
+    }
+    options = json_loads(text, 0, NULL);
+    *r = (struct request){.board = arena_strdup(&w->arena, board),
+                          .tier = text_of(w, options, "tier"),
+                          .only = text_of(w, options, "only"),
+                          .models = text_of(w, options, "models"),
+                          .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
+    if (!r->board || !r->tier || !r->only || !r->models)
+        error_memory(e);
+    else
+        rc = 0;
+done:
+    json_decref(options);
+    journal_view_end(view);
+    return rc;
+}
+
+/* Puts a value unless it already stands there: a run with nothing to do writes nothing. */
+static int remember(struct workspace *w, const char *name, const char *value, struct error *e)
+{
+    struct journal_view *view;
+    const char *old = NULL;
+    bool same;
+
+    if (journal_view_begin(w->journal, &view, e) != 0)
+        return -1;
+    if (journal_meta_get(view, name, &old, e) < 0) {
+        journal_view_end(view);
+        return -1;
+    }
+    same = old && strcmp(old, value) == 0;
+    journal_view_end(view);
+    return same ? 0 : journal_meta_put(w->journal, name, value, e);
+}
+
+static int same_board(struct workspace *w, struct error *e)
+{
+    struct journal_view *view;
+    const char *name = NULL;
+    int rc = 0;
+
+    if (journal_view_begin(w->journal, &view, e) != 0)
+        return -1;
+    if (journal_meta_get(view, "name", &name, e) < 0)
+        rc = -1;
+    else if (name && strcmp(name, w->board.name) != 0)
+        rc = error_set(e, ERROR_USAGE,
+                       "%s is the production of the storyboard '%s', not of '%s': choose another "
+                       "directory with -o",
+                       w->production.dir, name, w->board.name);
+    journal_view_end(view);
+    return rc;
+}
+
+static bool copy_is_current(const struct workspace *w)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct error ignored = {0};
+    bool same = file_read(w->production.board_copy, LONGEST_BOARD, &text, &size, &ignored) == 0 &&
+                size == w->board_size && memcmp(text, w->board_text, size) == 0;
+
+    free(text);
+    return same;
+}
+
+int workspace_remember(struct workspace *w, const struct request *r, struct error *e)
+{
+    json_t *options;
+    char *text;
+    int rc;
+
+    if (same_board(w, e) != 0)
+        return -1;
+    options = json_pack("{ss ss ss si}", "tier", r->tier, "only", r->only, "models",
+                        r->models[0] ? w->env.models_dir : "", "jobs", r->jobs);
+    text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(options);
+    if (!text)
+        return error_memory(e);
+    rc = remember(w, "name", w->board.name, e);
+    if (rc == 0)
+        rc = remember(w, "board", w->board.path, e);
+    if (rc == 0)
+        rc = remember(w, "options", text, e);
+    free(text);
+    if (rc == 0 && !copy_is_current(w))
+        rc = file_write_atomic(w->production.board_copy, w->board_text, w->board_size, e);
+    return rc;
+}
+
+void workspace_close(struct workspace *w)
+{
+    plan_free(&w->plan);
+    identify_free(w->identify);
+    journal_close(w->journal);
+    production_free(&w->production);
+    board_free(&w->board);
+    free(w->board_text);
+    arena_free(&w->arena);
+    *w = (struct workspace){0};
+}

@@ -1,0 +1,55 @@
+/* What a command needs before it can plan: the storyboard, the surroundings of the stages, and the
+ * production's journal. Opened in steps; workspace_close() takes any of them back. */
+#ifndef AUTEUR_PIPELINE_EXECUTE_WORKSPACE_H
+#define AUTEUR_PIPELINE_EXECUTE_WORKSPACE_H
+
+#include <stdio.h>
+
+#include "journal/journal.h"
+#include "pipeline/execute/identify.h"
+#include "pipeline/execute/plan.h"
+#include "pipeline/execute/production.h"
+
+struct workspace {
+    struct arena arena;
+    struct board board;
+    char *board_text; /* as it was read */
+    size_t board_size;
+    struct production production;
+    struct journal *journal;
+    bool writable; /* the journal is open for writing */
+    struct identify *identify;
+    struct stage_env env;
+    struct plan_setup setup;
+    struct plan plan;
+};
+
+/* What was asked for on the command line, now or when the production was last run. "" and 0: not
+ * given. Strings in the workspace's arena when they come from the journal. */
+struct request {
+    const char *board, *tier, *only, *models;
+    int jobs;
+};
+
+/* Reads the storyboard, prints its problems on `problems`, finds the data files. After printed
+ * errors *e only sums up. */
+int workspace_board(struct workspace *w, const struct request *r, FILE *problems, struct error *e);
+/* The same from the copy that the production keeps: what it was last run from. */
+int workspace_board_copy(struct workspace *w, const struct request *r, struct error *e);
+
+/* Opens the journal of the production in w->production, for writing with everything made that is
+ * missing. Needs no board. */
+int workspace_journal(struct workspace *w, enum journal_mode mode, struct error *e);
+
+/* Makes the plan; without a journal, as if nothing had been made. Needs the board. */
+int workspace_plan(struct workspace *w, const struct request *r, struct error *e);
+
+/* The request the production was last run with. ERROR_INPUT when it never was. */
+int workspace_recall(struct workspace *w, struct request *r, struct error *e);
+/* Remembers it, and the board's text. Refuses (ERROR_USAGE) when the production is of another
+ * board. */
+int workspace_remember(struct workspace *w, const struct request *r, struct error *e);
+
+void workspace_close(struct workspace *w);
+
+#endif

@@ -1,0 +1,53 @@
+/* What is known of a run at a moment, gathered from its events: how far every stage is, what is in
+ * hand, and how long the rest will take. Draws nothing, reads no clock: every event brings its
+ * time. */
+#ifndef AUTEUR_PIPELINE_PROGRESS_PROGRESS_H
+#define AUTEUR_PIPELINE_PROGRESS_PROGRESS_H
+
+#include "pipeline/execute/event.h"
+#include "pipeline/progress/cost.h"
+
+enum { PROGRESS_IN_HAND = 257 };
+
+struct in_hand {
+    size_t shot;
+    enum stage_id stage;
+    double started, done, total;
+    char unit[16];
+};
+
+struct stage_progress {
+    size_t total, done, failed; /* jobs of this run; failed counts the blocked too */
+    double remaining_frames[COST_TIERS];
+    size_t remaining_jobs[COST_TIERS];
+    bool engine[COST_TIERS];
+    double first_start, last_finish; /* 0: not yet */
+    double loading_since;            /* 0: no model is being loaded */
+};
+
+struct progress {
+    const struct stage_env *env;
+    const struct stage *const *stages;
+    int jobs;
+    struct cost_table costs;
+    struct stage_progress stage[STAGES];
+    struct in_hand in_hand[PROGRESS_IN_HAND];
+    size_t in_hand_count;
+    size_t shots, delivered, failed; /* shots asked for; delivered counts those of earlier runs */
+    double began;
+};
+
+/* costs: what earlier runs taught; zeroed for nothing. */
+void progress_init(struct progress *p, const struct stage_env *env,
+                   const struct stage *const *stages, int jobs, const struct cost_table *costs);
+void progress_event(struct progress *p, const struct event *event);
+
+/* Seconds until a stage's own jobs are done if they ran alone in their lane, and until all is
+ * done; NAN while that cannot be told. */
+double progress_stage_left(const struct progress *p, enum stage_id stage, double now);
+double progress_left(const struct progress *p, double now);
+
+/* "35 s", "2:05", "1:02:03"; "" for NAN. */
+void duration_text(double seconds, char out[24]);
+
+#endif

@@ -1,0 +1,59 @@
+#include <math.h>
+#include <string.h>
+
+#include "pipeline/progress/show.h"
+
+void show_plain(void *ctx, const struct event *event)
+{
+    struct show *s = ctx;
+    char left[24];
+
+    progress_event(&s->progress, event);
+    switch (event->kind) {
+    case EVENT_BROKEN:
+        fprintf(s->errors, "FAILED %s: %s\n", event->shot_id, event->error->text);
+        break;
+    case EVENT_OPEN:
+        fprintf(s->out, "load   %s for %s, %zu shots\n", event->group, event->stage_name,
+                event->count);
+        break;
+    case EVENT_START:
+        fprintf(s->out, "start  %s %s (%s)\n", event->shot_id, event->stage_name,
+                event->attempt > 1 ? "another attempt" : reason_text(event->reason));
+        break;
+    case EVENT_FINISH:
+        duration_text(progress_left(&s->progress, event->at), left);
+        fprintf(s->out, "done   %s %s, %.1f s, %llu MiB%s%s\n", event->shot_id, event->stage_name,
+                event->seconds, (unsigned long long)event->peak_kib / 1024,
+                left[0] ? ", left " : "", left);
+        break;
+    case EVENT_FAILED:
+        fprintf(s->errors, "%s %s %s: %s\n", event->retry ? "again " : "FAILED", event->shot_id,
+                event->stage_name, event->error->text);
+        break;
+    case EVENT_INTERRUPT:
+        fprintf(s->errors, "interrupted: finishing the step in hand; once more stops at once\n");
+        break;
+    default:
+        return;
+    }
+    fflush(s->out);
+}
+
+void show_summary(FILE *out, const struct execution_result *r, const char *dir, double seconds)
+{
+    char time[24];
+
+    if (r->made == 0 && r->failed == 0 && r->remaining == 0) {
+        fprintf(out, "nothing to do: %zu %s up to date in %s (%.2f s)\n", r->shots,
+                r->shots == 1 ? "shot is" : "shots are", dir, seconds);
+        return;
+    }
+    duration_text(seconds, time);
+    fprintf(out, "%zu of %zu shots delivered", r->delivered, r->shots);
+    if (r->failed)
+        fprintf(out, ", %zu failed", r->failed);
+    if (r->remaining)
+        fprintf(out, ", %zu left", r->remaining);
+    fprintf(out, " in %s: %s/shots\n", time, dir);
+}

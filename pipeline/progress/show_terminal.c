@@ -1,0 +1,179 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "pipeline/progress/show.h"
+
+enum { BAR = 20, WIDEST = 400 };
+
+bool show_can_redraw(FILE *out)
+{
+    const char *term = getenv("TERM");
+
+    return isatty(fileno(out)) && term && strcmp(term, "dumb") != 0;
+}
+
+bool show_wants_color(FILE *out)
+{
+    const char *no = getenv("NO_COLOR");
+
+    return show_can_redraw(out) && !(no && no[0]);
+}
+
+static int columns(const struct show *s)
+{
+    struct winsize w;
+
+    if (s->columns)
+        return s->columns;
+    if (ioctl(fileno(s->out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+        return w.ws_col < WIDEST ? w.ws_col : WIDEST;
+    return 80;
+}
+
+/* A line cut to the terminal's width: a wrapped one would break the redrawing. */
+static void put_line(struct show *s, const char *text, const char *color)
+{
+    int width = columns(s) - 1;
+
+    if (s->color && color[0])
+        fprintf(s->out, "%s%.*s\033[0m\033[K\n", color, width, text);
+    else
+        fprintf(s->out, "%.*s\033[K\n", width, text);
+    s->drawn++;
+}
+
+/* What a stage has in hand: the first job in full, then how many more. */
+static void in_hand_text(const struct progress *p, enum stage_id stage, char *out, size_t size)
+{
+    size_t more = 0;
+
+    out[0] = '\0';
+    if (p->stage[stage].loading_since > 0)
+        snprintf(out, size, "loading the model");
+    for (size_t i = 0; i < p->in_hand_count; i++) {
+        const struct in_hand *h = &p->in_hand[i];
+        const char *id = p->env->board->shots[h->shot].id;
+
+        if (h->stage != stage)
+            continue;
+        if (out[0])
+            more++;
+        else if (h->total > 0)
+            snprintf(out, size, "%s %s %.0f/%.0f", id, h->unit, h->done, h->total);
+        else
+            snprintf(out, size, "%s", id);
+    }
+    if (more) {
+        size_t used = strlen(out);
+
+        snprintf(out + used, size - used, " and %zu more", more);
+    }
+}
+
+/* Jobs finished, what is in hand counted by its share. */
+static double share_done(const struct progress *p, enum stage_id stage)
+{
+    const struct stage_progress *s = &p->stage[stage];
+    double done = (double)(s->done + s->failed);
+
+    for (size_t i = 0; i < p->in_hand_count; i++)
+        if (p->in_hand[i].stage == stage && p->in_hand[i].total > 0)
+            done += fmin(p->in_hand[i].done / p->in_hand[i].total, 1);
+    return s->total ? fmin(done / (double)s->total, 1) : 0;
+}
+
+static void draw_stage(struct show *s, enum stage_id stage, double now)
+{
+    const struct progress *p = &s->progress;
+    const struct stage_progress *at = &p->stage[stage];
+    char bar[BAR + 1], rate[32] = "", left[24], hand[160], line[WIDEST];
+    int full = (int)(share_done(p, stage) * BAR);
+    bool over = at->done + at->failed == at->total;
+
+    memset(bar, '#', (size_t)full);
+    memset(bar + full, '.', (size_t)(BAR - full));
+    bar[BAR] = '\0';
+    if (at->done) {
+        double each = ((over ? at->last_finish : now) - at->first_start) / (double)at->done;
+
+        if (each >= 1)
+            snprintf(rate, sizeof rate, "%.1f s/shot", each);
+        else
+            snprintf(rate, sizeof rate, "%.1f shots/s", 1 / fmax(each, 1e-3));
+    }
+    duration_text(over ? NAN : progress_stage_left(p, stage, now), left);
+    in_hand_text(p, stage, hand, sizeof hand);
+    snprintf(line, sizeof line, "%-9s [%s] %*zu/%zu %-12s %s%-8s %s", p->stages[stage]->name, bar,
+             3, at->done, at->total, rate, left[0] ? "left " : "     ", left, hand);
+    put_line(s, line, at->failed ? "\033[31m" : over ? "\033[32m" : "");
+}
+
+static void erase(struct show *s)
+{
+    if (s->drawn)
+        fprintf(s->out, "\033[%dA\r\033[J", s->drawn);
+    s->drawn = 0;
+}
+
+static void draw(struct show *s, double now)
+{
+    const struct progress *p = &s->progress;
+    char line[200], left[24];
+
+    if (s->drawn)
+        fprintf(s->out, "\033[%dA\r", s->drawn);
+    s->drawn = 0;
+    for (int i = 0; i < STAGES; i++)
+        if (p->stage[i].total)
+            draw_stage(s, (enum stage_id)i, now);
+    duration_text(progress_left(p, now), left);
+    snprintf(line, sizeof line, "%zu of %zu shots delivered%s", p->delivered, p->shots,
+             left[0] ? ", about " : ", time left not known yet");
+    if (left[0])
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%s left", left);
+    if (p->failed)
+        snprintf(line + strlen(line), sizeof line - strlen(line), ", %zu failed", p->failed);
+    put_line(s, line, "");
+    fflush(s->out);
+}
+
+/* A line that stays, above the block. */
+static void say(struct show *s, const struct event *event, const char *what, const char *stage,
+                const char *text)
+{
+    erase(s);
+    fflush(s->out);
+    fprintf(s->errors, "%s%s%s%s%s%s\n", what, event->shot_id ? event->shot_id : "",
+            stage[0] ? " " : "", stage, event->shot_id ? ": " : "", text);
+    fflush(s->errors);
+}
+
+void show_terminal(void *ctx, const struct event *event)
+{
+    struct show *s = ctx;
+
+    progress_event(&s->progress, event);
+    switch (event->kind) {
+    case EVENT_BROKEN:
+        say(s, event, "FAILED ", "", event->error->text);
+        break;
+    case EVENT_FAILED:
+        say(s, event, event->retry ? "again  " : "FAILED ", event->stage_name, event->error->text);
+        break;
+    case EVENT_INTERRUPT:
+        say(s, event, "", "", "interrupted: finishing the step in hand; once more stops at once");
+        break;
+    case EVENT_TICK:
+        draw(s, event->at);
+        break;
+    case EVENT_END:
+        if (s->drawn)
+            draw(s, event->at);
+        break;
+    default:
+        break;
+    }
+}

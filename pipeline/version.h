@@ -1,0 +1,6 @@
+#ifndef AUTEUR_PIPELINE_VERSION_H
+#define AUTEUR_PIPELINE_VERSION_H
+
+#define AUTEUR_VERSION "0.1"
+
+#endif

@@ -1,0 +1,382 @@
+/* Progress from events with a fake clock; the JSON stream against the schema in events.md; what a
+ * terminal and a log see. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <math.h>
+
+#include "pipeline/progress/show.h"
+#include "tests/pipeline/fake_stages.h"
+
+enum { SHOTS = 8 };
+static struct fake_board board;
+static struct stage_env env;
+static struct plan plan;
+static double now;
+
+/* Eight shots (six generated, two cards), all of which must run. */
+static int set_up(void **state)
+{
+    struct plan_setup setup = {.stages = fake_stages, .env = &env, .dir = "/nowhere", .only = ""};
+    struct error e;
+
+    (void)state;
+    fake_board_make(&board, SHOTS);
+    env = (struct stage_env){.board = &board.board, .data_dir = "", .models_dir = "", .tier = ""};
+    now = 1000;
+    return plan_make(&plan, &setup, &e);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    plan_free(&plan);
+    return 0;
+}
+
+static void tell(struct show *s, void (*sink)(void *, const struct event *), struct event event)
+{
+    event.at = now;
+    event.plan = &plan;
+    event.shot_id = board.shots[event.shot].id;
+    event.stage_name = fake_stages[event.stage]->name;
+    sink(s, &event);
+}
+
+/* Runs one job of so many seconds, telling all about it. */
+static void job(struct show *s, void (*sink)(void *, const struct event *), size_t shot,
+                enum stage_id stage, double seconds)
+{
+    tell(s, sink, (struct event){.kind = EVENT_START, .shot = shot, .stage = stage, .attempt = 1});
+    now += seconds;
+    tell(s, sink,
+         (struct event){.kind = EVENT_FINISH,
+                        .shot = shot,
+                        .stage = stage,
+                        .attempt = 1,
+                        .seconds = seconds,
+                        .peak_kib = 2048});
+}
+
+static void silent(void *ctx, const struct event *event)
+{
+    progress_event(&((struct show *)ctx)->progress, event);
+}
+
+static struct show *begin(int jobs, const struct cost_table *costs,
+                          void (*sink)(void *, const struct event *))
+{
+    static struct show s;
+    static const struct cost_table nothing;
+
+    s = (struct show){.out = stdout, .errors = stderr};
+    progress_init(&s.progress, &env, fake_stages, jobs, costs ? costs : &nothing);
+    if (sink == silent)
+        tell(&s, sink, (struct event){.kind = EVENT_BEGIN});
+    return &s;
+}
+
+/* What every stage costs a frame, as earlier runs had it; 24 frames a shot. */
+static struct cost_table learnt(void)
+{
+    static const double a_shot[STAGES] = {1, 30, 6, 2, 4};
+    struct cost_table t = {0};
+
+    for (int stage = 0; stage < STAGES; stage++)
+        for (int i = 0; i < 3; i++)
+            cost_learn(&t, (enum stage_id)stage,
+                       cost_tier(&t, ((const char *[]){"flagship", "previs", "title"})[i]), 240,
+                       10 * a_shot[stage], false);
+    return t;
+}
+
+static void nothing_is_promised_before_anything_is_known(void **state)
+{
+    struct show *s = begin(2, NULL, silent);
+
+    (void)state;
+    assert_true(isnan(progress_left(&s->progress, now)));
+    job(s, silent, 0, STAGE_ENHANCE, 1);
+    assert_true(isnan(progress_left(&s->progress, now)));
+}
+
+static void earlier_records_make_the_first_estimate(void **state)
+{
+    struct cost_table costs = learnt();
+    struct show *s = begin(2, &costs, silent);
+    /* engine: 6 generate and decode of generated shots; the pool: everything else over 8 shots */
+    double engine = 6 * 36, pool = 6 * 1 + 2 * 6 + 8 * 2 + 8 * 4;
+
+    (void)state;
+    assert_true(fabs(progress_left(&s->progress, now) - (engine + pool / 8)) < 1e-6);
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) - 180) < 1e-6);
+}
+
+static void this_run_corrects_earlier_ones(void **state)
+{
+    struct cost_table costs = learnt();
+    struct show *s = begin(1, &costs, silent);
+
+    (void)state;
+    job(s, silent, 0, STAGE_GENERATE, 60); /* flagship: twice as slow as it was */
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) -
+                     (60 * 3 - 60 + 30 * 3)) < 31); /* shots 0,2,4,6 less cards */
+    job(s, silent, 1, STAGE_GENERATE, 60);          /* and previs too */
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) - 4 * 60) < 1e-6);
+}
+
+static void a_step_count_tells_how_far_a_job_is(void **state)
+{
+    struct show *s = begin(1, NULL, silent);
+    size_t flagship = 0;
+
+    (void)state;
+    /* Only shots 0, 2, 4, 6 are of one tier and generated; let the others be over. */
+    for (size_t i = 0; i < SHOTS; i++)
+        flagship += board.shots[i].kind == SHOT_GENERATED && i % 2 == 0;
+    for (size_t i = 1; i < SHOTS; i += 2)
+        if (board.shots[i].kind == SHOT_GENERATED)
+            job(s, silent, i, STAGE_GENERATE, 5);
+    tell(s, silent, (struct event){.kind = EVENT_START, .shot = 0, .stage = STAGE_GENERATE});
+    now += 10;
+    tell(s, silent,
+         (struct event){.kind = EVENT_PROGRESS,
+                        .shot = 0,
+                        .stage = STAGE_GENERATE,
+                        .done = 5,
+                        .total = 20,
+                        .unit = "step"});
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) -
+                     (40.0 * (double)flagship - 10)) < 1e-6);
+}
+
+static void a_failure_takes_its_later_stages_off_the_bill(void **state)
+{
+    struct cost_table costs = learnt();
+    struct show *s = begin(1, &costs, silent);
+    struct error e = {.code = ERROR_MODEL, .text = "no"};
+    double before;
+
+    (void)state;
+    before = progress_left(&s->progress, now);
+    tell(s, silent, (struct event){.kind = EVENT_START, .shot = 0, .stage = STAGE_GENERATE});
+    tell(s, silent,
+         (struct event){.kind = EVENT_FAILED, .shot = 0, .stage = STAGE_GENERATE, .error = &e});
+    assert_true(progress_left(&s->progress, now) < before - 35);
+    assert_int_equal(s->progress.failed, 1);
+    assert_int_equal(s->progress.stage[STAGE_DECODE].failed, 1);
+    assert_int_equal(s->progress.stage[STAGE_COMPOSITE].failed, 0);
+    assert_int_equal(s->progress.stage[STAGE_ENCODE].failed, 1);
+}
+
+static void durations_read_well(void **state)
+{
+    char text[24];
+
+    (void)state;
+    duration_text(0.4, text);
+    assert_string_equal(text, "0 s");
+    duration_text(59.4, text);
+    assert_string_equal(text, "59 s");
+    duration_text(125, text);
+    assert_string_equal(text, "2:05");
+    duration_text(3723, text);
+    assert_string_equal(text, "1:02:03");
+    duration_text(NAN, text);
+    assert_string_equal(text, "");
+}
+
+/* A short run with one of every event, into memory. */
+static char *play(void (*sink)(void *, const struct event *), int columns, char **errors)
+{
+    struct cost_table costs = learnt();
+    struct error e = {.code = ERROR_MEDIA, .text = "the clip ends early"};
+    struct execution_result result = {.shots = 8, .delivered = 7, .failed = 1, .made = 3};
+    struct show *s = begin(2, &costs, sink);
+    char *out = NULL;
+    size_t size, errors_size;
+
+    s->out = open_memstream(&out, &size);
+    s->errors = open_memstream(errors, &errors_size);
+    s->columns = columns;
+    tell(s, sink, (struct event){.kind = EVENT_BEGIN});
+    tell(s, sink,
+         (struct event){.kind = EVENT_BROKEN, .shot = 3, .stage = STAGE_COMPOSITE, .error = &e});
+    job(s, sink, 0, STAGE_ENHANCE, 1);
+    tell(s, sink,
+         (struct event){
+             .kind = EVENT_OPEN, .stage = STAGE_GENERATE, .group = "flagship", .count = 3});
+    tell(s, sink, (struct event){.kind = EVENT_TICK});
+    tell(s, sink,
+         (struct event){.kind = EVENT_OPENED,
+                        .stage = STAGE_GENERATE,
+                        .group = "flagship",
+                        .count = 3,
+                        .seconds = 2.5});
+    tell(s, sink,
+         (struct event){.kind = EVENT_START,
+                        .shot = 0,
+                        .stage = STAGE_GENERATE,
+                        .attempt = 1,
+                        .reason = REASON_NEVER});
+    for (int i = 1; i <= 3; i++) {
+        now += 2;
+        tell(s, sink,
+             (struct event){.kind = EVENT_PROGRESS,
+                            .shot = 0,
+                            .stage = STAGE_GENERATE,
+                            .done = i,
+                            .total = 20,
+                            .unit = "step"});
+        tell(s, sink, (struct event){.kind = EVENT_TICK});
+    }
+    tell(s, sink,
+         (struct event){.kind = EVENT_FAILED,
+                        .shot = 0,
+                        .stage = STAGE_GENERATE,
+                        .attempt = 1,
+                        .seconds = 6,
+                        .error = &e,
+                        .retry = true});
+    job(s, sink, 0, STAGE_GENERATE, 30);
+    tell(s, sink, (struct event){.kind = EVENT_DELIVERED, .shot = 0, .stage = STAGE_ENCODE});
+    tell(s, sink, (struct event){.kind = EVENT_INTERRUPT});
+    tell(s, sink, (struct event){.kind = EVENT_TICK});
+    tell(s, sink, (struct event){.kind = EVENT_END, .result = &result});
+    fclose(s->out);
+    fclose(s->errors);
+    return out;
+}
+
+/* The fenced JSON of events.md. */
+static json_t *documented(void)
+{
+    struct error e;
+    char *text, *from, *to;
+    size_t size;
+    json_t *schema;
+
+    assert_int_equal(file_read("pipeline/events.md", 1 << 20, &text, &size, &e), 0);
+    from = strstr(text, "```json\n");
+    assert_non_null(from);
+    from += strlen("```json\n");
+    to = strstr(from, "```");
+    assert_non_null(to);
+    schema = json_loadb(from, (size_t)(to - from), 0, NULL);
+    assert_non_null(schema);
+    free(text);
+    return schema;
+}
+
+static bool is_of_type(const json_t *value, const char *type)
+{
+    if (strcmp(type, "number|null") == 0)
+        return json_is_null(value) || json_is_number(value);
+    if (strcmp(type, "number") == 0)
+        return json_is_number(value);
+    if (strcmp(type, "integer") == 0)
+        return json_is_integer(value);
+    if (strcmp(type, "boolean") == 0)
+        return json_is_boolean(value);
+    if (strcmp(type, "object") == 0)
+        return json_is_object(value);
+    return json_is_string(value);
+}
+
+static void the_event_stream_is_as_documented(void **state)
+{
+    json_t *schema = documented();
+    char *errors, *out = play(show_json, 0, &errors), *rest = out, *line;
+    size_t kinds = 0, lines = 0;
+
+    (void)state;
+    while ((line = strsep(&rest, "\n")) && *line) {
+        json_t *event = json_loads(line, 0, NULL), *fields, *type;
+        const char *name, *kind;
+
+        assert_non_null(event);
+        kind = json_string_value(json_object_get(event, "event"));
+        assert_non_null(kind);
+        assert_true(json_is_number(json_object_get(event, "time")));
+        fields = json_object_get(schema, kind);
+        if (!fields)
+            fail_msg("%s is not documented", kind);
+        json_object_foreach(fields, name, type) if (!is_of_type(json_object_get(event, name),
+                                                                json_string_value(type)))
+            fail_msg("%s.%s is not a %s: %s", kind, name, json_string_value(type), line);
+        assert_int_equal(json_object_size(event), json_object_size(fields) + 2);
+        kinds |= 1u << (kind[0] - 'a') | 1u << (kind[1] - 'a');
+        lines++;
+        json_decref(event);
+    }
+    assert_true(lines >= json_object_size(schema)); /* play() has one of every kind */
+    assert_string_equal(errors, "");
+    json_decref(schema);
+    free(errors);
+    free(out);
+}
+
+static void a_log_has_a_line_for_a_start_and_a_finish(void **state)
+{
+    char *errors, *out = play(show_plain, 0, &errors);
+
+    (void)state;
+    assert_non_null(strstr(out, "start  s000 generate (never made)\n"));
+    assert_non_null(strstr(out, "done   s000 generate, 30.0 s, 2 MiB"));
+    assert_null(strstr(out, "\033"));
+    assert_non_null(strstr(errors, "FAILED s003: the clip ends early\n"));
+    assert_non_null(strstr(errors, "again  s000 generate: the clip ends early\n"));
+    free(errors);
+    free(out);
+}
+
+static void a_terminal_line_never_wraps(void **state)
+{
+    static const int widths[] = {20, 40, 80, 200};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+        char *errors, *out = play(show_terminal, widths[i], &errors);
+        int column = 0;
+        bool escape = false;
+
+        for (const char *p = out; *p; p++) {
+            if (*p == '\033')
+                escape = true;
+            else if (escape)
+                escape = !((*p >= 'A' && *p <= 'Z') || *p == 'm');
+            else if (*p == '\n' || *p == '\r')
+                column = 0;
+            else
+                assert_true(++column < widths[i]);
+        }
+        if (widths[i] == 200)
+            assert_non_null(strstr(out, "s000 step 3/20"));
+        assert_non_null(strstr(errors, "FAILED s003: the clip ends early\n"));
+        free(errors);
+        free(out);
+    }
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONE(nothing_is_promised_before_anything_is_known),
+        ONE(earlier_records_make_the_first_estimate),
+        ONE(this_run_corrects_earlier_ones),
+        ONE(a_step_count_tells_how_far_a_job_is),
+        ONE(a_failure_takes_its_later_stages_off_the_bill),
+        ONE(durations_read_well),
+        ONE(the_event_stream_is_as_documented),
+        ONE(a_log_has_a_line_for_a_start_and_a_finish),
+        ONE(a_terminal_line_never_wraps),
+    };
+
+    return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
+}
