@@ -101,9 +101,21 @@ static int apply(MDB_txn *txn, MDB_dbi dbi, const struct change *c, uint64_t ser
     return 0;
 }
 
+/* The format record goes into every transaction: its serial then tells which transaction a tree is
+ * of (verify.c). */
+static int format_change(const struct journal *j, struct changes *c, struct error *e)
+{
+    struct format_record f = {FORMAT_VERSION, j->serial_base, j->created_ns};
+
+    key_format(&c->key);
+    change_begin(c);
+    encode_format(&c->scratch, &f);
+    return change_end(c, NULL, 0, true, e);
+}
+
 /* Returns an LMDB status. MDB_RESERVE gives memory of the transaction, not of the map, so a value
  * is copied once and sealed in place. */
-static int transaction(struct journal *j, const struct changes *c)
+static int transaction(struct journal *j, const struct change *format, const struct changes *c)
 {
     MDB_txn *txn = NULL;
     uint64_t serial;
@@ -112,6 +124,7 @@ static int transaction(struct journal *j, const struct changes *c)
     if (rc != 0)
         return rc;
     serial = j->serial_base + mdb_txn_id(txn);
+    rc = apply(txn, j->dbi, format, serial);
     for (size_t i = 0; rc == 0 && i < c->count; i++)
         rc = apply(txn, j->dbi, &c->items[i], serial);
     if (rc == 0)
@@ -159,17 +172,24 @@ static int grow(struct journal *j, size_t bytes, struct error *e)
 int changes_commit(struct journal *j, const struct changes *c, struct error *e)
 {
     enum { GROWS_MOST = 32 };
-    int rc = 0;
+    struct changes format = {0};
+    int rc = 0, grown = 0;
 
     if (j->broken)
         return error_set(e, ERROR_MEMORY, "journal %s: its map was lost; run again", j->dir);
-    for (int i = 0; i < GROWS_MOST; i++) {
-        rc = transaction(j, c);
+    if (format_change(j, &format, e) != 0) {
+        changes_free(&format);
+        return -1;
+    }
+    for (int i = 0; i < GROWS_MOST && grown == 0; i++) {
+        rc = transaction(j, &format.items[0], c);
         if (rc != MDB_MAP_FULL)
             break;
-        if (grow(j, 2 * c->bytes, e) != 0)
-            return -1;
+        grown = grow(j, 2 * c->bytes, e);
     }
+    changes_free(&format);
+    if (grown != 0)
+        return -1;
     rc = journal_disk_status(j, 2 * c->bytes, rc);
     return rc == 0 ? 0 : journal_lmdb_error(j, rc, "write to it", e);
 }

@@ -204,3 +204,10 @@ bool envelope_open(const uint8_t *value, size_t size, bool exact, struct envelop
     out->payload = value + before;
     return true;
 }
+
+bool envelope_fits(const uint8_t *value, size_t have, size_t size, const void *key, size_t key_size)
+{
+    return have >= ENVELOPE_HEAD + key_size && load(value + 20, 2) == key_size &&
+           ENVELOPE_HEAD + key_size + value[23] + load(value + 16, 4) == size &&
+           memcmp(value + ENVELOPE_HEAD, key, key_size) == 0;
+}

@@ -69,5 +69,8 @@ void envelope_seal(uint8_t *value, size_t size, uint64_t serial);
 /* False: the bytes are not a value, or not as they were written. `value` may hold more bytes than
  * the envelope says only when `exact` is false (salvage reads whole pages). */
 bool envelope_open(const uint8_t *value, size_t size, bool exact, struct envelope *out);
+/* Short of the checksum, from a value's first `have` bytes: are its size and its key these? */
+bool envelope_fits(const uint8_t *value, size_t have, size_t size, const void *key,
+                   size_t key_size);
 
 #endif

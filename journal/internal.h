@@ -47,8 +47,9 @@ struct journal {
     size_t views;
     bool resizing;
 
-    pthread_mutex_t write; /* guards all below */
-    uint64_t serial_base, next_event;
+    pthread_mutex_t write;            /* guards all below */
+    uint64_t serial_base, created_ns; /* of the format record */
+    uint64_t next_event;
     unsigned batches;
     struct changes pending;
 };
@@ -63,7 +64,7 @@ struct journal_view {
 int journal_open_sized(const char *dir, enum journal_mode mode, size_t map_size,
                        struct journal **out, struct error *e);
 /* A fresh, empty journal file in an existing directory: DIR/data.mdb and nothing else. */
-int journal_create(const char *dir, uint64_t serial_base, struct error *e);
+int journal_create(const char *dir, struct error *e);
 /* An LMDB status as an error: "journal DIR: cannot <what>: ...". */
 int journal_lmdb_error(const struct journal *j, int rc, const char *what, struct error *e);
 /* ERROR_JOURNAL with the way out behind it. */

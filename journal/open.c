@@ -83,11 +83,9 @@ static int env_open(const char *dir, unsigned flags, size_t map_size, MDB_env **
     return rc;
 }
 
-static int env_create(const char *dir, uint64_t serial_base, struct error *e)
+static int env_create(const char *dir, struct error *e)
 {
-    struct journal j = {.dir = (char *)dir, .lock_fd = -1, .serial_base = serial_base};
-    struct changes c = {0};
-    struct format_record f = {FORMAT_VERSION, serial_base, journal_now_ns()};
+    struct journal j = {.dir = (char *)dir, .lock_fd = -1, .created_ns = journal_now_ns()};
     int rc = env_open(dir, 0, MAP_LEAST, &j.env);
     MDB_txn *txn = NULL;
 
@@ -96,24 +94,17 @@ static int env_create(const char *dir, uint64_t serial_base, struct error *e)
     if (rc == 0)
         rc = mdb_dbi_open(txn, NULL, 0, &j.dbi);
     mdb_txn_abort(txn);
-    if (rc != 0) {
+    if (rc != 0)
         rc = journal_lmdb_error(&j, rc, "create it", e);
-    } else {
-        key_format(&c.key);
-        change_begin(&c);
-        encode_format(&c.scratch, &f);
-        rc = change_end(&c, NULL, 0, true, e);
-        if (rc == 0)
-            rc = changes_commit(&j, &c, e);
-    }
-    changes_free(&c);
+    else
+        rc = changes_commit(&j, &(struct changes){0}, e); /* the format record alone */
     mdb_env_close(j.env);
     return rc;
 }
 
 /* Made in a directory of its own and renamed into place: a data.mdb that is there is whole, so an
  * empty one is damage and not a beginning. */
-int journal_create(const char *dir, uint64_t serial_base, struct error *e)
+int journal_create(const char *dir, struct error *e)
 {
     char *fresh = in_dir(dir, "new"), *from = in_dir(dir, "new/" DATA_FILE),
          *to = in_dir(dir, DATA_FILE);
@@ -124,7 +115,7 @@ int journal_create(const char *dir, uint64_t serial_base, struct error *e)
         goto done;
     }
     if (path_remove(fresh, e) != 0 || dir_make(fresh, e) != 0 ||
-        lmdb_lock_prepare(fresh, true, e) != 0 || env_create(fresh, serial_base, e) != 0)
+        lmdb_lock_prepare(fresh, true, e) != 0 || env_create(fresh, e) != 0)
         goto done;
     rc = file_publish(from, to, e);
 done:
@@ -177,6 +168,7 @@ static int opening_value(void *ctx, const uint8_t *key, size_t key_size, const s
                          o->j->dir, (unsigned)f.version, FORMAT_VERSION, WAY_OUT_CHECK, o->j->dir);
     o->failed = false;
     o->j->serial_base = f.serial_base;
+    o->j->created_ns = f.created_ns;
     return 0;
 }
 
@@ -297,7 +289,7 @@ static int open_for_writing(struct journal *j, struct error *e)
         return error_memory(e);
     rc = writer_lock_take(j->dir, &j->lock_fd, e);
     if (rc == 0 && lstat(path, &st) != 0)
-        rc = errno == ENOENT ? journal_create(j->dir, 0, e)
+        rc = errno == ENOENT ? journal_create(j->dir, e)
                              : error_errno(e, errno, "open the journal", path);
     free(path);
     return rc;

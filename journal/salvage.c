@@ -271,20 +271,13 @@ static int finish(struct salvage *s, struct error *e)
 {
     struct mending m = {.s = s};
     struct key records = {{TABLE_RECORD}, 1};
-    struct format_record f = {FORMAT_VERSION, s->newest, journal_now_ns()};
     int rc = journal_view_begin(s->fresh, &m.view, e);
 
     if (rc == 0)
         rc = journal_each(m.view, &records, mend, &m, e);
     journal_view_end(m.view);
-    if (rc == 0) {
-        /* From here on every serial is greater than any in the damaged file. */
-        s->fresh->serial_base = s->newest;
-        key_format(&m.changes.key);
-        change_begin(&m.changes);
-        encode_format(&m.changes.scratch, &f);
-        rc = change_end(&m.changes, NULL, 0, true, e);
-    }
+    /* From here on every serial is greater than any in the damaged file. */
+    s->fresh->serial_base = s->newest;
     if (rc == 0)
         rc = changes_commit(s->fresh, &m.changes, e);
     changes_free(&m.changes);

@@ -26,6 +26,7 @@ struct walk {
     size_t big_room;
     bool is_free_tree, stop, no_memory;
     struct page_tree seen;
+    uint64_t serial; /* of the format record */
 };
 
 static void problem(struct walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -79,15 +80,16 @@ static bool key_size_ok(const struct walk *w, size_t size)
  * cannot be had, and the problem was told. *out is NULL when it need not be read. */
 static bool node_data(struct walk *w, uint64_t page, const struct page_node *n, const uint8_t **out)
 {
-    uint8_t raw[PAGE_HEAD];
+    uint8_t raw[PAGE_HEAD + ENVELOPE_HEAD + KEY_MAX];
     struct page_head h;
-    size_t whole = n->data_size + PAGE_HEAD;
+    size_t whole = n->data_size + PAGE_HEAD, begin = whole < sizeof raw ? whole : sizeof raw;
     uint64_t least = (whole + w->file.page_size - 1) / w->file.page_size;
+    char what[160];
 
     *out = n->data;
     if (!(n->flags & NODE_BIG))
         return true;
-    if (!page_read(&w->file, n->page, raw, sizeof raw)) {
+    if (!page_read(&w->file, n->page, raw, begin)) {
         problem(w, "page %llu points at page %llu, which %s", (unsigned long long)page,
                 (unsigned long long)n->page, errno ? "cannot be read" : "is beyond the file's end");
         return false;
@@ -100,6 +102,12 @@ static bool node_data(struct walk *w, uint64_t page, const struct page_node *n, 
         return false;
     }
     w->seen.overflow_pages += h.overflow_pages;
+    if (!w->is_free_tree &&
+        !envelope_fits(raw + PAGE_HEAD, begin - PAGE_HEAD, n->data_size, n->key, n->key_size)) {
+        key_describe(n->key, n->key_size, what, sizeof what);
+        problem(w, "page %llu: what lies there is not %s", (unsigned long long)n->page, what);
+        return false;
+    }
     if (!w->v->deep && !w->is_free_tree)
         return true;
     if (whole > w->big_room) {
@@ -139,6 +147,18 @@ static void free_list(struct walk *w, uint64_t page, const uint8_t *data, size_t
         problem(w, "the list of free pages in page %llu is damaged", (unsigned long long)page);
 }
 
+/* Every transaction writes the format record anew, so its serial is the transaction's own: a meta
+ * page whose number or root was damaged is found out by it. */
+static void format_value(struct walk *w, const struct envelope *v)
+{
+    struct format_record f;
+
+    w->serial = v->serial;
+    if (decode_format(v, &f) && f.version == FORMAT_VERSION &&
+        v->serial != f.serial_base + w->meta.txnid)
+        problem(w, "the meta page's transaction number does not fit what it leads to");
+}
+
 static void value(struct walk *w, uint64_t page, const struct page_node *n, const uint8_t *data)
 {
     struct envelope v = {0};
@@ -153,6 +173,8 @@ static void value(struct walk *w, uint64_t page, const struct page_node *n, cons
     }
     if (w->v->value(w->v->ctx, n->key, n->key_size, &v) != 0)
         w->stop = true;
+    else if (data && n->key_size == 1 && n->key[0] == TABLE_FORMAT)
+        format_value(w, &v);
 }
 
 static void leaf(struct walk *w, uint64_t number, const uint8_t *page, struct span low,
@@ -277,6 +299,30 @@ static void tree(struct walk *w, const struct page_tree *t, bool is_free_tree)
     w->v->pages += w->seen.branch_pages + w->seen.leaf_pages + w->seen.overflow_pages;
 }
 
+/* The other meta is of the transaction before, whose pages are still whole while this one is the
+ * newest or held. If it leads to a newer state than ours, its number was damaged to look older. */
+static void other_meta(struct walk *w, const struct page_meta *other)
+{
+    uint64_t number = other->main.root;
+    uint8_t *page = w->pages[0];
+    struct envelope v;
+
+    for (unsigned level = 0; page && other->txnid < w->meta.txnid && level < DEPTH_MAX; level++) {
+        struct page_node n;
+
+        if (!page_read(&w->file, number, page, w->file.page_size) ||
+            page_check(page, w->file.page_size, number))
+            return;
+        n = page_node(page, 0);
+        number = n.page;
+        if (page_head(page).flags == PAGE_BRANCH)
+            continue;
+        if (n.data && envelope_open(n.data, n.data_size, true, &v) && v.serial >= w->serial)
+            problem(w, "a meta page's transaction number does not fit what it leads to");
+        return;
+    }
+}
+
 int verify_run(struct verify *v, struct error *e)
 {
     struct walk w = {.v = v};
@@ -307,6 +353,8 @@ int verify_run(struct verify *v, struct error *e)
     tree(&w, &w.meta.main, false);
     if (!w.stop)
         tree(&w, &w.meta.free, true);
+    if (!w.stop)
+        other_meta(&w, &metas[!at]);
     if (w.no_memory)
         rc = error_memory(e);
     for (int i = 0; i < DEPTH_MAX; i++)

@@ -2,14 +2,16 @@
  *
  * Why, and when: LMDB crashes on damaged pages, so journal_open() runs this over every tree page
  * before the first LMDB read (about 20 ms for 50 MB of tree), and with the values that lie in tree
- * pages; values on overflow pages (blobs, long records) are only looked at by their header then and
- * verified when they are read. A forked child that reads first and may crash was the other way; it
- * proves less (LMDB may read astray without crashing), forks a threaded program, and says "signal
- * 11" where this says which page.
+ * pages; of values on overflow pages (blobs, long records) the size and the key are looked at then,
+ * and the whole when they are read. A forked child that reads first and may crash was the other
+ * way; it proves less (LMDB may read astray without crashing), forks a threaded program, and says
+ * "signal 11" where this says which page.
  *
- * Checked: both metas; every page's number, kind, bounds and packing; depth; keys in order within
- * and between pages; every page used once, as tree, overflow or free; the trees' own counts; the
- * free list; every value's envelope and that it lies under its own key.
+ * Checked: both metas, and by the format record's serial that they lead to the states whose numbers
+ * they bear (LMDB takes the greater number: a damaged one would bring an older state back); every
+ * page's number, kind, bounds and packing; depth; keys in order within and between pages; every
+ * page used once, as tree, overflow or free; the trees' own counts; the free list; every value's
+ * envelope and that it lies under its own key.
  */
 #ifndef AUTEUR_JOURNAL_VERIFY_H
 #define AUTEUR_JOURNAL_VERIFY_H

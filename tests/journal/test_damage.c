@@ -101,7 +101,7 @@ static int count_one(void *ctx, uint64_t time_ns, const char *kind, const char *
 }
 
 /* Every answer of an opened journal is right or ERROR_JOURNAL. Returns the errors met. */
-static unsigned assert_truthful(struct journal *j, int more_events)
+static unsigned assert_truthful(struct journal *j, int more_events, const char *now)
 {
     struct error e = {0};
     struct journal_view *v;
@@ -118,8 +118,9 @@ static unsigned assert_truthful(struct journal *j, int more_events)
             assert_non_null(strstr(e.text, "journal salvage"));
             error_clear(&e);
             errors++;
-        } else {
-            assert_int_equal(rc, 1); /* neither "there is none" nor something false */
+        } else if (rc != 1) { /* neither "there is none" nor something false */
+            fail_msg("%s: shot %u: %s", now ? now : "", n,
+                     rc == 0 ? "said not to be there" : "a false answer");
         }
     }
     if (journal_walk(v, &visitor, &e) != 0) {
@@ -172,6 +173,7 @@ static unsigned salvage(struct sample *s)
 
 struct tally {
     unsigned refused, partly, unharmed, least_saved;
+    const char *now; /* what was done to the file, for the message of a failure */
 };
 
 /* All that a person might do with a journal, on these bytes. */
@@ -192,7 +194,7 @@ static void try_all(struct sample *s, const char *bytes, size_t size, bool with_
         error_clear(&e);
         t->refused++;
     } else {
-        wrong = assert_truthful(j, 0);
+        wrong = assert_truthful(j, 0, t->now);
         t->partly += wrong > 0;
         t->unharmed += wrong == 0;
     }
@@ -213,7 +215,7 @@ static void try_all(struct sample *s, const char *bytes, size_t size, bool with_
         for (unsigned n = 200; n < 210; n++)
             assert_ok(world_put(j, n, 1, &e));
         assert_ok(journal_checkpoint_put(j, (struct hash128){{1}}, bytes, 100000, &e));
-        assert_int_equal(assert_truthful(j, 10), wrong);
+        assert_int_equal(assert_truthful(j, 10, t->now), wrong);
         journal_close(j);
     }
     if (with_salvage) {
@@ -246,6 +248,7 @@ static void bytes_flipped_anywhere(void **state)
     struct sample *s = *state;
     struct tally t = {.least_saved = SHOTS};
     uint64_t seed = random_seed();
+    char now[100];
 
     for (int i = 0; i < 500; i++) {
         size_t at = random_next(&seed) % s->size;
@@ -257,6 +260,9 @@ static void bytes_flipped_anywhere(void **state)
             at = random_next(&seed) % 2 * 4096 + random_next(&seed) % 160;
         before = s->bytes[at];
         s->bytes[at] ^= (char)(1 + random_next(&seed) % 255);
+        snprintf(now, sizeof now, "byte %zu of page %zu: %02x -> %02x", at % 4096, at / 4096,
+                 (uint8_t)before, (uint8_t)s->bytes[at]);
+        t.now = now;
         try_all(s, s->bytes, s->size, i % 8 == 0, &t);
         s->bytes[at] = before;
     }
@@ -503,7 +509,7 @@ static void damaged_locks_do_no_harm(void **state)
         snprintf(path, sizeof path, "%s/" WRITER_LOCK, s->dir);
         write_file(path, rubbish, 300);
         assert_ok(journal_open(s->dir, i % 2 ? JOURNAL_WRITE : JOURNAL_READ, &j, &e));
-        assert_int_equal(assert_truthful(j, 0), 0);
+        assert_int_equal(assert_truthful(j, 0, NULL), 0);
         journal_close(j);
     }
 }
