@@ -21,7 +21,8 @@ KERNELS_SRC := \
 	kernels/tensor.c
 
 KERNELS_TESTS := \
-	tests/kernels/test_ops.c
+	tests/kernels/test_ops.c \
+	tests/kernels/test_safetensors.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.

@@ -46,6 +46,7 @@ STAGES_SRC += \
 
 STAGES_TESTS := \
 	tests/stages/test_latents.c \
+	tests/stages/test_parity.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
 	tests/stages/test_unipc.c

@@ -1,0 +1,176 @@
+/* How fast the engine is: one denoiser call (a sampler step makes two, with guidance) and a whole
+ * VAE decode of a Wan checkpoint, in milliseconds and GFLOP/s, against what this machine's cores
+ * can do at most.
+ *
+ *   bench/engine DIR [--frames N] [--size WxH] [--threads N] [--repeat N]
+ *
+ * Prints the best of `repeat` runs. bench/peer_torch.py runs it beside PyTorch on the same weights.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/peak.h"
+#include "stages/decode/wan_vae.h"
+#include "stages/generate/wan_transformer.h"
+
+struct options {
+    const char *dir;
+    int frames, width, height, threads, repeat, tokens;
+};
+
+static int read_options(struct options *o, int argc, char **argv)
+{
+    *o = (struct options){.frames = 33, .width = 384, .height = 224, .repeat = 5, .tokens = 40};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--frames") == 0)
+            o->frames = atoi(value);
+        else if (strcmp(argv[i], "--threads") == 0)
+            o->threads = atoi(value);
+        else if (strcmp(argv[i], "--repeat") == 0)
+            o->repeat = atoi(value);
+        else if (strcmp(argv[i], "--size") == 0) {
+            if (sscanf(value, "%dx%d", &o->width, &o->height) != 2)
+                return -1;
+        } else if (argv[i][0] != '-' && !o->dir) {
+            o->dir = argv[i];
+            continue;
+        } else {
+            return -1;
+        }
+        i++;
+    }
+    return o->dir && o->frames > 0 && o->repeat > 0 && o->width > 0 && o->height > 0 ? 0 : -1;
+}
+
+static void print_result(const char *name, double seconds, double flops, double peak)
+{
+    double rate = flops / seconds / 1e9;
+    printf("%-9s %9.1f ms  %7.1f GFLOP  %6.1f GFLOP/s  %4.2f of peak\n", name, seconds * 1e3,
+           flops / 1e9, rate, rate / peak);
+    fflush(stdout);
+}
+
+/* Any numbers of a normal size will do. */
+static void fill(struct tensor *t)
+{
+    unsigned state = 1;
+    for (int64_t i = 0; i < tensor_count(t); i++) {
+        state = state * 1664525u + 1013904223u;
+        ((float *)t->data)[i] = (float)(state >> 8) / 8388608.0f - 1.0f;
+    }
+}
+
+static int bench_denoiser(const struct options *o, struct device *d, const struct tensor *latents,
+                          struct arena *a, double peak, struct error *e)
+{
+    struct wan_transformer *m = NULL;
+    struct wan_conditioning *c = NULL;
+    const char *dir = arena_printf(a, "%s/transformer", o->dir);
+    struct tensor out = tensor_new(a, 4, latents->shape), text;
+    double best = 1e30;
+    int rc = -1;
+
+    if (!dir || !out.data)
+        return error_memory(e);
+    if (wan_transformer_load(dir, d, &m, e))
+        return -1;
+    text = TENSOR_NEW(a, o->tokens, wan_transformer_text_dim(m));
+    if (!text.data) {
+        error_memory(e);
+        goto done;
+    }
+    fill(&text);
+    if (wan_transformer_prepare(m, &text, 128, &c, e))
+        goto done;
+    for (int i = 0; i <= o->repeat; i++) { /* the first is not counted */
+        double start = now_seconds();
+        if (wan_transformer_forward(m, c, latents, 500, &out, e))
+            goto done;
+        if (i > 0 && now_seconds() - start < best)
+            best = now_seconds() - start;
+    }
+    print_result("denoiser", best, wan_transformer_flops(m, c, latents->shape), peak);
+    rc = 0;
+done:
+    wan_conditioning_free(c);
+    wan_transformer_free(m);
+    return rc;
+}
+
+static int drop_frame(void *ctx, int index, const float *rgb, int width, int height,
+                      struct error *e)
+{
+    (void)ctx, (void)index, (void)rgb, (void)width, (void)height, (void)e;
+    return 0;
+}
+
+static int bench_vae(const struct options *o, struct device *d, struct wan_vae *v,
+                     const struct tensor *latents, double peak, struct error *e)
+{
+    double best = 1e30;
+
+    (void)d;
+    for (int i = 0; i <= o->repeat; i++) {
+        double start = now_seconds();
+        if (wan_vae_decode(v, latents, drop_frame, NULL, e))
+            return -1;
+        if (i > 0 && now_seconds() - start < best)
+            best = now_seconds() - start;
+    }
+    print_result("vae", best, wan_vae_flops(v, latents->shape), peak);
+    return 0;
+}
+
+static int bench(const struct options *o, struct error *e)
+{
+    struct arena arena = {0};
+    struct device *d = NULL;
+    struct wan_vae *v = NULL;
+    struct tensor latents;
+    const char *dir = arena_printf(&arena, "%s/vae", o->dir);
+    double peak;
+    int rc = -1;
+
+    if (!dir) {
+        error_memory(e);
+        goto done;
+    }
+    if (device_open(DEVICE_CPU, o->threads, &d, e) || wan_vae_load(dir, d, &v, e))
+        goto done;
+    latents = TENSOR_NEW(&arena, wan_vae_channels(v), (o->frames - 1) / wan_vae_time_factor(v) + 1,
+                         o->height / wan_vae_space_factor(v), o->width / wan_vae_space_factor(v));
+    if (!latents.data) {
+        error_memory(e);
+        goto done;
+    }
+    fill(&latents);
+    peak = peak_gflops(device_threads(d), 0.5);
+    printf("peak      %d threads: %.1f GFLOP/s\n", device_threads(d), peak);
+    if (bench_denoiser(o, d, &latents, &arena, peak, e) || bench_vae(o, d, v, &latents, peak, e))
+        goto done;
+    rc = 0;
+done:
+    wan_vae_free(v);
+    device_close(d);
+    arena_free(&arena);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    struct error e = {0};
+
+    if (read_options(&o, argc, argv)) {
+        fprintf(stderr, "usage: %s DIR [--frames N] [--size WxH] [--threads N] [--repeat N]\n",
+                argv[0]);
+        return 1;
+    }
+    if (bench(&o, &e)) {
+        fprintf(stderr, "%s\n", e.text);
+        return 1;
+    }
+    return 0;
+}

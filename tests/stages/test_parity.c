@@ -1,0 +1,309 @@
+/* The engine against the reference library on the fixture, and model directories that are wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/base/file.h"
+#include "stages/decode/wan_vae.h"
+#include "stages/generate/wan_transformer.h"
+#include "stages/parity/parity.h"
+#include "stages/parity/report.h"
+
+#define FIXTURE "tests/fixtures/wan2.2-t2v-a14b"
+
+static char scratch[64];
+
+static int run(const char *dir, const char *golden, enum device_kind device, char **lines,
+               struct error *e)
+{
+    struct parity_options o = {.dir = dir, .golden = golden, .device = device, .threads = 2};
+    size_t size;
+    FILE *out = open_memstream(lines, &size);
+    int rc;
+
+    assert_non_null(out);
+    rc = parity_run(&o, out, e);
+    assert_int_equal(fclose(out), 0);
+    return rc;
+}
+
+static void test_fixture_holds(void **unused)
+{
+    static const char *const names[] = {"tokenize.umt5",
+                                        "noise0",
+                                        "prompt_embeds",
+                                        "negative_prompt_embeds",
+                                        "transformer.call0.out",
+                                        "transformer_2.call0.out",
+                                        "vae.frames",
+                                        "latents.step0",
+                                        "latents.step5",
+                                        "latents.final",
+                                        "chain.frames"};
+    struct error e = {0};
+    char *lines;
+    (void)unused;
+
+    if (run(FIXTURE, NULL, DEVICE_CPU, &lines, &e))
+        fail_msg("%s\n%s", e.text, lines);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strstr(lines, names[i]))
+            fail_msg("no line for %s", names[i]);
+    assert_null(strstr(lines, "FAIL"));
+    free(lines);
+}
+
+static void test_no_cuda_yet(void **unused)
+{
+    struct error e = {0};
+    char *lines;
+    (void)unused;
+    assert_int_equal(run(FIXTURE, NULL, DEVICE_CUDA, &lines, &e), -1);
+    assert_non_null(strstr(e.text, "CUDA"));
+    assert_int_equal(e.code, ERROR_USAGE);
+    free(lines);
+}
+
+static void test_nan_fails(void **unused)
+{
+    struct report r = {.out = tmpfile()};
+    (void)unused;
+    assert_non_null(r.out);
+    report_error(&r, "fine", 1e-5, 1e-4);
+    assert_int_equal(r.failures, 0);
+    report_error(&r, "broken", NAN, 1e-4);
+    report_error(&r, "worse", INFINITY, 1e-4);
+    assert_int_equal(r.failures, 2);
+    assert_string_equal(r.first, "broken");
+    assert_int_equal(fclose(r.out), 0);
+}
+
+/* ---- a copy of the fixture in links, to be damaged */
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *format, ...)
+{
+    char command[1000];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    assert_int_equal(system(command), 0);
+}
+
+static const char *copy(const char *name)
+{
+    static char dir[128];
+    snprintf(dir, sizeof dir, "%s/%s", scratch, name);
+    shell("cp -rs \"$PWD/" FIXTURE "\" %s", dir);
+    return dir;
+}
+
+/* Replaces a link by a changed copy of what it points at. */
+static void edit(const char *dir, const char *file, const char *expression)
+{
+    shell("sed '%s' %s/%s > %s/new && mv %s/new %s/%s", expression, dir, file, dir, dir, dir, file);
+}
+
+static void expect(const char *dir, const char *message)
+{
+    struct error e = {0};
+    char *lines;
+
+    if (run(dir, NULL, DEVICE_CPU, &lines, &e) == 0)
+        fail_msg("no error, but \"%s\" was expected", message);
+    if (!strstr(e.text, message))
+        fail_msg("\"%s\" does not say \"%s\"\n%s", e.text, message, lines);
+    free(lines);
+}
+
+static void test_wrong_golden_fails(void **unused)
+{
+    const char *dir = copy("golden");
+    (void)unused;
+    edit(dir, "golden.json", "s/\"seed\": 11/\"seed\": 12/");
+    expect(dir, "the first is noise0");
+    edit(dir, "golden.json", "s/\"steps\": 6/\"steps\": 5/");
+    expect(dir, "checks failed");
+    shell("cp -f " FIXTURE "/golden.json %s/golden.json && chmod u+w %s/golden.json", dir, dir);
+    edit(dir, "golden.json", "s/Sunset over mountains/Sunset over fountains/");
+    expect(dir, "tokenize.umt5");
+    edit(dir, "golden.json", "s/\"family\": \"wan\"/\"family\": \"sora\"/");
+    expect(dir, "the family sora cannot be run yet");
+    shell("rm %s/golden.safetensors", dir);
+    expect(dir, "golden.safetensors");
+    shell("rm %s/golden.json", dir);
+    expect(dir, "golden.json");
+}
+
+static void test_golden_elsewhere(void **unused)
+{
+    char other[128], named[128];
+    const char *dir = copy("elsewhere");
+    struct error e = {0};
+    char *lines;
+    (void)unused;
+
+    snprintf(other, sizeof other, "%s/other", scratch);
+    snprintf(named, sizeof named, "%s/other/golden.json", scratch);
+    shell("mkdir %s && mv %s/golden.* %s", other, dir, other);
+    expect(dir, "golden.json");
+    assert_int_equal(run(dir, other, DEVICE_CPU, &lines, &e), 0);
+    free(lines);
+    assert_int_equal(run(dir, named, DEVICE_CPU, &lines, &e), 0);
+    free(lines);
+    shell("for x in json safetensors; do mv %s/golden.$x %s/golden.euler.$x; done", other, dir);
+    assert_int_equal(run(dir, "euler", DEVICE_CPU, &lines, &e), 0);
+    free(lines);
+}
+
+static void test_wrong_models(void **unused)
+{
+    static const struct {
+        const char *file, *expression, *message;
+    } cases[] = {
+        {"transformer/config.json", "s/WanTransformer3DModel/WanTransformer2D/",
+         "_class_name is WanTransformer2D, not WanTransformer3DModel"},
+        {"transformer/config.json", "s/\"image_dim\": null/\"image_dim\": 1280/",
+         "image_dim is set"},
+        {"transformer/config.json", "s/\"added_kv_proj_dim\": null/\"added_kv_proj_dim\": 8/",
+         "added_kv_proj_dim is set"},
+        {"transformer/config.json", "s/\"ffn_dim\": 160/\"ffn_dim\": 161/", "the model's config"},
+        {"transformer/config.json", "s/\"num_layers\": 2/\"num_layers\": 3/",
+         "tensor blocks.2.attn1.to_q.weight is missing"},
+        {"transformer/config.json", "s/\"num_layers\": 2/\"num_layers\": -1/", "num_layers is -1"},
+        {"transformer/config.json", "s/\"ffn_dim\"/\"ffn_size\"/", "ffn_dim is missing"},
+        {"transformer/config.json", "s/rms_norm_across_heads/rms_norm/", "qk_norm is rms_norm"},
+        {"transformer/config.json", "s/{/[/", "config.json"},
+        {"transformer/diffusion_pytorch_model.safetensors.index.json", "s/00002-of/00003-of/",
+         "cannot open"},
+        {"vae/config.json", "s/\"is_residual\": false/\"is_residual\": true/",
+         "is_residual is set"},
+        {"vae/config.json", "s/\"base_dim\": 8/\"base_dim\": 16/", "the model's config"},
+        {"vae/config.json", "s/-0.7571,//", "latents_mean and latents_std"},
+        {"vae/config.json", "s/\"z_dim\": 16/\"z_dim\": \"16\"/", "z_dim must be a number"},
+        {"vae/config.json", "s/AutoencoderKLWan/AutoencoderKL/", "_class_name is AutoencoderKL"},
+        {"scheduler/scheduler_config.json", "s/\"num_train_timesteps\": 1000/\"x\": [/",
+         "scheduler_config.json"},
+    };
+    char name[32];
+    (void)unused;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *dir;
+        snprintf(name, sizeof name, "wrong%zu", i);
+        dir = copy(name);
+        edit(dir, cases[i].file, cases[i].expression);
+        expect(dir, cases[i].message);
+    }
+    {
+        const char *dir = copy("bare");
+        shell("rm -r %s/vae", dir);
+        expect(dir, "vae/config.json");
+        shell("rm %s/transformer/config.json", dir);
+        expect(scratch, "golden.json");
+    }
+}
+
+/* The pictures do not depend on what was decoded before, and stop when asked. */
+struct taken {
+    int count, stop;
+    double sum;
+};
+
+static int take(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    struct taken *t = ctx;
+    assert_int_equal(index, t->count);
+    t->count++;
+    for (int i = 0; i < width * height * 3; i++) {
+        assert_true(rgb[i] >= -1 && rgb[i] <= 1);
+        t->sum += rgb[i] * (1 + i % 7);
+    }
+    return t->count == t->stop ? error_set(e, ERROR_CANCELLED, "enough") : 0;
+}
+
+static void test_vae_streams(void **unused)
+{
+    float data[16 * 3 * 4 * 6];
+    struct tensor latents = TENSOR_F32(data, 16, 3, 4, 6), wrong = TENSOR_F32(data, 8, 6, 4, 6);
+    struct taken first = {0}, second = {.stop = 2}, third = {0};
+    struct error e = {0};
+    struct device *d;
+    struct wan_vae *v;
+    (void)unused;
+
+    for (int i = 0; i < 16 * 3 * 4 * 6; i++)
+        data[i] = (float)(i * 37 % 101) / 50 - 1;
+    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(wan_vae_load(FIXTURE "/vae", d, &v, &e), 0);
+    assert_int_equal(wan_vae_frames(v, 3), 9);
+    assert_int_equal(wan_vae_decode(v, &latents, take, &first, &e), 0);
+    assert_int_equal(first.count, 9);
+    assert_int_equal(wan_vae_decode(v, &latents, take, &second, &e), -1);
+    assert_int_equal(e.code, ERROR_CANCELLED);
+    assert_int_equal(second.count, 2);
+    assert_int_equal(wan_vae_decode(v, &latents, take, &third, &e), 0);
+    assert_true(third.sum == first.sum);
+    assert_int_equal(wan_vae_decode(v, &wrong, take, &third, &e), -1);
+    assert_non_null(strstr(e.text, "[8, 6, 4, 6] do not fit a VAE of 16 channels"));
+    wan_vae_free(v);
+    device_close(d);
+}
+
+static void test_latents_that_do_not_fit(void **unused)
+{
+    float data[16 * 3 * 4 * 6] = {0}, text[64] = {0};
+    struct tensor odd = TENSOR_F32(data, 16, 3, 3, 6), out = odd, words = TENSOR_F32(text, 1, 64);
+    struct tensor narrow = TENSOR_F32(text, 2, 32);
+    struct wan_conditioning *c;
+    struct wan_transformer *m;
+    struct error e = {0};
+    struct device *d;
+    (void)unused;
+
+    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(wan_transformer_load(FIXTURE "/transformer", d, &m, &e), 0);
+    assert_int_equal(wan_transformer_prepare(m, &narrow, 8, &c, &e), -1);
+    assert_non_null(strstr(e.text, "2 tokens of width 32 does not fit: text_dim is 64"));
+    assert_int_equal(wan_transformer_prepare(m, &words, 8, &c, &e), 0);
+    assert_int_equal(wan_transformer_forward(m, c, &odd, 1, &out, &e), -1);
+    assert_non_null(strstr(e.text, "must be a multiple of the patch 1 x 2 x 2"));
+    wan_conditioning_free(c);
+    wan_transformer_free(m);
+    device_close(d);
+}
+
+static int make_scratch(void **unused)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)unused;
+    snprintf(scratch, sizeof scratch, "%.40s/auteur-XXXXXX", tmp ? tmp : "/tmp");
+    return mkdtemp(scratch) ? 0 : -1;
+}
+
+static int remove_scratch(void **unused)
+{
+    struct error e = {0};
+    (void)unused;
+    return path_remove(scratch, &e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fixture_holds),    cmocka_unit_test(test_no_cuda_yet),
+        cmocka_unit_test(test_nan_fails),        cmocka_unit_test(test_wrong_golden_fails),
+        cmocka_unit_test(test_golden_elsewhere), cmocka_unit_test(test_wrong_models),
+        cmocka_unit_test(test_vae_streams),      cmocka_unit_test(test_latents_that_do_not_fit),
+    };
+    return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
