@@ -40,6 +40,7 @@ PIPELINE_SRC := \
 	pipeline/progress/show_terminal.c
 
 PIPELINE_TESTS := \
+	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_progress.c \

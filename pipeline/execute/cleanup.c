@@ -117,6 +117,11 @@ static int remove_orphans(const struct production *p, struct journal *journal, s
     return rc;
 }
 
+bool cleanup_due(const struct production *p)
+{
+    return path_exists(p->tmp);
+}
+
 int cleanup_begin(const struct production *p, struct journal *journal, struct error *e)
 {
     bool killed = path_exists(p->tmp);

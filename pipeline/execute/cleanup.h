@@ -9,8 +9,12 @@
 #ifndef AUTEUR_PIPELINE_EXECUTE_CLEANUP_H
 #define AUTEUR_PIPELINE_EXECUTE_CLEANUP_H
 
+#include <stdbool.h>
+
 #include "journal/journal.h"
 #include "pipeline/execute/production.h"
+
+bool cleanup_due(const struct production *p); /* a killed run left something */
 
 /* Makes the production's directories, clearing up after a killed run first. */
 int cleanup_begin(const struct production *p, struct journal *journal, struct error *e);

@@ -455,9 +455,9 @@ int execution_run(const struct execution *execution, struct execution_result *re
     emit(x, (struct event){.kind = EVENT_BEGIN});
     if (execution_check(execution, e) != 0 || refuse_broken(x, e) != 0 || fill_scheduler(x, e) != 0)
         goto done;
-    if (execution->plan->to_run) {
+    if (execution->plan->to_run || cleanup_due(execution->production)) {
         if (cleanup_begin(execution->production, execution->journal, e) != 0 ||
-            run_threads(x, e) != 0)
+            (execution->plan->to_run && run_threads(x, e) != 0))
             goto done;
         cleanup_end(execution->production, execution->journal);
     }
