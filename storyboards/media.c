@@ -172,6 +172,7 @@ static bool resolve(struct reader *r, const struct overlay_item *item, const str
                     double duration, struct overlay *o)
 {
     double half = frames_to_seconds(1, r->fps) / 2, fade = item->values.fade;
+    const char *id = *shot->id ? shot->id : "?";
 
     *o = item->values.overlay;
     if (o->out < 0)
@@ -180,11 +181,10 @@ static bool resolve(struct reader *r, const struct overlay_item *item, const str
     o->fade_out = o->fade_out >= 0 ? o->fade_out : fade >= 0 ? fade : 0;
     if (o->in >= duration)
         complain(r, item->in ? item->in : item->at,
-                 "the overlay begins at %g s, but shot '%s' is over at %g s", o->in, shot->id,
-                 duration);
+                 "the overlay begins at %g s, but shot '%s' is over at %g s", o->in, id, duration);
     else if (o->out > duration + half)
         complain(r, item->out, "the overlay ends at %g s, but shot '%s' is over at %g s", o->out,
-                 shot->id, duration);
+                 id, duration);
     else if (o->in >= o->out)
         complain(r, item->out ? item->out : item->at,
                  "the overlay ends at %g s, before it begins at %g s", o->out, o->in);

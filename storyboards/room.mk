@@ -1,9 +1,11 @@
 STORYBOARDS_SRC := \
 	storyboards/board.c \
+	storyboards/describe.c \
 	storyboards/fields.c \
 	storyboards/media.c \
 	storyboards/object.c \
 	storyboards/problems.c \
+	storyboards/schema.c \
 	storyboards/shot.c \
 	storyboards/time.c \
 	storyboards/tree.c \

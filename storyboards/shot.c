@@ -94,9 +94,9 @@ static bool settle_generated(struct reader *r, const struct node *n, const struc
                  tier_names[1], tier_names[2], tier_names[3], tier_names[4]);
         return false;
     }
-    if (!*shot->prompt) {
-        complain(r, n, "shot '%s' needs a 'prompt', or a 'source' or 'card' instead of one",
-                 shot->id);
+    if (!*shot->prompt && !slots->value[SHOT_ROW_PROMPT] && !slots->value[SHOT_ROW_SOURCE] &&
+        !slots->value[SHOT_ROW_CARD]) {
+        complain(r, n, "the shot needs a 'prompt', or a 'source' or 'card' instead of one");
         return false;
     }
     return true;
@@ -146,11 +146,11 @@ static struct media inherited_media(const struct slots *slots, const struct shot
     return m;
 }
 
+/* What the shot is, now that everything it says is read. */
 static bool settle(struct reader *r, const struct node *n, const struct slots *slots,
-                   struct shot_defaults *d, const struct media *m, struct shot *shot)
+                   const struct shot_defaults *d, const struct media *m, struct shot *shot)
 {
-    bool good;
-
+    shot->line = n->line;
     shot->kind = m->kind;
     shot->source = m->source;
     shot->card = m->card;
@@ -158,35 +158,41 @@ static bool settle(struct reader *r, const struct node *n, const struct slots *s
         shot->source.path = shot->source.written = "";
     if (!slots->value[SHOT_ROW_SEED] && !d->slots.value[SHOT_ROW_SEED])
         shot->seed = seed_of(shot->id);
-    good = shot->kind == SHOT_GENERATED ? settle_generated(r, n, slots, d, shot)
+    return shot->kind == SHOT_GENERATED ? settle_generated(r, n, slots, d, shot)
                                         : settle_media(r, slots, shot);
+}
+
+static bool settle_overlays(struct reader *r, const struct node *n, struct shot_defaults *d,
+                            const struct media *m, struct shot *shot)
+{
     d->overlays_made += m->overlay_count;
     if (d->overlays_made > OVERLAYS_LIMIT) {
         complain(r, n, "more than %d overlays in all shots", OVERLAYS_LIMIT);
         return false;
     }
-    return media_resolve_overlays(r, m, shot) && good;
+    return media_resolve_overlays(r, m, shot);
 }
 
 bool shot_read(struct reader *r, const struct node *n, struct shot_defaults *d, struct shot *shot)
 {
+    const uint32_t length_rows = 1u << SHOT_ROW_FRAMES | 1u << SHOT_ROW_DURATION;
     struct slots slots;
     struct shot_values values = d->values;
     struct media media;
-    bool good = true;
+    bool good, length_known;
     uint32_t bad;
 
     *shot = (struct shot){.id = ""};
     if (!slots_collect(r, &shot_table, n, false, &slots))
         return false;
     bad = object_read(r, &shot_table, &slots, &values);
-    if (!(bad & 1u << SHOT_ROW_DURATION))
-        good = read_length(r, &slots, &values);
+    length_known = !(bad & length_rows) && read_length(r, &slots, &values);
+    good = !bad && length_known;
     media = inherited_media(&slots, d);
     read_media(r, &slots, &media, &good);
-    values.shot.line = n->line;
     *shot = values.shot;
-    if (bad || !good || !*shot->id)
-        return false;
-    return settle(r, n, &slots, d, &media, shot);
+    good &= settle(r, n, &slots, d, &media, shot);
+    if (length_known)
+        good &= settle_overlays(r, n, d, &media, shot);
+    return good;
 }

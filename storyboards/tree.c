@@ -105,25 +105,42 @@ static bool is_tab(const struct builder *b, yaml_mark_t mark)
     return (size_t)(end - at) > mark.column && at[mark.column] == '\t';
 }
 
+/* libyaml speaks to those who know its grammar; what people trip over is said in their words. */
+static const char *plainly(const char *problem)
+{
+    static const char *const words[][2] = {
+        {"mapping values are not allowed in this context",
+         "a ':' that begins no value here; put a text that holds ': ' in quotes"},
+        {"did not find expected <document start>", "more text after the end of the storyboard"},
+        {"did not find expected key", "expected a key here; look at the indentation and quotes"},
+        {"found character that cannot start any token",
+         "a text cannot begin with this character; put it in quotes"},
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strcmp(problem, words[i][0]))
+            return words[i][1];
+    return problem;
+}
+
 static void syntax_error(struct builder *b, const yaml_parser_t *parser)
 {
+    yaml_mark_t mark = parser->problem_mark, context = parser->context_mark;
+    const char *problem = parser->problem ? plainly(parser->problem) : "not YAML";
     int line, column;
 
     if (parser->error == YAML_MEMORY_ERROR) {
         b->no_memory = true;
     } else if (parser->error == YAML_READER_ERROR) {
         place_of(b->bytes, parser->problem_offset, &line, &column);
-        fail(b, line, column, "%s (U+%04X)", parser->problem, (unsigned)parser->problem_value);
-    } else if (is_tab(b, parser->problem_mark)) {
-        fail(b, mark_line(parser->problem_mark), mark_column(parser->problem_mark),
-             "a tab; YAML is indented with spaces");
-    } else if (parser->context && parser->context_mark.line != parser->problem_mark.line) {
-        fail(b, mark_line(parser->problem_mark), mark_column(parser->problem_mark),
-             "%s %s that began on line %d", parser->problem, parser->context,
-             mark_line(parser->context_mark));
+        fail(b, line, column, "%s (U+%04X)", problem, (unsigned)parser->problem_value);
+    } else if (is_tab(b, mark)) {
+        fail(b, mark_line(mark), mark_column(mark), "a tab; YAML is indented with spaces");
+    } else if (parser->context && context.line != mark.line) {
+        fail(b, mark_line(mark), mark_column(mark), "%s, %s that began on line %d", problem,
+             parser->context, mark_line(context));
     } else {
-        fail(b, mark_line(parser->problem_mark), mark_column(parser->problem_mark), "%s%s%s",
-             parser->problem, parser->context ? " " : "", parser->context ? parser->context : "");
+        fail(b, mark_line(mark), mark_column(mark), "%s", problem);
     }
 }
 
