@@ -166,7 +166,7 @@ static unsigned salvage(struct sample *s)
         saved += rc == 1;
     }
     journal_view_end(v);
-    assert_ok(world_put(j, 1, 3, &e)); /* and it goes on */
+    assert_ok(world_put(j, SHOTS - 2, 3, &e)); /* and it goes on */
     journal_close(j);
     return saved;
 }
@@ -273,6 +273,123 @@ static void bytes_flipped_anywhere(void **state)
     assert_true(t.least_saved >= SHOTS - 1); /* a byte is in one record at most */
 }
 
+/* LMDB has no checksum over its metas, and takes the one with the greater transaction number: every
+ * value of that number's low byte, and a bit of every other byte. An older state must not come
+ * back.
+ */
+static void metas_flipped_everywhere(void **state)
+{
+    enum { TXNID_AT = 16 + 128, META_END = TXNID_AT + 8 };
+    struct sample *s = *state;
+    struct error e = {0};
+    uint64_t seed = random_seed();
+    unsigned refused = 0, tries = 0;
+    char now[100];
+
+    for (size_t page = 0; page < 2; page++)
+        for (size_t at = page * 4096; at < page * 4096 + META_END; at++)
+            for (int x = 1; x < 256; x++) {
+                struct journal *j = NULL;
+                char before = s->bytes[at];
+
+                if (at % 4096 != TXNID_AT && x != 1 << random_next(&seed) % 8)
+                    continue;
+                s->bytes[at] ^= (char)x;
+                snprintf(now, sizeof now, "byte %zu of page %zu ^ %02x", at % 4096, page, x);
+                write_file(s->file, s->bytes, s->size);
+                if (journal_open(s->dir, JOURNAL_READ, &j, &e) == 0) {
+                    assert_int_not_equal(at % 4096, TXNID_AT); /* none but the true one */
+                    assert_int_equal(assert_truthful(j, 0, now), 0);
+                } else {
+                    assert_int_equal(e.code, ERROR_JOURNAL);
+                    refused++;
+                }
+                error_clear(&e);
+                journal_close(j);
+                s->bytes[at] = before;
+                tries++;
+            }
+    print_message("refused %u of %u\n", refused, tries);
+    assert_true(tries > 600 && refused > 510);
+}
+
+/* The key of a value that opening does not read (a blob's): looking it up must not say "none". */
+static void keys_flipped_everywhere(void **state)
+{
+    struct sample *s = *state;
+    struct error e = {0};
+    unsigned refused = 0, met = 0;
+
+    for (unsigned n = 0; n < SHOTS; n += 3) {
+        struct world_shot w;
+        struct key k;
+        char *at = s->bytes;
+
+        world_make(&w, n, version_of(n));
+        assert_ok(key_blob(&k, w.record.key, "latents", &e));
+        while ((at = memmem(at, s->size - (size_t)(at - s->bytes), k.bytes, k.size))) {
+            struct journal *j = NULL;
+
+            at[k.size - 1]++; /* "latentt": keeps its place in the order */
+            write_file(s->file, s->bytes, s->size);
+            if (journal_open(s->dir, JOURNAL_READ, &j, &e) == 0)
+                met += assert_truthful(j, 0, "a key flipped");
+            else
+                refused++;
+            error_clear(&e);
+            journal_close(j);
+            at[k.size - 1]--;
+            at++;
+        }
+        world_free(&w);
+    }
+    print_message("refused %u, some records refused %u\n", refused, met);
+    assert_true(refused >= SHOTS / 3);
+}
+
+/* A free list that names a page in use would have the next write destroy it. */
+static void a_free_list_that_names_used_pages_is_refused(void **state)
+{
+    struct sample *s = *state;
+    struct page_meta metas[2];
+    struct error e = {0};
+    int fd = open(s->file, O_RDONLY), newest;
+    unsigned tries = 0;
+
+    assert_true(fd >= 0);
+    assert_ok(page_metas(fd, metas, &newest, &e));
+    close(fd);
+    assert_int_equal(metas[newest].free.depth, 1);
+    for (size_t i = 0; i < metas[newest].free.entries; i++) {
+        uint8_t *page = (uint8_t *)s->bytes + metas[newest].free.root * 4096;
+        struct page_node node = page_node(page, i);
+        uint8_t *list = node.flags & NODE_BIG ? (uint8_t *)s->bytes + node.page * 4096 + 16
+                                              : page + (node.data - page);
+        uint64_t count, before = UINT64_MAX;
+
+        memcpy(&count, list, 8);
+        for (uint64_t k = 1; k <= count; k++) {
+            struct journal *j;
+            uint64_t free_page, other;
+
+            memcpy(&free_page, list + 8 * k, 8);
+            other = free_page + 1;
+            if (other < before && other <= metas[newest].last_page) { /* in the list's order */
+                memcpy(list + 8 * k, &other, 8);
+                write_file(s->file, s->bytes, s->size);
+                assert_int_equal(journal_open(s->dir, JOURNAL_WRITE, &j, &e), -1);
+                assert_int_equal(e.code, ERROR_JOURNAL);
+                error_clear(&e);
+                memcpy(list + 8 * k, &free_page, 8);
+                tries++;
+            }
+            before = free_page;
+        }
+    }
+    print_message("%u lists refused\n", tries);
+    assert_true(tries > 0);
+}
+
 /* Whole sectors of rubbish or zeros, as a dying disk gives them. */
 static void sectors_lost_anywhere(void **state)
 {
@@ -339,7 +456,7 @@ static void serials_go_on_after_salvage(void **state)
     struct journal *j;
     struct journal_view *v;
 
-    assert_int_equal(salvage(s), SHOTS); /* puts shot 1 at version 3 */
+    assert_int_equal(salvage(s), SHOTS); /* puts the last but one at version 3 */
     {
         char *report;
 
@@ -350,7 +467,7 @@ static void serials_go_on_after_salvage(void **state)
     }
     assert_ok(journal_open(s->dir, JOURNAL_READ, &j, &e));
     assert_ok(journal_view_begin(j, &v, &e));
-    assert_int_equal(world_look(v, 1, 3, &e), 1);
+    assert_int_equal(world_look(v, SHOTS - 2, 3, &e), 1);
     assert_int_equal(world_look(v, 2, version_of(2), &e), 1);
     journal_view_end(v);
     journal_close(j);
@@ -520,6 +637,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(cut_short_anywhere),
         WITH(bytes_flipped_anywhere),
+        WITH(metas_flipped_everywhere),
+        WITH(keys_flipped_everywhere),
+        WITH(a_free_list_that_names_used_pages_is_refused),
         WITH(sectors_lost_anywhere),
         WITH(salvage_needs_no_tree),
         WITH(serials_go_on_after_salvage),
