@@ -1,16 +1,49 @@
-/* The job journal: an LMDB environment in DIR (DIR/data.mdb, lock.mdb) that remembers what every
- * stage of every shot was asked, made and suffered. It knows nothing of stages: shots and stages
- * are strings to it, keys are 128-bit hashes.
+/* The job journal: an LMDB environment in DIR that remembers what every stage of every shot was
+ * asked, made and suffered. It knows nothing of stages: shots and stages are strings to it, keys
+ * are 128-bit hashes.
  *
- * (The builder of this room completes this comment: key layout, record version, durability rule,
- *  map growth, stale readers, what was rejected.)
+ * Files: data.mdb (everything), lock.mdb (LMDB's reader table, worth nothing when nobody has it
+ * open), writer.lock (who writes). The journal may be copied while nobody writes; data.mdb is
+ * enough.
  *
- * One writer: opening for writing takes a lock that names its holder's pid and host; a second
- * writer gets ERROR_BUSY saying which process holds it. Readers never block and never are blocked.
- * Functions may be called from any thread; the journal serialises writers itself. Every put is
- * durable when it returns 0. A full disk or map is ERROR_SPACE and leaves the journal as it was.
- * Damage and foreign versions are ERROR_JOURNAL with a way out in the text; such a journal is
- * never written to.
+ * One writer: opening for writing takes a lock of the process on writer.lock; a second writer gets
+ * ERROR_BUSY with the holder's pid, host and start. The kernel drops the lock however the holder
+ * ends. Readers need no lock, never block and are never blocked. A process has a journal open once
+ * only; a forked child must not use its parent's.
+ *
+ * Threads: every function may be called from any thread; the journal serialises writers itself. A
+ * view may move between threads but is used by one at a time.
+ *
+ * Durability: every put is one LMDB transaction, on the disk (fdatasync) when it returns 0, wholly
+ * there or not at all after a kill or a power cut; a batch is several puts to a transaction. A full
+ * disk or map is ERROR_SPACE and leaves the journal as it was, usable when there is room again.
+ *
+ * Form, version 1 (records.h has the keys, codec.h the envelope): one table; a key's first byte
+ * says what it is, so that a shot's records lie together and one letter's keys can be walked.
+ * Values are little-endian fields behind an envelope with an XXH3 checksum, verified at every read,
+ * and with the key again, so that a value proves whose it is. Records of one stage: `k` (content
+ * key and status, 50,000 of them read in about 15 ms), `r` (the whole), `a` (every attempt); `b`
+ * blobs and `c` checkpoints lie on pages of their own and are read in place.
+ *
+ * Damage: LMDB trusts its file and crashes on a damaged one. journal_open() therefore reads every
+ * tree page itself before LMDB does (verify.h: 40 ms for 50,000 records, 130 MB) and refuses what
+ * is not sound, or not ours, or of another version, with ERROR_JOURNAL and the way out in the text;
+ * such a journal is never written to. Not covered: a file that something else cuts short while it
+ * is open here (SIGBUS), and an enemy (XXH3 guards against accidents).
+ *
+ * The map: 256 GiB of addresses at once, less where ulimit -v or the kernel refuses; the file is
+ * only as large as what is in it. When it is full all the same it doubles, as soon as this
+ * process's views have ended; after 2 s of waiting that is ERROR_SPACE. A reader follows a map that
+ * the writer made larger. Slots that dead readers left in lock.mdb are cleared when a journal is
+ * opened; pages they held are used again then.
+ *
+ * Rejected: SQLite (blobs are copied out of pages instead of read in place, a reader can make a
+ * checkpoint wait; its checks of a damaged file are better, ours are verify.h); a log of our own or
+ * plain files (what LMDB's transactions give would be ours to write and prove); MDB_WRITEMAP (a
+ * full disk is a SIGBUS instead of an error, and a stray write of ours would be on the disk);
+ * MDB_NOSYNC and MDB_NOMETASYNC (a finished stage could be forgotten; batches give the speed); a
+ * forked child that reads the file first (verify.h); raw structs as values (padding, byte order, no
+ * versions).
  */
 #ifndef AUTEUR_JOURNAL_JOURNAL_H
 #define AUTEUR_JOURNAL_JOURNAL_H

@@ -460,6 +460,58 @@ static void replaced_checkpoints_reuse_their_room(void **state)
     free(bytes);
 }
 
+/* What opening demands of LMDB's pages must hold for whatever LMDB makes of a life of puts,
+ * replaced blobs of all sizes, batches and sweeps. */
+static void a_sound_journal_is_never_refused(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seed = random_seed();
+    size_t most = 300000;
+    uint8_t *bytes = calloc(1, most);
+
+    assert_non_null(bytes);
+    for (int i = 0; i < 700; i++) {
+        struct error e = {0};
+        struct hash128 key = {{(uint8_t)(random_next(&seed) % 9)}};
+        unsigned what = (unsigned)(random_next(&seed) % 20),
+                 n = (unsigned)(random_next(&seed) % 90);
+        char name[40], *report;
+
+        if (what < 8)
+            assert_ok(world_put(f->j, n, 1 + (unsigned)(random_next(&seed) % 4), &e));
+        else if (what < 13)
+            assert_ok(journal_checkpoint_put(f->j, key, bytes,
+                                             random_next(&seed) % (what < 11 ? 5000 : most), &e));
+        else if (what == 13)
+            assert_ok(journal_sweep(f->j, NULL, NULL, &e));
+        else if (what == 14) {
+            snprintf(name, sizeof name, "name %u", n);
+            bytes[random_next(&seed) % 9000] = 'x';
+            assert_ok(journal_meta_put(f->j, name, (char *)bytes, &e));
+        } else if (what == 15) {
+            assert_ok(journal_batch_begin(f->j, &e));
+            for (unsigned k = 0; k < 40; k++)
+                assert_ok(world_put(f->j, (n + k) % 90, 5, &e));
+            assert_ok(journal_batch_end(f->j, &e));
+        } else if (what == 16)
+            view(f); /* an old view held over what follows */
+        else
+            assert_ok(journal_event(f->j, "note", "", "", "something happened", &e));
+        if (i % 20 == 0)
+            reopen(f, JOURNAL_WRITE);
+        if (i % 100 == 0) {
+            reopen(f, JOURNAL_READ);
+            journal_close(f->j);
+            f->j = NULL;
+            if (journal_check(f->dir, &report, &e) != 0)
+                fail_msg("%s", report);
+            free(report);
+            assert_ok(journal_open(f->dir, JOURNAL_WRITE, &f->j, &e));
+        }
+    }
+    free(bytes);
+}
+
 int main(void)
 {
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -470,7 +522,7 @@ int main(void)
         WITH(a_digest_holds_while_the_file_does),    WITH(a_walk_sees_everything_in_order),
         WITH(a_sweep_drops_what_no_record_names),    WITH(a_batch_is_there_when_it_ends),
         WITH(names_beyond_the_limits_are_refused),   WITH(a_reader_writes_nothing),
-        WITH(replaced_checkpoints_reuse_their_room),
+        WITH(replaced_checkpoints_reuse_their_room), WITH(a_sound_journal_is_never_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
