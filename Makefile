@@ -75,6 +75,8 @@ $(BUILD)/%.o: %.cc | $(BUILD)/.packages
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS) -lcmocka
 
+include pipeline/data.mk
+
 test: all $(TEST_BIN)
 	tests/run $(TEST_BIN)
 

@@ -1,15 +1,30 @@
-# The program's data files, staged where it looks for them beside its executable (pipeline/paths.h)
-# and installed from there. One line a file or folder.
+# The program's data files, staged where it looks for them beside its executable (pipeline/paths.h),
+# and `make install`, which puts the program, its data, its manual page and shell completion under
+# PREFIX (and DESTDIR, for packagers). The page and the completions are printed by the program
+# itself, from the table of options that it parses by.
 DATA := $(BUILD)/share/auteur-pipe
 DATA_FILES := $(DATA)/lexicon.yaml $(DATA)/previs
 
-$(DATA)/lexicon.yaml: prompts/lexicon.yaml
+$(DATA)/lexicon.yaml: | $(BUILD)/.packages
 	@mkdir -p $(@D)
-	ln -sfn $(abspath $<) $@
+	ln -sfn $(abspath prompts/lexicon.yaml) $@
 
-# A folder of several files: the link is what is staged.
 $(DATA)/previs: | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	ln -sfn $(abspath stages/generate/previs/checkpoint) $@
 
 $(BUILD)/auteur-pipe: | $(DATA_FILES)
+
+INSTALLED := $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(INSTALLED)/bin $(INSTALLED)/share/auteur-pipe $(INSTALLED)/share/man/man1 \
+	  $(INSTALLED)/share/bash-completion/completions $(INSTALLED)/share/zsh/site-functions \
+	  $(INSTALLED)/share/fish/vendor_completions.d
+	install -m 755 $(BUILD)/auteur-pipe $(INSTALLED)/bin/auteur-pipe
+	cp -rL $(DATA)/. $(INSTALLED)/share/auteur-pipe
+	$(BUILD)/auteur-pipe --man > $(INSTALLED)/share/man/man1/auteur-pipe.1
+	$(BUILD)/auteur-pipe --completion bash \
+	  > $(INSTALLED)/share/bash-completion/completions/auteur-pipe
+	$(BUILD)/auteur-pipe --completion zsh > $(INSTALLED)/share/zsh/site-functions/_auteur-pipe
+	$(BUILD)/auteur-pipe --completion fish \
+	  > $(INSTALLED)/share/fish/vendor_completions.d/auteur-pipe.fish

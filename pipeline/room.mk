@@ -14,6 +14,7 @@ PIPELINE_SRC := \
 	pipeline/commands/journal.c \
 	pipeline/commands/parity.c \
 	pipeline/commands/produce.c \
+	pipeline/commands/prompt.c \
 	pipeline/commands/resume.c \
 	pipeline/commands/run.c \
 	pipeline/commands/status.c \

@@ -42,7 +42,9 @@ const struct command commands_all[] = {
      "prompt and seed to frames, and prints a line a tensor: name, relative L2 error, tolerance. "
      "Exits 0 only when all hold.",
      command_parity},
-    {"help", "[COMMAND]", 0, 1, "this overview, or one command in full", "", command_help},
+    {"help", "[COMMAND]", 0, 1, "this overview, one command in full, or the storyboard format",
+     "help COMMAND tells all of a command; help storyboard tells how a storyboard is written.",
+     command_help},
     {"version", "", 0, 0, "the program's version and what it is built on", "", command_version},
 };
 const size_t commands_count = sizeof commands_all / sizeof commands_all[0];

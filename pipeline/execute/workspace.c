@@ -26,36 +26,38 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
     return paths_data_dir(&w->arena, &w->env.data_dir, e);
 }
 
-static int read_board(struct workspace *w, const struct request *r, const char *text_path,
-                      FILE *problems, struct error *e)
+int workspace_board_text(struct workspace *w, const struct request *r, FILE *problems,
+                         struct error *e)
 {
     struct board_problems found = {0};
-    int rc;
+    int rc = board_read_bytes(w->board_text, w->board_size, r->board, &w->board, &found, e);
 
-    if (file_read(text_path, LONGEST_BOARD, &w->board_text, &w->board_size, e) != 0) {
-        e->code = ERROR_INPUT;
-        return -1;
-    }
-    rc = board_read_bytes(w->board_text, w->board_size, r->board, &w->board, &found, e);
     if (problems)
         board_problems_print(&found, r->board, problems);
     if (rc != 0 && problems && found.errors)
         error_set(e, ERROR_INPUT, "%s: %zu %s to mend; nothing was made", r->board, found.errors,
                   found.errors == 1 ? "mistake" : "mistakes");
     board_problems_free(&found);
-    if (rc != 0)
-        return -1;
-    return surroundings(w, r, e);
+    return rc == 0 ? surroundings(w, r, e) : -1;
+}
+
+static int read_text(struct workspace *w, const char *path, struct error *e)
+{
+    if (file_read(path, LONGEST_BOARD, &w->board_text, &w->board_size, e) == 0)
+        return 0;
+    e->code = ERROR_INPUT;
+    return -1;
 }
 
 int workspace_board(struct workspace *w, const struct request *r, FILE *problems, struct error *e)
 {
-    return read_board(w, r, r->board, problems, e);
+    return read_text(w, r->board, e) == 0 ? workspace_board_text(w, r, problems, e) : -1;
 }
 
 int workspace_board_copy(struct workspace *w, const struct request *r, struct error *e)
 {
-    return read_board(w, r, w->production.board_copy, NULL, e);
+    return read_text(w, w->production.board_copy, e) == 0 ? workspace_board_text(w, r, NULL, e)
+                                                          : -1;
 }
 
 int workspace_journal(struct workspace *w, enum journal_mode mode, struct error *e)

@@ -34,6 +34,9 @@ struct request {
 /* Reads the storyboard, prints its problems on `problems`, finds the data files. After printed
  * errors *e only sums up. */
 int workspace_board(struct workspace *w, const struct request *r, FILE *problems, struct error *e);
+/* The same of text that is already in w->board_text. */
+int workspace_board_text(struct workspace *w, const struct request *r, FILE *problems,
+                         struct error *e);
 /* The same from the copy that the production keeps: what it was last run from. */
 int workspace_board_copy(struct workspace *w, const struct request *r, struct error *e);
 
