@@ -1,9 +1,14 @@
 STAGES_SRC := \
+	stages/stages.c \
+	stages/enhance.c \
+	stages/generate/generate.c \
 	stages/generate/latents.c \
 	stages/generate/tiers.c \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
-	stages/generate/unipc_config.c
+	stages/generate/unipc_config.c \
+	stages/generate/wan_sampler.c \
+	stages/generate/wan_texts.c
 
 STAGES_SRC += \
 	stages/composite/composite.c \
@@ -45,11 +50,16 @@ STAGES_SRC += \
 	stages/parity/wan.c
 
 STAGES_TESTS := \
+	tests/stages/test_generate.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
-	tests/stages/test_unipc.c
+	tests/stages/test_unipc.c \
+	tests/stages/test_wan_sampler.c
 
 STAGES_TESTS += \
+	tests/stages/test_composite.c \
+	tests/stages/test_decode.c \
+	tests/stages/test_encode.c \
 	tests/stages/test_media.c

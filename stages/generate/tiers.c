@@ -19,8 +19,8 @@ const struct tier tiers_all[] = {
         .embedded = true,
         .small = true,
         .steps = 16,
-        .guidance = 3.0,
-        .guidance_2 = 3.0,
+        .guidance = 5.0,
+        .guidance_2 = 5.0,
         .frames_max = 121,
         .pixels_max = 384 * 224,
         .negative = NO_LETTERS ", blurry, low quality",
@@ -81,10 +81,15 @@ static int unknown_tier(const char *name, struct error *e)
     return -1;
 }
 
+const char *tier_name_of_shot(const struct stage_env *env, const struct shot *shot)
+{
+    return env->tier && *env->tier ? env->tier : shot->tier;
+}
+
 int tier_of_shot(const struct stage_env *env, const struct shot *shot, const struct tier **out,
                  struct error *e)
 {
-    const char *name = env->tier && *env->tier ? env->tier : shot->tier;
+    const char *name = tier_name_of_shot(env, shot);
     const struct tier *tier = tier_find(name);
     if (!tier)
         return unknown_tier(name, e);

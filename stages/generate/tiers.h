@@ -35,7 +35,9 @@ extern const int tier_count;
 
 const struct tier *tier_find(const char *name); /* NULL: there is none such */
 
-/* The tier that makes this shot: env->tier where given, else the shot's own. Unknown names and
+/* The name of the tier that makes this shot: env->tier where given, else the shot's own. */
+const char *tier_name_of_shot(const struct stage_env *env, const struct shot *shot);
+/* The tier of that name. Unknown names and
  * tiers that this version cannot run are ERROR_INPUT; so are shots that the tier is too small for.
  * The shot is SHOT_GENERATED. */
 int tier_of_shot(const struct stage_env *env, const struct shot *shot, const struct tier **out,

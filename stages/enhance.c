@@ -1,0 +1,233 @@
+#include "stages/enhance.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+
+struct enhancer {
+    const struct tier *tier;
+    struct lexicon *lexicon;
+    struct tokenizer *tokenizer;
+};
+
+static const char *lexicon_path(const struct stage_env *env, struct arena *a)
+{
+    return path_join(a, env->data_dir, "lexicon.yaml");
+}
+
+/* The tokenizer's directory of a tier's checkpoint. NULL on failure. */
+static const char *tokenizer_path(const struct stage_env *env, const struct tier *tier,
+                                  struct arena *a, struct error *e)
+{
+    const char *checkpoint;
+    if (tier_checkpoint(env, tier, a, &checkpoint, e) != 0)
+        return NULL;
+    const char *path = path_join(a, checkpoint, "tokenizer");
+    if (!path)
+        error_memory(e);
+    return path;
+}
+
+int enhancer_open(const struct stage_env *env, const struct tier *tier, struct enhancer **out,
+                  struct error *e)
+{
+    struct arena a = {0};
+    struct enhancer *enhancer = calloc(1, sizeof *enhancer);
+    const char *lexicon = lexicon_path(env, &a), *tokenizer = tokenizer_path(env, tier, &a, e);
+    int rc = -1;
+    if (!enhancer || !lexicon)
+        error_memory(e);
+    else if (tokenizer && lexicon_open(lexicon, &enhancer->lexicon, e) == 0 &&
+             tokenizer_open(tokenizer, &enhancer->tokenizer, e) == 0)
+        rc = 0;
+    arena_free(&a);
+    if (rc != 0) {
+        enhancer_close(enhancer);
+        return -1;
+    }
+    enhancer->tier = tier;
+    *out = enhancer;
+    return 0;
+}
+
+void enhancer_close(struct enhancer *enhancer)
+{
+    if (!enhancer)
+        return;
+    lexicon_close(enhancer->lexicon);
+    tokenizer_close(enhancer->tokenizer);
+    free(enhancer);
+}
+
+int enhancer_limit(const struct enhancer *enhancer)
+{
+    return tokenizer_limit(enhancer->tokenizer);
+}
+
+int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, struct arena *a,
+                  struct enhanced *out, struct error *e)
+{
+    static const enum lettering_policy policies[TEXT_POLICIES] = {
+        [TEXT_OVERLAY] = LETTERING_OVERLAY,
+        [TEXT_DROP] = LETTERING_DROP,
+        [TEXT_KEEP] = LETTERING_KEEP,
+    };
+    struct enhance_request request = {
+        .prompt = shot->prompt,
+        .camera = shot->camera,
+        .look = shot->look,
+        .negative = shot->negative,
+        .lettering = policies[shot->text],
+        .base_negative = enhancer->tier->negative,
+        .small = enhancer->tier->small,
+        .limit = tokenizer_limit(enhancer->tokenizer),
+    };
+    return enhance(enhancer->lexicon, enhancer->tokenizer, &request, a, out, e);
+}
+
+char *enhanced_to_json(const struct enhancer *enhancer, const struct shot *shot,
+                       const struct enhanced *enhanced)
+{
+    json_t *overlays = json_array(), *notes = json_array(), *root = NULL;
+    char *text = NULL;
+    bool failed = !overlays || !notes;
+    for (size_t i = 0; i < enhanced->overlay_count; i++)
+        failed |= json_array_append_new(overlays,
+                                        json_pack("{ss ss}", "style", enhanced->overlays[i].style,
+                                                  "text", enhanced->overlays[i].text)) != 0;
+    for (size_t i = 0; i < enhanced->note_count; i++)
+        failed |=
+            json_array_append_new(notes, json_pack("{sb ss}", "warning", enhanced->notes[i].warning,
+                                                   "text", enhanced->notes[i].text)) != 0;
+    /* The original may hold anything; the JSON holds it if it is a text. */
+    json_t *original = json_string(shot->prompt);
+    if (!failed)
+        root = json_pack("{ss so* ss ss si si si sO sO}", "tier", enhancer->tier->name, "original",
+                         original, "prompt", enhanced->prompt, "negative", enhanced->negative,
+                         "prompt_tokens", enhanced->prompt_tokens, "negative_tokens",
+                         enhanced->negative_tokens, "limit", enhancer_limit(enhancer), "overlays",
+                         overlays, "notes", notes);
+    else
+        json_decref(original);
+    if (root)
+        text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(root);
+    json_decref(overlays);
+    json_decref(notes);
+    return text;
+}
+
+/* ---- the stage */
+
+static enum lane enhance_lane(const struct stage_env *env, const struct shot *shot)
+{
+    (void)env;
+    return shot->kind == SHOT_GENERATED ? LANE_ENGINE : LANE_NONE;
+}
+
+static const char *enhance_group(const struct stage_env *env, const struct shot *shot)
+{
+    return tier_name_of_shot(env, shot);
+}
+
+static int describe(const struct stage_env *env, const struct shot *shot, struct inputs *in,
+                    struct arena *a, struct error *e)
+{
+    static const char *const policies[TEXT_POLICIES] = {"overlay", "drop", "keep"};
+    const struct tier *tier;
+    struct hash128 lexicon, tokenizer;
+    if (tier_of_shot(env, shot, &tier, e) != 0)
+        return -1;
+    const char *words = lexicon_path(env, a), *model = tokenizer_path(env, tier, a, e);
+    if (!words)
+        return error_memory(e);
+    if (!model || env->identify(env->identify_ctx, words, &lexicon, e) != 0 ||
+        env->identify(env->identify_ctx, model, &tokenizer, e) != 0)
+        return -1;
+    in->text(in, "tier", tier->name);
+    in->text(in, "prompt", shot->prompt);
+    in->text(in, "camera", shot->camera);
+    in->text(in, "look", shot->look);
+    in->text(in, "negative", shot->negative);
+    in->text(in, "text", policies[shot->text]);
+    in->text(in, "tier.negative", tier->negative);
+    in->integer(in, "tier.small", tier->small);
+    in->digest(in, "lexicon", lexicon);
+    in->digest(in, "tokenizer", tokenizer);
+    return 0;
+}
+
+static int enhance_describe(const struct stage_env *env, const struct shot *shot, struct inputs *in,
+                            struct error *e)
+{
+    struct arena a = {0};
+    int rc = describe(env, shot, in, &a, e);
+    arena_free(&a);
+    return rc;
+}
+
+static int enhance_check(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    int rc = -1;
+    if (tier_of_shot(env, shot, &tier, e) == 0) {
+        const char *words = lexicon_path(env, &a);
+        if (!words)
+            error_memory(e);
+        else if (!path_exists(words))
+            error_set(e, ERROR_IO, "the lexicon is not there: %s", words);
+        else if (tokenizer_path(env, tier, &a, e))
+            rc = 0;
+    }
+    arena_free(&a);
+    return rc;
+}
+
+static int enhance_open(const struct stage_group *group, void **session, struct error *e)
+{
+    const struct tier *tier;
+    struct enhancer *enhancer;
+    if (group->count == 0)
+        return error_set(e, ERROR_INTERNAL, "enhance: a group of no shots");
+    if (tier_of_shot(group->env, group->shots[0], &tier, e) != 0 ||
+        enhancer_open(group->env, tier, &enhancer, e) != 0)
+        return -1;
+    *session = enhancer;
+    return 0;
+}
+
+static int enhance_run(void *session, struct stage_job *job, struct error *e)
+{
+    const struct enhancer *enhancer = session;
+    struct enhanced enhanced;
+    if (enhancer_shot(enhancer, job->shot, job->arena, &enhanced, e) != 0)
+        return -1;
+    char *json = enhanced_to_json(enhancer, job->shot, &enhanced);
+    char *kept = json ? arena_strdup(job->arena, json) : NULL;
+    free(json);
+    if (!kept)
+        return error_memory(e);
+    struct artefact a = {.name = "enhanced.json", .bytes = kept, .size = strlen(kept)};
+    job->note(job, "enhanced", kept);
+    return job->output(job, &a, e);
+}
+
+static void enhance_close(void *session)
+{
+    enhancer_close(session);
+}
+
+const struct stage stage_enhance = {
+    .name = "enhance",
+    .version = 1,
+    .lane = enhance_lane,
+    .group = enhance_group,
+    .describe = enhance_describe,
+    .check = enhance_check,
+    .open = enhance_open,
+    .run = enhance_run,
+    .close = enhance_close,
+};

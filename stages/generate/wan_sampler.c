@@ -1,0 +1,209 @@
+#include "stages/generate/wan_sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "kernels/base/json.h"
+
+struct wan_sampler {
+    struct device *device;
+    struct unipc_config schedule;
+    double boundary; /* the lowest timestep of the first expert; -1: there is only one */
+    struct wan_transformer *expert[2];
+};
+
+struct wan_sampling {
+    struct wan_sampler *sampler;
+    struct wan_request request;
+    struct unipc unipc;
+    struct tensor latents;
+    float *with, *without; /* the model's output given the prompt, and the negative prompt */
+    int expert;            /* whose conditioning is prepared; -1: none's */
+    struct wan_conditioning *prompt, *negative;
+};
+
+static int read_index(const char *path, double *boundary_ratio, struct error *e)
+{
+    json_t *root;
+    const char *class = NULL;
+    bool expand = false;
+    if (json_read(path, &root, e) != 0)
+        return -1;
+    *boundary_ratio = -1;
+    int rc = json_get_string(root, path, "_class_name", &class, e);
+    if (rc == 0 && strcmp(class, "WanPipeline") != 0)
+        rc = error_set(e, ERROR_MODEL, "%s: %.100s: only WanPipeline is supported", path, class);
+    if (rc == 0)
+        rc = json_get_number(root, path, "boundary_ratio", -1, 1, boundary_ratio, e);
+    if (rc == 0)
+        rc = json_get_bool(root, path, "expand_timesteps", &expand, e);
+    if (rc == 0 && expand)
+        rc = error_set(e, ERROR_MODEL, "%s: expand_timesteps is not supported", path);
+    json_decref(root);
+    return rc;
+}
+
+static int load_expert(struct wan_sampler *s, int i, const char *dir, const char *name,
+                       struct arena *a, struct error *e)
+{
+    const char *path = path_join(a, dir, name);
+    return path ? wan_transformer_load(path, s->device, &s->expert[i], e) : error_memory(e);
+}
+
+static int load(struct wan_sampler *s, const char *dir, struct arena *a, struct error *e)
+{
+    const char *index = path_join(a, dir, "model_index.json");
+    const char *schedule = path_join(a, dir, "scheduler/scheduler_config.json");
+    double ratio;
+    if (!index || !schedule)
+        return error_memory(e);
+    if (read_index(index, &ratio, e) != 0 || unipc_config_read(schedule, &s->schedule, e) != 0 ||
+        load_expert(s, 0, dir, "transformer", a, e) != 0)
+        return -1;
+    s->boundary = -1;
+    if (ratio <= 0)
+        return 0;
+    s->boundary = ratio * s->schedule.train_timesteps;
+    if (load_expert(s, 1, dir, "transformer_2", a, e) != 0)
+        return -1;
+    if (wan_transformer_channels(s->expert[0]) != wan_transformer_channels(s->expert[1]) ||
+        wan_transformer_text_dim(s->expert[0]) != wan_transformer_text_dim(s->expert[1]))
+        return error_set(e, ERROR_MODEL, "%s: transformer and transformer_2 differ in form", dir);
+    return 0;
+}
+
+int wan_sampler_load(const char *dir, struct device *d, struct wan_sampler **out, struct error *e)
+{
+    struct arena a = {0};
+    struct wan_sampler *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_memory(e);
+    s->device = d;
+    int rc = load(s, dir, &a, e);
+    arena_free(&a);
+    if (rc == 0)
+        *out = s;
+    else
+        wan_sampler_free(s);
+    return rc;
+}
+
+void wan_sampler_free(struct wan_sampler *s)
+{
+    if (!s)
+        return;
+    wan_transformer_free(s->expert[0]);
+    wan_transformer_free(s->expert[1]);
+    free(s);
+}
+
+int wan_sampler_channels(const struct wan_sampler *s)
+{
+    return wan_transformer_channels(s->expert[0]);
+}
+
+int wan_sampler_text_dim(const struct wan_sampler *s)
+{
+    return wan_transformer_text_dim(s->expert[0]);
+}
+
+int wan_sampling_open(struct wan_sampler *s, const struct wan_request *request, float *latents,
+                      struct wan_sampling **out, struct error *e)
+{
+    int channels = wan_sampler_channels(s);
+    struct wan_sampling *g = calloc(1, sizeof *g);
+    if (!g)
+        return error_memory(e);
+    g->sampler = s;
+    g->request = *request;
+    g->expert = -1;
+    g->latents = TENSOR_F32(latents, channels, request->frames, request->height, request->width);
+    size_t count = (size_t)tensor_count(&g->latents);
+    g->with = calloc(count, sizeof(float));
+    g->without = calloc(count, sizeof(float));
+    int rc = g->with && g->without ? 0 : error_memory(e);
+    if (rc == 0)
+        rc = unipc_init(&g->unipc, &s->schedule, request->steps, count, e);
+    if (rc == 0)
+        *out = g;
+    else
+        wan_sampling_close(g);
+    return rc;
+}
+
+static void drop_conditioning(struct wan_sampling *g)
+{
+    wan_conditioning_free(g->prompt);
+    wan_conditioning_free(g->negative);
+    g->prompt = g->negative = NULL;
+    g->expert = -1;
+}
+
+void wan_sampling_close(struct wan_sampling *g)
+{
+    if (!g)
+        return;
+    drop_conditioning(g);
+    unipc_free(&g->unipc);
+    free(g->with);
+    free(g->without);
+    free(g);
+}
+
+struct unipc *wan_sampling_unipc(struct wan_sampling *g)
+{
+    return &g->unipc;
+}
+
+/* Makes the prompts ready for the expert of this step, once for all its steps. */
+static int prepare(struct wan_sampling *g, int expert, struct error *e)
+{
+    struct wan_transformer *m = g->sampler->expert[expert];
+    if (g->expert == expert)
+        return 0;
+    drop_conditioning(g);
+    if (wan_transformer_prepare(m, &g->request.prompt, g->request.padded_length, &g->prompt, e) !=
+        0)
+        return -1;
+    if (g->request.guidance[expert] != 1 &&
+        wan_transformer_prepare(m, &g->request.negative, g->request.padded_length, &g->negative,
+                                e) != 0)
+        return -1;
+    g->expert = expert;
+    return 0;
+}
+
+static int forward(struct wan_sampling *g, const struct wan_conditioning *c, float timestep,
+                   float *to, struct error *e)
+{
+    struct tensor out = g->latents;
+    out.data = to;
+    return wan_transformer_forward(g->sampler->expert[g->expert], c, &g->latents, timestep, &out,
+                                   e);
+}
+
+int wan_sampling_step(struct wan_sampling *g, struct error *e)
+{
+    int step = g->unipc.index, timestep = g->unipc.timesteps[step];
+    int expert = g->sampler->boundary >= 0 && timestep < g->sampler->boundary;
+    float guidance = (float)g->request.guidance[expert];
+    float *latents = g->latents.data;
+    if (prepare(g, expert, e) != 0 || forward(g, g->prompt, (float)timestep, g->with, e) != 0)
+        return -1;
+    if (g->negative) {
+        if (forward(g, g->negative, (float)timestep, g->without, e) != 0)
+            return -1;
+        for (size_t i = 0; i < g->unipc.count; i++)
+            g->with[i] = g->without[i] + guidance * (g->with[i] - g->without[i]);
+    }
+    unipc_step(&g->unipc, g->with, latents);
+    for (size_t i = 0; i < g->unipc.count; i++)
+        if (!isfinite(latents[i]))
+            return error_set(e, ERROR_MODEL,
+                             "step %d of %d gives numbers that are not finite: the checkpoint is "
+                             "damaged, or the guidance (%g) too strong",
+                             step + 1, g->unipc.steps, (double)guidance);
+    return 0;
+}

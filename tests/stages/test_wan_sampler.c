@@ -1,0 +1,120 @@
+/* The whole way from a prompt and a seed to final latents equals the golden one, step by step. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "kernels/base/json.h"
+#include "kernels/safetensors.h"
+#include "stages/generate/torch_random.h"
+#include "stages/generate/wan_sampler.h"
+#include "stages/generate/wan_texts.h"
+
+#define FIXTURE "tests/fixtures/wan2.2-t2v-a14b"
+enum { STEPS = 6, PADDED = 40, SEED = 11, COUNT = 16 * 3 * 8 * 10 };
+
+static bool never(void *ctx)
+{
+    (void)ctx;
+    return false;
+}
+
+static bool always(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static double apart(const float *got, const float *expected)
+{
+    double difference = 0, size = 0;
+    for (int i = 0; i < COUNT; i++) {
+        difference += pow((double)got[i] - expected[i], 2);
+        size += pow(expected[i], 2);
+    }
+    return sqrt(difference / size);
+}
+
+static void every_step_equals_golden(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct device *d;
+    struct safetensors *golden;
+    struct wan_sampler *sampler;
+    struct wan_sampling *sampling;
+    struct wan_texts texts = {0};
+    json_t *root;
+    assert_int_equal(json_read(FIXTURE "/golden.json", &root, &e), 0);
+    const char *prompt = json_string_value(json_object_get(root, "prompt"));
+    const char *negative = json_string_value(json_object_get(root, "negative_prompt"));
+    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(safetensors_open(FIXTURE "/golden.safetensors", &golden, &e), 0);
+    assert_int_equal(wan_texts_add(&texts, prompt, &e), 0);
+    assert_int_equal(wan_texts_add(&texts, negative, &e), 0);
+    assert_int_equal(wan_texts_add(&texts, prompt, &e), 0);
+    assert_int_equal(texts.count, 2);
+    assert_int_equal(wan_texts_encode(&texts, FIXTURE, d, never, NULL, &e), 0);
+    if (wan_sampler_load(FIXTURE, d, &sampler, &e) != 0)
+        fail_msg("%s", e.text);
+    static float latents[COUNT];
+    struct torch_random random;
+    torch_random_seed(&random, SEED);
+    torch_random_normal(&random, latents, COUNT);
+    struct wan_request request = {
+        .prompt = wan_texts_find(&texts, prompt)->embeddings,
+        .negative = wan_texts_find(&texts, negative)->embeddings,
+        .padded_length = PADDED,
+        .guidance = {4, 3},
+        .steps = STEPS,
+        .frames = 3,
+        .height = 8,
+        .width = 10,
+    };
+    assert_int_equal(wan_sampling_open(sampler, &request, latents, &sampling, &e), 0);
+    for (int i = 0; i < STEPS; i++) {
+        char name[32];
+        const struct tensor *expected;
+        if (wan_sampling_step(sampling, &e) != 0)
+            fail_msg("%s", e.text);
+        snprintf(name, sizeof name, "latents.step%d", i);
+        assert_int_equal(SAFETENSORS_GET(golden, name, &expected, &e, 1, 16, 3, 8, 10), 0);
+        /* A chain of modules may differ by 1e-3; it differs by a hundredth of that. */
+        if (!(apart(latents, expected->data) <= 1e-4))
+            fail_msg("%s: relative error %g", name, apart(latents, expected->data));
+    }
+    wan_sampling_close(sampling);
+    wan_sampler_free(sampler);
+    wan_texts_free(&texts);
+    safetensors_close(golden);
+    json_decref(root);
+    device_close(d);
+}
+
+static void encoding_stops_when_asked(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct device *d;
+    struct wan_texts texts = {0};
+    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(wan_texts_add(&texts, "a sea", &e), 0);
+    assert_int_equal(wan_texts_encode(&texts, FIXTURE, d, always, NULL, &e), -1);
+    assert_int_equal(e.code, ERROR_CANCELLED);
+    assert_null(wan_texts_find(&texts, "another sea"));
+    wan_texts_free(&texts);
+    device_close(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_step_equals_golden),
+        cmocka_unit_test(encoding_stops_when_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
