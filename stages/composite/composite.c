@@ -70,23 +70,28 @@ static int blame(const struct overlay *o, struct error *e)
     return error_wrap(e, "lettering from the prompt (%s)", overlay_style_name(o->style));
 }
 
-static int composite_check(const struct stage_env *env, const struct shot *shot, struct error *e)
+int overlays_check(const struct overlay *overlays, size_t count, struct error *e)
 {
     struct fonts *fonts;
     int rc = 0;
 
-    (void)env;
-    if (shot->overlay_count == 0)
+    if (count == 0)
         return 0;
     if (fonts_open(&fonts, e) != 0)
         return -1;
-    for (size_t i = 0; i < shot->overlay_count && rc == 0; i++) {
-        rc = typeset_check(fonts, &shot->overlays[i], e);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = typeset_check(fonts, &overlays[i], e);
         if (rc != 0)
-            blame(&shot->overlays[i], e);
+            blame(&overlays[i], e);
     }
     fonts_close(fonts);
     return rc;
+}
+
+static int composite_check(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    (void)env;
+    return overlays_check(shot->overlays, shot->overlay_count, e);
 }
 
 /* Sets every overlay and finds its place. */

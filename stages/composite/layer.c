@@ -79,11 +79,12 @@ static int set_running(struct layer *l, int n, struct error *e)
     return 0;
 }
 
-/* Writes frame n if it differs from the one before. */
+/* Writes frame n if it differs from the one before; the first one always, so that the layer begins
+ * where the shot does. */
 static int step(struct layer *l, int n, struct error *e)
 {
     struct rational fps = l->job->env->board->fps;
-    bool changed = false;
+    bool changed = n == 0;
 
     for (size_t i = 0; i < l->count; i++) {
         l->wanted[i] = (int)lround(255 * layout_opacity(&l->items[i], n, fps));

@@ -1,8 +1,8 @@
 /* The title layer: "titles.mkv", FFV1 in Matroska, 8-bit R'G'B' with straight alpha (AV_PIX_FMT_
  * BGRA), of the picture's size. A frame is stored only where the layer changes and holds until the
- * next one; its timestamp is the frame's time. Straight alpha, so that an editor can lay it over
- * the master in any program; eight bits, because colours are asked for in eight. Before its first
- * frame the layer is clear. */
+ * next one; its timestamp is the frame's time. Frame 0 is always stored, so that the layer begins
+ * where the shot does. Straight alpha, so that an editor can lay it over the master in any program;
+ * eight bits, because colours are asked for in eight. */
 #ifndef AUTEUR_STAGES_COMPOSITE_LAYER_H
 #define AUTEUR_STAGES_COMPOSITE_LAYER_H
 

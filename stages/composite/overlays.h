@@ -8,4 +8,9 @@
 int overlays_of_job(struct stage_job *job, const struct overlay **out, size_t *count,
                     struct error *e);
 
+/* Whether fonts are there for all of them, glyph by glyph. The error names the overlay's line in
+ * the board, the font or the character, and the mend. For composite's own check, and for enhance,
+ * which finds lettering in prompts before anything is generated. */
+int overlays_check(const struct overlay *overlays, size_t count, struct error *e);
+
 #endif

@@ -177,6 +177,10 @@ int media_writer_put(struct media_writer *w, const AVFrame *picture, int64_t at,
         return fail(w, status, "encode", e);
     w->picture->pts = at;
     w->picture->pict_type = AV_PICTURE_TYPE_NONE;
+    w->picture->color_primaries = w->encoder->color_primaries; /* some encoders ask the picture */
+    w->picture->color_trc = w->encoder->color_trc;
+    w->picture->colorspace = w->encoder->colorspace;
+    w->picture->color_range = w->encoder->color_range;
     status = avcodec_send_frame(w->encoder, w->picture);
     av_frame_unref(w->picture);
     if (status < 0)
