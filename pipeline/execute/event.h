@@ -42,7 +42,7 @@ struct event {
     const char *stage_name, *group, *unit;
     size_t count;
     unsigned attempt;
-    enum reason reason;
+    const char *reason;
     double seconds, done, total;
     uint64_t peak_kib;
     const struct error *error;

@@ -155,7 +155,7 @@ static void report_job(struct executor *x, size_t shot, enum stage_id stage, enu
 /* Runs one job in slot `at`. The mutex is held on entry and on return, not between. */
 static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id stage, void *session)
 {
-    const struct plan_job *planned = plan_job(x->x->plan, shot, stage);
+    struct arena arena = {0};
     struct job_report report;
     struct error e = {0};
     enum outcome outcome;
@@ -167,7 +167,8 @@ static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id st
                            .shot = shot,
                            .stage = stage,
                            .attempt = scheduler_attempts(x->scheduler, shot, stage) + 1,
-                           .reason = (enum reason)planned->reason});
+                           .reason = plan_reason(x->x->plan, x->x->setup, shot, stage, &arena)});
+    arena_free(&arena);
     pthread_mutex_unlock(&x->mutex);
     rc = runner_run(&x->runner, shot, stage, session, &report, &e);
     if (rc != 0 && report.unrecorded)

@@ -311,3 +311,25 @@ int plan_changes(const struct plan *plan, const struct plan_setup *setup, struct
             return error_memory(e);
     return 0;
 }
+
+const char *plan_reason(const struct plan *plan, const struct plan_setup *setup, size_t shot,
+                        enum stage_id stage, struct arena *arena)
+{
+    enum reason reason = (enum reason)plan_job(plan, shot, stage)->reason;
+    const char *text = NULL;
+    struct plan_change *changes;
+    struct journal_view *view;
+    struct error ignored = {0};
+    size_t count;
+
+    if (reason != REASON_CHANGED || !setup->journal ||
+        journal_view_begin(setup->journal, &view, &ignored) != 0)
+        return reason_text(reason);
+    if (plan_changes(plan, setup, view, shot, stage, arena, &changes, &count, &ignored) == 0)
+        for (size_t i = 0; i < count && i < 4; i++)
+            text = arena_printf(arena, "%s%s%s", text ? text : "", text ? ", " : "",
+                                i < 3 ? changes[i].name : "...");
+    journal_view_end(view);
+    text = text ? arena_printf(arena, "%s changed", text) : NULL;
+    return text ? text : reason_text(reason);
+}

@@ -94,4 +94,9 @@ int plan_changes(const struct plan *plan, const struct plan_setup *setup, struct
                  size_t shot, enum stage_id stage, struct arena *arena,
                  struct plan_change **changes, size_t *count, struct error *e);
 
+/* Why a job runs, in a few words: "prompt, seed changed", "never made". Falls back to
+ * reason_text(); lives in the arena or for ever. */
+const char *plan_reason(const struct plan *plan, const struct plan_setup *setup, size_t shot,
+                        enum stage_id stage, struct arena *arena);
+
 #endif

@@ -254,7 +254,9 @@ void duration_text(double seconds, char out[24])
         return;
     }
     s = lround(seconds);
-    if (s < 60)
+    if (seconds < 10)
+        snprintf(out, 24, "%.1f s", seconds);
+    else if (s < 60)
         snprintf(out, 24, "%ld s", s);
     else if (s < 3600)
         snprintf(out, 24, "%ld:%02ld", s / 60, s % 60);

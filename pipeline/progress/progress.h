@@ -47,7 +47,7 @@ void progress_event(struct progress *p, const struct event *event);
 double progress_stage_left(const struct progress *p, enum stage_id stage, double now);
 double progress_left(const struct progress *p, double now);
 
-/* "35 s", "2:05", "1:02:03"; "" for NAN. */
+/* "1.4 s", "35 s", "2:05", "1:02:03"; "" for NAN. */
 void duration_text(double seconds, char out[24]);
 
 #endif

@@ -64,7 +64,7 @@ static void add_job(json_t *line, const struct show *s, const struct event *even
     switch (event->kind) {
     case EVENT_START:
         json_object_set_new(line, "attempt", json_integer(event->attempt));
-        json_object_set_new(line, "reason", json_string(reason_text(event->reason)));
+        json_object_set_new(line, "reason", json_string(event->reason));
         break;
     case EVENT_PROGRESS:
         json_object_set_new(line, "done", json_real(event->done));

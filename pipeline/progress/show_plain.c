@@ -19,7 +19,7 @@ void show_plain(void *ctx, const struct event *event)
         break;
     case EVENT_START:
         fprintf(s->out, "start  %s %s (%s)\n", event->shot_id, event->stage_name,
-                event->attempt > 1 ? "another attempt" : reason_text(event->reason));
+                event->attempt > 1 ? "another attempt" : event->reason);
         break;
     case EVENT_FINISH:
         duration_text(progress_left(&s->progress, event->at), left);

@@ -220,7 +220,7 @@ static int encode_all(struct encoding *x, struct error *e)
 static int hand_over(const struct encoding *x, struct error *e)
 {
     struct artefact film = {.path = x->path, .delivered = true};
-    struct artefact poster = {.name = "poster.png", .path = x->poster_path, .delivered = true};
+    struct artefact poster = {.name = "deliver.poster.png", .path = x->poster_path, .delivered = true};
 
     snprintf(film.name, sizeof film.name, "deliver.%s", x->prores ? "mov" : "mp4");
     if (x->job->output(x->job, &film, e) != 0)

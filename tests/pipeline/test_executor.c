@@ -128,6 +128,8 @@ static void reasons_and_changes_are_named(void **state)
                                   &n, &run.error),
                      0);
     assert_int_equal(n, 1);
+    assert_string_equal(plan_reason(&run.plan, &run.setup, 0, STAGE_ENHANCE, &arena),
+                        "prompt changed");
     assert_string_equal(changes[0].name, "prompt");
     assert_string_equal(changes[0].was, "a hill at dawn, 0");
     assert_string_equal(changes[0].now, "a valley at night");

@@ -51,7 +51,12 @@ static void tell(struct show *s, void (*sink)(void *, const struct event *), str
 static void job(struct show *s, void (*sink)(void *, const struct event *), size_t shot,
                 enum stage_id stage, double seconds)
 {
-    tell(s, sink, (struct event){.kind = EVENT_START, .shot = shot, .stage = stage, .attempt = 1});
+    tell(s, sink,
+         (struct event){.kind = EVENT_START,
+                        .shot = shot,
+                        .stage = stage,
+                        .attempt = 1,
+                        .reason = "failed before"});
     now += seconds;
     tell(s, sink,
          (struct event){.kind = EVENT_FINISH,
@@ -180,7 +185,7 @@ static void durations_read_well(void **state)
 
     (void)state;
     duration_text(0.4, text);
-    assert_string_equal(text, "0 s");
+    assert_string_equal(text, "0.4 s");
     duration_text(59.4, text);
     assert_string_equal(text, "59 s");
     duration_text(125, text);
@@ -223,7 +228,7 @@ static char *play(void (*sink)(void *, const struct event *), int columns, char 
                         .shot = 0,
                         .stage = STAGE_GENERATE,
                         .attempt = 1,
-                        .reason = REASON_NEVER});
+                        .reason = "never made"});
     for (int i = 1; i <= 3; i++) {
         now += 2;
         tell(s, sink,

@@ -233,12 +233,12 @@ static void the_same_input_gives_the_same_bytes(void **state)
     (void)state;
     media_must(m, STAGE_ENCODE, &stage_encode);
     assert_int_equal(hash_file(made(m, "deliver.mp4"), &film_a, &m->e), 0);
-    assert_int_equal(hash_file(made(m, "poster.png"), &poster_a, &m->e), 0);
+    assert_int_equal(hash_file(made(m, "deliver.poster.png"), &poster_a, &m->e), 0);
     sleep(1);
     m->env.threads = 1; /* another number of cores */
     media_must(m, STAGE_ENCODE, &stage_encode);
     assert_int_equal(hash_file(made(m, "deliver.mp4"), &film_b, &m->e), 0);
-    assert_int_equal(hash_file(made(m, "poster.png"), &poster_b, &m->e), 0);
+    assert_int_equal(hash_file(made(m, "deliver.poster.png"), &poster_b, &m->e), 0);
     assert_true(hash_equal(film_a, film_b));
     assert_true(hash_equal(poster_a, poster_b));
     media_job_free(m);
@@ -257,7 +257,7 @@ static void the_poster_of_a_card_shows_its_title(void **state)
     o.size = 0.3;
     m = prepared(320, 180, film, 27, &o, 1);
     media_must(m, STAGE_ENCODE, &stage_encode);
-    assert_int_equal(media_reader_open(made(m, "poster.png"), "poster", 1, &r, &m->e), 0);
+    assert_int_equal(media_reader_open(made(m, "deliver.poster.png"), "poster", 1, &r, &m->e), 0);
     assert_int_equal(media_reader_next(r, &f, &m->e), 1);
     assert_int_equal(f->width, 320);
     assert_int_equal(f->height, 180);
