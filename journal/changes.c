@@ -135,24 +135,16 @@ static int transaction(struct journal *j, const struct change *format, const str
 
 int journal_disk_status(const struct journal *j, size_t bytes, int rc)
 {
-    char *path = NULL;
-    int fd;
+    int fd, status;
 
-    if (rc != EIO || asprintf(&path, "%s/probe", j->dir) < 0)
+    if (rc != EIO)
         return rc;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0) {
-        int status = posix_fallocate(fd, 0, (off_t)(bytes + (1 << 16)));
-
-        if (status == ENOSPC || status == EDQUOT)
-            rc = status;
-        close(fd);
-        unlink(path);
-    } else if (errno == ENOSPC || errno == EDQUOT) {
-        rc = errno;
-    }
-    free(path);
-    return rc;
+    fd = open(j->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); /* without a name: leaves nothing */
+    if (fd < 0)
+        return errno == ENOSPC || errno == EDQUOT ? errno : rc;
+    status = posix_fallocate(fd, 0, (off_t)(bytes + (1 << 16)));
+    close(fd);
+    return status == ENOSPC || status == EDQUOT ? status : rc;
 }
 
 static int grow(struct journal *j, size_t bytes, struct error *e)

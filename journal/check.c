@@ -122,20 +122,17 @@ static bool check_record(struct check *c, const uint8_t *key, size_t key_size,
 }
 
 /* Each blob goes in twice: an artefact may have been recorded without a digest. */
-static bool check_blob(struct check *c, const uint8_t *key, size_t key_size,
+static void check_blob(struct check *c, const uint8_t *key, size_t key_size,
                        const struct envelope *v)
 {
     struct hash128 content;
 
-    if (key_size < 18 || v->version != RECORD_VERSION)
-        return false;
     memcpy(content.bytes, key + 1, 16);
     add_blob(c, &c->blobs, content, key + 17, key_size - 17, v->payload_size,
              hash_bytes(v->payload, v->payload_size));
     add_blob(c, &c->blobs, content, key + 17, key_size - 17, v->payload_size,
              (struct hash128){{0}});
     c->blob_bytes += v->payload_size;
-    return true;
 }
 
 static bool check_value(struct check *c, const uint8_t *key, size_t key_size,
@@ -143,38 +140,18 @@ static bool check_value(struct check *c, const uint8_t *key, size_t key_size,
 {
     struct hash128 hash;
     enum record_status status;
-    struct stage_attempt attempt;
-    struct event_record event;
-    struct digest_record digest;
-    const char *text;
 
-    switch (key[0]) {
-    case TABLE_FORMAT:
-        return true;
-    case TABLE_META:
-    case TABLE_PATH:
-        return decode_text(v, &text);
-    case TABLE_KEY:
-        if (!decode_key_status(v, &hash, &status))
-            return false;
-        add_status(c, &c->keys, key, key_size, hash, status);
-        return true;
-    case TABLE_RECORD:
-        return check_record(c, key, key_size, v);
-    case TABLE_ATTEMPT:
-        return decode_attempt(v, &attempt);
-    case TABLE_EVENT:
-        return key_size == 9 && decode_event(v, &event);
-    case TABLE_BLOB:
-        return check_blob(c, key, key_size, v);
-    case TABLE_CHECKPOINT:
-        c->blob_bytes += v->payload_size;
-        return key_size == 17 && v->version == RECORD_VERSION;
-    case TABLE_DIGEST:
-        return decode_digest(v, &digest);
-    default:
+    if (key[0] == TABLE_RECORD && !check_record(c, key, key_size, v))
         return false;
-    }
+    if (!value_known(v))
+        return false;
+    if (key[0] == TABLE_KEY && decode_key_status(v, &hash, &status))
+        add_status(c, &c->keys, key, key_size, hash, status);
+    if (key[0] == TABLE_BLOB)
+        check_blob(c, key, key_size, v);
+    if (key[0] == TABLE_CHECKPOINT)
+        c->blob_bytes += v->payload_size;
+    return true;
 }
 
 static int value(void *ctx, const uint8_t *key, size_t key_size, const struct envelope *v)

@@ -102,6 +102,15 @@ static int env_create(const char *dir, struct error *e)
     return rc;
 }
 
+static int remove_unfinished(const char *dir, struct error *e)
+{
+    char *fresh = in_dir(dir, "new");
+    int rc = fresh ? path_remove(fresh, e) : error_memory(e);
+
+    free(fresh);
+    return rc;
+}
+
 /* Made in a directory of its own and renamed into place: a data.mdb that is there is whole, so an
  * empty one is damage and not a beginning. */
 int journal_create(const char *dir, struct error *e)
@@ -114,16 +123,12 @@ int journal_create(const char *dir, struct error *e)
         error_memory(e);
         goto done;
     }
-    if (path_remove(fresh, e) != 0 || dir_make(fresh, e) != 0 ||
-        lmdb_lock_prepare(fresh, true, e) != 0 || env_create(fresh, e) != 0)
+    if (dir_make(fresh, e) != 0 || lmdb_lock_prepare(fresh, true, e) != 0 ||
+        env_create(fresh, e) != 0)
         goto done;
     rc = file_publish(from, to, e);
 done:
-    if (fresh) {
-        struct error ignored = {0};
-
-        (void)path_remove(fresh, &ignored);
-    }
+    (void)remove_unfinished(dir, &(struct error){0});
     free(fresh);
     free(from);
     free(to);
@@ -288,6 +293,8 @@ static int open_for_writing(struct journal *j, struct error *e)
     if (!path)
         return error_memory(e);
     rc = writer_lock_take(j->dir, &j->lock_fd, e);
+    if (rc == 0)
+        rc = remove_unfinished(j->dir, e); /* of a process that was killed while it made one */
     if (rc == 0 && lstat(path, &st) != 0)
         rc = errno == ENOENT ? journal_create(j->dir, e)
                              : error_errno(e, errno, "open the journal", path);

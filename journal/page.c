@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 enum { META_MAGIC_AT = 16, META_SIZE = 16 + 24 + 2 * 48 + 16, INTEGER_KEYS = 8 };
+_Static_assert(sizeof(size_t) == 8, "LMDB's file has the machine's word size; 64 bits here");
 static const uint32_t MAGIC = 0xBEEFC0DE;
 static const uint32_t VERSION = 1;
 

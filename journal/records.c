@@ -234,3 +234,48 @@ bool decode_text(const struct envelope *v, const char **text)
     *text = decode_string(&d);
     return decode_done(&d) && v->version == RECORD_VERSION;
 }
+
+bool value_known(const struct envelope *v)
+{
+    struct arena arena = {0};
+    struct stage_record r;
+    struct stage_attempt a;
+    struct event_record ev;
+    struct digest_record d;
+    struct format_record f;
+    struct hash128 hash;
+    enum record_status status;
+    const char *text, *stage;
+    const uint8_t *rest;
+    size_t rest_size;
+    bool no_memory, yes;
+
+    switch (v->key[0]) {
+    case TABLE_FORMAT:
+        return v->key_size == 1 && decode_format(v, &f);
+    case TABLE_KEY:
+        return decode_key_status(v, &hash, &status);
+    case TABLE_META:
+        return v->key_size <= NAME_SIZE_MAX + 1 && decode_text(v, &text);
+    case TABLE_PATH:
+        return v->key_size == 17 && decode_text(v, &text);
+    case TABLE_RECORD:
+        yes = key_split(v->key, v->key_size, &text, &stage, &rest, &rest_size) && rest_size == 0 &&
+              decode_record(v, &arena, &r, &no_memory);
+        arena_free(&arena);
+        return yes;
+    case TABLE_ATTEMPT:
+        return key_split(v->key, v->key_size, &text, &stage, &rest, &rest_size) &&
+               rest_size == 20 && decode_attempt(v, &a);
+    case TABLE_EVENT:
+        return v->key_size == 9 && decode_event(v, &ev);
+    case TABLE_BLOB:
+        return v->key_size >= 18 && v->version == RECORD_VERSION;
+    case TABLE_CHECKPOINT:
+        return v->key_size == 17 && v->version == RECORD_VERSION;
+    case TABLE_DIGEST:
+        return v->key_size == 17 && decode_digest(v, &d);
+    default:
+        return false;
+    }
+}

@@ -92,4 +92,7 @@ bool decode_digest(const struct envelope *v, struct digest_record *d);
 /* One string: a meta value, a path. */
 bool decode_text(const struct envelope *v, const char **text);
 
+/* Is this a value of a table, key form and payload version that this program writes? */
+bool value_known(const struct envelope *v);
+
 #endif

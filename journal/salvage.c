@@ -82,44 +82,6 @@ static size_t candidate(const uint8_t *p)
     return ENVELOPE_HEAD + key_size + gap + number(p + 16, 4);
 }
 
-static bool known_form(const struct envelope *v)
-{
-    struct arena arena = {0};
-    struct stage_record r;
-    struct stage_attempt a;
-    struct event_record ev;
-    struct digest_record d;
-    const char *text, *stage;
-    const uint8_t *rest;
-    size_t rest_size;
-    bool no_memory, yes;
-
-    switch (v->key[0]) {
-    case TABLE_META:
-        return v->key_size <= NAME_SIZE_MAX + 1 && decode_text(v, &text);
-    case TABLE_PATH:
-        return v->key_size == 17 && decode_text(v, &text);
-    case TABLE_RECORD:
-        yes = key_split(v->key, v->key_size, &text, &stage, &rest, &rest_size) && rest_size == 0 &&
-              decode_record(v, &arena, &r, &no_memory);
-        arena_free(&arena);
-        return yes;
-    case TABLE_ATTEMPT:
-        return key_split(v->key, v->key_size, &text, &stage, &rest, &rest_size) &&
-               rest_size == 20 && decode_attempt(v, &a);
-    case TABLE_EVENT:
-        return v->key_size == 9 && decode_event(v, &ev);
-    case TABLE_BLOB:
-        return v->key_size >= 18 && v->version == RECORD_VERSION;
-    case TABLE_CHECKPOINT:
-        return v->key_size == 17 && v->version == RECORD_VERSION;
-    case TABLE_DIGEST:
-        return v->key_size == 17 && decode_digest(v, &d);
-    default:
-        return false;
-    }
-}
-
 /* LMDB statuses until the error is made in one place. */
 static int txn_commit(struct salvage *s)
 {
@@ -188,7 +150,7 @@ static int look(struct salvage *s, const uint8_t *p, size_t have, uint64_t at, s
             s->foreign_format = f.version;
         return 0;
     }
-    if (!known_form(&v)) {
+    if (!value_known(&v)) {
         s->other_version++;
         return 0;
     }

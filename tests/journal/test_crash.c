@@ -53,6 +53,19 @@ static void assert_sound(const char *dir)
     free(report);
 }
 
+/* One put that the writer tells of; false when it tells no more. */
+static bool is_told(int fd, unsigned newest[SHOTS], unsigned *next, unsigned *total)
+{
+    unsigned done[2];
+
+    if (read(fd, done, sizeof done) != sizeof done)
+        return false;
+    newest[done[0]] = done[1];
+    *next = done[1] + 1;
+    ++*total;
+    return true;
+}
+
 static void killed_at_any_moment(void **state)
 {
     const char *dir = scratch_make();
@@ -62,7 +75,6 @@ static void killed_at_any_moment(void **state)
 
     (void)state;
     for (int k = 0; k < KILLS; k++) {
-        unsigned done[2];
         int fds[2], status;
         struct journal *j;
         struct journal_view *v;
@@ -76,15 +88,16 @@ static void killed_at_any_moment(void **state)
             write_for_ever(dir, fds[1], next);
         }
         close(fds[1]);
-        usleep((useconds_t)(random_next(&seed) % 60000));
+        /* After some puts, and then anywhere: while it opens, in a put, between two. */
+        for (unsigned puts = (unsigned)(random_next(&seed) % 8); puts; puts--)
+            if (!is_told(fds[0], newest, &next, &total))
+                fail_msg("the writer failed");
+        usleep((useconds_t)(random_next(&seed) % 8000));
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
-        while (read(fds[0], done, sizeof done) == sizeof done) {
-            newest[done[0]] = done[1];
-            next = done[1] + 1;
-            total++;
-        }
+        while (is_told(fds[0], newest, &next, &total))
+            ;
         close(fds[0]);
 
         assert_ok(journal_open(dir, JOURNAL_WRITE, &j, &e)); /* the dead holder is no hindrance */
@@ -125,6 +138,7 @@ static void killed_while_it_is_made(void **state)
         const char *dir = scratch_make();
         struct error e = {0};
         struct journal *j;
+        char left[300];
         pid_t pid = fork();
         int status;
 
@@ -136,6 +150,8 @@ static void killed_while_it_is_made(void **state)
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_ok(journal_open(dir, JOURNAL_WRITE, &j, &e));
         assert_ok(world_put(j, 1, 1, &e));
+        snprintf(left, sizeof left, "%s/new", dir);
+        assert_false(path_exists(left));
         journal_close(j);
         assert_sound(dir);
         scratch_remove(dir);

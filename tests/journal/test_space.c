@@ -260,6 +260,30 @@ static void salvage_on_a_full_disk_changes_nothing(void **state)
     free(now);
 }
 
+static void a_read_only_disk_is_read(void **state)
+{
+    char dir[400];
+    struct error e = {0};
+    struct journal *j;
+
+    (void)state;
+    if (!mounted)
+        skip();
+    snprintf(dir, sizeof dir, "%s", in_disk("another"));
+    assert_ok(journal_open(dir, JOURNAL_WRITE, &j, &e));
+    assert_ok(world_put(j, 0, 1, &e));
+    journal_close(j);
+    assert_int_equal(mount(NULL, scratch, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_ok(journal_open(dir, JOURNAL_READ, &j, &e));
+    assert_all_there(j, 1);
+    journal_close(j);
+    assert_sound(dir);
+    assert_int_equal(journal_open(dir, JOURNAL_WRITE, &j, &e), -1);
+    assert_int_equal(e.code, ERROR_IO);
+    assert_non_null(strstr(e.text, "Read-only"));
+    assert_int_equal(mount(NULL, scratch, NULL, MS_REMOUNT, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_batch_on_a_full_disk_says_so),
         cmocka_unit_test(none_is_made_on_a_full_disk),
         cmocka_unit_test(salvage_on_a_full_disk_changes_nothing),
+        cmocka_unit_test(a_read_only_disk_is_read),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
