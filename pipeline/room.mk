@@ -43,6 +43,7 @@ PIPELINE_SRC := \
 PIPELINE_TESTS := \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
+	tests/pipeline/test_kill.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c
