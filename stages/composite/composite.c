@@ -5,8 +5,8 @@
 #include "stages/composite/layer.h"
 #include "stages/composite/overlays.h"
 #include "stages/composite/styles.h"
+#include "stages/enhance.h"
 #include "stages/media/media.h"
-#include "stages/stage.h"
 
 static enum lane composite_lane(const struct stage_env *env, const struct shot *shot)
 {
@@ -88,10 +88,50 @@ int overlays_check(const struct overlay *overlays, size_t count, struct error *e
     return rc;
 }
 
+/* The lettering that enhance finds in the prompt. */
+static int check_lifted(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    struct arena a = {0};
+    struct enhancer *enhancer = NULL;
+    struct enhanced enhanced;
+    const struct tier *tier;
+    int rc = -1;
+
+    if (tier_of_shot(env, shot, &tier, e) == 0 && enhancer_open(env, tier, &enhancer, e) == 0 &&
+        enhancer_shot(enhancer, shot, &a, &enhanced, e) == 0)
+        rc = 0;
+    for (size_t i = 0; rc == 0 && i < enhanced.overlay_count; i++) {
+        const struct overlay o = {
+            .text = enhanced.overlays[i].text, .subtext = "", .font = "", .style = OVERLAY_TITLE};
+
+        rc = overlays_check(&o, 1, e);
+    }
+    enhancer_close(enhancer);
+    arena_free(&a);
+    return rc;
+}
+
+/* Lettering is words of the prompt: where fonts have every character of that, nothing can be
+ * missing. Only where they do not is it worth finding out which words are lettering. */
+static int check_prompt(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    const struct overlay whole[] = {
+        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_TITLE},
+        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_CAPTION},
+    };
+
+    if (shot->kind != SHOT_GENERATED || shot->text != TEXT_OVERLAY || !shot->prompt[0] ||
+        overlays_check(whole, 2, e) == 0)
+        return 0;
+    error_clear(e);
+    return check_lifted(env, shot, e);
+}
+
 static int composite_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
-    (void)env;
-    return overlays_check(shot->overlays, shot->overlay_count, e);
+    if (overlays_check(shot->overlays, shot->overlay_count, e) != 0)
+        return -1;
+    return check_prompt(env, shot, e);
 }
 
 /* Sets every overlay and finds its place. */

@@ -9,8 +9,7 @@ int overlays_of_job(struct stage_job *job, const struct overlay **out, size_t *c
                     struct error *e);
 
 /* Whether fonts are there for all of them, glyph by glyph. The error names the overlay's line in
- * the board, the font or the character, and the mend. For composite's own check, and for enhance,
- * which finds lettering in prompts before anything is generated. */
+ * the board, the font or the character, and the mend. */
 int overlays_check(const struct overlay *overlays, size_t count, struct error *e);
 
 #endif
