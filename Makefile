@@ -80,13 +80,23 @@ include pipeline/data.mk
 test: all $(TEST_BIN)
 	tests/run $(TEST_BIN)
 
-sanitize:
-	$(MAKE) BUILD=build-sanitize OPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-	  -fno-sanitize-recover=undefined" run-tests
+# The demo ends with what it made; see storyboards/demo.yaml.
+demo: all
+	$(BUILD)/auteur-pipe run storyboards/demo.yaml
 
 .PHONY: run-tests
 run-tests: all $(TEST_BIN)
 	tests/run $(TEST_BIN)
+
+sanitize:
+	$(MAKE) BUILD=build-sanitize OPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	  -fno-sanitize-recover=undefined" run-tests
+
+check-style:
+	.ci/check-style
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf build build-*
