@@ -11,7 +11,7 @@
 #include "journal/journal.h"
 #include "tests/journal/scratch.h"
 
-enum { SHOTS = 40, KILLS = 120 };
+enum { SHOTS = 40, KILLS = 100 };
 
 /* Puts shots round and round, each time at the next version, and tells the pipe each that is done.
  * Some go through a batch, some beside a checkpoint. */
@@ -134,7 +134,7 @@ static void killed_while_it_is_made(void **state)
     uint64_t seed = random_seed();
 
     (void)state;
-    for (int k = 0; k < 60; k++) {
+    for (int k = 0; k < 40; k++) {
         const char *dir = scratch_make();
         struct error e = {0};
         struct journal *j;

@@ -289,6 +289,60 @@ static void the_map_grows_under_readers_of_other_threads(void **state)
     scratch_remove(dir);
 }
 
+struct putting {
+    struct journal *j;
+    unsigned first, failed;
+};
+
+static void *put_fifty(void *ctx)
+{
+    struct putting *p = ctx;
+    struct error e = {0};
+
+    for (unsigned n = p->first; n < p->first + 50; n++)
+        p->failed += world_put(p->j, n, 1, &e) != 0 ||
+                     journal_event(p->j, "thread", "", "", "went on", &e) != 0;
+    return NULL;
+}
+
+/* Alone and inside a batch: what four threads put is all there, one event after the other. */
+static void threads_put_side_by_side(void **state)
+{
+    const char *dir = scratch_make();
+    struct error e = {0};
+    struct journal *j;
+    struct journal_view *v;
+    struct putting p[4];
+    pthread_t threads[4];
+    char *report;
+
+    (void)state;
+    assert_ok(journal_open(dir, JOURNAL_WRITE, &j, &e));
+    for (unsigned round = 0; round < 2; round++) {
+        if (round)
+            assert_ok(journal_batch_begin(j, &e));
+        for (unsigned i = 0; i < 4; i++) {
+            p[i] = (struct putting){j, (round * 4 + i) * 50, 0};
+            assert_int_equal(pthread_create(&threads[i], NULL, put_fifty, &p[i]), 0);
+        }
+        for (unsigned i = 0; i < 4; i++) {
+            pthread_join(threads[i], NULL);
+            assert_int_equal(p[i].failed, 0);
+        }
+        if (round)
+            assert_ok(journal_batch_end(j, &e));
+    }
+    assert_ok(journal_view_begin(j, &v, &e));
+    for (unsigned n = 0; n < 400; n++)
+        assert_int_equal(world_look(v, n, 1, &e), 1);
+    journal_view_end(v);
+    journal_close(j);
+    assert_ok(journal_check(dir, &report, &e));
+    assert_non_null(strstr(report, "800 events"));
+    free(report);
+    scratch_remove(dir);
+}
+
 /* With a view of one's own open the map cannot move: an error that says so, and nothing is lost. */
 static void growth_waits_for_no_view_of_its_own(void **state)
 {
@@ -404,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_dead_reader_is_forgotten),
         cmocka_unit_test(the_map_grows),
         cmocka_unit_test(the_map_grows_under_readers_of_other_threads),
+        cmocka_unit_test(threads_put_side_by_side),
         cmocka_unit_test(growth_waits_for_no_view_of_its_own),
         cmocka_unit_test(a_reader_follows_a_map_grown_elsewhere),
         cmocka_unit_test(readers_open_it_while_it_is_written),
