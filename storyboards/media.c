@@ -187,7 +187,7 @@ static bool resolve(struct reader *r, const struct overlay_item *item, const str
                  id, duration);
     else if (o->in >= o->out)
         complain(r, item->out ? item->out : item->at,
-                 "the overlay ends at %g s, before it begins at %g s", o->out, o->in);
+                 "the overlay ends at %g s but begins at %g s; it must end later", o->out, o->in);
     else if (o->fade_in + o->fade_out > o->out - o->in + half)
         complain(r, item->fade, "fades of %g s and %g s do not fit into the overlay's %g s",
                  o->fade_in, o->fade_out, o->out - o->in);

@@ -140,7 +140,7 @@ const char *suggest(const char *word, const char *const *words, size_t count)
 {
     size_t length = strlen(word);
     const char *best = NULL;
-    int least = (int)(length + 2) / 3 + 1;
+    int least = (length < 6 ? 1 : (int)length / 3) + 1;
 
     if (length >= WORD_LIMIT)
         return NULL;

@@ -17,7 +17,7 @@ void problems_sort(struct board_problems *p);
 
 /* The nearest of `count` words to a misspelt one, or NULL when none is near: optimal string
  * alignment distance (Damerau-Levenshtein with adjacent swaps) over lower case, '_' read as '-',
- * at most one change in three letters. */
+ * at most one change in three letters, and one in short words. */
 const char *suggest(const char *word, const char *const *words, size_t count);
 
 #endif

@@ -99,8 +99,9 @@ static bool is_tab(const struct builder *b, yaml_mark_t mark)
 
     for (size_t line = 0; line < mark.line; line++) {
         at = memchr(at, '\n', (size_t)(end - at));
-        if (!at++)
+        if (!at)
             return false;
+        at++;
     }
     return (size_t)(end - at) > mark.column && at[mark.column] == '\t';
 }
@@ -110,7 +111,7 @@ static const char *plainly(const char *problem)
 {
     static const char *const words[][2] = {
         {"mapping values are not allowed in this context",
-         "a ':' that begins no value here; put a text that holds ': ' in quotes"},
+         "a ':' where no value can begin; check the indentation, and quote a text that holds ': '"},
         {"did not find expected <document start>", "more text after the end of the storyboard"},
         {"did not find expected key", "expected a key here; look at the indentation and quotes"},
         {"found character that cannot start any token",

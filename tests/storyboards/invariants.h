@@ -1,0 +1,88 @@
+/* What board.h promises of every board that is accepted. Shared by the unit tests and the fuzz
+ * target, so it aborts rather than asserting with cmocka. */
+#ifndef AUTEUR_TESTS_INVARIANTS_H
+#define AUTEUR_TESTS_INVARIANTS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storyboards/board.h"
+
+#define HOLDS(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);         \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static inline void overlay_holds(const struct overlay *o, double duration)
+{
+    HOLDS((unsigned)o->style < OVERLAY_STYLES && (unsigned)o->position < POSITIONS);
+    HOLDS(o->text && o->subtext && o->font);
+    HOLDS(o->style == OVERLAY_TIMECODE || *o->text);
+    HOLDS(o->color <= 0xFFFFFF && o->size >= 0 && o->size <= 0.5);
+    HOLDS(o->in >= 0 && o->in < o->out && o->out <= duration);
+    HOLDS(o->fade_in >= 0 && o->fade_out >= 0);
+    HOLDS(o->line >= 1);
+}
+
+static inline void shot_holds(const struct shot *s, struct rational fps)
+{
+    HOLDS(s->id && *s->id && strlen(s->id) <= 64);
+    HOLDS(!strchr(s->id, '/') && !strstr(s->id, "..") && s->id[0] != '.');
+    HOLDS(s->tier && *s->tier && s->prompt && s->negative && s->look && s->camera);
+    HOLDS((s->kind == SHOT_GENERATED) == (*s->prompt != '\0'));
+    HOLDS((unsigned)s->text < TEXT_POLICIES);
+    HOLDS(s->frames >= 1 && s->frames <= 1000000 && s->steps >= 0 && s->steps <= 1000);
+    HOLDS(s->guidance <= 50 && (s->guidance >= 0 || s->guidance == -1));
+    HOLDS(s->source.path && s->source.written);
+    HOLDS((s->kind == SHOT_STILL || s->kind == SHOT_FOOTAGE) == (*s->source.path == '/'));
+    HOLDS((unsigned)s->source.move < STILL_MOVES && (unsigned)s->source.fit < SOURCE_FITS);
+    HOLDS(s->source.amount >= 0 && s->source.amount <= 0.5 && s->source.in >= 0);
+    HOLDS(s->card.background <= 0xFFFFFF && s->card.background_to <= 0xFFFFFF);
+    HOLDS(s->line >= 1);
+    for (size_t i = 0; i < s->overlay_count; i++)
+        overlay_holds(&s->overlays[i], frames_to_seconds(s->frames, fps));
+}
+
+static inline void board_holds(const struct board *b)
+{
+    HOLDS(b->path && b->path[0] == '/' && b->dir && b->dir[0] == '/' && b->name && *b->name);
+    HOLDS(b->fps.den >= 1 && b->fps.num >= b->fps.den && b->fps.num / b->fps.den <= 240);
+    HOLDS(b->width % 2 == 0 && b->width >= 16 && b->width <= 8192);
+    HOLDS(b->height % 2 == 0 && b->height >= 16 && b->height <= 8192);
+    HOLDS((unsigned)b->deliver.codec < DELIVER_CODECS);
+    HOLDS(b->deliver.quality >= 1 && b->deliver.quality <= 100);
+    HOLDS(b->shot_count >= 1);
+    for (size_t i = 0; i < b->model_count; i++)
+        HOLDS(b->models[i].path[0] == '/' && b->models[i].tier);
+    for (size_t i = 0; i < b->shot_count; i++)
+        shot_holds(&b->shots[i], b->fps);
+}
+
+/* Reads the bytes as a board and checks every promise of success and of failure. */
+static inline void read_holds(const char *bytes, size_t size)
+{
+    struct board board;
+    struct board_problems problems;
+    struct error e = {0};
+    int rc = board_read_bytes(bytes, size, "/boards/fuzz.yaml", &board, &problems, &e);
+
+    HOLDS(rc == 0 || rc == -1);
+    HOLDS((rc == 0) == (problems.errors == 0 && e.code == ERROR_NONE));
+    if (rc == 0)
+        board_holds(&board);
+    else
+        HOLDS(!board.shots && !board.shot_count && e.text[0]);
+    for (size_t i = 0; i < problems.count; i++) {
+        HOLDS(problems.items[i].line >= 1 && problems.items[i].column >= 1);
+        HOLDS(*problems.items[i].message && !strchr(problems.items[i].message, '\n'));
+        HOLDS(!i || problems.items[i - 1].line <= problems.items[i].line);
+    }
+    board_free(&board);
+    board_problems_free(&problems);
+}
+
+#endif
