@@ -272,7 +272,7 @@ int journal_check(const char *dir, char **report, struct error *e)
 {
     struct check c = {0};
     struct strbuf whole = {0};
-    char *text;
+    char *text, place[COMMAND_DIR_SIZE];
     int rc;
 
     *report = NULL;
@@ -295,7 +295,7 @@ int journal_check(const char *dir, char **report, struct error *e)
             error_set(e, ERROR_JOURNAL,
                       "the journal %s is damaged: `" WAY_OUT
                       " %s` saves what can be read into a new journal and keeps this one beside it",
-                      dir, dir);
+                      dir, journal_command_dir(dir, place));
     strbuf_free(&whole);
     strbuf_free(&c.text);
     free(c.keys.items);

@@ -67,6 +67,10 @@ int journal_open_sized(const char *dir, enum journal_mode mode, size_t map_size,
 int journal_create(const char *dir, struct error *e);
 /* An LMDB status as an error: "journal DIR: cannot <what>: ...". */
 int journal_lmdb_error(const struct journal *j, int rc, const char *what, struct error *e);
+/* What a person gives `auteur-pipe journal ...`: the production directory, when dir is the journal
+ * in one; `out` otherwise holds dir itself. */
+enum { COMMAND_DIR_SIZE = 400 };
+const char *journal_command_dir(const char *dir, char out[COMMAND_DIR_SIZE]);
 /* ERROR_JOURNAL with the way out behind it. */
 int journal_damage(const char *dir, struct error *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

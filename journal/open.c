@@ -16,9 +16,20 @@
 #define MAP_LEAST    ((size_t)64 << 20)
 #define READERS_MOST 1000
 
+const char *journal_command_dir(const char *dir, char out[COMMAND_DIR_SIZE])
+{
+    static const char place[] = "/.auteur/journal";
+    size_t n = strlen(dir), tail = sizeof place - 1;
+
+    if (n > tail && strcmp(dir + n - tail, place) == 0)
+        n -= tail;
+    snprintf(out, COMMAND_DIR_SIZE, "%.*s", (int)n, dir);
+    return out;
+}
+
 int journal_damage(const char *dir, struct error *e, const char *format, ...)
 {
-    char text[600];
+    char text[600], place[COMMAND_DIR_SIZE];
     va_list args;
 
     va_start(args, format);
@@ -28,7 +39,7 @@ int journal_damage(const char *dir, struct error *e, const char *format, ...)
                      "the journal %s is damaged: %s. `" WAY_OUT_CHECK
                      " %s` tells what is wrong, `" WAY_OUT
                      " %s` saves what can be read into a new journal and keeps this one beside it",
-                     dir, text, dir, dir);
+                     dir, text, journal_command_dir(dir, place), place);
 }
 
 int journal_lmdb_error(const struct journal *j, int rc, const char *what, struct error *e)
@@ -155,6 +166,7 @@ static int opening_value(void *ctx, const uint8_t *key, size_t key_size, const s
 {
     struct opening *o = ctx;
     struct format_record f;
+    char place[COMMAND_DIR_SIZE];
 
     if (o->first_seen)
         return 0;
@@ -170,7 +182,8 @@ static int opening_value(void *ctx, const uint8_t *key, size_t key_size, const s
                          "the journal %s is of version %u, and this auteur-pipe reads version %d: "
                          "use the auteur-pipe that wrote it, or give another output folder. `%s "
                          "%s` tells more",
-                         o->j->dir, (unsigned)f.version, FORMAT_VERSION, WAY_OUT_CHECK, o->j->dir);
+                         o->j->dir, (unsigned)f.version, FORMAT_VERSION, WAY_OUT_CHECK,
+                         journal_command_dir(o->j->dir, place));
     o->failed = false;
     o->j->serial_base = f.serial_base;
     o->j->created_ns = f.created_ns;

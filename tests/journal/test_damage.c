@@ -521,6 +521,25 @@ static void another_version_is_refused(void **state)
     free(bytes);
 }
 
+/* The command that the text offers takes the production's directory, not the journal's. */
+static void the_way_out_can_be_typed(void **state)
+{
+    struct sample *s = *state;
+    struct error e = {0};
+    struct journal *j;
+    char dir[400], file[500], command[600];
+
+    snprintf(dir, sizeof dir, "%s/out/.auteur/journal", s->dir);
+    snprintf(file, sizeof file, "%s/" DATA_FILE, dir);
+    assert_ok(dir_make(dir, &e));
+    write_file(file, s->bytes, s->size - 5000);
+    assert_int_equal(journal_open(dir, JOURNAL_WRITE, &j, &e), -1);
+    snprintf(command, sizeof command, "`auteur-pipe journal salvage %s/out`", s->dir);
+    assert_non_null(strstr(e.text, command));
+    snprintf(command, sizeof command, "`auteur-pipe journal check %s/out`", s->dir);
+    assert_non_null(strstr(e.text, command));
+}
+
 /* LMDB files of other programs: empty, with plain records, with named databases. */
 static void another_programs_file_is_refused(void **state)
 {
@@ -644,6 +663,7 @@ int main(void)
         WITH(salvage_needs_no_tree),
         WITH(serials_go_on_after_salvage),
         WITH(another_version_is_refused),
+        WITH(the_way_out_can_be_typed),
         WITH(another_programs_file_is_refused),
         WITH(things_in_the_way_are_refused),
         WITH(damaged_locks_do_no_harm),
