@@ -7,3 +7,11 @@ $(BUILD)/bench/engine: $(BUILD)/bench/engine.o $(BUILD)/bench/peak.o $(BUILD)/li
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
 # Measures the very machine it is built on.
 $(BUILD)/bench/peak.o: CFLAGS += -O3 -march=native -ffp-contract=fast
+
+# A run with nothing to do on 10,000 shots, against make.
+$(BUILD)/bench/noop: $(BUILD)/bench/noop.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
+.PHONY: bench-noop
+bench-noop: $(BUILD)/bench/noop $(BUILD)/auteur-pipe
+	AUTEUR_DATA=$(abspath $(BUILD))/share/auteur-pipe $< $(BUILD)/auteur-pipe tests/fixtures/wan2.2-t2v-a14b
+bench: bench-noop
