@@ -11,15 +11,21 @@
 
 enum {
     OVERLAYS_MAX = 64, /* of one prompt */
+    NOTES_MAX = 100,   /* and as many warnings */
     TIDY_ROUNDS = 8,
     MATCH_LIMIT = 400000, /* steps of one search: a prompt made to be slow is left as it is */
-    MATCHES_MAX = 200     /* of one rule */
+    MATCHES_MAX = 200,    /* of one rule */
+    JIT_STACK_FIRST = 32 << 10,
+    JIT_STACK_MAX = 2 << 20
 };
 
 int notes_add(struct enhanced_notes *notes, bool warning, const char *format, ...)
 {
     char text[1000];
+    bool cut;
     va_list args;
+    if (notes->count >= (warning ? 2 * NOTES_MAX : NOTES_MAX))
+        return 0;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -33,8 +39,7 @@ int notes_add(struct enhanced_notes *notes, bool warning, const char *format, ..
         notes->items = grown;
         notes->room = room;
     }
-    bool dummy;
-    char *clean = words_clean(notes->arena, text, &dummy); /* cut within a character, perhaps */
+    char *clean = words_clean(notes->arena, text, &cut); /* snprintf may have cut a character */
     if (!clean)
         return -1;
     notes->items[notes->count++] = (struct enhanced_note){warning, clean};
@@ -50,9 +55,9 @@ struct lift {
     struct quotes quotes;
     struct lettering *out;
     struct enhanced_notes *notes;
-    pcre2_match_context *limits;
-    bool involved; /* a search took too long */
-    bool failed;   /* out of memory */
+    pcre2_match_context *limits; /* with a stack for compiled patterns */
+    bool involved;               /* a search took too long */
+    bool failed;                 /* out of memory */
 };
 
 /* Text in which quotes are single characters, with the quotes' words in their place. */
@@ -256,13 +261,16 @@ int lettering_lift(const struct lexicon *lexicon, const char *prompt, enum lette
                      .out = out,
                      .notes = notes,
                      .limits = pcre2_match_context_create(NULL)};
+    pcre2_jit_stack *stack = pcre2_jit_stack_create(JIT_STACK_FIRST, JIT_STACK_MAX, NULL);
     *out = (struct lettering){.overlays = arena_array(a, OVERLAYS_MAX, sizeof *out->overlays)};
-    if (!l.limits || !out->overlays) {
-        pcre2_match_context_free(l.limits);
-        return error_memory(e);
+    if (l.limits && out->overlays) {
+        pcre2_set_match_limit(l.limits, MATCH_LIMIT);
+        pcre2_jit_stack_assign(l.limits, NULL, stack); /* NULL: a small one */
+        lift(&l);
+    } else {
+        l.failed = true;
     }
-    pcre2_set_match_limit(l.limits, MATCH_LIMIT);
-    lift(&l);
+    pcre2_jit_stack_free(stack);
     pcre2_match_context_free(l.limits);
     return l.failed ? error_memory(e) : 0;
 }

@@ -10,6 +10,7 @@ struct enhanced_notes {
     struct enhanced_note *items;
     size_t count, room;
 };
+/* After a hundred only warnings are taken. -1: out of memory, which may be ignored. */
 int notes_add(struct enhanced_notes *notes, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

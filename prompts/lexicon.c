@@ -1,192 +1,32 @@
 #include "prompts/lexicon.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistr.h>
 
 #include "kernels/base/strbuf.h"
-#include "prompts/lexicon_yaml.h"
+#include "prompts/lexicon_patterns.h"
 
-enum { PATTERN_BYTES_MAX = 1 << 20 };
-
-/* A named piece of patterns: "@name" stands for `text`. */
-struct macro {
-    const char *name, *text;
-};
-
-struct reader {
-    struct yaml_file file;
-    struct lexicon *to;
-    struct macro *macros;
-    size_t macro_count, macro_room;
-    struct error *e;
-};
-
-static bool is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || c == '-';
-}
-
-static const struct macro *find_macro(const struct reader *r, const char *name, size_t length)
-{
-    for (size_t i = 0; i < r->macro_count; i++)
-        if (strlen(r->macros[i].name) == length && memcmp(r->macros[i].name, name, length) == 0)
-            return &r->macros[i];
-    return NULL;
-}
-
-/* A pattern as it is written, as PCRE2 takes it. NULL on failure. The caller frees. */
-static char *expand(struct reader *r, const yaml_node_t *at, const char *pattern)
-{
-    struct strbuf b = {0};
-    for (const char *p = pattern; *p; p++) {
-        if (*p == '\\' && p[1]) {
-            strbuf_addn(&b, p++, 2);
-        } else if (*p == '_') {
-            strbuf_add(&b, "[ ]");
-        } else if (*p == '@') {
-            size_t n = 0;
-            while (is_name(p[1 + n]))
-                n++;
-            const struct macro *m = find_macro(r, p + 1, n);
-            if (!m) {
-                yaml_complain(&r->file, at, r->e,
-                              "@%.*s: there is no list or pattern of that name "
-                              "above",
-                              (int)n, p + 1);
-                strbuf_free(&b);
-                return NULL;
-            }
-            strbuf_add(&b, m->text);
-            p += n;
-        } else {
-            strbuf_addn(&b, p, 1);
-        }
-        if (b.length > PATTERN_BYTES_MAX) {
-            yaml_complain(&r->file, at, r->e, "the pattern grows too large");
-            strbuf_free(&b);
-            return NULL;
-        }
-    }
-    char *text = strbuf_take(&b);
-    if (!text)
-        error_memory(r->e);
-    return text;
-}
-
-static int define(struct reader *r, const yaml_node_t *at, const char *name, const char *text)
-{
-    if (find_macro(r, name, strlen(name)))
-        return yaml_complain(&r->file, at, r->e, "\"%s\" stands here twice", name);
-    for (const char *p = name; *p || p == name; p++)
-        if (!is_name(*p))
-            return yaml_complain(&r->file, at, r->e, "a name is of small letters and hyphens");
-    if (r->macro_count == r->macro_room) {
-        size_t room = r->macro_room ? 2 * r->macro_room : 64;
-        struct macro *grown = realloc(r->macros, room * sizeof *grown);
-        if (!grown)
-            return error_memory(r->e);
-        r->macros = grown;
-        r->macro_room = room;
-    }
-    struct macro m = {arena_strdup(&r->to->arena, name),
-                      arena_printf(&r->to->arena, "(?:%s)", text)};
-    if (!m.name || !m.text)
-        return error_memory(r->e);
-    r->macros[r->macro_count++] = m;
-    return 0;
-}
-
-/* `text` is in PCRE2's own syntax. NULL on failure. */
-static pcre2_code *compile(struct reader *r, const yaml_node_t *at, const char *text)
-{
-    struct lexicon *to = r->to;
-    int number;
-    PCRE2_SIZE offset;
-    if (to->code_count == to->code_room) {
-        size_t room = to->code_room ? 2 * to->code_room : 64;
-        pcre2_code **grown = realloc(to->codes, room * sizeof *grown);
-        if (!grown) {
-            error_memory(r->e);
-            return NULL;
-        }
-        to->codes = grown;
-        to->code_room = room;
-    }
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS | PCRE2_EXTENDED,
-                                     &number, &offset, NULL);
-    if (!code) {
-        char message[120];
-        size_t from = offset > 30 ? offset - 30 : 0;
-        pcre2_get_error_message(number, (PCRE2_UCHAR *)message, sizeof message);
-        yaml_complain(&r->file, at, r->e, "%s, near \"%.30s\"", message, text + from);
-        return NULL;
-    }
-    to->codes[to->code_count++] = code;
-    return code;
-}
-
-static pcre2_code *compile_pattern(struct reader *r, const yaml_node_t *at)
+static pcre2_code *compile_pattern(struct lexicon_reader *r, const yaml_node_t *at)
 {
     const char *pattern;
     if (yaml_text(&r->file, at, &pattern, r->e) != 0)
         return NULL;
-    char *text = expand(r, at, pattern);
-    pcre2_code *code = text ? compile(r, at, text) : NULL;
+    char *text = pattern_expand(r, at, pattern);
+    pcre2_code *code = text ? pattern_compile(r, at, text) : NULL;
     free(text);
     return code;
 }
 
-static int longest_first(const void *a, const void *b)
-{
-    size_t x = strlen(*(const char *const *)a), y = strlen(*(const char *const *)b);
-    return x < y ? 1 : x > y ? -1 : strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* A list of words as one pattern: any of them, as whole words, the longest first. The caller frees;
- * NULL on failure. */
-static char *alternatives(struct reader *r, const yaml_node_t *list)
-{
-    size_t count;
-    if (yaml_list(&r->file, list, &count, r->e) != 0)
-        return NULL;
-    const char **words = calloc(count + 1, sizeof *words);
-    struct strbuf b = {0};
-    char *text = NULL;
-    if (!words) {
-        error_memory(r->e);
-        return NULL;
-    }
-    if (count == 0)
-        yaml_complain(&r->file, list, r->e, "the list is empty");
-    for (size_t i = 0; i < count; i++)
-        if (yaml_text(&r->file, yaml_item(&r->file, list, i), &words[i], r->e) != 0)
-            count = 0;
-    qsort(words, count, sizeof *words, longest_first);
-    for (size_t i = 0; i < count; i++) {
-        strbuf_add(&b, i ? "|" : "\\b(?:");
-        for (const char *p = words[i]; *p; p++)
-            strbuf_addn(&b, *p == ' ' ? "[ ]" : p, *p == ' ' ? 3 : 1);
-    }
-    strbuf_add(&b, ")\\b");
-    if (count > 0 && !(text = strbuf_take(&b)))
-        error_memory(r->e);
-    strbuf_free(&b);
-    free(words);
-    return text;
-}
-
-static int read_words(struct reader *r, const yaml_node_t *map)
+static int read_words(struct lexicon_reader *r, const yaml_node_t *map)
 {
     size_t count;
     if (yaml_map(&r->file, map, &count, r->e) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         yaml_node_t *key = yaml_key(&r->file, map, i);
-        char *text = alternatives(r, yaml_value(&r->file, map, i));
-        int rc = text ? define(r, key, (const char *)key->data.scalar.value, text) : -1;
+        char *text = pattern_of_words(r, yaml_value(&r->file, map, i));
+        int rc = text ? pattern_define(r, key, (const char *)key->data.scalar.value, text) : -1;
         free(text);
         if (rc != 0)
             return -1;
@@ -194,7 +34,7 @@ static int read_words(struct reader *r, const yaml_node_t *map)
     return 0;
 }
 
-static int read_patterns(struct reader *r, const yaml_node_t *map)
+static int read_patterns(struct lexicon_reader *r, const yaml_node_t *map)
 {
     size_t count;
     if (yaml_map(&r->file, map, &count, r->e) != 0)
@@ -204,10 +44,10 @@ static int read_patterns(struct reader *r, const yaml_node_t *map)
         const char *pattern;
         if (yaml_text(&r->file, value, &pattern, r->e) != 0)
             return -1;
-        char *text = expand(r, value, pattern);
+        char *text = pattern_expand(r, value, pattern);
         /* Compiled here too, so that a mistake is found at its own line. */
-        int rc = text && compile(r, value, text)
-                     ? define(r, key, (const char *)key->data.scalar.value, text)
+        int rc = text && pattern_compile(r, value, text)
+                     ? pattern_define(r, key, (const char *)key->data.scalar.value, text)
                      : -1;
         free(text);
         if (rc != 0)
@@ -216,7 +56,7 @@ static int read_patterns(struct reader *r, const yaml_node_t *map)
     return 0;
 }
 
-static int read_quotes(struct reader *r, const yaml_node_t *map)
+static int read_quotes(struct lexicon_reader *r, const yaml_node_t *map)
 {
     static const char *const names[] = {"pairs", "elisions"};
     yaml_node_t *fields[2];
@@ -242,16 +82,16 @@ static int read_quotes(struct reader *r, const yaml_node_t *map)
             return yaml_complain(&r->file, item, r->e, "a pair is two characters");
         r->to->pairs[r->to->pair_count++] = (struct quote_pair){open, close};
     }
-    char *text = alternatives(r, fields[1]);
+    char *text = pattern_of_words(r, fields[1]);
     struct strbuf b = {0};
     strbuf_addf(&b, "\\A%s", text ? text : "");
-    r->to->elision = text && b.text ? compile(r, fields[1], b.text) : NULL;
+    r->to->elision = text && b.text ? pattern_compile(r, fields[1], b.text) : NULL;
     strbuf_free(&b);
     free(text);
     return r->to->elision ? 0 : -1;
 }
 
-static int copy_text(struct reader *r, const yaml_node_t *node, const char **out)
+static int copy_text(struct lexicon_reader *r, const yaml_node_t *node, const char **out)
 {
     const char *text;
     if (!node)
@@ -268,13 +108,13 @@ static int has_group(const pcre2_code *code, const char *name)
 }
 
 /* Every $name of a replacement must be a group of the pattern. */
-static int check_becomes(struct reader *r, const yaml_node_t *at, const pcre2_code *code,
+static int check_becomes(struct lexicon_reader *r, const yaml_node_t *at, const pcre2_code *code,
                          const char *becomes)
 {
     for (const char *p = strchr(becomes, '$'); p; p = strchr(p + 1, '$')) {
         char name[32];
         size_t n = 0;
-        while (is_name(p[1 + n]) && p[1 + n] != '-' && n + 1 < sizeof name) {
+        while (pattern_is_name(p[1 + n]) && p[1 + n] != '-' && n + 1 < sizeof name) {
             name[n] = p[1 + n];
             n++;
         }
@@ -285,7 +125,7 @@ static int check_becomes(struct reader *r, const yaml_node_t *at, const pcre2_co
     return 0;
 }
 
-static int read_rule(struct reader *r, const yaml_node_t *map, struct lettering_rule *to)
+static int read_rule(struct lexicon_reader *r, const yaml_node_t *map, struct lettering_rule *to)
 {
     static const char *const names[] = {"name", "find", "becomes", "overlay", "note"};
     static const char *const styles[] = {"title", "lower-third", "caption", "credit"};
@@ -313,7 +153,7 @@ static int read_rule(struct reader *r, const yaml_node_t *map, struct lettering_
     return 0;
 }
 
-static int read_rules(struct reader *r, const yaml_node_t *list)
+static int read_rules(struct lexicon_reader *r, const yaml_node_t *list)
 {
     struct lexicon *to = r->to;
     size_t count;
@@ -328,7 +168,7 @@ static int read_rules(struct reader *r, const yaml_node_t *list)
     return 0;
 }
 
-static int read_tidy(struct reader *r, const yaml_node_t *list)
+static int read_tidy(struct lexicon_reader *r, const yaml_node_t *list)
 {
     struct lexicon *to = r->to;
     size_t count, two;
@@ -353,15 +193,15 @@ static int read_tidy(struct reader *r, const yaml_node_t *list)
     return 0;
 }
 
-static pcre2_code *compile_words(struct reader *r, const yaml_node_t *list)
+static pcre2_code *compile_words(struct lexicon_reader *r, const yaml_node_t *list)
 {
-    char *text = alternatives(r, list);
-    pcre2_code *code = text ? compile(r, list, text) : NULL;
+    char *text = pattern_of_words(r, list);
+    pcre2_code *code = text ? pattern_compile(r, list, text) : NULL;
     free(text);
     return code;
 }
 
-static int read_additions(struct reader *r, const yaml_node_t *list, struct addition **out,
+static int read_additions(struct lexicon_reader *r, const yaml_node_t *list, struct addition **out,
                           size_t *out_count)
 {
     static const char *const names[] = {"words", "when"};
@@ -384,7 +224,7 @@ static int read_additions(struct reader *r, const yaml_node_t *list, struct addi
     return 0;
 }
 
-static int read_categories(struct reader *r, const yaml_node_t *list)
+static int read_categories(struct lexicon_reader *r, const yaml_node_t *list)
 {
     static const char *const names[] = {"name", "known", "add", "small"};
     struct lexicon *to = r->to;
@@ -407,7 +247,7 @@ static int read_categories(struct reader *r, const yaml_node_t *list)
     return 0;
 }
 
-static int read_all(struct reader *r)
+static int read_all(struct lexicon_reader *r)
 {
     static const char *const names[] = {"quotes", "words", "patterns",
                                         "rules",  "tidy",  "categories"};
@@ -416,8 +256,8 @@ static int read_all(struct reader *r)
         read_words(r, f[1]) != 0 || read_patterns(r, f[2]) != 0 || read_rules(r, f[3]) != 0 ||
         read_tidy(r, f[4]) != 0 || read_categories(r, f[5]) != 0)
         return -1;
-    char *text = expand(r, f[1], "\\A (?: no_ )? @lettering \\z");
-    r->to->lettering = text ? compile(r, f[1], text) : NULL;
+    char *text = pattern_expand(r, f[1], "\\A (?: no_ )? @lettering \\z");
+    r->to->lettering = text ? pattern_compile(r, f[1], text) : NULL;
     free(text);
     return r->to->lettering ? 0 : -1;
 }
@@ -427,7 +267,7 @@ int lexicon_open(const char *path, struct lexicon **out, struct error *e)
     struct lexicon *to = calloc(1, sizeof *to);
     if (!to)
         return error_memory(e);
-    struct reader r = {.to = to, .e = e};
+    struct lexicon_reader r = {.to = to, .e = e};
     int rc = -1;
     to->path = arena_strdup(&to->arena, path);
     if (!to->path)

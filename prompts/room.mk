@@ -2,6 +2,7 @@ PROMPTS_SRC := \
 	prompts/enhance.c \
 	prompts/lettering.c \
 	prompts/lexicon.c \
+	prompts/lexicon_patterns.c \
 	prompts/lexicon_yaml.c \
 	prompts/quotes.c \
 	prompts/words.c \
@@ -12,5 +13,6 @@ PROMPTS_SRC := \
 
 PROMPTS_TESTS := \
 	tests/prompts/test_enhance.c \
+	tests/prompts/test_lexicon.c \
 	tests/prompts/test_tokenizer.c \
 	tests/prompts/test_umt5.c

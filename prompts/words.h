@@ -7,7 +7,7 @@
 
 #include "kernels/base/arena.h"
 
-enum { WORDS_BYTES_MAX = 16384 }; /* of a cleaned text: no model reads a tenth of it */
+enum { WORDS_BYTES_MAX = 8192 }; /* of a cleaned text: no model reads more than 512 tokens */
 
 /* A copy in which white space and control characters are single spaces, none at the ends, and
  * bytes that are no UTF-8, private-use characters and U+FFFE-like non-characters are left out.

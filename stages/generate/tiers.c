@@ -23,7 +23,8 @@ const struct tier tiers_all[] = {
         .guidance_2 = 5.0,
         .frames_max = 121,
         .pixels_max = 384 * 224,
-        .negative = NO_LETTERS ", blurry, low quality",
+        /* short, and mostly words that it was taught */
+        .negative = "text, letters, watermark, subtitles, logo, blurry, low quality",
     },
     {
         .name = "validator",

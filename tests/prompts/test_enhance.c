@@ -195,10 +195,143 @@ static void corpus(void **state)
     free(bytes);
 }
 
+static struct enhanced told(struct arena *a, const char *prompt, int limit)
+{
+    struct enhance_request r = {.prompt = prompt,
+                                .camera = "",
+                                .look = "",
+                                .negative = "",
+                                .base_negative = "text, letters",
+                                .limit = limit};
+    struct enhanced out;
+    struct error e = {0};
+    if (enhance(lexicon, tokenizer, &r, a, &out, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_in_range(out.prompt_tokens, 1, limit);
+    assert_in_range(out.negative_tokens, 1, limit);
+    return out;
+}
+
+static void any_bytes_are_a_prompt(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {
+        "\xff\xfe",
+        "a sea \xc3",
+        "\xed\xa0\x80 sea",
+        "\xee\x84\x80 quote mark",
+        "sea\x01\x02\x7f\x1b[31m",
+        "\xef\xbf\xbf\xef\xbb\xbf sea",
+        "\xe2\x80\x8f rtl \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \"\xd7\xa9\"",
+        "\xf0\x9f\x9a\xa2\xe2\x80\x8d\xf0\x9f\x8e\xac \"\xf0\x9f\x8e\xac\"",
+        "\n\t \r",
+        "e\xcc\x81\xcc\x81\xcc\x81",
+    };
+    struct arena a = {0};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        told(&a, odd[i], 512);
+    struct enhanced out = told(&a, "\xee\x84\x80 sea \"OPEN\" \xff!", 512);
+    assert_int_equal(out.overlay_count, 1);
+    assert_string_equal(out.overlays[0].text, "OPEN");
+    arena_free(&a);
+}
+
+static void endless_prompts_keep_their_beginning(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "sea ",      "a",    "\"a\" ", "sign reading A ", "title \"", "\xe6\xb5\xb7", "(",
+        "no text, ", "big ", "'",      "e\xcc\x81"};
+    enum { SIZE = 30000 };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct arena a = {0};
+        char *text = calloc(1, SIZE + 32);
+        assert_non_null(text);
+        for (size_t n = 0; n < SIZE; n += strlen(parts[i]))
+            strcpy(text + n, parts[i]);
+        struct enhanced out = told(&a, text, 64);
+        assert_true(out.note_count > 0 && out.note_count <= 200);
+        assert_true(out.overlay_count <= 64);
+        told(&a, text, 2);
+        free(text);
+        arena_free(&a);
+    }
+}
+
+/* Prompts of random parts: whatever comes out holds no mark of the rules' own and no lettering that
+ * became an overlay twice. AUTEUR_TEST_SEED sets the seed. */
+static void random_prompts_are_told_cleanly(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"a ship",
+                                        "with",
+                                        "the title",
+                                        "\"",
+                                        "\"",
+                                        "THE END",
+                                        "'",
+                                        "a sign that says",
+                                        "OPEN",
+                                        ",",
+                                        ".",
+                                        "says",
+                                        "she",
+                                        "\xe2\x80\x9c",
+                                        "\xe2\x80\x9d",
+                                        "\xc2\xab",
+                                        "\xc2\xbb",
+                                        "reading",
+                                        "credits",
+                                        "caption:",
+                                        "no text",
+                                        "logo of",
+                                        "over",
+                                        "in gold letters",
+                                        "appear",
+                                        "at the bottom",
+                                        "don't",
+                                        "$text",
+                                        "@title",
+                                        "_",
+                                        "(",
+                                        ")",
+                                        "\xe6\xb5\xb7",
+                                        "named",
+                                        "and",
+                                        "subtitles",
+                                        "painted on its bow",
+                                        "!",
+                                        "the words"};
+    const char *given = getenv("AUTEUR_TEST_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 20261121;
+    print_message("AUTEUR_TEST_SEED=%u\n", seed);
+    srand(seed);
+    for (int round = 0; round < 1500; round++) {
+        struct arena a = {0};
+        struct strbuf b = {0};
+        for (int n = rand() % 14 + 1; n > 0; n--)
+            strbuf_addf(&b, "%s%s", parts[(size_t)rand() % (sizeof parts / sizeof *parts)],
+                        rand() % 4 ? " " : "");
+        struct enhanced out = told(&a, b.text, 512);
+        for (const char *p = out.prompt; *p; p++)
+            if ((unsigned char)*p == 0xee && ((unsigned char)p[1] & 0xfc) == 0x84)
+                fail_msg("\"%s\" became \"%s\"", b.text, out.prompt);
+        if (strstr(out.prompt, "  ") || (out.overlay_count > 0 && strstr(out.prompt, " ,")))
+            fail_msg("\"%s\" became \"%s\"", b.text, out.prompt);
+        struct enhanced again = told(&a, b.text, 512);
+        assert_string_equal(out.prompt, again.prompt);
+        strbuf_free(&b);
+        arena_free(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(corpus),
+        cmocka_unit_test(any_bytes_are_a_prompt),
+        cmocka_unit_test(endless_prompts_keep_their_beginning),
+        cmocka_unit_test(random_prompts_are_told_cleanly),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
