@@ -51,10 +51,9 @@ const struct tier tiers_all[] = {
         .guidance_2 = 3.0,
         .frames_max = 121,
         .pixels_max = 1280 * 720,
-        .negative =
-            NO_LETTERS ", blurry, low quality, JPEG artefacts, overexposed, washed out, "
-                       "static, still picture, deformed, extra fingers, poorly drawn hands, "
-                       "poorly drawn faces, fused fingers, walking backwards",
+        .negative = NO_LETTERS ", blurry, low quality, JPEG artefacts, overexposed, washed out, "
+                               "still picture, deformed, extra fingers, poorly drawn hands, "
+                               "poorly drawn faces, fused fingers, walking backwards",
     },
 };
 const int tier_count = sizeof tiers_all / sizeof *tiers_all;
