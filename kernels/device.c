@@ -1,9 +1,16 @@
 #include "kernels/device_impl.h"
 
-#include <omp.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* The cores that this process may run on. */
+static int cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 static int open_cpu(int threads, struct device **out, struct error *e)
 {
@@ -11,7 +18,11 @@ static int open_cpu(int threads, struct device **out, struct error *e)
     if (!d)
         return error_memory(e);
     d->kind = DEVICE_CPU;
-    d->threads = threads > 0 ? threads : omp_get_num_procs();
+    d->threads = threads > 0 ? threads : cores();
+    if (pool_open(d->threads, &d->pool, e)) {
+        free(d);
+        return -1;
+    }
     ops_init_reference(&d->ops);
     *out = d;
     return 0;
@@ -38,6 +49,7 @@ void device_close(struct device *d)
     if (!d)
         return;
     device_trim(d);
+    pool_close(d->pool);
     free(d);
 }
 

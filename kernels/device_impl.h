@@ -3,6 +3,7 @@
 #define AUTEUR_KERNELS_DEVICE_IMPL_H
 
 #include "kernels/device.h"
+#include "kernels/pool.h"
 
 /* One slot an operation. Arguments have been checked by op_*(); their contract is in ops.h. Slots
  * report failure with device_fail(). */
@@ -54,7 +55,8 @@ struct device {
     struct ops ops;
     enum device_kind kind;
     int threads;
-    bool failed; /* error holds the first failure */
+    struct pool *pool; /* of that many threads, the caller's included */
+    bool failed;       /* error holds the first failure */
     struct error error;
     void *scratch; /* grows, never shrinks before device_trim() */
     size_t scratch_size;

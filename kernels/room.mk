@@ -13,6 +13,7 @@ KERNELS_SRC := \
 	kernels/device.c \
 	kernels/loader.c \
 	kernels/ops.c \
+	kernels/pool.c \
 	kernels/reference/matrix.c \
 	kernels/reference/pictures.c \
 	kernels/reference/reference.c \
@@ -22,6 +23,7 @@ KERNELS_SRC := \
 
 KERNELS_TESTS := \
 	tests/kernels/test_ops.c \
+	tests/kernels/test_pool.c \
 	tests/kernels/test_safetensors.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use

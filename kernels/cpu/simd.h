@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #include "kernels/ops.h"
 
 #if defined(__AVX512F__)
@@ -60,10 +64,27 @@ SIMD_INLINE vf vf_select(vi mask, vf yes, vf no)
     return (vf)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
-/* NaN in either operand of max may be lost; callers that must keep it look elsewhere. */
+/* Both give b when either is NaN. */
 SIMD_INLINE vf vf_max(vf a, vf b)
 {
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
     return vf_select(a > b, a, b);
+#endif
+}
+
+SIMD_INLINE vf vf_min(vf a, vf b)
+{
+#if defined(__AVX512F__)
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return vf_select(a < b, a, b);
+#endif
 }
 
 /* The last n < SIMD_FLOATS numbers of a row; the rest reads as zero. */
@@ -129,7 +150,7 @@ SIMD_INLINE float vf_most(vf v)
 SIMD_INLINE vf vf_exp2(vf x)
 {
     const vf magic = vf_all(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
-    vf clamped = vf_select(x < -127.0f, vf_all(-127.0f), vf_select(x > 128.0f, vf_all(128.0f), x));
+    vf clamped = vf_min(vf_all(128.0f), vf_max(vf_all(-127.0f), x));
     vf shifted = clamped + magic, f = clamped - (shifted - magic), p;
     vi exponent = (vi)shifted - 0x4b400000;
 
@@ -157,7 +178,7 @@ SIMD_INLINE vf vf_activation(enum activation act, vf x)
     case ACT_GELU_TANH: /* 1 + tanh(u) = 2 / (1 + exp(-2u)) */
         return x / (1.0f + vf_exp(x * (-1.5957691216f - 0.0713548163f * x * x)));
     case ACT_RELU:
-        return vf_select(x < 0.0f, vf_all(0), x);
+        return vf_max(vf_all(0), x);
     default:
         return x;
     }

@@ -22,8 +22,7 @@ struct tile {
     float *out;
     int64_t ldo, columns;  /* columns that exist: fewer than nb * 16 in the last block */
     const float *bias;     /* [columns] or NULL */
-    const float *residual; /* rows as out's, added before the activation; may be out; or NULL */
-    enum activation act;   /* not ACT_GELU */
+    const float *residual; /* rows as out's, to add; may be out; or NULL */
 };
 
 /* Registers decide: 24 sums of 16 lanes leave room in AVX-512's 32, 12 of 8 in AVX2's 16. */
@@ -97,8 +96,6 @@ SIMD_INLINE void tile_finish(const struct tile *t, int64_t row, int64_t column, 
         return;
     if (t->residual)
         sum += tile_vector(t->residual + row * t->ldo, t, column);
-    if (t->act != ACT_NONE)
-        sum = vf_activation(t->act, sum);
     if (left >= SIMD_FLOATS)
         vf_store(out, sum);
     else
