@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <string.h>
 
 #include "pipeline/cli/help.h"
@@ -36,11 +35,11 @@ static void bash(FILE *out)
         fprintf(out, ") ");
         if (o->type == OPTION_CHOICE) {
             choices_of(out, o, "COMPREPLY=($(compgen -W \"");
-            fprintf(out, "\" -- \"$word\"))");
+            fprintf(out, "\" -- \"$word\")); ");
         } else if (o->type == OPTION_DIR) {
-            fprintf(out, "COMPREPLY=($(compgen -d -- \"$word\"))");
+            fprintf(out, "COMPREPLY=($(compgen -d -- \"$word\")); ");
         }
-        fprintf(out, "; return ;;\n");
+        fprintf(out, "return ;;\n");
     }
     fprintf(out, "    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
                  "        COMPREPLY=($(compgen -W \"");
@@ -60,13 +59,28 @@ static void bash(FILE *out)
                  "complete -o filenames -F _auteur_pipe auteur-pipe\n");
 }
 
-/* Both zsh and fish put descriptions in single quotes. zsh also takes brackets and colons as its
- * own: the first sentence does without. */
-static void description(FILE *out, const char *text)
+/* The first sentence, without its full stop, inside single quotes: `quote` stands for one of
+ * those, `special` are characters that want a backslash. */
+static void description(FILE *out, const char *text, const char *quote, const char *special)
 {
-    for (const char *p = text; *p && strncmp(p, ". ", 2) != 0; p++)
-        if (!strchr("'[]:\\;", *p))
+    for (const char *p = text; *p && strcmp(p, ".") != 0 && strncmp(p, ". ", 2) != 0; p++) {
+        if (strchr(special, *p))
+            fputc('\\', out);
+        if (*p == '\'')
+            fputs(quote, out);
+        else
             fputc(*p, out);
+    }
+}
+
+static void describe_zsh(FILE *out, const char *text)
+{
+    description(out, text, "'\\''", "[]:\\");
+}
+
+static void describe_fish(FILE *out, const char *text)
+{
+    description(out, text, "\\'", "\\");
 }
 
 static void zsh(FILE *out)
@@ -74,7 +88,7 @@ static void zsh(FILE *out)
     fprintf(out, "#compdef auteur-pipe\nlocal -a commands\ncommands=(\n");
     for (size_t i = 0; i < commands_count; i++) {
         fprintf(out, "    '%s:", commands_all[i].name);
-        description(out, commands_all[i].summary);
+        describe_zsh(out, commands_all[i].summary);
         fprintf(out, "'\n");
     }
     fprintf(out, ")\nif (( CURRENT == 2 )); then\n    _describe command commands\n    return\nfi\n"
@@ -87,7 +101,7 @@ static void zsh(FILE *out)
             if (!option_applies(o, commands_all[i].name))
                 continue;
             fprintf(out, " \\\n        '--%s[", o->name);
-            description(out, o->help);
+            describe_zsh(out, o->help);
             fprintf(out, "]");
             if (o->type == OPTION_CHOICE) {
                 fprintf(out, ":%s:", o->argument);
@@ -108,7 +122,7 @@ static void fish(FILE *out)
     for (size_t i = 0; i < commands_count; i++) {
         fprintf(out, "complete -c auteur-pipe -n __fish_use_subcommand -a %s -d '",
                 commands_all[i].name);
-        description(out, commands_all[i].summary);
+        describe_fish(out, commands_all[i].summary);
         fprintf(out, "'\n");
     }
     for (size_t i = 0; i < options_count; i++) {
@@ -132,7 +146,7 @@ static void fish(FILE *out)
             fprintf(out, " -x");
         }
         fprintf(out, " -d '");
-        description(out, o->help);
+        describe_fish(out, o->help);
         fprintf(out, "'\n");
     }
 }

@@ -101,7 +101,7 @@ const struct option options_all[] = {
      .type = OPTION_FLAG,
      .offset = FIELD(man),
      .commands = "",
-     .help = "Print the manual page: auteur-pipe --man | man -l -"},
+     .help = "Print the manual page. To read it: auteur-pipe --man | man -l -"},
     {.name = "completion",
      .type = OPTION_CHOICE,
      .offset = FIELD(completion),
@@ -109,6 +109,6 @@ const struct option options_all[] = {
      .initial = "",
      .argument = "SHELL",
      .commands = "",
-     .help = "Print a completion script: source <(auteur-pipe --completion bash)"},
+     .help = "Print a completion script. In bash: source <(auteur-pipe --completion bash)."},
 };
 const size_t options_count = sizeof options_all / sizeof options_all[0];

@@ -138,7 +138,7 @@ char *sheet_make(const struct board *board, const struct shot *shot,
     put(root, "made", made, &ok);
     put(root, "timings", timings, &ok);
     if (ok)
-        text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
+        text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(root);
     if (!text)
         error_memory(e);
