@@ -11,4 +11,7 @@ STORYBOARDS_SRC := \
 	storyboards/tree.c \
 	storyboards/values.c
 
-STORYBOARDS_TESTS :=
+STORYBOARDS_TESTS := \
+	tests/storyboards/test_format.c \
+	tests/storyboards/test_limits.c \
+	tests/storyboards/test_samples.c

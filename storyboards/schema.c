@@ -93,8 +93,9 @@ static json_t *type_schema(const struct field *field)
         return object_schema(field, field->table == &shot_table ? "defaults"
                                                                 : definition_name(field->table));
     case FIELD_LIST:
-        return json_pack("{s:s,s:o}", "type", "array", "items",
-                         reference(definition_name(field->table)));
+        return json_pack("{s:s,s:o,s:i}", "type", "array", "items",
+                         reference(definition_name(field->table)), "minItems",
+                         field->flags & FIELD_REQUIRED);
     }
     return NULL;
 }
