@@ -15,3 +15,9 @@ $(BUILD)/bench/noop: $(BUILD)/bench/noop.o $(BUILD)/libauteur.a
 bench-noop: $(BUILD)/bench/noop $(BUILD)/auteur-pipe
 	AUTEUR_DATA=$(abspath $(BUILD))/share/auteur-pipe $< $(BUILD)/auteur-pipe tests/fixtures/wan2.2-t2v-a14b
 bench: bench-noop
+
+# Composite and encode, against the ffmpeg command line.
+.PHONY: bench-composite-encode
+bench-composite-encode: $(BUILD)/auteur-pipe
+	bench/composite_encode.sh $<
+bench: bench-composite-encode

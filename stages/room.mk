@@ -63,3 +63,7 @@ STAGES_TESTS += \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_media.c
+
+# Loops over every pixel.
+$(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \
+$(BUILD)/stages/encode/verify.o $(BUILD)/stages/decode/resample.o: CFLAGS += -O3
