@@ -41,6 +41,7 @@ PIPELINE_SRC := \
 	pipeline/progress/show_terminal.c
 
 PIPELINE_TESTS := \
+	tests/pipeline/test_commands.c \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
 	tests/pipeline/test_kill.c \

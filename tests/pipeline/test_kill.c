@@ -1,19 +1,15 @@
 /* kill -9 of the whole program at 200 random moments over a board of fast shots (cards, which need
- * no model): whatever stands under a final name is whole, and `resume` ends with the same bytes as
- * an undisturbed run, with nothing left over. */
+ * no model, and one shot of a model of a few kilobytes): whatever stands under a final name is
+ * whole, and `resume` ends with the same bytes as an undisturbed run, with nothing left over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "pipeline/commands/command.h"
+#include "tests/pipeline/program.h"
 #include "tests/pipeline/tree.h"
 
 enum { KILLS = 200, SHOTS = 4, BATCH = 25 };
@@ -27,51 +23,39 @@ static void path_to(char out[200], const char *name)
 
 static void write_board(const char *name, const char *title)
 {
-    char path[200];
+    char path[200], *model = realpath("tests/fixtures/wan2.2-t2v-a14b", NULL);
     FILE *f;
 
     path_to(path, name);
     f = fopen(path, "w");
     assert_non_null(f);
-    fprintf(f, "name: kill\nsize: 64x36\nfps: 12\nshots:\n");
+    assert_non_null(model);
+    fprintf(f, "name: kill\nsize: 64x36\nfps: 12\nmodels: {flagship: \"%s\"}\nshots:\n", model);
+    fprintf(f,
+            "  - {id: g, tier: flagship, prompt: a boat at dawn, frames: 5, steps: 4, seed: 3,\n"
+            "     overlays: [{style: caption, text: \"%s\", out: 0.3}]}\n",
+            title);
     for (int i = 0; i < SHOTS; i++)
         fprintf(f,
                 "  - id: c%d\n    card: {background: \"#2040%02x\"}\n    frames: 6\n"
                 "    overlays: [{style: title, text: \"%s %d\", out: 0.4}]\n",
                 i, 64 + 16 * i, title, i);
     assert_int_equal(fclose(f), 0);
+    free(model);
 }
 
-/* auteur-pipe in a process of its own, killed after so many microseconds (0: never). Its exit
- * status, or -1 when it was killed. */
-static int program(unsigned kill_after_us, const char *const *words)
+/* The program, killed after so many microseconds (0: never). Its exit status, or -1. */
+static int status_of(unsigned kill_after_us, const char *const *words)
 {
-    char *argv[8] = {"auteur-pipe"};
-    int argc = 1, status;
-    pid_t pid;
+    struct program p = program_run(SIGKILL, kill_after_us, words);
 
-    for (; words[argc - 1]; argc++)
-        argv[argc] = (char *)(uintptr_t)words[argc - 1];
-    fflush(NULL);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        int quiet = open("/dev/null", O_WRONLY);
-
-        dup2(quiet, STDOUT_FILENO);
-        _exit(command_line(argc, argv));
-    }
-    if (kill_after_us) {
-        usleep(kill_after_us);
-        kill(pid, SIGKILL);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (!WIFSIGNALED(status))
-        return WEXITSTATUS(status);
-    assert_int_equal(WTERMSIG(status), SIGKILL);
-    return -1;
+    if (p.status > 2)
+        printf("%s", p.err);
+    assert_true(p.status >= 0 || p.signal == SIGKILL);
+    program_free(&p);
+    return p.status;
 }
-#define PROGRAM(kill_after, ...) program(kill_after, (const char *const[]){__VA_ARGS__, NULL})
+#define STATUS(kill_after, ...) status_of(kill_after, (const char *const[]){__VA_ARGS__, NULL})
 
 static double now(void)
 {
@@ -94,17 +78,17 @@ static int run_through_kills(const char *board, const char *dir, double seconds,
     while (kills < most) {
         unsigned after = 1 + (unsigned)((double)rand_r(&seed) / RAND_MAX * seconds * 0.4e6);
 
-        status = kills ? PROGRAM(after, "resume", dir) : PROGRAM(after, "run", board, "-o", dir);
+        status = kills ? STATUS(after, "resume", dir) : STATUS(after, "run", board, "-o", dir);
         /* Killed before it had remembered what it was asked, resume says so: run again. */
         if (status == 2 || status == 1)
-            status = PROGRAM(after, "run", board, "-o", dir);
+            status = STATUS(after, "run", board, "-o", dir);
         if (status == 0)
             break;
         assert_int_equal(status, -1);
         kills++;
         assert_true(tree_within(shots, old, new) >= 0); /* of the old form or the new, whole */
     }
-    assert_int_equal(PROGRAM(0, "run", board, "-o", dir), 0);
+    assert_int_equal(STATUS(0, "run", board, "-o", dir), 0);
     return kills;
 }
 
@@ -131,10 +115,10 @@ static double make_references(const char *board, const char *edited)
 
     path_to(old, "old");
     path_to(new, "new");
-    assert_int_equal(PROGRAM(0, "run", board, "-o", old), 0);
+    assert_int_equal(STATUS(0, "run", board, "-o", old), 0);
     seconds = now() - from;
-    assert_int_equal(PROGRAM(0, "run", board, "-o", new), 0);
-    assert_int_equal(PROGRAM(0, "run", edited, "-o", new), 0);
+    assert_int_equal(STATUS(0, "run", board, "-o", new), 0);
+    assert_int_equal(STATUS(0, "run", edited, "-o", new), 0);
     return seconds;
 }
 
@@ -170,13 +154,8 @@ static void killed_at_any_moment_the_program_goes_on_to_the_same_bytes(void **st
 
 static int set_up(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-
     (void)state;
-    snprintf(scratch, sizeof scratch, "%s/auteur-kill-XXXXXX",
-             tmp && strlen(tmp) < 30 ? tmp : "/tmp");
-    /* The data files as the source tree has them: cards read only what stages/ needs. */
-    return mkdtemp(scratch) && setenv("AUTEUR_DATA", "prompts", 0) == 0 ? 0 : -1;
+    return program_scratch(scratch);
 }
 
 static int tear_down(void **state)

@@ -1,0 +1,85 @@
+/* The whole program in a process of its own, as main() would run it. */
+#ifndef AUTEUR_TESTS_PIPELINE_PROGRAM_H
+#define AUTEUR_TESTS_PIPELINE_PROGRAM_H
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernels/base/file.h"
+#include "pipeline/commands/command.h"
+
+struct program {
+    int status; /* of exit; -1: killed by `signal` */
+    int signal;
+    char *out, *err; /* what it printed; free with program_free() */
+};
+
+static int program_scratch(char out[64])
+{
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(out, 64, "%s/auteur-test-XXXXXX", tmp && strlen(tmp) < 30 ? tmp : "/tmp");
+    /* The source tree's data files: prompts/lexicon.yaml; the model is a fixture. */
+    return mkdtemp(out) && setenv("AUTEUR_DATA", "prompts", 1) == 0 ? 0 : -1;
+}
+
+static char *program_slurp(FILE *f)
+{
+    long size = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
+    char *text = calloc(1, size > 0 ? (size_t)size + 1 : 1);
+
+    rewind(f);
+    if (text && size > 0 && fread(text, 1, (size_t)size, f) != (size_t)size)
+        text[0] = '\0';
+    fclose(f);
+    return text;
+}
+
+/* Sends `signal_number` after so many microseconds; 0: never. words end with NULL. */
+static struct program program_run(int signal_number, unsigned after_us, const char *const *words)
+{
+    struct program p = {.status = -1};
+    FILE *out = tmpfile(), *err = tmpfile();
+    char *argv[12] = {"auteur-pipe"};
+    int argc = 1, status;
+    pid_t pid;
+
+    for (; words[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        dup2(fileno(out), STDOUT_FILENO);
+        dup2(fileno(err), STDERR_FILENO);
+        status = command_line(argc, argv);
+        fflush(NULL);
+        _exit(status);
+    }
+    if (pid > 0 && after_us) {
+        usleep(after_us);
+        kill(pid, signal_number);
+    }
+    if (pid > 0 && waitpid(pid, &status, 0) == pid) {
+        if (WIFEXITED(status))
+            p.status = WEXITSTATUS(status);
+        else
+            p.signal = WTERMSIG(status);
+    }
+    p.out = program_slurp(out);
+    p.err = program_slurp(err);
+    return p;
+}
+#define PROGRAM(...) program_run(0, 0, (const char *const[]){__VA_ARGS__, NULL})
+
+static void program_free(struct program *p)
+{
+    free(p->out);
+    free(p->err);
+}
+
+#endif

@@ -1,0 +1,294 @@
+/* The program as its user meets it: exit codes, messages, what is written and what is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <sys/stat.h>
+
+#include "tests/pipeline/program.h"
+
+static char scratch[64], board[128], dir[128];
+
+static int set_up(void **state)
+{
+    (void)state;
+    if (program_scratch(scratch) != 0)
+        return -1;
+    snprintf(board, sizeof board, "%s/board.yaml", scratch);
+    snprintf(dir, sizeof dir, "%s/out", scratch);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct error e;
+
+    (void)state;
+    return path_remove(scratch, &e);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void write_cards(const char *second_title)
+{
+    char text[800];
+
+    snprintf(text, sizeof text,
+             "name: cards\nsize: 64x36\nfps: 12\nshots:\n"
+             "  - {id: one, card: {background: \"#203040\"}, frames: 6, overlays: [{style: title, "
+             "text: One, "
+             "out: 0.4}]}\n"
+             "  - {id: two, card: {background: \"#402030\"}, frames: 6, overlays: [{style: title, "
+             "text: %s, "
+             "out: 0.4}]}\n",
+             second_title);
+    write_file(board, text);
+}
+
+/* Runs the program and checks its status and that its streams hold these words. */
+static void expect(struct program p, int status, const char *in_out, const char *in_err)
+{
+    if (p.status != status || !strstr(p.out, in_out) || !strstr(p.err, in_err)) {
+        printf("status %d, expected %d\nout: %s\nerr: %s\n", p.status, status, p.out, p.err);
+        fail();
+    }
+    program_free(&p);
+}
+
+static void the_command_line_is_answered(void **state)
+{
+    (void)state;
+    expect(PROGRAM("ruin"), 1, "", "no command 'ruin': did you mean run?");
+    expect(PROGRAM("xyzzy"), 1, "", "see auteur-pipe help");
+    expect(PROGRAM("run"), 1, "", "something is missing: auteur-pipe run BOARD.yaml");
+    expect(PROGRAM("run", "a", "b"), 1, "", "too many words");
+    expect(PROGRAM("run", "--jbos", "3", "a"), 1, "", "did you mean --jobs?");
+    expect(PROGRAM("journal", "dmup"), 1, "", "did you mean dump");
+    expect(PROGRAM("prompt"), 1, "", "--text");
+    expect(PROGRAM("help", "run"), 0, "--only GLOB", "");
+    expect(PROGRAM("run", "--help"), 0, "--only GLOB", "");
+    expect(PROGRAM("help", "storyboard"), 0, "overlay", "");
+    expect(PROGRAM("version"), 0, "auteur-pipe ", "");
+    expect(PROGRAM("--version"), 0, "auteur-pipe ", "");
+    expect(PROGRAM("--man"), 0, ".SH EXIT STATUS", "");
+    expect(PROGRAM("--completion", "bash"), 0, "complete -o filenames", "");
+    expect(PROGRAM("--completion", "zsh"), 0, "#compdef auteur-pipe", "");
+    expect(PROGRAM("--completion", "fish"), 0, "complete -c auteur-pipe", "");
+    expect(PROGRAM("--completion", "tcsh"), 1, "", "bash, zsh, fish");
+}
+
+static void every_option_is_in_the_help_the_manual_and_the_completions(void **state)
+{
+    static const char *const pages[][2] = {{"--man", NULL},
+                                           {"--completion", "bash"},
+                                           {"--completion", "zsh"},
+                                           {"--completion", "fish"}};
+
+    (void)state;
+    for (size_t k = 0; k < 4; k++) {
+        struct program p = pages[k][1] ? PROGRAM(pages[k][0], pages[k][1]) : PROGRAM(pages[k][0]);
+
+        for (size_t i = 0; i < options_count; i++) {
+            /* The manual writes hyphens as "\-"; zsh completes what follows a command only. */
+            if (k == 2 && options_all[i].commands && !options_all[i].commands[0])
+                continue;
+            if (!strstr(p.out, options_all[i].name))
+                fail_msg("%s is not in %s %s", options_all[i].name, pages[k][0],
+                         pages[k][1] ? pages[k][1] : "");
+        }
+        for (size_t i = 0; i < commands_count; i++)
+            assert_non_null(strstr(p.out, commands_all[i].name));
+        program_free(&p);
+    }
+}
+
+static void a_bad_storyboard_is_told_with_its_places(void **state)
+{
+    (void)state;
+    write_file(board, "name: x\nshots:\n  - {id: a, promt: hills}\n  - {id: ../b, prompt: y}\n");
+    expect(PROGRAM("check", board), 2, "", "board.yaml:3:");
+    expect(PROGRAM("run", board, "-o", dir), 2, "", "board.yaml:4:");
+    assert_false(path_exists(dir));
+    snprintf(board, sizeof board, "%s/nothing.yaml", scratch);
+    expect(PROGRAM("run", board, "-o", dir), 2, "", "nothing.yaml");
+}
+
+static void a_missing_source_fails_its_shot_alone(void **state)
+{
+    (void)state;
+    write_file(board, "name: x\nsize: 64x36\nfps: 12\nshots:\n"
+                      "  - {id: a, card: {background: \"#203040\"}, frames: 6}\n"
+                      "  - {id: b, source: gone.mov, frames: 6}\n");
+    expect(PROGRAM("check", board), 2, "", "gone.mov");
+    expect(PROGRAM("run", board, "-o", dir), 3, "1 of 2 shots delivered, 1 failed", "gone.mov");
+    expect(PROGRAM("status", dir), 3, "FAILED b", "");
+}
+
+static void cards_are_made_once_and_told_about(void **state)
+{
+    json_t *status, *shot;
+    struct program p;
+
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("check", board), 0, "2 shots, no problems", "");
+    expect(PROGRAM("run", board, "-o", dir), 0, "2 of 2 shots delivered", "");
+    expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do: 2 shots are up to date", "");
+    expect(PROGRAM("resume", dir), 0, "nothing to do", "");
+    expect(PROGRAM("status", dir), 0, "2 of 2 shots delivered", "");
+    expect(PROGRAM("why", "one", dir), 0, "one is up to date", "");
+    expect(PROGRAM("journal", "check", dir), 0, "sound", "");
+    expect(PROGRAM("journal", "dump", dir), 0, "shot=\"two\" stage=\"encode\"", "");
+    write_cards("Twice");
+    expect(PROGRAM("why", "two", dir), 0, "was \"Two\", is \"Twice\"", "");
+    expect(PROGRAM("why", "three", dir), 1, "", "no shot 'three'");
+    expect(PROGRAM("run", board, "-o", dir, "--only", "one"), 0, "nothing to do: 1 shot is", "");
+    p = PROGRAM("run", board, "-o", dir, "--json");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "\"made\":2"));
+    assert_null(strstr(p.out, "\"decode\",\"attempt\""));
+    program_free(&p);
+    p = PROGRAM("status", dir, "--json");
+    status = json_loads(p.out, 0, NULL);
+    assert_non_null(status);
+    shot = json_array_get(json_object_get(status, "list"), 1);
+    assert_string_equal(json_string_value(json_object_get(shot, "id")), "two");
+    assert_true(json_is_true(json_object_get(shot, "delivered")));
+    json_decref(status);
+    program_free(&p);
+}
+
+static void a_production_belongs_to_one_storyboard(void **state)
+{
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("run", board, "-o", dir), 0, "", "");
+    write_file(board,
+               "name: other\nsize: 64x36\nshots:\n  - {id: a, card: {background: \"#203040\"}}\n");
+    expect(PROGRAM("run", board, "-o", dir), 1, "", "is the production of the storyboard 'cards'");
+    assert_int_equal(unlink(board), 0);
+    expect(PROGRAM("resume", dir), 2, "", "is gone: put it back");
+    expect(PROGRAM("status", dir), 0, "2 of 2", ""); /* from the copy */
+    expect(PROGRAM("resume", scratch), 1, "", "is not a production");
+}
+
+static void a_second_run_is_told_who_runs(void **state)
+{
+    struct program p;
+    char text[6000] = "name: busy\nsize: 64x36\nfps: 12\nshots:\n";
+    pid_t first;
+    int status;
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "  - {id: c%02d, card: {background: \"#2030%02x\"}, frames: 24}\n", i, i + 16);
+    write_file(board, text);
+    fflush(NULL);
+    first = fork();
+    assert_true(first >= 0);
+    if (first == 0) {
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+        _exit(command_line(5, (char *[]){"auteur-pipe", "run", board, "-o", dir, NULL}));
+    }
+    for (int i = 0; i < 400; i++) {
+        char shots[160];
+
+        snprintf(shots, sizeof shots, "%s/shots/c00", dir);
+        if (path_exists(shots))
+            break;
+        usleep(10000);
+    }
+    expect(PROGRAM("status", dir), 0, "a run goes on: process", "");
+    p = PROGRAM("run", board, "-o", dir);
+    assert_int_equal(p.status, 4);
+    assert_non_null(strstr(p.err, "in use by process"));
+    program_free(&p);
+    kill(first, SIGINT);
+    assert_int_equal(waitpid(first, &status, 0), first);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 130);
+    expect(PROGRAM("resume", dir), 0, "40 of 40 shots delivered", "");
+}
+
+static void a_damaged_journal_is_refused(void **state)
+{
+    char data[192];
+    FILE *f;
+
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("run", board, "-o", dir), 0, "", "");
+    snprintf(data, sizeof data, "%s/.auteur/journal/data.mdb", dir);
+    f = fopen(data, "r+");
+    assert_non_null(f);
+    assert_int_equal(fwrite("this is no journal at all, of no version", 1, 40, f), 40);
+    assert_int_equal(fclose(f), 0);
+    expect(PROGRAM("run", board, "-o", dir), 4, "", "salvage");
+    expect(PROGRAM("status", dir), 4, "", "salvage");
+}
+
+static void an_output_that_cannot_be_written_is_told(void **state)
+{
+    (void)state;
+    write_cards("Two");
+    write_file(dir, "a file in the way");
+    expect(PROGRAM("run", board, "-o", dir), 1, "", "out");
+    assert_int_equal(unlink(dir), 0);
+    if (geteuid() == 0) /* root writes everywhere */
+        return;
+    assert_int_equal(mkdir(dir, 0555), 0);
+    expect(PROGRAM("run", board, "-o", dir), 1, "", "Permission denied");
+}
+
+static void a_model_makes_shots_through_all_five_stages(void **state)
+{
+    char *model = realpath("tests/fixtures/wan2.2-t2v-a14b", NULL), text[900];
+
+    (void)state;
+    assert_non_null(model);
+    snprintf(text, sizeof text,
+             "name: model\nsize: 64x48\nfps: 8\nmodels: {flagship: \"%s\"}\nshots:\n"
+             "  - {id: g1, tier: flagship, prompt: a boat with the title \"Hello\", frames: 5, "
+             "steps: 4, seed: 3}\n"
+             "  - {id: g2, tier: flagship, prompt: a hill at night, frames: 5, steps: 4}\n",
+             model);
+    free(model);
+    write_file(board, text);
+    expect(PROGRAM("check", board), 0, "no problems", "");
+    expect(PROGRAM("prompt", board), 0, "title: \"Hello\"", "");
+    expect(PROGRAM("prompt", board, "--json"), 0, "\"prompt_tokens\"", "");
+    expect(PROGRAM("run", board, "-o", dir), 0, "load   flagship for generate, 2 shots", "");
+    expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do", "");
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONE(the_command_line_is_answered),
+        ONE(every_option_is_in_the_help_the_manual_and_the_completions),
+        ONE(a_bad_storyboard_is_told_with_its_places),
+        ONE(a_missing_source_fails_its_shot_alone),
+        ONE(cards_are_made_once_and_told_about),
+        ONE(a_production_belongs_to_one_storyboard),
+        ONE(a_second_run_is_told_who_runs),
+        ONE(a_damaged_journal_is_refused),
+        ONE(an_output_that_cannot_be_written_is_told),
+        ONE(a_model_makes_shots_through_all_five_stages),
+    };
+
+    return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
+}
