@@ -1,5 +1,4 @@
 /* Wan 2.1 and 2.2: UMT5, one or two transformers, UniPC, causal VAE. */
-#include <math.h>
 #include <string.h>
 
 #include "kernels/base/file.h"
@@ -7,8 +6,7 @@
 #include "prompts/umt5.h"
 #include "stages/decode/wan_vae.h"
 #include "stages/generate/torch_random.h"
-#include "stages/generate/unipc.h"
-#include "stages/generate/wan_transformer.h"
+#include "stages/generate/wan_sampler.h"
 #include "stages/parity/families.h"
 
 enum { EXPERTS = 2, TOKENS_MAX = 4096 };
@@ -17,7 +15,7 @@ enum { EXPERTS = 2, TOKENS_MAX = 4096 };
 struct settings {
     const char *prompt, *negative;
     double seed, guidance[EXPERTS];
-    double boundary; /* experts are switched below this timestep; 0: there is one */
+    double boundary; /* the boundary_ratio between two experts; 0: there is one */
     int steps, height, width, frames, max_tokens;
 };
 
@@ -27,8 +25,6 @@ struct wan {
     struct settings s;
     struct tokenizer *tokenizer;
     struct umt5 *text;
-    struct wan_transformer *expert[EXPERTS];
-    int experts;
     struct wan_vae *vae;
     struct tensor prompt, negative; /* [tokens, width], without padding */
 };
@@ -61,18 +57,13 @@ static const char *inside(struct wan *w, const char *name)
 
 static int load(struct wan *w, struct error *e)
 {
-    static const char *const names[EXPERTS] = {"transformer", "transformer_2"};
     struct device *d = w->p->device;
 
-    if (tokenizer_open(inside(w, "tokenizer"), &w->tokenizer, e) ||
-        umt5_load(inside(w, "text_encoder"), d, &w->text, e) ||
-        wan_vae_load(inside(w, "vae"), d, &w->vae, e))
-        return -1;
-    w->experts = w->s.boundary > 0 ? EXPERTS : 1;
-    for (int i = 0; i < w->experts; i++)
-        if (wan_transformer_load(inside(w, names[i]), d, &w->expert[i], e))
-            return -1;
-    return 0;
+    return tokenizer_open(inside(w, "tokenizer"), &w->tokenizer, e) ||
+                   umt5_load(inside(w, "text_encoder"), d, &w->text, e) ||
+                   wan_vae_load(inside(w, "vae"), d, &w->vae, e)
+               ? -1
+               : 0;
 }
 
 /* ---- tokens and noise */
@@ -165,42 +156,53 @@ static bool is_zero(const float *x, int64_t n)
     return true;
 }
 
-static int check_expert(struct wan *w, int i, struct error *e)
+static int call_expert(struct wan *w, const char *name, const struct tensor *text,
+                       const struct tensor *latents, float timestep, struct tensor *out,
+                       struct error *e)
 {
-    static const char *const names[EXPERTS] = {"transformer", "transformer_2"};
-    struct golden *g = &w->p->golden;
-    struct report *r = &w->p->report;
+    struct wan_transformer *m = NULL;
     struct wan_conditioning *c = NULL;
-    struct tensor latents, timestep, text, real, out;
-    char name[64];
-    int64_t tokens;
+    struct tensor real;
+    int64_t tokens = text->shape[0];
     int rc = -1;
 
-    snprintf(name, sizeof name, "%s.call0.in.hidden_states", names[i]);
+    while (tokens > 0 &&
+           is_zero((float *)text->data + (tokens - 1) * text->shape[1], text->shape[1]))
+        tokens--;
+    real = tensor_slice(*text, 0, 0, tokens);
+    if (wan_transformer_load(inside(w, name), w->p->device, &m, e))
+        return -1;
+    if (wan_transformer_prepare(m, &real, (int)text->shape[0], &c, e) == 0)
+        rc = wan_transformer_forward(m, c, latents, timestep, out, e);
+    wan_conditioning_free(c);
+    wan_transformer_free(m);
+    return rc;
+}
+
+static int check_expert(struct wan *w, const char *expert, struct error *e)
+{
+    struct golden *g = &w->p->golden;
+    struct report *r = &w->p->report;
+    struct tensor latents, timestep, text, out;
+    char name[64];
+
+    snprintf(name, sizeof name, "%s.call0.in.hidden_states", expert);
     if (!golden_get(g, r, name, 4, &latents))
         return 0;
-    snprintf(name, sizeof name, "%s.call0.in.encoder_hidden_states", names[i]);
+    snprintf(name, sizeof name, "%s.call0.in.encoder_hidden_states", expert);
     if (!golden_get(g, r, name, 2, &text))
         return 0;
-    snprintf(name, sizeof name, "%s.call0.in.timestep", names[i]);
+    snprintf(name, sizeof name, "%s.call0.in.timestep", expert);
     if (!golden_get(g, r, name, 1, &timestep))
         return 0;
-    tokens = text.shape[0];
-    while (tokens > 0 && is_zero((float *)text.data + (tokens - 1) * text.shape[1], text.shape[1]))
-        tokens--;
     out = tensor_new(&w->arena, 4, latents.shape);
     if (!out.data)
         return error_memory(e);
-    real = tensor_slice(text, 0, 0, tokens);
-    if (wan_transformer_prepare(w->expert[i], &real, (int)text.shape[0], &c, e) ||
-        wan_transformer_forward(w->expert[i], c, &latents, *(float *)timestep.data, &out, e))
-        goto done;
-    snprintf(name, sizeof name, "%s.call0.out", names[i]);
+    if (call_expert(w, expert, &text, &latents, *(float *)timestep.data, &out, e))
+        return -1;
+    snprintf(name, sizeof name, "%s.call0.out", expert);
     golden_check(g, r, name, name, out.data, tensor_count(&out), PARITY_MODULE);
-    rc = 0;
-done:
-    wan_conditioning_free(c);
-    return rc;
+    return 0;
 }
 
 /* ---- the VAE */
@@ -251,89 +253,60 @@ static int check_vae(struct wan *w, struct error *e)
 
 /* ---- the whole chain */
 
-struct chain {
-    struct wan_conditioning *prompt[EXPERTS], *negative[EXPERTS];
-    struct tensor latents, guided, plain;
-    struct unipc sampler;
-};
-
-static int prepare_chain(struct wan *w, struct chain *c, struct error *e)
-{
-    struct unipc_config config;
-
-    for (int i = 0; i < w->experts; i++)
-        if (wan_transformer_prepare(w->expert[i], &w->prompt, w->s.max_tokens, &c->prompt[i], e) ||
-            wan_transformer_prepare(w->expert[i], &w->negative, w->s.max_tokens, &c->negative[i],
-                                    e))
-            return -1;
-    c->guided = tensor_new(&w->arena, 4, c->latents.shape);
-    c->plain = tensor_new(&w->arena, 4, c->latents.shape);
-    if (!c->guided.data || !c->plain.data)
-        return error_memory(e);
-    if (unipc_config_read(inside(w, "scheduler/scheduler_config.json"), &config, e))
-        return -1;
-    return unipc_init(&c->sampler, &config, w->s.steps, (size_t)tensor_count(&c->latents), e);
-}
-
-/* Classifier-free guidance: away from the negative prompt, towards the prompt. */
-static int predict(struct wan *w, struct chain *c, int timestep, struct error *e)
-{
-    int i = timestep < w->s.boundary * c->sampler.config.train_timesteps ? 1 : 0;
-    float scale = (float)w->s.guidance[i], *guided = c->guided.data, *plain = c->plain.data;
-
-    if (wan_transformer_forward(w->expert[i], c->prompt[i], &c->latents, (float)timestep,
-                                &c->guided, e))
-        return -1;
-    if (w->s.guidance[0] <= 1)
-        return 0;
-    if (wan_transformer_forward(w->expert[i], c->negative[i], &c->latents, (float)timestep,
-                                &c->plain, e))
-        return -1;
-    for (int64_t k = 0; k < tensor_count(&c->guided); k++)
-        guided[k] = plain[k] + scale * (guided[k] - plain[k]);
-    return 0;
-}
-
-static int sample(struct wan *w, struct chain *c, struct error *e)
+static int take_steps(struct wan *w, struct wan_sampling *sampling, const struct tensor *latents,
+                      struct error *e)
 {
     struct golden *g = &w->p->golden;
     struct report *r = &w->p->report;
     char name[64];
 
-    if (prepare_chain(w, c, e))
-        return -1;
     for (int i = 0; i < w->s.steps; i++) {
-        if (predict(w, c, c->sampler.timesteps[i], e))
+        if (wan_sampling_step(sampling, e))
             return -1;
-        unipc_step(&c->sampler, c->guided.data, c->latents.data);
         snprintf(name, sizeof name, "latents.step%d", i);
-        golden_check(g, r, name, name, c->latents.data, tensor_count(&c->latents), PARITY_CHAIN);
+        golden_check(g, r, name, name, latents->data, tensor_count(latents), PARITY_CHAIN);
     }
-    golden_check(g, r, "latents.final", "latents.final", c->latents.data, tensor_count(&c->latents),
+    golden_check(g, r, "latents.final", "latents.final", latents->data, tensor_count(latents),
                  PARITY_CHAIN);
-    return check_frames(w, &c->latents, "chain.frames", PARITY_CHAIN, e);
+    return 0;
+}
+
+/* From noise and embeddings of our own, with the sampler that shots are made with. */
+static int check_chain(struct wan *w, const struct tensor *latents, struct error *e)
+{
+    struct wan_request request = {.prompt = w->prompt,
+                                  .negative = w->negative,
+                                  .padded_length = w->s.max_tokens,
+                                  .guidance = {w->s.guidance[0], w->s.guidance[1]},
+                                  .steps = w->s.steps,
+                                  .frames = (int)latents->shape[1],
+                                  .height = (int)latents->shape[2],
+                                  .width = (int)latents->shape[3]};
+    struct wan_sampler *sampler;
+    struct wan_sampling *sampling = NULL;
+    int rc;
+
+    if (wan_sampler_load(w->p->dir, w->p->device, &sampler, e))
+        return -1;
+    rc = wan_sampling_open(sampler, &request, latents->data, &sampling, e);
+    if (rc == 0)
+        rc = take_steps(w, sampling, latents, e);
+    wan_sampling_close(sampling);
+    wan_sampler_free(sampler);
+    return rc ? -1 : check_frames(w, latents, "chain.frames", PARITY_CHAIN, e);
 }
 
 static int check_all(struct wan *w, struct error *e)
 {
-    struct chain c = {0};
-    int rc = -1;
+    struct tensor noise;
 
     check_tokens(w);
-    if (make_noise(w, &c.latents, e) || encode(w, w->s.prompt, "prompt_embeds", &w->prompt, e) ||
-        encode(w, w->s.negative, "negative_prompt_embeds", &w->negative, e))
+    if (make_noise(w, &noise, e) || encode(w, w->s.prompt, "prompt_embeds", &w->prompt, e) ||
+        encode(w, w->s.negative, "negative_prompt_embeds", &w->negative, e) ||
+        check_expert(w, "transformer", e) ||
+        (w->s.boundary > 0 && check_expert(w, "transformer_2", e)) || check_vae(w, e))
         return -1;
-    for (int i = 0; i < w->experts; i++)
-        if (check_expert(w, i, e))
-            return -1;
-    if (check_vae(w, e) == 0)
-        rc = sample(w, &c, e);
-    for (int i = 0; i < EXPERTS; i++) {
-        wan_conditioning_free(c.prompt[i]);
-        wan_conditioning_free(c.negative[i]);
-    }
-    unipc_free(&c.sampler);
-    return rc;
+    return check_chain(w, &noise, e);
 }
 
 int parity_wan(struct parity *p, struct error *e)
@@ -343,8 +316,6 @@ int parity_wan(struct parity *p, struct error *e)
 
     tokenizer_close(w.tokenizer);
     umt5_free(w.text);
-    for (int i = 0; i < EXPERTS; i++)
-        wan_transformer_free(w.expert[i]);
     wan_vae_free(w.vae);
     arena_free(&w.arena);
     return rc;
