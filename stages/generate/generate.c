@@ -113,7 +113,7 @@ static int generate_check(const struct stage_env *env, const struct shot *shot, 
     const char *dir;
     int rc = -1;
     if (settings_of(env, shot, &s, e) == 0 && tier_checkpoint(env, s.tier, &a, &dir, e) == 0)
-        rc = 0;
+        rc = wan_sampler_check(dir, e);
     for (int i = 0; i < NEEDED_PARTS && rc == 0; i++) {
         const char *path = path_join(&a, dir, parts[i]);
         if (!path)

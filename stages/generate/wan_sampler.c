@@ -52,20 +52,46 @@ static int load_expert(struct wan_sampler *s, int i, const char *dir, const char
     return path ? wan_transformer_load(path, s->device, &s->expert[i], e) : error_memory(e);
 }
 
-static int load(struct wan_sampler *s, const char *dir, struct arena *a, struct error *e)
+/* Everything but the weights. boundary: as in the sampler. */
+static int read_settings(const char *dir, struct arena *a, struct unipc_config *schedule,
+                         double *boundary, struct error *e)
 {
     const char *index = path_join(a, dir, "model_index.json");
-    const char *schedule = path_join(a, dir, "scheduler/scheduler_config.json");
+    const char *steps = path_join(a, dir, "scheduler/scheduler_config.json");
     double ratio;
-    if (!index || !schedule)
+    if (!index || !steps)
         return error_memory(e);
-    if (read_index(index, &ratio, e) != 0 || unipc_config_read(schedule, &s->schedule, e) != 0 ||
+    if (read_index(index, &ratio, e) != 0 || unipc_config_read(steps, schedule, e) != 0)
+        return -1;
+    *boundary = ratio > 0 ? ratio * schedule->train_timesteps : -1;
+    return 0;
+}
+
+int wan_sampler_check(const char *dir, struct error *e)
+{
+    static const char *const needed[] = {"transformer/config.json", "transformer_2/config.json"};
+    struct arena a = {0};
+    struct unipc_config schedule;
+    double boundary;
+    int rc = read_settings(dir, &a, &schedule, &boundary, e);
+    for (int i = 0; rc == 0 && i < (boundary < 0 ? 1 : 2); i++) {
+        const char *path = path_join(&a, dir, needed[i]);
+        if (!path)
+            rc = error_memory(e);
+        else if (!path_exists(path))
+            rc = error_set(e, ERROR_MODEL, "the checkpoint is incomplete: there is no %s", path);
+    }
+    arena_free(&a);
+    return rc;
+}
+
+static int load(struct wan_sampler *s, const char *dir, struct arena *a, struct error *e)
+{
+    if (read_settings(dir, a, &s->schedule, &s->boundary, e) != 0 ||
         load_expert(s, 0, dir, "transformer", a, e) != 0)
         return -1;
-    s->boundary = -1;
-    if (ratio <= 0)
+    if (s->boundary < 0)
         return 0;
-    s->boundary = ratio * s->schedule.train_timesteps;
     if (load_expert(s, 1, dir, "transformer_2", a, e) != 0)
         return -1;
     if (wan_transformer_channels(s->expert[0]) != wan_transformer_channels(s->expert[1]) ||

@@ -12,6 +12,8 @@
 
 struct wan_sampler;
 
+/* What can be said of a checkpoint without reading weights: cheap, before any long work. */
+int wan_sampler_check(const char *dir, struct error *e);
 /* dir: a checkpoint directory as published (model_index.json, scheduler, transformer and perhaps
  * transformer_2). The device must outlive the sampler. */
 int wan_sampler_load(const char *dir, struct device *d, struct wan_sampler **out, struct error *e);

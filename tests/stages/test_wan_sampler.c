@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/safetensors.h"
 #include "stages/generate/torch_random.h"
@@ -110,11 +111,71 @@ static void encoding_stops_when_asked(void **state)
     device_close(d);
 }
 
+/* Copies a file of the fixture into a directory of the test's own, with one text replaced. */
+static void put(const char *dir, const char *name, const char *from, const char *to)
+{
+    struct arena a = {0};
+    struct error e = {0};
+    char *bytes, *part = arena_printf(&a, "%s/%s", dir, name);
+    size_t size;
+    assert_int_equal(file_read(path_join(&a, FIXTURE, name), 1 << 20, &bytes, &size, &e), 0);
+    const char *at = from ? strstr(bytes, from) : NULL;
+    assert_true(!from || at);
+    const char *text =
+        at ? arena_printf(&a, "%.*s%s%s", (int)(at - bytes), bytes, to, at + strlen(from)) : bytes;
+    char *slash = strrchr(part, '/');
+    *slash = '\0';
+    assert_int_equal(dir_make(part, &e), 0);
+    *slash = '/';
+    assert_int_equal(file_write_atomic(part, text, strlen(text), &e), 0);
+    free(bytes);
+    arena_free(&a);
+}
+
+static void wrong_checkpoints_are_found_before_long_work(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *from, *to, *says;
+    } edits[] = {
+        {"model_index.json", "WanPipeline", "FluxPipeline", "only WanPipeline"},
+        {"model_index.json", "\"boundary_ratio\": 0.875", "\"boundary_ratio\": 7",
+         "boundary_ratio"},
+        {"model_index.json", "\"expand_timesteps\": false", "\"expand_timesteps\": true",
+         "expand_timesteps"},
+        {"scheduler/scheduler_config.json", "bh2", "bh1", "solver_type"},
+    };
+    char dir[] = "/tmp/auteur-sampler-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct error e = {0};
+    assert_int_equal(wan_sampler_check(FIXTURE, &e), 0);
+    assert_int_equal(wan_sampler_check(dir, &e), -1);
+    put(dir, "model_index.json", NULL, NULL);
+    put(dir, "scheduler/scheduler_config.json", NULL, NULL);
+    put(dir, "transformer/config.json", NULL, NULL);
+    error_clear(&e);
+    assert_int_equal(wan_sampler_check(dir, &e), -1);
+    assert_non_null(strstr(e.text, "transformer_2/config.json"));
+    put(dir, "transformer_2/config.json", NULL, NULL);
+    assert_int_equal(wan_sampler_check(dir, &e), 0);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        put(dir, edits[i].name, edits[i].from, edits[i].to);
+        error_clear(&e);
+        assert_int_equal(wan_sampler_check(dir, &e), -1);
+        assert_int_equal(e.code, ERROR_MODEL);
+        if (!strstr(e.text, edits[i].says))
+            fail_msg("%s: says \"%s\", not \"%s\"", edits[i].to, e.text, edits[i].says);
+        put(dir, edits[i].name, NULL, NULL);
+    }
+    assert_int_equal(path_remove(dir, &e), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_equals_golden),
         cmocka_unit_test(encoding_stops_when_asked),
+        cmocka_unit_test(wrong_checkpoints_are_found_before_long_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
