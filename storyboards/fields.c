@@ -23,7 +23,8 @@ static const char *const kind_names[] = {"generated", "still", "footage", "title
 
 static const struct field overlay_fields[] = {
     {"style", FIELD_CHOICE, AT(overlay_values, overlay.style), .choices = style_names,
-     .fallback = "caption", .help = "how it looks and where it stands by itself; timecode is a running burn-in"},
+     .fallback = "caption",
+     .help = "how it looks and where it stands by itself; timecode is a running burn-in"},
     {"text", FIELD_TEXT, AT(overlay_values, overlay.text), .min = 1, .max = 2000,
      .without = "required, but for timecode", .help = "the words; line breaks are kept"},
     {"subtext", FIELD_TEXT, AT(overlay_values, overlay.subtext), .min = 0, .max = 2000,
@@ -33,7 +34,8 @@ static const struct field overlay_fields[] = {
     {"font", FIELD_PROSE, AT(overlay_values, overlay.font), .min = 1, .max = 200,
      .without = "the style's own", .help = "a font family that is installed"},
     {"color", FIELD_COLOR, AT(overlay_values, overlay.color),
-     .without = "the style's own", .help = "of the words; needs its quotes, for # begins a comment"},
+     .without = "the style's own",
+     .help = "of the words; needs its quotes, for # begins a comment"},
     {"size", FIELD_NUMBER, AT(overlay_values, overlay.size), .min = 0.01, .max = 0.5, .unset = 0,
      .without = "the style's own", .help = "height of the words as a fraction of the picture's"},
     {"in", FIELD_TIME, AT(overlay_values, overlay.in), .min = 0, .max = 86400,
@@ -65,7 +67,8 @@ static const struct field source_fields[] = {
 
 static const struct field card_fields[] = {
     {"background", FIELD_COLOR, AT(card, background), .fallback = "#101418",
-     .help = "the colour behind the overlays; a text in place of the mapping becomes a title overlay"},
+     .help = "the colour behind the overlays; a text in place of the mapping becomes a title "
+             "overlay"},
     {"to", FIELD_COLOR, AT(card, background_to),
      .without = "as background", .help = "the colour at the bottom, for a gradient"},
 };
@@ -78,12 +81,13 @@ static const struct field shot_fields[] = {
      .without = "required, but with source or card", .flags = FIELD_MODEL_ONLY,
      .help = "what is to be seen"},
     {"tier", FIELD_WORD, AT(shot_values, shot.tier), .choices = tier_names, .fallback = "previs",
-     .help = "the model that makes it; still, footage and title come with source and card and need not be written"},
+     .help = "the model that makes it; still, footage and title come with source and card and need "
+             "not be written"},
     {"seed", FIELD_SEED, AT(shot_values, shot.seed), .min = 0, .max = 18446744073709551615.0,
      .without = "drawn from the id", .flags = FIELD_MODEL_ONLY,
      .help = "the same seed gives the same noise as PyTorch's CPU generator"},
-    {"frames", FIELD_WHOLE, AT(shot_values, shot.frames), .min = 1, .max = 1000000, .fallback = "33",
-     .help = "how long the shot is; this or duration"},
+    {"frames", FIELD_WHOLE, AT(shot_values, shot.frames), .min = 1, .max = 1000000,
+     .fallback = "33", .help = "how long the shot is; this or duration"},
     {"duration", FIELD_TIME, AT(shot_values, duration), .min = 0, .max = 86400, .unset = -1,
      .without = "as frames", .help = "the same in time, rounded to the nearest frame"},
     {"steps", FIELD_WHOLE, AT(shot_values, shot.steps), .min = 1, .max = 1000, .unset = 0,
@@ -99,18 +103,21 @@ static const struct field shot_fields[] = {
      .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "what must not be seen"},
     {"text", FIELD_CHOICE, AT(shot_values, shot.text), .choices = text_names,
      .fallback = "overlay", .flags = FIELD_MODEL_ONLY,
-     .help = "words that the prompt asks to see as lettering: make overlays of them, drop them, or keep them in the prompt"},
+     .help = "words that the prompt asks to see as lettering: make overlays of them, drop them, or "
+             "keep them in the prompt"},
     {"overlays", FIELD_LIST, AT(shot_values, shot.overlays), .table = &overlay_table,
      .without = "none", .help = "words over the picture"},
     {"source", FIELD_OBJECT, AT(shot_values, shot.source), .table = &source_table,
      .without = "none", .flags = FIELD_SCALAR_TOO,
      .help = "a picture or clip instead of a model; a path alone tells by its ending which it is"},
     {"card", FIELD_OBJECT, AT(shot_values, shot.card), .table = &card_table,
-     .without = "none", .flags = FIELD_SCALAR_TOO, .help = "a plain background under the overlays; a text alone is its title"},
+     .without = "none", .flags = FIELD_SCALAR_TOO,
+     .help = "a plain background under the overlays; a text alone is its title"},
 };
 
 static const struct field models_fields[GENERATED_TIERS] = {
-    {"previs", FIELD_PATH, AT(models_values, path[0]), .without = "the one that ships with the program",
+    {"previs", FIELD_PATH, AT(models_values, path[0]),
+     .without = "the one that ships with the program",
      .help = "a checkpoint directory in the layout that diffusers publishes"},
     {"validator", FIELD_PATH, AT(models_values, path[1]), .without = "found by --models",
      .help = "SDXL keyframe, then SVD-XT"},
