@@ -28,10 +28,10 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 
 CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
-CFLAGS   += -std=c17 $(OPT) $(WARN) -Wstrict-prototypes -Wvla -fvisibility=hidden -fopenmp
+CFLAGS   += -std=c17 $(OPT) $(WARN) -Wstrict-prototypes -Wvla -fvisibility=hidden
 CXXFLAGS += -std=c++17 $(OPT) $(WARN) -fvisibility=hidden
-LDLIBS   += $(PKG_LIBS) -ldnnl -lunistring -lstdc++ -lm -lpthread
-LDFLAGS  += -fopenmp
+LDLIBS   += $(PKG_LIBS) -lunistring -lstdc++ -lm -lpthread
+
 
 ROOM_SRC := $(KERNELS_SRC) $(JOURNAL_SRC) $(STORYBOARDS_SRC) $(PROMPTS_SRC) $(STAGES_SRC) \
             $(PIPELINE_SRC)

@@ -1,7 +1,7 @@
 /* Compiled for the very machine it runs on (bench/room.mk). */
 #include "bench/peak.h"
 
-#include <omp.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "kernels/cpu/simd.h"
@@ -27,24 +27,41 @@ static float multiply_adds(float x)
     return vf_sum(total);
 }
 
+struct core {
+    pthread_t thread;
+    double seconds, rate; /* to spend; GFLOP/s that came of it */
+    float kept;
+};
+
+static void *keep_busy(void *arg)
+{
+    struct core *c = arg;
+    double start = now_seconds(), spent;
+    int runs = 0;
+
+    do {
+        c->kept += multiply_adds(0.999f + (float)runs++ * 1e-30f); /* or it is hoisted */
+        spent = now_seconds() - start;
+    } while (spent < c->seconds);
+    c->rate = (double)runs * ROUNDS * CHAINS * SIMD_FLOATS * 2 / spent / 1e9;
+    return NULL;
+}
+
 double peak_gflops(int threads, double seconds)
 {
+    struct core cores[64] = {0};
     double rate = 0;
-    volatile float sink = 0;
+    int begun = 0;
 
-#pragma omp parallel num_threads(threads) reduction(+ : rate)
-    {
-        double start = now_seconds(), spent;
-        float kept = 0;
-        volatile long rounds = 0;
-        do {
-            kept += multiply_adds(0.999f + (float)rounds * 1e-30f); /* or it is hoisted */
-            rounds += ROUNDS;
-            spent = now_seconds() - start;
-        } while (spent < seconds);
-        rate += (double)rounds * CHAINS * SIMD_FLOATS * 2 / spent / 1e9;
-#pragma omp critical
-        sink = sink + kept;
+    while (begun < threads && begun < 64) {
+        cores[begun].seconds = seconds;
+        if (pthread_create(&cores[begun].thread, NULL, keep_busy, &cores[begun]))
+            break;
+        begun++;
+    }
+    for (int i = 0; i < begun; i++) {
+        pthread_join(cores[i].thread, NULL);
+        rate += cores[i].rate;
     }
     return rate;
 }
