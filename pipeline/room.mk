@@ -27,6 +27,7 @@ PIPELINE_SRC := \
 	pipeline/execute/identify.c \
 	pipeline/execute/job.c \
 	pipeline/execute/key.c \
+	pipeline/execute/lanes.c \
 	pipeline/execute/peak.c \
 	pipeline/execute/plan.c \
 	pipeline/execute/production.c \
@@ -44,6 +45,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_commands.c \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
+	tests/pipeline/test_full_disk.c \
 	tests/pipeline/test_kill.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_progress.c \

@@ -22,6 +22,7 @@ struct job {
     size_t output_count;
     json_t *notes;
     struct stage_record record;
+    bool made_before; /* a finished record of some key stands */
     /* Final names under which something may stand: of the version before, then of this one too. */
     struct record_artefact standing[2 * MOST_ARTEFACTS];
     size_t standing_count;

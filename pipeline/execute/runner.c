@@ -163,7 +163,11 @@ int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char
     if (!j)
         return -1;
     j->record.error = text;
-    rc = job_put_standing(j, RECORD_FAILED, text, e);
+    /* Work that was finished is not thrown away because a source or a model is away for a day. */
+    if (j->made_before)
+        rc = journal_event(r->journal, "refused", job_shot(j)->id, job_stage_name(j), text, e);
+    else
+        rc = job_put_standing(j, RECORD_FAILED, text, e);
     job_free(j);
     return rc;
 }

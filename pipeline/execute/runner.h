@@ -38,7 +38,8 @@ struct job_report {
 int runner_run(struct runner *r, size_t shot, enum stage_id stage, void *session,
                struct job_report *report, struct error *e);
 
-/* Records a shot's stage as failed that was not even started. */
+/* Records a shot's stage as failed that was not even started; where it was made before, that record
+ * stays and the refusal is an event. */
 int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char *text,
                   struct error *e);
 

@@ -1,0 +1,304 @@
+#include "pipeline/execute/lanes.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/execute/job.h"
+
+static const double TICK = 0.1; /* seconds */
+
+static const struct shot *shot_of(const struct executor *x, size_t shot)
+{
+    return &x->x->setup->env->board->shots[shot];
+}
+
+void lanes_emit(struct executor *x, struct event event)
+{
+    event.at = clock_monotonic();
+    if (event.kind != EVENT_BEGIN && event.kind != EVENT_TICK && event.kind != EVENT_END &&
+        event.kind != EVENT_INTERRUPT) {
+        event.shot_id = shot_of(x, event.shot)->id;
+        event.stage_name = x->x->setup->stages[event.stage]->name;
+    }
+    event.plan = x->x->plan;
+    x->x->sink.emit(x->x->sink.ctx, &event);
+}
+
+static void wait_until(struct executor *x, double wake)
+{
+    double pause = fmin(wake - clock_monotonic(), 3600);
+    struct timespec t;
+
+    if (pause <= 0)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    pause += (double)t.tv_nsec / 1e9;
+    t.tv_sec += (time_t)pause;
+    t.tv_nsec = (long)((pause - floor(pause)) * 1e9);
+    pthread_cond_timedwait(&x->changed, &x->mutex, &t);
+}
+
+bool lanes_cancelled(void *ctx)
+{
+    struct executor *x = ctx;
+
+    return atomic_load(&x->cancel);
+}
+
+void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, double total,
+                    const char *unit)
+{
+    struct executor *x = ctx;
+
+    pthread_mutex_lock(&x->mutex);
+    for (size_t i = 0; i <= MOST_JOBS; i++) {
+        struct slot *s = &x->slots[i];
+
+        if (!s->busy || s->shot != shot || s->stage != stage)
+            continue;
+        s->moved = true;
+        s->done = done;
+        s->total = total;
+        strncpy(s->unit, unit, sizeof s->unit - 1);
+        break;
+    }
+    pthread_mutex_unlock(&x->mutex);
+}
+
+/* Nothing more is started. The mutex is not held. */
+static void halt(struct executor *x, const struct error *e)
+{
+    pthread_mutex_lock(&x->mutex);
+    if (x->result.halt.code == ERROR_NONE)
+        x->result.halt = *e;
+    atomic_store(&x->cancel, true);
+    scheduler_cancel(x->scheduler);
+    pthread_cond_broadcast(&x->changed);
+    pthread_mutex_unlock(&x->mutex);
+}
+
+static enum outcome outcome_of(struct executor *x, int rc, const struct job_report *report,
+                               const struct error *e)
+{
+    if (rc == 0)
+        return OUTCOME_DONE;
+    if (e->code == ERROR_CANCELLED && atomic_load(&x->cancel))
+        return OUTCOME_CANCELLED;
+    if (report->unrecorded)
+        return OUTCOME_FAILED;
+    return e->code == ERROR_IO || e->code == ERROR_MEMORY ? OUTCOME_TRANSIENT : OUTCOME_FAILED;
+}
+
+/* Tells what became of a job. With the mutex held. */
+static void report_job(struct executor *x, size_t shot, enum stage_id stage, enum outcome outcome,
+                       bool retry, const struct job_report *report, const struct error *e)
+{
+    struct event event = {.kind = EVENT_FINISH,
+                          .shot = shot,
+                          .stage = stage,
+                          .attempt = report->attempt,
+                          .seconds = report->seconds,
+                          .peak_kib = report->peak_kib};
+
+    if (outcome == OUTCOME_CANCELLED)
+        return;
+    if (outcome == OUTCOME_DONE) {
+        x->result.made++;
+        lanes_emit(x, event);
+        if (stage == plan_last_stage(x->x->plan, shot))
+            lanes_emit(x, (struct event){.kind = EVENT_DELIVERED, .shot = shot, .stage = stage});
+        return;
+    }
+    event.kind = EVENT_FAILED;
+    event.error = e;
+    event.retry = retry;
+    lanes_emit(x, event);
+}
+
+/* Runs one job in slot `at`. The mutex is held on entry and on return, not between. */
+static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id stage, void *session)
+{
+    struct arena arena = {0};
+    struct job_report report;
+    struct error e = {0};
+    enum outcome outcome;
+    bool retry;
+    int rc;
+
+    x->slots[at] = (struct slot){.busy = true, .shot = shot, .stage = stage};
+    lanes_emit(x,
+               (struct event){.kind = EVENT_START,
+                              .shot = shot,
+                              .stage = stage,
+                              .attempt = scheduler_attempts(x->scheduler, shot, stage) + 1,
+                              .reason = plan_reason(x->x->plan, x->x->setup, shot, stage, &arena)});
+    arena_free(&arena);
+    pthread_mutex_unlock(&x->mutex);
+    rc = runner_run(&x->runner, shot, stage, session, &report, &e);
+    if (rc != 0 && report.unrecorded)
+        halt(x, &e);
+    pthread_mutex_lock(&x->mutex);
+    x->slots[at].busy = false;
+    outcome = outcome_of(x, rc, &report, &e);
+    retry = scheduler_finished(x->scheduler, shot, stage, outcome, clock_monotonic());
+    report_job(x, shot, stage, outcome, retry, &report, &e);
+    pthread_cond_broadcast(&x->changed);
+}
+
+static void *pool_thread(void *arg)
+{
+    struct worker *w = arg;
+    struct executor *x = w->executor;
+
+    pthread_mutex_lock(&x->mutex);
+    while (!scheduler_over(x->scheduler)) {
+        enum stage_id stage;
+        uint32_t shot;
+        double wake;
+
+        if (scheduler_cpu(x->scheduler, clock_monotonic(), &shot, &stage, &wake))
+            run_job(x, w->slot, shot, stage, NULL);
+        else
+            wait_until(x, wake);
+    }
+    pthread_cond_broadcast(&x->changed);
+    pthread_mutex_unlock(&x->mutex);
+    return NULL;
+}
+
+/* The group's model did not load: that is every shot's failure. The mutex is not held. */
+static void refuse_group(struct executor *x, const struct engine_step *step, const struct error *e)
+{
+    for (size_t i = 0; i < step->count; i++) {
+        struct job_report report = {.attempt = 1};
+        struct error why = {0};
+
+        if (runner_refuse(&x->runner, step->shots[i], step->stage, e->text, &why) != 0) {
+            halt(x, &why);
+            return;
+        }
+        pthread_mutex_lock(&x->mutex);
+        report_job(x, step->shots[i], step->stage, OUTCOME_FAILED, false, &report, e);
+        pthread_mutex_unlock(&x->mutex);
+    }
+}
+
+static void open_group(struct executor *x, const struct engine_step *step, void **session)
+{
+    const struct plan_job *first = plan_job(x->x->plan, step->shots[0], step->stage);
+    struct event event = {.kind = EVENT_OPEN,
+                          .stage = step->stage,
+                          .shot = step->shots[0],
+                          .group = x->x->plan->groups[first->group],
+                          .count = step->count};
+    bool loads = event.group[0] && x->x->setup->stages[step->stage]->open;
+    enum outcome outcome = OUTCOME_DONE;
+    double from = clock_monotonic();
+    struct error e = {0};
+
+    if (loads)
+        lanes_emit(x, event);
+    pthread_mutex_unlock(&x->mutex);
+    if (runner_open(&x->runner, step->stage, step->shots, step->count, session, &e) != 0) {
+        outcome = e.code == ERROR_CANCELLED && atomic_load(&x->cancel) ? OUTCOME_CANCELLED
+                                                                       : OUTCOME_FAILED;
+        *session = NULL;
+        if (outcome == OUTCOME_FAILED)
+            refuse_group(x, step, &e);
+    }
+    pthread_mutex_lock(&x->mutex);
+    event.kind = EVENT_OPENED;
+    event.seconds = clock_monotonic() - from;
+    if (loads && outcome == OUTCOME_DONE)
+        lanes_emit(x, event);
+    scheduler_opened(x->scheduler, outcome);
+    pthread_cond_broadcast(&x->changed);
+}
+
+static void *engine_thread(void *arg)
+{
+    struct worker *w = arg;
+    struct executor *x = w->executor;
+    void *session = NULL;
+
+    pthread_mutex_lock(&x->mutex);
+    for (;;) {
+        struct engine_step step = scheduler_engine(x->scheduler, clock_monotonic());
+
+        if (step.action == ENGINE_END)
+            break;
+        if (step.action == ENGINE_OPEN) {
+            open_group(x, &step, &session);
+        } else if (step.action == ENGINE_RUN) {
+            run_job(x, w->slot, step.shots[0], step.stage, session);
+        } else if (step.action == ENGINE_CLOSE) {
+            pthread_mutex_unlock(&x->mutex);
+            runner_close(&x->runner, step.stage, session);
+            session = NULL;
+            pthread_mutex_lock(&x->mutex);
+        } else {
+            wait_until(x, step.wake);
+        }
+    }
+    pthread_cond_broadcast(&x->changed);
+    pthread_mutex_unlock(&x->mutex);
+    return NULL;
+}
+
+/* The caller's thread: ticks until everything is over. */
+static void watch(struct executor *x)
+{
+    pthread_mutex_lock(&x->mutex);
+    while (!scheduler_over(x->scheduler)) {
+        wait_until(x, clock_monotonic() + TICK);
+        if (!x->result.interrupted && x->x->interrupted()) {
+            x->result.interrupted = true;
+            atomic_store(&x->cancel, true);
+            scheduler_cancel(x->scheduler);
+            lanes_emit(x, (struct event){.kind = EVENT_INTERRUPT});
+            pthread_cond_broadcast(&x->changed);
+        }
+        for (size_t i = 0; i <= MOST_JOBS; i++) {
+            struct slot *s = &x->slots[i];
+
+            if (!s->busy || !s->moved)
+                continue;
+            s->moved = false;
+            lanes_emit(x, (struct event){.kind = EVENT_PROGRESS,
+                                         .shot = s->shot,
+                                         .stage = s->stage,
+                                         .done = s->done,
+                                         .total = s->total,
+                                         .unit = s->unit});
+        }
+        lanes_emit(x, (struct event){.kind = EVENT_TICK});
+    }
+    pthread_mutex_unlock(&x->mutex);
+}
+
+int lanes_run(struct executor *x, struct error *e)
+{
+    int pool = x->x->jobs < MOST_JOBS ? x->x->jobs : MOST_JOBS, started = 0, rc = 0;
+
+    for (int i = 0; i <= pool && rc == 0; i++) {
+        struct worker *w = &x->workers[i];
+        bool engine = i == pool;
+
+        *w = (struct worker){.executor = x, .slot = (size_t)i};
+        if (pthread_create(&w->thread, NULL, engine ? engine_thread : pool_thread, w) != 0)
+            rc = error_set(e, ERROR_MEMORY, "cannot start a thread");
+        else
+            started++;
+    }
+    if (rc == 0) {
+        watch(x);
+    } else {
+        struct error why = *e;
+
+        halt(x, &why);
+    }
+    for (int i = 0; i < started; i++)
+        pthread_join(x->workers[i].thread, NULL);
+    return rc;
+}
