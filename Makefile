@@ -32,7 +32,6 @@ CFLAGS   += -std=c17 $(OPT) $(WARN) -Wstrict-prototypes -Wvla -fvisibility=hidde
 CXXFLAGS += -std=c++17 $(OPT) $(WARN) -fvisibility=hidden
 LDLIBS   += $(PKG_LIBS) -lunistring -lstdc++ -lm -lpthread
 
-
 ROOM_SRC := $(KERNELS_SRC) $(JOURNAL_SRC) $(STORYBOARDS_SRC) $(PROMPTS_SRC) $(STAGES_SRC) \
             $(PIPELINE_SRC)
 ROOM_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(ROOM_SRC)))
