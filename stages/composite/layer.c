@@ -14,44 +14,75 @@ struct layer {
     size_t count;
     int *shown, *wanted; /* opacity of every item in 1/255: in the stored frame; in this one */
     float *canvas;       /* premultiplied RGBA of the whole picture */
+    int left, top, right, bottom; /* the part of it that any item touches */
     AVFrame *frame;
     struct media_writer *writer;
     int stored; /* frames written */
 };
 
+static float *canvas_at(const struct layer *l, int x, int y)
+{
+    return l->canvas + 4 * ((size_t)y * (size_t)l->frame->width + (size_t)x);
+}
+
 /* An item over the canvas. */
 static void blend(struct layer *l, const struct placed *p, float opacity)
 {
     const struct block *b = &p->block;
-    int width = l->frame->width, height = l->frame->height;
 
     for (int y = 0; y < b->image_height; y++) {
         int to_y = p->y + b->top + y;
 
-        if (to_y < 0 || to_y >= height)
+        if (to_y < l->top || to_y >= l->bottom)
             continue;
         for (int x = 0; x < b->image_width; x++) {
             int to_x = p->x + b->left + x;
             const float *from = b->rgba + 4 * ((size_t)y * (size_t)b->image_width + (size_t)x);
             float *to;
 
-            if (to_x < 0 || to_x >= width || from[3] <= 0)
+            if (to_x < l->left || to_x >= l->right || from[3] <= 0)
                 continue;
-            to = l->canvas + 4 * ((size_t)to_y * (size_t)width + (size_t)to_x);
+            to = canvas_at(l, to_x, to_y);
             for (int c = 0; c < 4; c++)
                 to[c] = from[c] * opacity + to[c] * (1 - from[3] * opacity);
         }
     }
 }
 
+/* Where anything can ever be drawn; the rest of canvas and frame stays clear throughout. */
+static void find_bounds(struct layer *l)
+{
+    l->left = l->frame->width;
+    l->top = l->frame->height;
+    for (size_t i = 0; i < l->count; i++) {
+        const struct placed *p = &l->items[i];
+        int x = p->x + p->block.left, y = p->y + p->block.top;
+
+        l->left = x < l->left ? x : l->left;
+        l->top = y < l->top ? y : l->top;
+        l->right = x + p->block.image_width > l->right ? x + p->block.image_width : l->right;
+        l->bottom = y + p->block.image_height > l->bottom ? y + p->block.image_height : l->bottom;
+    }
+    l->left = l->left < 0 ? 0 : l->left;
+    l->top = l->top < 0 ? 0 : l->top;
+    l->right = l->right > l->frame->width ? l->frame->width : l->right;
+    l->bottom = l->bottom > l->frame->height ? l->frame->height : l->bottom;
+}
+
+static void clear_canvas(struct layer *l)
+{
+    for (int y = l->top; y < l->bottom && l->left < l->right; y++)
+        memset(canvas_at(l, l->left, y), 0, (size_t)(l->right - l->left) * 4 * sizeof *l->canvas);
+}
+
 /* Canvas to straight 8-bit BGRA. A clear pixel is black, so that the file packs well. */
 static void store(struct layer *l)
 {
-    for (int y = 0; y < l->frame->height; y++) {
-        const float *from = l->canvas + 4 * (size_t)y * (size_t)l->frame->width;
-        uint8_t *to = l->frame->data[0] + (ptrdiff_t)y * l->frame->linesize[0];
+    for (int y = l->top; y < l->bottom; y++) {
+        const float *from = canvas_at(l, l->left, y);
+        uint8_t *to = l->frame->data[0] + (ptrdiff_t)y * l->frame->linesize[0] + 4 * l->left;
 
-        for (int x = 0; x < l->frame->width; x++, from += 4, to += 4) {
+        for (int x = l->left; x < l->right; x++, from += 4, to += 4) {
             int alpha = (int)(from[3] * 255 + 0.5f);
 
             to[3] = (uint8_t)alpha;
@@ -95,8 +126,7 @@ static int step(struct layer *l, int n, struct error *e)
         return 0;
     if (set_running(l, n, e) != 0)
         return -1;
-    memset(l->canvas, 0,
-           (size_t)l->frame->width * (size_t)l->frame->height * 4 * sizeof *l->canvas);
+    clear_canvas(l);
     for (size_t i = 0; i < l->count; i++) {
         l->shown[i] = l->wanted[i];
         if (l->wanted[i])
@@ -130,7 +160,7 @@ static int layer_open(struct layer *l, const char *path, struct error *e)
 
     l->shown = calloc(l->count, sizeof *l->shown);
     l->wanted = calloc(l->count, sizeof *l->wanted);
-    l->canvas = malloc((size_t)b->width * (size_t)b->height * 4 * sizeof *l->canvas);
+    l->canvas = calloc((size_t)b->width * (size_t)b->height, 4 * sizeof *l->canvas);
     l->frame = av_frame_alloc();
     if (!l->shown || !l->wanted || !l->canvas || !l->frame)
         return error_memory(e);
@@ -139,6 +169,8 @@ static int layer_open(struct layer *l, const char *path, struct error *e)
     l->frame->height = b->height;
     if (av_frame_get_buffer(l->frame, 0) < 0)
         return error_memory(e);
+    memset(l->frame->data[0], 0, (size_t)l->frame->linesize[0] * (size_t)b->height);
+    find_bounds(l);
     return media_writer_open(path, &form, &l->writer, e);
 }
 
