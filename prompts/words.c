@@ -94,8 +94,10 @@ size_t characters_shorten(const char *text, size_t size)
 
 bool words_begin_with_capital(const char *text)
 {
-    ucs4_t c;
-    return *text && u8_mbtouc(&c, (const uint8_t *)text, strlen(text)) > 0 && uc_is_upper(c);
+    ucs4_t c = 0;
+    while (*text && !uc_is_alpha(c)) /* a quotation mark may stand first */
+        text += u8_strmbtouc(&c, (const uint8_t *)text);
+    return uc_is_upper(c);
 }
 
 char *words_capitalise(struct arena *a, const char *text)
