@@ -248,6 +248,7 @@ int media_reader_turns(const struct media_reader *r, const AVFrame *picture, boo
     const uint8_t *data = own ? own->data : NULL;
     int32_t matrix[9];
     double degrees;
+    int turns;
 
     *mirrored = false;
     if (!data)
@@ -263,7 +264,9 @@ int media_reader_turns(const struct media_reader *r, const AVFrame *picture, boo
     degrees = -av_display_rotation_get(matrix); /* the library counts against the clock */
     if (!isfinite(degrees))
         return 0;
-    return (int)(lround(degrees / 90) % 4 + 4) % 4;
+    turns = (int)(lround(degrees / 90) % 4 + 4) % 4;
+    /* The matrix turns first and mirrors then; we mirror first, which reverses the turn. */
+    return *mirrored ? (4 - turns) % 4 : turns;
 }
 
 void media_reader_close(struct media_reader *r)

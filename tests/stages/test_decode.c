@@ -324,6 +324,82 @@ static void bad_pictures_are_refused(void **state)
     media_job_free(m);
 }
 
+/* Dark left half, bright right half, and a red square in the top left corner. */
+static AVFrame *with_corner(int n)
+{
+    AVFrame *f = halves(AV_PIX_FMT_YUVJ420P, 96, 64, (int[]){40, 128, 128}, (int[]){220, 128, 128});
+
+    (void)n;
+    for (int y = 0; y < 16; y++)
+        memset(f->data[2] + y * f->linesize[2], 230, 16);
+    return f;
+}
+
+/* The JPEG at `path` gets an Exif segment that says how it is to be shown (Exif 2.32, 4.6.4A). */
+static void orient(const char *path, int orientation)
+{
+    uint8_t exif[36] = "\xff\xe1\0\x22"
+                       "Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0";
+    struct error e;
+    char *bytes, *out;
+    size_t size;
+
+    exif[28] = (uint8_t)orientation;
+    assert_int_equal(file_read(path, 1 << 20, &bytes, &size, &e), 0);
+    out = malloc(size + sizeof exif);
+    assert_non_null(out);
+    memcpy(out, bytes, 2);
+    memcpy(out + 2, exif, sizeof exif);
+    memcpy(out + 2 + sizeof exif, bytes + 2, size - 2);
+    assert_int_equal(file_write_atomic(path, out, size + sizeof exif, &e), 0);
+    free(bytes);
+    free(out);
+}
+
+struct corners {
+    bool red[4], dark[4]; /* top left, top right, bottom left, bottom right */
+};
+
+static void find_corners(void *ctx, const AVFrame *f, int n)
+{
+    struct corners *c = ctx;
+
+    for (int i = 0; n == 0 && i < 4; i++) {
+        int x = i % 2 ? f->width - 6 : 5, y = i / 2 ? f->height - 6 : 5;
+
+        c->red[i] = at(f, 0, x, y) > at(f, 1, x, y) + 100;
+        c->dark[i] = at(f, 2, x, y) < 400;
+    }
+}
+
+static void pictures_stand_upright(void **state)
+{
+    /* By orientation 1..8: where the square is, and which other corner is dark. */
+    static const int red[9] = {0, 0, 1, 3, 2, 0, 1, 3, 2}, dark[9] = {0, 2, 3, 1, 0, 1, 0, 2, 3};
+
+    (void)state;
+    for (int o = 1; o <= 8; o++) {
+        struct media_job *m = media_job_new(o < 5 ? 96 : 64, o < 5 ? 64 : 96, film, 1);
+        struct media_form form = png(96, 64);
+        struct corners c = {0};
+
+        form.encoder = "mjpeg";
+        form.encoder_options = "sc_threshold=1000000000";
+        form.pixel_format = AV_PIX_FMT_YUVJ420P;
+        form.matrix = AVCOL_SPC_BT470BG;
+        m->shot.kind = SHOT_STILL;
+        write_frames(m, &form, source_path(m, "a.jpg"), with_corner, 1);
+        orient(m->shot.source.path, o);
+        media_must(m, STAGE_DECODE, &stage_decode);
+        read_master(m, find_corners, &c);
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(c.red[i], i == red[o]);
+            assert_int_equal(c.dark[i], i == red[o] || i == dark[o]);
+        }
+        media_job_free(m);
+    }
+}
+
 /* ---- footage ---- */
 
 /* Every frame its own grey: 20 + 4n. */
@@ -575,6 +651,7 @@ int main(void)
         cmocka_unit_test(a_gradient_card_rises_smoothly),
         cmocka_unit_test(cancelling_stops_between_frames),
         cmocka_unit_test(a_still_keeps_its_colours_and_place),
+        cmocka_unit_test(pictures_stand_upright),
         cmocka_unit_test(a_pan_glides),
         cmocka_unit_test(moves_stay_inside_the_picture),
         cmocka_unit_test(bad_pictures_are_refused),
