@@ -282,6 +282,49 @@ static void test_latents_that_do_not_fit(void **unused)
     device_close(d);
 }
 
+/* One call of the denoiser on the plain C reference and on the CPU kernels. */
+static void call(struct device *d, struct tensor *out)
+{
+    static float data[16 * 3 * 4 * 6], words[5 * 64];
+    struct tensor latents = TENSOR_F32(data, 16, 3, 4, 6), text = TENSOR_F32(words, 5, 64);
+    struct wan_conditioning *c;
+    struct wan_transformer *m;
+    struct error e = {0};
+
+    for (int i = 0; i < 16 * 3 * 4 * 6; i++)
+        data[i] = (float)(i * 37 % 101) / 50 - 1;
+    for (int i = 0; i < 5 * 64; i++)
+        words[i] = (float)(i * 53 % 89) / 45 - 1;
+    assert_int_equal(wan_transformer_load(FIXTURE "/transformer", d, &m, &e), 0);
+    assert_int_equal(wan_transformer_prepare(m, &text, 9, &c, &e), 0);
+    assert_int_equal(wan_transformer_forward(m, c, &latents, 700, out, &e), 0);
+    wan_conditioning_free(c);
+    wan_transformer_free(m);
+}
+
+static void test_reference_agrees(void **unused)
+{
+    static float a[16 * 3 * 4 * 6], b[16 * 3 * 4 * 6];
+    struct tensor plain = TENSOR_F32(a, 16, 3, 4, 6), fast = TENSOR_F32(b, 16, 3, 4, 6);
+    struct error e = {0};
+    struct device *d;
+    double error = 0, norm = 0;
+    (void)unused;
+
+    assert_int_equal(device_open_reference(1, &d, &e), 0);
+    call(d, &plain);
+    device_close(d);
+    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    call(d, &fast);
+    device_close(d);
+    for (int i = 0; i < 16 * 3 * 4 * 6; i++) {
+        error += (a[i] - b[i]) * (double)(a[i] - b[i]);
+        norm += a[i] * (double)a[i];
+    }
+    if (!(sqrt(error / norm) < 1e-5)) /* sums of some hundred terms, two blocks deep */
+        fail_msg("relative error %g", sqrt(error / norm));
+}
+
 static int make_scratch(void **unused)
 {
     const char *tmp = getenv("TMPDIR");
@@ -304,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_nan_fails),        cmocka_unit_test(test_wrong_golden_fails),
         cmocka_unit_test(test_golden_elsewhere), cmocka_unit_test(test_wrong_models),
         cmocka_unit_test(test_vae_streams),      cmocka_unit_test(test_latents_that_do_not_fit),
+        cmocka_unit_test(test_reference_agrees),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
