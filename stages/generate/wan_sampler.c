@@ -7,11 +7,17 @@
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
 
+/* One expert is in memory at a time, though each shot loads both then: two of 14 billion weights
+ * are more than most machines hold. */
 struct wan_sampler {
+    struct arena arena;
     struct device *device;
     struct unipc_config schedule;
-    double boundary; /* the lowest timestep of the first expert; -1: there is only one */
-    struct wan_transformer *expert[2];
+    double boundary;     /* the lowest timestep of the first expert; -1: there is only one */
+    const char *dirs[2]; /* of the experts */
+    int loaded;          /* which one `expert` is; -1: none */
+    struct wan_transformer *expert;
+    int channels, text_dim;
 };
 
 struct wan_sampling {
@@ -43,13 +49,6 @@ static int read_index(const char *path, double *boundary_ratio, struct error *e)
         rc = error_set(e, ERROR_MODEL, "%s: expand_timesteps is not supported", path);
     json_decref(root);
     return rc;
-}
-
-static int load_expert(struct wan_sampler *s, int i, const char *dir, const char *name,
-                       struct arena *a, struct error *e)
-{
-    const char *path = path_join(a, dir, name);
-    return path ? wan_transformer_load(path, s->device, &s->expert[i], e) : error_memory(e);
 }
 
 /* Everything but the weights. boundary: as in the sampler. */
@@ -85,30 +84,39 @@ int wan_sampler_check(const char *dir, struct error *e)
     return rc;
 }
 
-static int load(struct wan_sampler *s, const char *dir, struct arena *a, struct error *e)
+static int use_expert(struct wan_sampler *s, int i, struct error *e)
 {
-    if (read_settings(dir, a, &s->schedule, &s->boundary, e) != 0 ||
-        load_expert(s, 0, dir, "transformer", a, e) != 0)
-        return -1;
-    if (s->boundary < 0)
+    if (s->loaded == i)
         return 0;
-    if (load_expert(s, 1, dir, "transformer_2", a, e) != 0)
+    wan_transformer_free(s->expert);
+    s->expert = NULL;
+    s->loaded = -1;
+    if (wan_transformer_load(s->dirs[i], s->device, &s->expert, e) != 0)
         return -1;
-    if (wan_transformer_channels(s->expert[0]) != wan_transformer_channels(s->expert[1]) ||
-        wan_transformer_text_dim(s->expert[0]) != wan_transformer_text_dim(s->expert[1]))
-        return error_set(e, ERROR_MODEL, "%s: transformer and transformer_2 differ in form", dir);
+    s->loaded = i;
+    int channels = wan_transformer_channels(s->expert);
+    int text_dim = wan_transformer_text_dim(s->expert);
+    if (s->channels != 0 && (channels != s->channels || text_dim != s->text_dim))
+        return error_set(e, ERROR_MODEL, "%s: the two experts differ in form", s->dirs[i]);
+    s->channels = channels;
+    s->text_dim = text_dim;
     return 0;
 }
 
 int wan_sampler_load(const char *dir, struct device *d, struct wan_sampler **out, struct error *e)
 {
-    struct arena a = {0};
     struct wan_sampler *s = calloc(1, sizeof *s);
     if (!s)
         return error_memory(e);
     s->device = d;
-    int rc = load(s, dir, &a, e);
-    arena_free(&a);
+    s->loaded = -1;
+    s->dirs[0] = path_join(&s->arena, dir, "transformer");
+    s->dirs[1] = path_join(&s->arena, dir, "transformer_2");
+    int rc = s->dirs[0] && s->dirs[1] ? 0 : error_memory(e);
+    if (rc == 0)
+        rc = read_settings(dir, &s->arena, &s->schedule, &s->boundary, e);
+    if (rc == 0)
+        rc = use_expert(s, 0, e);
     if (rc == 0)
         *out = s;
     else
@@ -120,19 +128,19 @@ void wan_sampler_free(struct wan_sampler *s)
 {
     if (!s)
         return;
-    wan_transformer_free(s->expert[0]);
-    wan_transformer_free(s->expert[1]);
+    wan_transformer_free(s->expert);
+    arena_free(&s->arena);
     free(s);
 }
 
 int wan_sampler_channels(const struct wan_sampler *s)
 {
-    return wan_transformer_channels(s->expert[0]);
+    return s->channels;
 }
 
 int wan_sampler_text_dim(const struct wan_sampler *s)
 {
-    return wan_transformer_text_dim(s->expert[0]);
+    return s->text_dim;
 }
 
 int wan_sampling_open(struct wan_sampler *s, const struct wan_request *request, float *latents,
@@ -186,10 +194,12 @@ struct unipc *wan_sampling_unipc(struct wan_sampling *g)
 /* Makes the prompts ready for the expert of this step, once for all its steps. */
 static int prepare(struct wan_sampling *g, int expert, struct error *e)
 {
-    struct wan_transformer *m = g->sampler->expert[expert];
     if (g->expert == expert)
         return 0;
-    drop_conditioning(g);
+    drop_conditioning(g); /* it belongs to the expert that may go now */
+    if (use_expert(g->sampler, expert, e) != 0)
+        return -1;
+    struct wan_transformer *m = g->sampler->expert;
     if (wan_transformer_prepare(m, &g->request.prompt, g->request.padded_length, &g->prompt, e) !=
         0)
         return -1;
@@ -206,8 +216,7 @@ static int forward(struct wan_sampling *g, const struct wan_conditioning *c, flo
 {
     struct tensor out = g->latents;
     out.data = to;
-    return wan_transformer_forward(g->sampler->expert[g->expert], c, &g->latents, timestep, &out,
-                                   e);
+    return wan_transformer_forward(g->sampler->expert, c, &g->latents, timestep, &out, e);
 }
 
 int wan_sampling_step(struct wan_sampling *g, struct error *e)

@@ -2,7 +2,8 @@
  * classifier-free guidance. One session serves many shots.
  *
  * Wan 2.2 A14B has two experts: "transformer" makes the steps whose timestep is at least
- * boundary_ratio * train_timesteps (high noise), "transformer_2" the rest.
+ * boundary_ratio * train_timesteps (high noise), "transformer_2" the rest. One of them is in memory
+ * at a time; a sampler has one sampling at a time.
  */
 #ifndef AUTEUR_STAGES_GENERATE_WAN_SAMPLER_H
 #define AUTEUR_STAGES_GENERATE_WAN_SAMPLER_H
