@@ -343,6 +343,8 @@ bool scheduler_cpu(struct scheduler *s, double now, uint32_t *shot, enum stage_i
 {
     int engine = engine_stage(s);
 
+    if (engine == STAGES) /* nobody waits: whatever is nearest to delivery first */
+        engine = 0;
     *wake = INFINITY;
     if (s->cancelled)
         return false;

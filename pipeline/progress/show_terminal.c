@@ -121,6 +121,7 @@ static void erase(struct show *s)
 static void draw(struct show *s, double now)
 {
     const struct progress *p = &s->progress;
+    bool over = p->delivered + p->failed >= p->shots;
     char line[200], left[24];
 
     if (s->drawn)
@@ -131,8 +132,10 @@ static void draw(struct show *s, double now)
             draw_stage(s, (enum stage_id)i, now);
     duration_text(progress_left(p, now), left);
     snprintf(line, sizeof line, "%zu of %zu shots delivered%s", p->delivered, p->shots,
-             left[0] ? ", about " : ", time left not known yet");
-    if (left[0])
+             over      ? ""
+             : left[0] ? ", about "
+                       : ", time left not known yet");
+    if (left[0] && !over)
         snprintf(line + strlen(line), sizeof line - strlen(line), "%s left", left);
     if (p->failed)
         snprintf(line + strlen(line), sizeof line - strlen(line), ", %zu failed", p->failed);

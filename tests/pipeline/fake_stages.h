@@ -305,7 +305,7 @@ struct fake_board {
     struct board board;
     struct shot shots[FAKE_SHOTS];
     struct overlay overlays[FAKE_SHOTS];
-    char ids[FAKE_SHOTS][16], prompts[FAKE_SHOTS][32], titles[FAKE_SHOTS][32];
+    char ids[FAKE_SHOTS][24], prompts[FAKE_SHOTS][48], titles[FAKE_SHOTS][32];
 };
 
 static void fake_board_make(struct fake_board *b, size_t shots)

@@ -232,6 +232,20 @@ static void the_pool_works_beside_the_engine(void **state)
     world_free(w);
 }
 
+static void a_shot_is_delivered_as_soon_as_it_can_be(void **state)
+{
+    struct world *w = world_new(6);
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) { /* cards: the pool's work alone */
+        scheduler_add(w->s, i, STAGE_DECODE, LANE_CPU, 0);
+        scheduler_add(w->s, i, STAGE_ENCODE, LANE_CPU, 0);
+    }
+    run(w);
+    assert_true(time_of(w, 'f', 0, STAGE_ENCODE) <= time_of(w, 's', 4, STAGE_DECODE));
+    world_free(w);
+}
+
 static enum outcome shot_1_fails(struct world *w, uint32_t shot, enum stage_id stage)
 {
     (void)w;
@@ -427,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_engine_goes_stage_by_stage_and_group_by_group),
         cmocka_unit_test(the_pool_works_beside_the_engine),
+        cmocka_unit_test(a_shot_is_delivered_as_soon_as_it_can_be),
         cmocka_unit_test(a_failure_blocks_its_own_shot_only),
         cmocka_unit_test(transient_failures_are_tried_again_after_a_pause),
         cmocka_unit_test(a_model_that_does_not_load_fails_its_group),
