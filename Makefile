@@ -88,7 +88,7 @@ run-tests: all $(TEST_BIN)
 	tests/run $(TEST_BIN)
 
 sanitize:
-	$(MAKE) BUILD=build-sanitize OPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp $(MAKE) BUILD=build-sanitize OPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	  -fno-sanitize-recover=undefined" run-tests
 
 check-style:

@@ -5,6 +5,8 @@
 #include <math.h>
 
 #include "stages/decode/sources.h"
+#include "stages/generate/latents.h"
+#include "stages/generate/tiers.h"
 #include "stages/media/reader.h"
 #include "stages/media/writer.h"
 
@@ -529,6 +531,109 @@ static void a_clip_that_ends_early_says_how_much_there_is(void **state)
     media_job_free(m);
 }
 
+/* ---- latents, through the fixture's small VAE ---- */
+
+static const struct artefact *group_input(const struct stage_group *group, size_t index,
+                                          enum stage_id stage, const char *name)
+{
+    (void)group, (void)index, (void)stage, (void)name;
+    return NULL;
+}
+
+static bool group_cancelled(const struct stage_group *group)
+{
+    (void)group;
+    return false;
+}
+
+/* Gives the job latents of the shot's geometry: noise, or all of one value. */
+static void make_latents(struct media_job *m, bool noise, float value)
+{
+    struct artefact a = {.name = "latents"};
+    struct tier_geometry g;
+    struct latents l;
+    uint8_t *bytes;
+    unsigned seed = 1;
+
+    tier_geometry(tier_find(m->shot.tier), &m->board, &m->shot, &g);
+    l = (struct latents){16, g.latent_frames, g.latent_height, g.latent_width, NULL};
+    l.data = arena_array(&m->arena, latents_count(&l), sizeof *l.data);
+    bytes = arena_alloc(&m->arena, latents_size(&l));
+    assert_true(l.data && bytes);
+    for (size_t i = 0; i < latents_count(&l); i++) {
+        seed = seed * 1664525u + 1013904223u;
+        l.data[i] = noise ? (float)(seed >> 8) / (1 << 23) - 1 : value;
+    }
+    latents_write(&l, bytes);
+    a.bytes = bytes;
+    a.size = latents_size(&l);
+    m->now = STAGE_GENERATE;
+    assert_int_equal(media_output(&m->job, &a, &m->e), 0);
+}
+
+static struct media_job *generated(int width, int height, int frames)
+{
+    static const struct model_path model = {"flagship", "tests/fixtures/wan2.2-t2v-a14b", 1};
+    struct media_job *m = media_job_new(width, height, film, frames);
+
+    m->shot.kind = SHOT_GENERATED;
+    m->shot.tier = "flagship";
+    m->board.models = &model;
+    m->board.model_count = 1;
+    return m;
+}
+
+static int run_generated(struct media_job *m)
+{
+    const struct shot *shots[] = {&m->shot};
+    struct stage_group group = {.env = &m->env,
+                                .shots = shots,
+                                .count = 1,
+                                .input = group_input,
+                                .cancelled = group_cancelled};
+    void *session = NULL;
+    int rc;
+
+    assert_int_equal(stage_decode.lane(&m->env, &m->shot), LANE_ENGINE);
+    group.name = stage_decode.group(&m->env, &m->shot);
+    if (stage_decode.open(&group, &session, &m->e) != 0)
+        fail_msg("%s", m->e.text);
+    m->now = STAGE_DECODE;
+    m->progressed = 0;
+    rc = stage_decode.run(session, &m->job, &m->e);
+    stage_decode.close(session);
+    return rc;
+}
+
+static void latents_become_exactly_the_shot(void **state)
+{
+    /* 72x40 is made as 80x48 and 7 frames as 9: the rest is cut off. */
+    struct media_job *m = generated(72, 40, 7);
+
+    (void)state;
+    make_latents(m, true, 0);
+    if (run_generated(m) != 0)
+        fail_msg("%s", m->e.text);
+    assert_int_equal(read_master(m, NULL, NULL), 7);
+    media_job_free(m);
+}
+
+static void latents_that_are_none_are_refused(void **state)
+{
+    struct media_job *m = generated(64, 48, 9);
+    struct latents l;
+    struct error e;
+
+    (void)state;
+    make_latents(m, false, NAN);
+    expect_words(m, run_generated(m), ERROR_MODEL, "finite");
+    assert_int_equal(latents_read("short", 5, &m->arena, &l, &e), -1);
+    make_latents(m, true, 0);
+    m->cancel_after = 2;
+    expect_words(m, run_generated(m), ERROR_CANCELLED, "interrupted");
+    media_job_free(m);
+}
+
 /* ---- colours of footage, by its tags ---- */
 
 static const int *codes; /* what the next frames are filled with */
@@ -659,6 +764,8 @@ int main(void)
         cmocka_unit_test(footage_of_another_rate_is_conformed_by_time),
         cmocka_unit_test(a_late_start_is_found),
         cmocka_unit_test(a_clip_that_ends_early_says_how_much_there_is),
+        cmocka_unit_test(latents_become_exactly_the_shot),
+        cmocka_unit_test(latents_that_are_none_are_refused),
         cmocka_unit_test(tags_decide_the_colours),
         cmocka_unit_test(high_dynamic_range_comes_down),
         cmocka_unit_test(turning_is_exact),
