@@ -46,6 +46,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
 	tests/pipeline/test_full_disk.c \
+	tests/pipeline/test_key.c \
 	tests/pipeline/test_kill.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_progress.c \

@@ -40,8 +40,10 @@ static char *program_slurp(FILE *f)
     return text;
 }
 
-/* Sends `signal_number` after so many microseconds; 0: never. words end with NULL. */
-static struct program program_run(int signal_number, unsigned after_us, const char *const *words)
+/* Sends `signal_number` so many microseconds after the path `when` is there (NULL: after the
+ * start); after_us 0: never. words end with NULL. */
+static struct program program_run_when(int signal_number, const char *when, unsigned after_us,
+                                       const char *const *words)
 {
     struct program p = {.status = -1};
     FILE *out = tmpfile(), *err = tmpfile();
@@ -60,6 +62,8 @@ static struct program program_run(int signal_number, unsigned after_us, const ch
         fflush(NULL);
         _exit(status);
     }
+    for (int i = 0; pid > 0 && when && !path_exists(when) && i < 3000; i++)
+        usleep(10000);
     if (pid > 0 && after_us) {
         usleep(after_us);
         kill(pid, signal_number);
@@ -74,7 +78,7 @@ static struct program program_run(int signal_number, unsigned after_us, const ch
     p.err = program_slurp(err);
     return p;
 }
-#define PROGRAM(...) program_run(0, 0, (const char *const[]){__VA_ARGS__, NULL})
+#define PROGRAM(...) program_run_when(0, NULL, 0, (const char *const[]){__VA_ARGS__, NULL})
 
 static void program_free(struct program *p)
 {

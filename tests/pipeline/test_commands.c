@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "tests/pipeline/program.h"
+#include "tests/pipeline/tree.h"
 
 static char scratch[64], board[128], dir[128];
 
@@ -273,6 +274,39 @@ static void a_model_makes_shots_through_all_five_stages(void **state)
     expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do", "");
 }
 
+/* Interrupted while it samples, the program keeps the latents; the film is the same in the end. */
+static void an_interrupted_sampler_goes_on_from_its_checkpoint(void **state)
+{
+    char *model = realpath("tests/fixtures/wan2.2-t2v-a14b", NULL);
+    char text[600], whole[128], ours[160], theirs[160], generate[160];
+    struct program p;
+
+    (void)state;
+    assert_non_null(model);
+    snprintf(
+        text, sizeof text,
+        "name: long\nsize: 64x48\nfps: 8\nmodels: {flagship: \"%s\"}\nshots:\n"
+        "  - {id: g, tier: flagship, prompt: a boat at dawn, frames: 33, steps: 600, seed: 3}\n",
+        model);
+    free(model);
+    write_file(board, text);
+    snprintf(whole, sizeof whole, "%s/whole", scratch);
+    expect(PROGRAM("run", board, "-o", whole), 0, "1 of 1", "");
+    snprintf(generate, sizeof generate, "%s/.auteur/tmp/g.generate", dir);
+    p = program_run_when(SIGINT, generate, 300000,
+                         (const char *const[]){"run", board, "-o", dir, NULL});
+    assert_int_equal(p.status, 130);
+    assert_non_null(strstr(p.err, "interrupted: finishing the step in hand"));
+    program_free(&p);
+    expect(PROGRAM("journal", "dump", dir), 0, "checkpoint", "");
+    expect(PROGRAM("status", dir), 0, "0 of 1 shots delivered", "");
+    expect(PROGRAM("why", "g", dir), 0, "interrupted before", "");
+    expect(PROGRAM("resume", dir), 0, "1 of 1 shots delivered", "");
+    snprintf(ours, sizeof ours, "%s/shots", dir);
+    snprintf(theirs, sizeof theirs, "%s/shots", whole);
+    assert_true(tree_within(ours, theirs, NULL) == 3);
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -288,6 +322,7 @@ int main(void)
         ONE(a_damaged_journal_is_refused),
         ONE(an_output_that_cannot_be_written_is_told),
         ONE(a_model_makes_shots_through_all_five_stages),
+        ONE(an_interrupted_sampler_goes_on_from_its_checkpoint),
     };
 
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void write_board(const char *name, const char *title)
 /* The program, killed after so many microseconds (0: never). Its exit status, or -1. */
 static int status_of(unsigned kill_after_us, const char *const *words)
 {
-    struct program p = program_run(SIGKILL, kill_after_us, words);
+    struct program p = program_run_when(SIGKILL, NULL, kill_after_us, words);
 
     if (p.status > 2)
         printf("%s", p.err);
