@@ -3,6 +3,7 @@
 #include "tests/stages/media_job.h"
 
 #include <math.h>
+#include <pthread.h>
 
 #include "stages/composite/fonts.h"
 #include "stages/composite/layout.h"
@@ -448,6 +449,41 @@ static void the_same_overlays_give_the_same_bytes(void **state)
     media_job_free(m);
 }
 
+static void *set_in_thread(void *opaque)
+{
+    struct media_job *m = opaque;
+
+    return media_run(m, STAGE_COMPOSITE, &stage_composite) == 0 ? m : NULL;
+}
+
+static void several_shots_at_once_give_the_same_bytes(void **state)
+{
+    struct overlay o[3] = {media_overlay(OVERLAY_TITLE, "千里之行 and العربية"),
+                           media_overlay(OVERLAY_TIMECODE, ""),
+                           media_overlay(OVERLAY_LOWER_THIRD, "שלום")};
+    struct media_job *jobs[4];
+    struct hash128 first, other;
+    pthread_t threads[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        jobs[i] = media_job_new(320, 180, film, 12);
+        jobs[i]->shot.overlays = o;
+        jobs[i]->shot.overlay_count = 3;
+        assert_int_equal(pthread_create(&threads[i], NULL, set_in_thread, jobs[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        void *result;
+
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_non_null(result);
+        assert_int_equal(hash_file(jobs[i]->made[0].path, i ? &other : &first, &jobs[i]->e), 0);
+        assert_true(i == 0 || hash_equal(first, other));
+    }
+    for (int i = 0; i < 4; i++)
+        media_job_free(jobs[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +503,7 @@ int main(void)
         cmocka_unit_test(overlays_that_meet_make_room),
         cmocka_unit_test(lettering_of_the_prompt_is_set_too),
         cmocka_unit_test(the_same_overlays_give_the_same_bytes),
+        cmocka_unit_test(several_shots_at_once_give_the_same_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
