@@ -22,17 +22,17 @@ struct fake_run {
     int jobs;
 };
 
-static bool never_interrupted(void)
+static inline bool never_interrupted(void)
 {
     return false;
 }
-static void no_sink(void *ctx, const struct event *event)
+static inline void no_sink(void *ctx, const struct event *event)
 {
     (void)ctx, (void)event;
 }
 
 /* Opens and plans. 0, or -1 with run->error. */
-static int fake_begin(struct fake_run *run, struct fake_board *board, const char *dir)
+static inline int fake_begin(struct fake_run *run, struct fake_board *board, const char *dir)
 {
     *run = (struct fake_run){.board = board, .jobs = 2};
     if (production_name(&run->production, dir, &run->error) != 0 ||
@@ -64,13 +64,13 @@ static int fake_begin(struct fake_run *run, struct fake_board *board, const char
     return plan_make(&run->plan, &run->setup, &run->error);
 }
 
-static int fake_execute(struct fake_run *run)
+static inline int fake_execute(struct fake_run *run)
 {
     run->execution.jobs = run->jobs;
     return execution_run(&run->execution, &run->result, &run->error);
 }
 
-static void fake_end(struct fake_run *run)
+static inline void fake_end(struct fake_run *run)
 {
     plan_free(&run->plan);
     identify_free(run->identify);
@@ -78,7 +78,7 @@ static void fake_end(struct fake_run *run)
     production_free(&run->production);
 }
 
-static void fake_scratch(char out[64])
+static inline void fake_scratch(char out[64])
 {
     const char *tmp = getenv("TMPDIR");
 

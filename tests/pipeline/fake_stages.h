@@ -26,7 +26,7 @@ static struct {
     _Atomic bool overlapped; /* a pool job ran while the engine was busy */
 } fake;
 
-static int fake_fails(const struct stage_job *job, enum stage_id stage, struct error *e)
+static inline int fake_fails(const struct stage_job *job, enum stage_id stage, struct error *e)
 {
     fake.runs[stage]++;
     if (stage != fake.fail_stage || !fake.fail_shot || strcmp(fake.fail_shot, job->shot->id) != 0 ||
@@ -36,42 +36,42 @@ static int fake_fails(const struct stage_job *job, enum stage_id stage, struct e
     return error_set(e, fake.fail_code, "as the test asked");
 }
 
-static enum lane lane_pool(const struct stage_env *env, const struct shot *shot)
+static inline enum lane lane_pool(const struct stage_env *env, const struct shot *shot)
 {
     (void)env, (void)shot;
     return LANE_CPU;
 }
-static enum lane lane_generated_pool(const struct stage_env *env, const struct shot *shot)
+static inline enum lane lane_generated_pool(const struct stage_env *env, const struct shot *shot)
 {
     (void)env;
     return shot->kind == SHOT_GENERATED ? LANE_CPU : LANE_NONE;
 }
-static enum lane lane_generated_engine(const struct stage_env *env, const struct shot *shot)
+static inline enum lane lane_generated_engine(const struct stage_env *env, const struct shot *shot)
 {
     (void)env;
     return shot->kind == SHOT_GENERATED ? LANE_ENGINE : LANE_NONE;
 }
-static enum lane lane_decode(const struct stage_env *env, const struct shot *shot)
+static inline enum lane lane_decode(const struct stage_env *env, const struct shot *shot)
 {
     (void)env;
     return shot->kind == SHOT_GENERATED ? LANE_ENGINE : LANE_CPU;
 }
-static const char *group_by_tier(const struct stage_env *env, const struct shot *shot)
+static inline const char *group_by_tier(const struct stage_env *env, const struct shot *shot)
 {
     (void)env;
     return shot->tier;
 }
 
-static int describe_enhance(const struct stage_env *env, const struct shot *shot, struct inputs *in,
-                            struct error *e)
+static inline int describe_enhance(const struct stage_env *env, const struct shot *shot,
+                                   struct inputs *in, struct error *e)
 {
     (void)env, (void)e;
     in->text(in, "prompt", shot->prompt);
     in->text(in, "look", shot->look);
     return 0;
 }
-static int describe_generate(const struct stage_env *env, const struct shot *shot,
-                             struct inputs *in, struct error *e)
+static inline int describe_generate(const struct stage_env *env, const struct shot *shot,
+                                    struct inputs *in, struct error *e)
 {
     (void)env, (void)e;
     in->text(in, "tier", shot->tier);
@@ -79,8 +79,8 @@ static int describe_generate(const struct stage_env *env, const struct shot *sho
     in->number(in, "guidance", shot->guidance);
     return 0;
 }
-static int describe_decode(const struct stage_env *env, const struct shot *shot, struct inputs *in,
-                           struct error *e)
+static inline int describe_decode(const struct stage_env *env, const struct shot *shot,
+                                  struct inputs *in, struct error *e)
 {
     struct hash128 digest;
 
@@ -92,23 +92,23 @@ static int describe_decode(const struct stage_env *env, const struct shot *shot,
     in->digest(in, "source", digest);
     return 0;
 }
-static int describe_composite(const struct stage_env *env, const struct shot *shot,
-                              struct inputs *in, struct error *e)
+static inline int describe_composite(const struct stage_env *env, const struct shot *shot,
+                                     struct inputs *in, struct error *e)
 {
     (void)env, (void)e;
     for (size_t i = 0; i < shot->overlay_count; i++)
         in->text(in, "overlay.text", shot->overlays[i].text);
     return 0;
 }
-static int describe_encode(const struct stage_env *env, const struct shot *shot, struct inputs *in,
-                           struct error *e)
+static inline int describe_encode(const struct stage_env *env, const struct shot *shot,
+                                  struct inputs *in, struct error *e)
 {
     (void)shot, (void)e;
     in->integer(in, "quality", env->board->deliver.quality);
     return 0;
 }
 
-static int run_enhance(void *session, struct stage_job *job, struct error *e)
+static inline int run_enhance(void *session, struct stage_job *job, struct error *e)
 {
     struct artefact a = {.name = "enhanced.json"};
 
@@ -123,7 +123,7 @@ static int run_enhance(void *session, struct stage_job *job, struct error *e)
     return a.bytes ? job->output(job, &a, e) : error_memory(e);
 }
 
-static int open_generate(const struct stage_group *group, void **session, struct error *e)
+static inline int open_generate(const struct stage_group *group, void **session, struct error *e)
 {
     fake.opens[STAGE_GENERATE]++;
     for (size_t i = 0; i < group->count; i++)
@@ -134,14 +134,14 @@ static int open_generate(const struct stage_group *group, void **session, struct
     *session = malloc(1);
     return *session ? 0 : error_memory(e);
 }
-static void close_generate(void *session)
+static inline void close_generate(void *session)
 {
     if (session)
         fake.closes[STAGE_GENERATE]++;
     free(session);
 }
 
-static int run_generate(void *session, struct stage_job *job, struct error *e)
+static inline int run_generate(void *session, struct stage_job *job, struct error *e)
 {
     const struct artefact *prompt = job->input(job, STAGE_ENHANCE, "enhanced.json");
     struct artefact a = {.name = "latents"};
@@ -181,8 +181,8 @@ fail:
 }
 
 /* Writes a file of the workdir in small pieces, so that a kill may find it half-done. */
-static int fake_file(struct stage_job *job, const char *name, bool delivered, const char *text,
-                     struct error *e)
+static inline int fake_file(struct stage_job *job, const char *name, bool delivered,
+                            const char *text, struct error *e)
 {
     struct artefact a = {.delivered = delivered};
     char *path = path_join(job->arena, job->workdir, name);
@@ -204,7 +204,7 @@ static int fake_file(struct stage_job *job, const char *name, bool delivered, co
     return job->output(job, &a, e);
 }
 
-static int run_decode(void *session, struct stage_job *job, struct error *e)
+static inline int run_decode(void *session, struct stage_job *job, struct error *e)
 {
     const struct artefact *latents = job->input(job, STAGE_GENERATE, "latents");
     char text[600];
@@ -219,14 +219,15 @@ static int run_decode(void *session, struct stage_job *job, struct error *e)
     return fake_file(job, "master.mkv", false, text, e);
 }
 
-static int check_composite(const struct stage_env *env, const struct shot *shot, struct error *e)
+static inline int check_composite(const struct stage_env *env, const struct shot *shot,
+                                  struct error *e)
 {
     (void)env;
     if (fake.fail_check && fake.fail_shot && strcmp(shot->id, fake.fail_shot) == 0)
         return error_set(e, ERROR_MEDIA, "no font has this glyph");
     return 0;
 }
-static int run_composite(void *session, struct stage_job *job, struct error *e)
+static inline int run_composite(void *session, struct stage_job *job, struct error *e)
 {
     struct artefact a = {.name = "titles.ass", .bytes = ""};
 
@@ -242,7 +243,7 @@ static int run_composite(void *session, struct stage_job *job, struct error *e)
     return job->output(job, &a, e);
 }
 
-static int run_encode(void *session, struct stage_job *job, struct error *e)
+static inline int run_encode(void *session, struct stage_job *job, struct error *e)
 {
     const struct artefact *master = job->input(job, STAGE_DECODE, "master.mkv");
     const struct artefact *titles = job->input(job, STAGE_COMPOSITE, "titles.ass");
@@ -308,7 +309,7 @@ struct fake_board {
     char ids[FAKE_SHOTS][24], prompts[FAKE_SHOTS][48], titles[FAKE_SHOTS][32];
 };
 
-static void fake_board_make(struct fake_board *b, size_t shots)
+static inline void fake_board_make(struct fake_board *b, size_t shots)
 {
     memset(b, 0, sizeof *b);
     b->board = (struct board){.path = "/board.yaml",

@@ -19,7 +19,7 @@ struct program {
     char *out, *err; /* what it printed; free with program_free() */
 };
 
-static int program_scratch(char out[64])
+static inline int program_scratch(char out[64])
 {
     const char *tmp = getenv("TMPDIR");
 
@@ -28,7 +28,7 @@ static int program_scratch(char out[64])
     return mkdtemp(out) && setenv("AUTEUR_DATA", "prompts", 1) == 0 ? 0 : -1;
 }
 
-static char *program_slurp(FILE *f)
+static inline char *program_slurp(FILE *f)
 {
     long size = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
     char *text = calloc(1, size > 0 ? (size_t)size + 1 : 1);
@@ -42,8 +42,8 @@ static char *program_slurp(FILE *f)
 
 /* Sends `signal_number` so many microseconds after the path `when` is there (NULL: after the
  * start); after_us 0: never. words end with NULL. */
-static struct program program_run_when(int signal_number, const char *when, unsigned after_us,
-                                       const char *const *words)
+static inline struct program program_run_when(int signal_number, const char *when,
+                                              unsigned after_us, const char *const *words)
 {
     struct program p = {.status = -1};
     FILE *out = tmpfile(), *err = tmpfile();
@@ -80,7 +80,7 @@ static struct program program_run_when(int signal_number, const char *when, unsi
 }
 #define PROGRAM(...) program_run_when(0, NULL, 0, (const char *const[]){__VA_ARGS__, NULL})
 
-static void program_free(struct program *p)
+static inline void program_free(struct program *p)
 {
     free(p->out);
     free(p->err);

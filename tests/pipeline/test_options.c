@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "pipeline/cli/options.h"
-#include "pipeline/cli/suggest.h"
+#include "kernels/base/suggest.h"
 
 /* Parses words up to NULL for a command. */
 static int parse(struct options *o, struct error *e, const char *command, const char *const *words)

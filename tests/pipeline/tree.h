@@ -13,7 +13,7 @@
 
 #include "kernels/base/file.h"
 
-static bool tree_same_sheet(const char *a, const char *b)
+static inline bool tree_same_sheet(const char *a, const char *b)
 {
     json_t *x = json_load_file(a, 0, NULL), *y = json_load_file(b, 0, NULL);
     bool same = x && y && json_object_del(x, "timings") == 0 &&
@@ -24,7 +24,7 @@ static bool tree_same_sheet(const char *a, const char *b)
     return same;
 }
 
-static bool tree_same_file(const char *a, const char *b)
+static inline bool tree_same_file(const char *a, const char *b)
 {
     char *x = NULL, *y = NULL;
     size_t n = 0, m = 0;
@@ -43,7 +43,7 @@ static bool tree_same_file(const char *a, const char *b)
 
 /* Every file below `dir` is below `reference` too, and the same, or (unless NULL) below `or_else`;
  * prints the first that is not. -1: a difference; else how many files there are. */
-static int tree_within(const char *dir, const char *reference, const char *or_else)
+static inline int tree_within(const char *dir, const char *reference, const char *or_else)
 {
     struct dirent *entry;
     DIR *d = opendir(dir);
