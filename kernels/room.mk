@@ -5,6 +5,7 @@ KERNELS_SRC := \
 	kernels/base/hash.c \
 	kernels/base/json.c \
 	kernels/base/strbuf.c \
+	kernels/base/suggest.c \
 	kernels/config.c \
 	kernels/cpu/cpu.c \
 	kernels/cpu/isa_avx2.c \
@@ -13,6 +14,7 @@ KERNELS_SRC := \
 	kernels/device.c \
 	kernels/loader.c \
 	kernels/ops.c \
+	kernels/pack.c \
 	kernels/pool.c \
 	kernels/reference/matrix.c \
 	kernels/reference/pictures.c \

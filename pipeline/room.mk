@@ -7,7 +7,6 @@ PIPELINE_SRC := \
 	pipeline/cli/man.c \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
-	pipeline/cli/suggest.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
 	pipeline/commands/help.c \

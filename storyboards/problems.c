@@ -1,13 +1,15 @@
 #include "storyboards/problems.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <unistr.h>
 
-/* Messages quote the board: what a terminal might obey, and a character cut in half, become '?'. */
-static void make_printable(char *text)
+#include "kernels/base/suggest.h"
+
+/* Messages quote the board: what a terminal might obey, and a character cut in half, become
+       '?'. */
+    static void make_printable(char *text)
 {
     const uint8_t *bad;
 
@@ -95,66 +97,11 @@ void board_problems_free(struct board_problems *problems)
     *problems = (struct board_problems){0};
 }
 
-enum { WORD_LIMIT = 40 };
-
-static int letter(char c)
-{
-    return c == '_' || c == ' ' ? '-' : tolower((unsigned char)c);
-}
-
-static int min3(int a, int b, int c)
-{
-    int ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
-}
-
-/* Both shorter than WORD_LIMIT. */
-static int distance(const char *a, size_t an, const char *b, size_t bn)
-{
-    int rows[3][WORD_LIMIT + 1];
-    int *before = rows[0], *last = rows[1], *row = rows[2];
-
-    for (size_t j = 0; j <= bn; j++)
-        last[j] = (int)j;
-    for (size_t i = 1; i <= an; i++) {
-        int *spare = before;
-
-        row[0] = (int)i;
-        for (size_t j = 1; j <= bn; j++) {
-            int same = letter(a[i - 1]) == letter(b[j - 1]);
-
-            row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + !same);
-            if (i > 1 && j > 1 && letter(a[i - 1]) == letter(b[j - 2]) &&
-                letter(a[i - 2]) == letter(b[j - 1]) && before[j - 2] + 1 < row[j])
-                row[j] = before[j - 2] + 1;
-        }
-        before = last;
-        last = row;
-        row = spare;
-    }
-    return last[bn];
-}
-
 const char *suggest(const char *word, const char *const *words, size_t count)
 {
-    size_t length = strlen(word);
-    const char *best = NULL;
-    int least = (length < 6 ? 1 : (int)length / 3) + 1;
+    struct suggestion s = {.word = word};
 
-    if (length >= WORD_LIMIT)
-        return NULL;
-    for (size_t i = 0; i < count; i++) {
-        size_t n = strlen(words[i]);
-        int d;
-
-        if (n >= WORD_LIMIT)
-            continue;
-        d = distance(word, length, words[i], n);
-        if (d < least && d < (int)n) {
-            least = d;
-            best = words[i];
-        }
-    }
-    return best;
+    for (size_t i = 0; i < count; i++)
+        suggest_offer(&s, words[i]);
+    return s.best;
 }

@@ -15,9 +15,8 @@ bool problems_add(struct board_problems *p, int line, int column, bool warning, 
 /* File order; the same complaint at the same place (a mapping used twice by alias) stays once. */
 void problems_sort(struct board_problems *p);
 
-/* The nearest of `count` words to a misspelt one, or NULL when none is near: optimal string
- * alignment distance (Damerau-Levenshtein with adjacent swaps) over lower case, '_' read as '-',
- * at most one change in three letters, and one in short words. */
+/* The nearest of `count` words to a misspelt one, or NULL when none is near
+ * (kernels/base/suggest.h). */
 const char *suggest(const char *word, const char *const *words, size_t count);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/cli/suggest.h"
+#include "kernels/base/suggest.h"
 
 bool option_applies(const struct option *option, const char *command)
 {

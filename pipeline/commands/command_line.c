@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "pipeline/cli/help.h"
-#include "pipeline/cli/suggest.h"
+#include "kernels/base/suggest.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/exit_code.h"
 

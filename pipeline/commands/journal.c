@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/cli/suggest.h"
+#include "kernels/base/suggest.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"

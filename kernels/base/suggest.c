@@ -1,9 +1,15 @@
-#include "pipeline/cli/suggest.h"
+#include "kernels/base/suggest.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <string.h>
 
 enum { LONGEST = 63 };
+
+static int letter(char c)
+{
+    return c == '_' || c == ' ' ? '-' : tolower((unsigned char)c);
+}
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -26,10 +32,11 @@ unsigned suggest_distance(const char *a, const char *b)
 
         row[0] = (unsigned)i;
         for (size_t j = 1; j <= m; j++) {
-            unsigned change = above[j - 1] + (a[i - 1] != b[j - 1]);
+            unsigned change = above[j - 1] + (letter(a[i - 1]) != letter(b[j - 1]));
 
             row[j] = least(change, least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            if (i > 1 && j > 1 && letter(a[i - 1]) == letter(b[j - 2]) &&
+                letter(a[i - 2]) == letter(b[j - 1]))
                 row[j] = least(row[j], before[j - 2] + 1);
         }
         before = above, above = row, row = oldest;
@@ -42,10 +49,10 @@ void suggest_offer(struct suggestion *s, const char *candidate)
     unsigned distance = suggest_distance(s->word, candidate);
     size_t length = strlen(s->word);
 
-    /* A third of the letters may be wrong; of one or two letters none but a beginning counts. */
+    /* One letter in three may be wrong, and one of a short word; a beginning is near its whole. */
     if (length > 0 && strncmp(candidate, s->word, length) == 0)
         distance = 1;
-    if (distance > (length < 4 ? 1 : length / 3 + 1))
+    if (distance > (length < 6 ? 1 : length / 3) || distance >= strlen(candidate))
         return;
     if (!s->best || distance < s->distance) {
         s->best = candidate;

@@ -1,11 +1,12 @@
 /* "did you mean ...": the nearest of some known words to one that is not known. */
-#ifndef AUTEUR_PIPELINE_CLI_SUGGEST_H
-#define AUTEUR_PIPELINE_CLI_SUGGEST_H
+#ifndef AUTEUR_BASE_SUGGEST_H
+#define AUTEUR_BASE_SUGGEST_H
 
 #include <stddef.h>
 
-/* Letters to add, drop, replace or swap to come from a to b (optimal string alignment, on bytes);
- * words of more than 63 bytes are infinitely far from everything. */
+/* Letters to add, drop, replace or swap to come from a to b (optimal string alignment, on bytes;
+ * case does not count, and '_' is '-'); words of more than 63 bytes are infinitely far from
+ * everything. */
 unsigned suggest_distance(const char *a, const char *b);
 
 /* Keeps the best candidate seen. Start with {.word = typed}; after the last offer `best` is the
