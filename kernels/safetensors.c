@@ -414,7 +414,7 @@ int safetensors_get(const struct safetensors *s, const char *name, int rank, con
                          s->path, name, tensor_shape_text(t, has, sizeof has),
                          tensor_shape_text(&want, wants, sizeof wants));
     }
-    if (t->dtype > DTYPE_F8_E5M2)
+    if (!dtype_is_float(t->dtype))
         return error_set(e, ERROR_MODEL, "%s: tensor %s holds %s, not floats", s->path, name,
                          dtype_name(t->dtype));
     *out = t;

@@ -19,6 +19,11 @@ size_t dtype_size(enum dtype t)
     return dtypes[t].size;
 }
 
+bool dtype_is_float(enum dtype t)
+{
+    return t <= DTYPE_F8_E5M2;
+}
+
 const char *dtype_name(enum dtype t)
 {
     return dtypes[t].name;

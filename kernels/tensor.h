@@ -38,6 +38,7 @@ struct tensor {
 };
 
 size_t dtype_size(enum dtype t);
+bool dtype_is_float(enum dtype t);
 const char *dtype_name(enum dtype t); /* "F32", as safetensors writes it */
 
 /* Contiguous (row-major) views of `data`. */

@@ -90,7 +90,7 @@ bool golden_get(struct golden *g, struct report *r, const char *name, int rank, 
     const struct tensor *t = safetensors_find(g->tensors, name);
     int drop;
 
-    if (!t || (t->dtype > DTYPE_F8_E5M2 && t->dtype != DTYPE_I64)) {
+    if (!t || (!dtype_is_float(t->dtype) && t->dtype != DTYPE_I64)) {
         report_fact(r, name, false, t ? "not numbers" : "missing in the golden");
         return false;
     }

@@ -15,7 +15,7 @@ static void read_through(const struct safetensors *s)
     for (size_t i = 0; i < safetensors_count(s); i++) {
         const struct tensor *t = safetensors_find(s, safetensors_name(s, i));
         float *numbers;
-        if (t->dtype > DTYPE_F8_E5M2)
+        if (!dtype_is_float(t->dtype))
             continue;
         numbers = malloc((size_t)tensor_count(t) * sizeof *numbers + 1);
         if (numbers)
