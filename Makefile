@@ -91,6 +91,16 @@ sanitize:
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp $(MAKE) BUILD=build-sanitize OPT="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	  -fno-sanitize-recover=undefined" run-tests
 
+# libFuzzer with ASan and UBSan, for FUZZ_SECONDS; needs clang. Mutates the sample storyboards.
+FUZZ_SECONDS ?= 60
+fuzz: | $(BUILD)/.packages
+	@mkdir -p $(BUILD)/fuzz-corpus
+	clang -std=c17 -g -O1 -I. -D_GNU_SOURCE $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
+	  -o $(BUILD)/fuzz_board tests/fuzz/fuzz_board.c $(STORYBOARDS_SRC) \
+	  $(filter kernels/base/%,$(KERNELS_SRC)) $(PKG_LIBS) -lunistring -lm
+	$(BUILD)/fuzz_board -max_total_time=$(FUZZ_SECONDS) -max_len=4096 $(BUILD)/fuzz-corpus \
+	  storyboards storyboards/bad
+
 check-style:
 	.ci/check-style
 
