@@ -101,7 +101,7 @@ static int decode_describe(const struct stage_env *env, const struct shot *shot,
 static int decode_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     if (shot->kind == SHOT_STILL)
-        return check_still(env, shot, e);
+        return check_still(shot, e);
     if (shot->kind == SHOT_FOOTAGE)
         return check_footage(env, shot, e);
     return 0; /* a generated shot's checkpoint is generate's to check */

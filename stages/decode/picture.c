@@ -159,8 +159,12 @@ static int open_reader(struct picture_reader **out, const AVFrame *f, struct err
     *out = r;
     if (!r)
         return error_memory(e);
-    if (!d || (d->flags & AV_PIX_FMT_FLAG_HWACCEL))
-        return error_set(e, ERROR_MEDIA, "its pixel format is not known");
+    if (!d || (d->flags & (AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BAYER)) ||
+        d->comp[0].depth > 16)
+        return error_set(e, ERROR_MEDIA,
+                         "pictures of the form %s (raw or floating point) cannot be converted: "
+                         "give them in 8 to 16 bits",
+                         d ? d->name : "unknown");
     r->width = f->width;
     r->height = f->height;
     r->format = f->format;
@@ -216,12 +220,14 @@ static int read_yuv(struct picture_reader *r, const AVFrame *f, struct picture *
     return 0;
 }
 
-/* Over black. */
+/* Over black. The alpha channel is the last one, whatever comes before it. */
 static void apply_alpha(struct picture_reader *r, const AVFrame *f, const AVPixFmtDescriptor *d,
                         struct picture *p)
 {
+    int alpha = d->flags & AV_PIX_FMT_FLAG_PAL ? 3 : d->nb_components - 1;
+
     for (int y = 0; y < p->height; y++) {
-        read_line(f, d, y, 3, r->line);
+        read_line(f, d, y, alpha, r->line);
         for (int c = 0; c < 3; c++) {
             uint16_t *row = p->planes[c] + (size_t)y * (size_t)p->width;
 

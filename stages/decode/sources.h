@@ -16,7 +16,7 @@ int decode_footage(struct stage_job *job, struct error *e);
 int decode_card(struct stage_job *job, struct error *e);
 
 /* What can be known before any work: the file is there, can be decoded, and is long enough. */
-int check_still(const struct stage_env *env, const struct shot *shot, struct error *e);
+int check_still(const struct shot *shot, struct error *e);
 int check_footage(const struct stage_env *env, const struct shot *shot, struct error *e);
 
 /* How a source of another shape fills the board: the part of the source that is seen, and where on

@@ -6,8 +6,7 @@
 #include "stages/media/reader.h"
 
 /* The picture of a file, upright. */
-static int load(const struct shot *shot, int threads, struct picture *p, double *aspect,
-                struct error *e)
+static int load(const struct shot *shot, struct picture *p, double *aspect, struct error *e)
 {
     struct picture_reader *converter = NULL;
     struct media_reader *file = NULL;
@@ -15,7 +14,7 @@ static int load(const struct shot *shot, int threads, struct picture *p, double 
     bool mirrored;
     int rc = -1, turns;
 
-    if (media_reader_open(shot->source.path, shot->source.written, threads, &file, e) != 0)
+    if (media_reader_open(shot->source.path, shot->source.written, 1, &file, e) != 0)
         return -1;
     rc = media_reader_next(file, &frame, e);
     if (rc == 0)
@@ -41,11 +40,11 @@ done:
     return rc;
 }
 
-int check_still(const struct stage_env *env, const struct shot *shot, struct error *e)
+int check_still(const struct shot *shot, struct error *e)
 {
     struct picture p = {0};
     double aspect;
-    int rc = load(shot, env->threads, &p, &aspect, e);
+    int rc = load(shot, &p, &aspect, e);
 
     picture_free(&p);
     return rc;
@@ -123,7 +122,7 @@ int decode_still(struct stage_job *job, struct error *e)
     double aspect;
     int rc = -1;
 
-    if (load(job->shot, job->env->threads, &p, &aspect, e) != 0)
+    if (load(job->shot, &p, &aspect, e) != 0)
         goto done;
     at = place_source(&p, aspect, job->shot->source.fit, b->width, b->height);
     if (reduce(&p, job->shot, &at, aspect, b, e) != 0 || master_open(job, &m, e) != 0 ||

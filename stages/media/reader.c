@@ -120,6 +120,13 @@ static int open_demuxer(struct media_reader *r, struct error *e)
     return 0;
 }
 
+/* Decoders that paint over what a cut file lacks, and tell only at their strictest. Others tell by
+ * status or flags; at their strictest they refuse whole files for a bent note in the margin. */
+static bool wants_strictness(enum AVCodecID codec)
+{
+    return codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_PNG || codec == AV_CODEC_ID_WEBP;
+}
+
 static int open_decoder(struct media_reader *r, int threads, struct error *e)
 {
     const AVCodec *codec = avcodec_find_decoder(r->stream->codecpar->codec_id);
@@ -134,7 +141,9 @@ static int open_decoder(struct media_reader *r, int threads, struct error *e)
     status = avcodec_parameters_to_context(r->decoder, r->stream->codecpar);
     r->decoder->thread_count = threads;
     r->decoder->max_pixels = MEDIA_PIXELS_MAX;
-    r->decoder->err_recognition = AV_EF_EXPLODE | AV_EF_CRCCHECK;
+    r->decoder->err_recognition = AV_EF_CRCCHECK;
+    if (wants_strictness(r->stream->codecpar->codec_id))
+        r->decoder->err_recognition |= AV_EF_EXPLODE;
     r->decoder->opaque = &r->damaged;
     r->decoder->pkt_timebase = r->stream->time_base;
     if (status >= 0)

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include <libavutil/pixdesc.h>
+
 #include "stages/decode/sources.h"
 #include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
@@ -209,6 +211,62 @@ static AVFrame *red_and_blue(int n)
 {
     (void)n;
     return halves(AV_PIX_FMT_RGB24, 200, 100, (int[]){200, 16, 32}, (int[]){10, 20, 220});
+}
+
+/* A mid tone, half seen through on the right where the format has alpha. */
+static enum AVPixelFormat odd_format;
+
+static AVFrame *in_odd_format(int n)
+{
+    AVFrame *f = av_frame_alloc();
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(odd_format);
+
+    (void)n;
+    f->format = odd_format;
+    f->width = 32;
+    f->height = 32;
+    assert_int_equal(av_frame_get_buffer(f, 0), 0);
+    memset(f->data[0], 0, (size_t)f->linesize[0] * 32);
+    for (int y = 0; y < 32; y++)
+        for (int c = 0; c < d->nb_components; c++) {
+            bool alpha = (d->flags & AV_PIX_FMT_FLAG_ALPHA) && c == d->nb_components - 1;
+            uint16_t line[32];
+
+            for (int x = 0; x < 32; x++)
+                line[x] = (uint16_t)(((1 << d->comp[c].depth) - 1) * (alpha ? (x < 16 ? 1 : 0.5)
+                                                                      : d->comp[c].depth > 1 ? 0.6
+                                                                                             : 1));
+            av_write_image_line(line, f->data, f->linesize, d, 0, y, c, 32);
+        }
+    return f;
+}
+
+static void every_form_of_png_is_read(void **state)
+{
+    static const struct {
+        enum AVPixelFormat format;
+        unsigned left, right;
+    } cases[] = {
+        {AV_PIX_FMT_RGB24, 0x999999, 0x999999},     {AV_PIX_FMT_RGBA, 0x999999, 0x4C4C4C},
+        {AV_PIX_FMT_RGB48BE, 0x999999, 0x999999},   {AV_PIX_FMT_RGBA64BE, 0x999999, 0x4C4C4C},
+        {AV_PIX_FMT_GRAY8, 0x999999, 0x999999},     {AV_PIX_FMT_YA8, 0x999999, 0x4C4C4C},
+        {AV_PIX_FMT_GRAY16BE, 0x999999, 0x999999},  {AV_PIX_FMT_YA16BE, 0x999999, 0x4C4C4C},
+        {AV_PIX_FMT_MONOBLACK, 0xFFFFFF, 0xFFFFFF},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct media_job *m = media_job_new(32, 32, film, 1);
+        struct media_form form = png(32, 32);
+        struct colour_at want[] = {{4, 10, cases[i].left, 1}, {28, 10, cases[i].right, 1}, {0}};
+
+        m->shot.kind = SHOT_STILL;
+        odd_format = form.pixel_format = cases[i].format;
+        write_frames(m, &form, source_path(m, "a.png"), in_odd_format, 1);
+        media_must(m, STAGE_DECODE, &stage_decode);
+        assert_int_equal(read_master(m, expect_colour, want), 1);
+        media_job_free(m);
+    }
 }
 
 static void a_still_keeps_its_colours_and_place(void **state)
@@ -756,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_gradient_card_rises_smoothly),
         cmocka_unit_test(cancelling_stops_between_frames),
         cmocka_unit_test(a_still_keeps_its_colours_and_place),
+        cmocka_unit_test(every_form_of_png_is_read),
         cmocka_unit_test(pictures_stand_upright),
         cmocka_unit_test(a_pan_glides),
         cmocka_unit_test(moves_stay_inside_the_picture),
