@@ -44,7 +44,6 @@ struct ops {
     void (*copy)(struct device *d, struct tensor *out, const struct tensor *x);
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,
                  const struct conv *w, const struct tensor *residual);
-    void (*upsample2x)(struct device *d, struct tensor *out, const struct tensor *x);
     void (*patchify)(struct device *d, struct tensor *tokens, const struct tensor *latents,
                      const int patch[3]);
     void (*unpatchify)(struct device *d, struct tensor *latents, const struct tensor *tokens,

@@ -93,7 +93,20 @@ void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int k
                 : get(l, text, ".weight", 4, (int64_t[]){out, in, kh, kw});
     bias = get(l, text, ".bias", 1, &out);
     if (!l->failed)
-        packed(l, conv_pack(l->device, l->arena, weight, bias, to, l->error), text);
+        packed(l, conv_pack(l->device, l->arena, weight, bias, 1, to, l->error), text);
+}
+
+void load_conv_upsample(struct loader *l, struct conv *to, int64_t out, int64_t in,
+                        const char *name, ...)
+{
+    const struct tensor *weight, *bias;
+    char text[NAME_SIZE];
+
+    FORMAT_NAME(text, name);
+    weight = get(l, text, ".weight", 4, (int64_t[]){out, in, 3, 3});
+    bias = get(l, text, ".bias", 1, &out);
+    if (!l->failed)
+        packed(l, conv_pack(l->device, l->arena, weight, bias, 2, to, l->error), text);
 }
 
 void load_vector(struct loader *l, struct tensor *to, int64_t count, const char *name, ...)

@@ -29,6 +29,9 @@ void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, 
 /* NAME.weight [out, in, kt, kh, kw] (without kt when it is 0) and NAME.bias. */
 void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int kt, int kh, int kw,
                const char *name, ...) __attribute__((format(printf, 8, 9)));
+/* NAME.weight [out, in, 3, 3], over its input enlarged twice, and NAME.bias. */
+void load_conv_upsample(struct loader *l, struct conv *to, int64_t out, int64_t in,
+                        const char *name, ...) __attribute__((format(printf, 5, 6)));
 /* The tensor of exactly this name, of `count` numbers in any shape, as a vector of F32. */
 void load_vector(struct loader *l, struct tensor *to, int64_t count, const char *name, ...)
     __attribute__((format(printf, 4, 5)));

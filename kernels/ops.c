@@ -238,14 +238,18 @@ static bool is_frame(const struct device *d, const struct tensor *t, int64_t h, 
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual)
 {
+    int64_t height, width;
+
     if (d->failed)
         return;
-    if (out->rank != 3 || !is_frame(d, out, out->shape[0], out->shape[1], w->out)) {
+    height = out->shape[0] / w->scale;
+    width = out->shape[1] / w->scale;
+    if (!is_frame(d, out, height * w->scale, width * w->scale, w->out)) {
         fails(d, "conv", "out", out);
         return;
     }
     for (int t = 0; t < w->kt; t++)
-        if (x[t] && !is_frame(d, x[t], out->shape[0], out->shape[1], w->in)) {
+        if (x[t] && !is_frame(d, x[t], height, width, w->in)) {
             fails(d, "conv", "x", x[t]);
             return;
         }
@@ -253,18 +257,6 @@ void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x
         fails(d, "conv", "residual", residual);
     else
         d->ops.conv(d, out, x, w, residual);
-}
-
-void op_upsample2x(struct device *d, struct tensor *out, const struct tensor *x)
-{
-    if (d->failed)
-        return;
-    if (x->rank != 3 || !is_frame(d, x, x->shape[0], x->shape[1], x->shape[2]))
-        fails(d, "upsample2x", "x", x);
-    else if (!is_frame(d, out, 2 * x->shape[0], 2 * x->shape[1], x->shape[2]))
-        fails(d, "upsample2x", "out", out);
-    else
-        d->ops.upsample2x(d, out, x);
 }
 
 static bool check_patches(struct device *d, const char *op, const struct tensor *tokens,

@@ -40,10 +40,13 @@ struct linear {
     const void *packed;
 };
 
-/* A convolution's weights, packed likewise. Stride 1; space is padded with (k-1)/2 zeros. */
+/* A convolution's weights, packed likewise. Stride 1; space is padded with (k-1)/2 zeros. With
+ * scale 2 its input is first made twice as large each way (nearest-exact); such a kernel is 1 x 3
+ * x 3. */
 struct conv {
     int64_t in, out;
     int kt, kh, kw;    /* frames in time (1..3), and odd sizes in space (1 or 3) */
+    int scale;         /* 1 or 2 */
     const float *bias; /* [out] */
     const void *packed;
 };
@@ -71,7 +74,7 @@ int linear_pack_many(struct device *d, struct arena *a, int count,
                      struct linear *out, struct error *e);
 /* weight: [out, in, kh, kw] or [out, in, kt, kh, kw]. */
 int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
-              const struct tensor *bias, struct conv *out, struct error *e);
+              const struct tensor *bias, int scale, struct conv *out, struct error *e);
 /* Any float tensor as contiguous F32 on the device, for norms, tables and biases. */
 int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, struct tensor *out,
                   struct error *e);
@@ -130,14 +133,12 @@ void op_copy(struct device *d, struct tensor *out, const struct tensor *x);
 /* ---- pictures: a frame is [H, W, C], contiguous, channels last */
 
 enum { CONV_MAX_TAPS = 3 };
-/* One output frame: out [H, W, out] = conv over x[0..kt-1], oldest first; x[i] is [H, W, in] or
- * NULL for a frame of zeros (before the beginning). residual: a frame like out to add, or NULL; it
- * may be out itself. out overlaps no x. Causality is the caller's choice of frames, so caches cost
- * no copy. A 2-D convolution has kt = 1. */
+/* One output frame: out [scale H, scale W, out] = conv over x[0..kt-1], oldest first; x[i] is
+ * [H, W, in] or NULL for a frame of zeros (before the beginning). residual: a frame like out to
+ * add, or NULL; it may be out itself. out overlaps no x. Causality is the caller's choice of
+ * frames, so caches cost no copy. A 2-D convolution has kt = 1. */
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual);
-/* Nearest-exact twice in both directions: out [2H, 2W, C]. */
-void op_upsample2x(struct device *d, struct tensor *out, const struct tensor *x);
 
 /* Latents [C, T, H, W] (contiguous) to tokens [T/pt * H/ph * W/pw, C * pt * ph * pw] with features
  * in the order of a Conv3d weight: channel, then t, h, w within the patch. */

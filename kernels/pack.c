@@ -84,7 +84,7 @@ int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
     return linear_pack_many(d, a, 1, &weight, bias ? &bias : NULL, out, e);
 }
 
-static bool conv_shape(const struct tensor *w, struct conv *out)
+static bool conv_shape(const struct tensor *w, int scale, struct conv *out)
 {
     bool time = w->rank == 5;
     if (w->rank != 4 && !time)
@@ -93,7 +93,10 @@ static bool conv_shape(const struct tensor *w, struct conv *out)
                          .in = w->shape[1],
                          .kt = time ? (int)w->shape[2] : 1,
                          .kh = (int)w->shape[w->rank - 2],
-                         .kw = (int)w->shape[w->rank - 1]};
+                         .kw = (int)w->shape[w->rank - 1],
+                         .scale = scale};
+    if (scale == 2 && (out->kt != 1 || out->kh != 3 || out->kw != 3))
+        return false;
     return out->out >= 1 && out->in >= 1 && out->kt >= 1 && out->kt <= CONV_MAX_TAPS &&
            (out->kh == 1 || out->kh == 3) && (out->kw == 1 || out->kw == 3);
 }
@@ -108,7 +111,7 @@ static void taps_first(const float *from, float *to, int64_t out, int64_t in, in
 }
 
 int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
-              const struct tensor *bias, struct conv *out, struct error *e)
+              const struct tensor *bias, int scale, struct conv *out, struct error *e)
 {
     struct arena scratch = {0};
     struct tensor w = {0}, b = {0};
@@ -116,7 +119,7 @@ int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
     float *turned;
     int rc = -1;
 
-    if (!conv_shape(weight, out) || (bias && tensor_count(bias) != out->out))
+    if (!conv_shape(weight, scale, out) || (bias && tensor_count(bias) != out->out))
         return error_set(e, ERROR_MODEL, "a convolution's weight has the shape %s",
                          tensor_shape_text(weight, text, sizeof text));
     if (tensor_upload(d, &scratch, weight, &w, e) || (bias && tensor_upload(d, a, bias, &b, e)))

@@ -9,12 +9,12 @@ const void *reference_conv_pack(struct device *d, struct arena *a, const float *
                                  (int64_t)shape->kt * shape->kh * shape->kw * shape->in);
 }
 
-/* The sum over one pixel's neighbourhood in one frame; w is at [o][t][0][0][0]. */
+/* The sum over one output pixel's neighbourhood in one frame; weight is at [o][t][0][0][0]. */
 static double neighbourhood(const struct tensor *x, const struct conv *w, const float *weight,
                             int64_t y0, int64_t x0)
 {
     const float *pixels = x->data;
-    int64_t height = x->shape[0], width = x->shape[1];
+    int64_t height = x->shape[0] * w->scale, width = x->shape[1] * w->scale;
     double sum = 0;
 
     for (int ky = 0; ky < w->kh; ky++)
@@ -23,7 +23,7 @@ static double neighbourhood(const struct tensor *x, const struct conv *w, const 
             if (py < 0 || py >= height || px < 0 || px >= width)
                 continue;
             for (int64_t c = 0; c < w->in; c++)
-                sum += (double)pixels[(py * width + px) * w->in + c] *
+                sum += (double)pixels[(py / w->scale * x->shape[1] + px / w->scale) * w->in + c] *
                        weight[(ky * w->kw + kx) * w->in + c];
         }
     return sum;
@@ -48,16 +48,6 @@ void reference_conv(struct device *d, struct tensor *out, const struct tensor *c
                 sum += ((float *)residual->data)[at];
             ((float *)out->data)[at] = (float)sum;
         }
-}
-
-void reference_upsample2x(struct device *d, struct tensor *out, const struct tensor *x)
-{
-    int64_t c = x->shape[2], width = x->shape[1];
-    (void)d;
-    for (int64_t i = 0; i < out->shape[0]; i++)
-        for (int64_t j = 0; j < out->shape[1]; j++)
-            memcpy((float *)out->data + (i * 2 * width + j) * c,
-                   (float *)x->data + (i / 2 * width + j / 2) * c, (size_t)c * sizeof(float));
 }
 
 /* Calls both with every element: tokens[row][column] and where it lies in latents. */

@@ -20,7 +20,6 @@ void ops_init_reference(struct ops *ops)
         .modulate = reference_modulate,
         .copy = reference_copy,
         .conv = reference_conv,
-        .upsample2x = reference_upsample2x,
         .patchify = reference_patchify,
         .unpatchify = reference_unpatchify,
     };

@@ -39,7 +39,6 @@ void reference_modulate(struct device *d, struct tensor *out, const struct tenso
 void reference_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void reference_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                     const struct conv *w, const struct tensor *residual);
-void reference_upsample2x(struct device *d, struct tensor *out, const struct tensor *x);
 void reference_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
                         const int patch[3]);
 void reference_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,

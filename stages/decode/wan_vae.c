@@ -114,10 +114,9 @@ static int up_from(struct pass *p, int i, struct tensor *x);
 static int enlarge(struct pass *p, int i, struct tensor *x)
 {
     struct vae_block *b = &p->v->block[i];
-    const struct tensor *enlarged = &b->enlarged;
+    const struct tensor *in = x;
 
-    op_upsample2x(p->v->device, &b->enlarged, x);
-    op_conv(p->v->device, &b->result, &enlarged, &b->resample, NULL);
+    op_conv(p->v->device, &b->result, &in, &b->resample, NULL);
     return up_from(p, i + 1, &b->result);
 }
 

@@ -27,8 +27,8 @@ struct vae_block {
     int64_t out;
     struct vae_causal time; /* conv: the even one of the two frames it makes */
     struct conv time_odd;
-    struct conv resample;
-    struct tensor moment, enlarged, result; /* frames */
+    struct conv resample;         /* enlarges */
+    struct tensor moment, result; /* frames */
 };
 
 struct wan_vae {

@@ -115,7 +115,7 @@ static void load_time(struct loader *l, struct vae_block *b, const char *name)
     for (int i = 0; i < 2 && !l->failed; i++) {
         struct tensor w = tensor_slice(*weight, 0, i * b->out, b->out);
         struct tensor o = tensor_slice(*bias, 0, i * b->out, b->out);
-        l->failed = conv_pack(l->device, l->arena, &w, &o, half[i], l->error) != 0;
+        l->failed = conv_pack(l->device, l->arena, &w, &o, 1, half[i], l->error) != 0;
     }
 }
 
@@ -133,8 +133,8 @@ static void load_block(struct wan_vae *v, struct loader *l, int i, int64_t in, i
     }
     if (!b->upsamples)
         return;
-    load_conv(l, &b->resample, out / 2, out, 0, 3, 3,
-              "decoder.up_blocks.%d.upsamplers.0.resample.1", i);
+    load_conv_upsample(l, &b->resample, out / 2, out,
+                       "decoder.up_blocks.%d.upsamplers.0.resample.1", i);
     snprintf(name, sizeof name, "decoder.up_blocks.%d.upsamplers.0.time_conv", i);
     if (b->doubles_time)
         load_time(l, b, name);
@@ -253,7 +253,6 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
         }
         h *= 2;
         w *= 2;
-        b->enlarged = frame(v, h, w, b->out, &failed);
         b->result = frame(v, h, w, b->out / 2, &failed);
     }
     make_ring(v, &v->out, h, w, &failed);
