@@ -11,6 +11,7 @@ STAGES_SRC := \
 	stages/generate/wan_texts.c
 
 STAGES_SRC += \
+	stages/composite/block.c \
 	stages/composite/composite.c \
 	stages/composite/fonts.c \
 	stages/composite/layer.c \

@@ -24,12 +24,6 @@ struct typesetter {
     bool lost_glyph; /* libass could not draw a character since this was cleared */
 };
 
-void block_free(struct block *b)
-{
-    free(b->rgba);
-    *b = (struct block){0};
-}
-
 static void on_message(int level, const char *format, va_list args, void *opaque)
 {
     struct typesetter *t = opaque;
@@ -265,45 +259,6 @@ static void extents(const ASS_Image *list, struct box *letters, struct box *all)
     }
 }
 
-/* The panel and its strip, under the letters. */
-static void draw_panel(struct block *b, const struct setting *s)
-{
-    const struct style *style = s->style;
-    int strip = (int)lround(s->strip);
-
-    for (int y = 0; y < b->height; y++)
-        for (int x = 0; x < b->width; x++) {
-            bool in_strip = s->right_to_left ? x >= b->width - strip : x < strip;
-            uint32_t color = in_strip ? s->parts[0].color : style->panel_color;
-            float alpha = in_strip ? 1 : (float)style->panel_opacity;
-            float *p = b->rgba +
-                       4 * ((size_t)(y - b->top) * (size_t)b->image_width + (size_t)(x - b->left));
-
-            for (int c = 0; c < 3; c++)
-                p[c] = (float)(color >> (16 - 8 * c) & 255) / 255 * alpha;
-            p[3] = alpha;
-        }
-}
-
-/* One of libass's images over what is there; dx, dy: from its frame to the block's image. */
-static void draw_image(struct block *b, const ASS_Image *i, int dx, int dy)
-{
-    float color[3] = {(float)(i->color >> 24) / 255, (float)(i->color >> 16 & 255) / 255,
-                      (float)(i->color >> 8 & 255) / 255};
-    float opacity = (float)(255 - (i->color & 255)) / 255;
-
-    for (int y = 0; y < i->h; y++)
-        for (int x = 0; x < i->w; x++) {
-            float alpha = opacity * i->bitmap[(ptrdiff_t)y * i->stride + x] / 255;
-            float *p = b->rgba + 4 * ((size_t)(i->dst_y + y + dy) * (size_t)b->image_width +
-                                      (size_t)(i->dst_x + x + dx));
-
-            for (int c = 0; c < 3; c++)
-                p[c] = color[c] * alpha + p[c] * (1 - alpha);
-            p[3] = alpha + p[3] * (1 - alpha);
-        }
-}
-
 /* One part as libass drew it. */
 struct drawn {
     ASS_Track *track; /* keeps the images alive until the next rendering */
@@ -370,46 +325,28 @@ static int draw(struct typesetter *t, const struct setting *s, const struct part
     return 0;
 }
 
-/* The image is all of the block and all of the ink, which lies dx, dy from its place on the
- * sheet. */
-static int grow_image(struct block *b, const struct drawn *d, int dx, int dy, struct error *e)
+/* The panel and its strip, under the letters. */
+static void draw_panel(struct block *b, const struct setting *s)
 {
-    struct box image = {b->left, b->top, b->left + b->image_width, b->top + b->image_height};
-    struct box ink = {d->all.left + dx, d->all.top + dy, d->all.right + dx, d->all.bottom + dy};
-    struct block old = *b;
+    int strip = (int)lround(s->strip), at = s->right_to_left ? b->width - strip : 0;
 
-    if (ink.left < image.left)
-        image.left = ink.left;
-    if (ink.top < image.top)
-        image.top = ink.top;
-    if (ink.right > image.right)
-        image.right = ink.right;
-    if (ink.bottom > image.bottom)
-        image.bottom = ink.bottom;
-    b->left = image.left;
-    b->top = image.top;
-    b->image_width = image.right - image.left;
-    b->image_height = image.bottom - image.top;
-    b->rgba = calloc((size_t)b->image_width * (size_t)b->image_height, 4 * sizeof *b->rgba);
-    if (!b->rgba) {
-        *b = old;
-        return error_memory(e);
-    }
-    for (int y = 0; y < old.image_height; y++)
-        memcpy(b->rgba + 4 * ((size_t)(y + old.top - b->top) * (size_t)b->image_width +
-                              (size_t)(old.left - b->left)),
-               old.rgba + 4 * (size_t)y * (size_t)old.image_width,
-               (size_t)old.image_width * 4 * sizeof *b->rgba);
-    free(old.rgba);
-    return 0;
+    block_rectangle(b, s->right_to_left ? 0 : strip, 0, b->width - strip, b->height,
+                    s->style->panel_color, (float)s->style->panel_opacity);
+    block_rectangle(b, at, 0, strip, b->height, s->parts[0].color, 1);
 }
 
-static int empty_block(struct block *b, int width, int height, struct error *e)
+/* libass's images, dx, dy from their place on the sheet, over what is there. */
+static int draw_images(struct block *b, const struct drawn *d, int dx, int dy, struct error *e)
 {
-    *b = (struct block){
-        .width = width, .height = height, .image_width = width, .image_height = height};
-    b->rgba = calloc((size_t)width * (size_t)height, 4 * sizeof *b->rgba);
-    return b->rgba ? 0 : error_memory(e);
+    if (!d->list)
+        return 0;
+    if (block_reach(b, d->all.left + dx, d->all.top + dy, d->all.right + dx, d->all.bottom + dy,
+                    e) != 0)
+        return -1;
+    for (const ASS_Image *i = d->list; i; i = i->next)
+        block_mask(b, i->dst_x + dx, i->dst_y + dy, i->w, i->h, i->bitmap, i->stride, i->color >> 8,
+                   (float)(255 - (i->color & 255)) / 255);
+    return 0;
 }
 
 /* Puts the parts into a block whose size is known; draws them again, because libass keeps only its
@@ -424,16 +361,13 @@ static int assemble(struct typesetter *t, const struct setting *s, const struct 
         draw_panel(out, s);
     for (int i = 0; i < 2; i++) {
         struct drawn d;
-        int rc = 0;
+        int rc;
 
         if (!s->parts[i].text[0])
             continue;
         if (render(t, s, &s->parts[i], sheet, false, &d, e) != 0)
             return -1;
-        if (d.list)
-            rc = grow_image(out, &d, dx, dy - d.above, e);
-        for (const ASS_Image *image = d.list; image && rc == 0; image = image->next)
-            draw_image(out, image, dx - out->left, dy - d.above - out->top);
+        rc = draw_images(out, &d, dx, dy - d.above, e);
         ass_free_track(d.track);
         if (rc != 0)
             return -1;
@@ -462,12 +396,12 @@ static int attempt(struct typesetter *t, const struct setting *s, struct block *
         ass_free_track(d.track);
     }
     if (right <= left) /* nothing but spaces */
-        return empty_block(out, 1, 1, e) == 0 ? 1 : -1;
+        return block_alloc(out, 1, 1, e) == 0 ? 1 : -1;
     width = right - left + 2 * (int)lround(s->pad_x) + (int)lround(s->strip);
     height = heights[0] + heights[1] + (int)lround(s->gap) + 2 * (int)lround(s->pad_y);
     if (right - left > s->widest + 1 || height > t->height * (1 - 2 * SAFE_MARGIN))
         return 0;
-    if (empty_block(out, width, height, e) != 0)
+    if (block_alloc(out, width, height, e) != 0)
         return -1;
     return assemble(t, s, &sheet, left, heights, out, e) == 0 ? 1 : -1;
 }

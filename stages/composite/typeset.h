@@ -7,18 +7,9 @@
 #define AUTEUR_STAGES_COMPOSITE_TYPESET_H
 
 #include "kernels/base/error.h"
+#include "stages/composite/block.h"
 #include "stages/composite/fonts.h"
 #include "storyboards/board.h"
-
-/* Lettering and the panel under it. The block is what layout places: panel, or lines of text with
- * their full height (so that words with and without descenders share a baseline). */
-struct block {
-    int width, height; /* of the block */
-    /* The image, which may stand out over the block (glow): its top left in the block. */
-    int left, top, image_width, image_height;
-    float *rgba; /* premultiplied, 0..1, [image_height][image_width][4] */
-};
-void block_free(struct block *b);
 
 struct typesetter;
 /* For pictures of one size. Not for several threads at once. */
