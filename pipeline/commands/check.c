@@ -1,15 +1,31 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
 
-static void print_problem(const struct workspace *w, const char *path, const struct plan_problem *p)
+/* Shots that suffer the same (a tier without its checkpoint) are told once. */
+static void print_problems(const struct workspace *w, const char *path)
 {
-    const struct shot *shot = &w->board.shots[p->shot];
+    const struct plan_problem *p = w->plan.problems;
 
-    fprintf(stderr, "%s:%d: shot %s: %s\n", path, shot->line, shot->id, p->text);
+    for (size_t i = 0; i < w->plan.problem_count; i++) {
+        const struct shot *shot = &w->board.shots[p[i].shot];
+        size_t before = 0, more = 0;
+
+        while (before < i && strcmp(p[before].text, p[i].text) != 0)
+            before++;
+        if (before < i)
+            continue;
+        for (size_t k = i + 1; k < w->plan.problem_count; k++)
+            more += strcmp(p[k].text, p[i].text) == 0;
+        fprintf(stderr, "%s:%d: shot %s", path, shot->line, shot->id);
+        if (more)
+            fprintf(stderr, " and %zu more", more);
+        fprintf(stderr, ": %s\n", p[i].text);
+    }
 }
 
 /* With no journal everything would have to run, so every stage's check is asked. */
@@ -26,12 +42,11 @@ int command_check(const struct options *o)
         status = command_failed(&e);
         goto done;
     }
-    for (size_t i = 0; i < w.plan.problem_count; i++)
-        print_problem(&w, o->operands[0], &w.plan.problems[i]);
+    print_problems(&w, o->operands[0]);
     if (w.plan.problem_count) {
         status = EXIT_BOARD;
         fprintf(stderr, "%s: %zu %s\n", o->operands[0], w.plan.problem_count,
-                w.plan.problem_count == 1 ? "problem" : "problems");
+                w.plan.problem_count == 1 ? "shot cannot be made" : "shots cannot be made");
     } else {
         printf("%s: %zu %s, no problems\n", o->operands[0], w.board.shot_count,
                w.board.shot_count == 1 ? "shot" : "shots");
