@@ -1,7 +1,8 @@
 #include "stages/composite/styles.h"
 
 /* A halo rather than a hard line where text stands on the picture: it reads on snow and on night
- * alike and does not look drawn. Lower thirds, slates and timecode stand on a panel. */
+ * alike and does not look drawn; round dark letters it is light. Lower thirds, slates and timecode
+ * stand on a panel. */
 const struct style styles_all[OVERLAY_STYLES] = {
     [OVERLAY_TITLE] =
         {
@@ -15,7 +16,7 @@ const struct style styles_all[OVERLAY_STYLES] = {
             .sub_color = 0xFFFFFF,
             .outline = 0.045,
             .glow = 0.050,
-            .outline_opacity = 0.55,
+            .outline_opacity = 0.65,
             .widest = 0.92,
             .position = POSITION_CENTER,
         },
@@ -63,9 +64,9 @@ const struct style styles_all[OVERLAY_STYLES] = {
             .gap = 0.05,
             .color = 0xFFFFFF,
             .sub_color = 0xD5DBE1,
-            .outline = 0.040,
+            .outline = 0.050,
             .glow = 0.050,
-            .outline_opacity = 0.55,
+            .outline_opacity = 0.80,
             .widest = 0.80,
             .position = POSITION_CENTER,
         },

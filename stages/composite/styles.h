@@ -16,7 +16,7 @@ struct style {
     double leading;        /* line to line, in ems */
     double gap;            /* between text and subtext, in ems of the text, over their leading */
     uint32_t color, sub_color;
-    double outline;         /* width of the dark edge, in ems of the text */
+    double outline;         /* width of the edge round letters, in ems */
     double glow;            /* how far that edge is blurred, in ems: soft halo rather than line */
     double outline_opacity; /* of the edge */
     double panel_opacity;   /* of the box behind the text; 0: none */

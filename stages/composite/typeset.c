@@ -161,6 +161,14 @@ static uint32_t bgr(uint32_t rgb)
     return (rgb & 0xff) << 16 | (rgb & 0xff00) | rgb >> 16;
 }
 
+/* Dark letters get a light edge, light ones a dark one. */
+static uint32_t edge_color(uint32_t rgb)
+{
+    double luma = 0.2126 * (rgb >> 16) + 0.7152 * (rgb >> 8 & 255) + 0.0722 * (rgb & 255);
+
+    return luma < 80 ? 0xFFFFFF : 0x000000;
+}
+
 /* The event's text: what holds for all of it, then the words. Edges follow the text's em in both
  * parts, at most the part's own. */
 static char *event_text(struct typesetter *t, const struct setting *s, const struct part *part,
@@ -170,10 +178,10 @@ static char *event_text(struct typesetter *t, const struct setting *s, const str
     struct strbuf b = {0};
     char *text;
 
-    strbuf_addf(&b, "{\\an%d\\q0\\shad0\\bord%.3f\\blur%.3f\\3c&H000000&\\3a&H%02X&\\c&H%06X&}",
+    strbuf_addf(&b, "{\\an%d\\q0\\shad0\\bord%.3f\\blur%.3f\\3c&H%06X&\\3a&H%02X&\\c&H%06X&}",
                 2 + s->justify + (bottom ? 0 : 6), style->outline * part->em,
-                style->glow * part->em, (unsigned)lround(255 * (1 - style->outline_opacity)),
-                (unsigned)bgr(part->color));
+                style->glow * part->em, (unsigned)edge_color(part->color),
+                (unsigned)lround(255 * (1 - style->outline_opacity)), (unsigned)bgr(part->color));
     if (markup_add(&b, t->fonts, part->font, part->text, part->em, s->widest, e) != 0) {
         strbuf_free(&b);
         return NULL;
