@@ -9,7 +9,7 @@
 
 /* Messages quote the board: what a terminal might obey, and a character cut in half, become
        '?'. */
-    static void make_printable(char *text)
+static void make_printable(char *text)
 {
     const uint8_t *bad;
 

@@ -1,14 +1,20 @@
 /* What the journal's tests share: a scratch folder, a seeded random source, and a made-up world of
- * shots whose every record can be predicted. Include after cmocka.h. */
+ * shots whose every record can be predicted. */
 #ifndef AUTEUR_TESTS_JOURNAL_SCRATCH_H
 #define AUTEUR_TESTS_JOURNAL_SCRATCH_H
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "journal/journal.h"
 
