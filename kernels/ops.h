@@ -15,7 +15,7 @@
  *    nothing otherwise;
  *  - rows: a tensor [..., C] counts as (product of the leading axes) rows of C;
  *  - no operation allocates but the workspace of the device, which only ever grows;
- *  - the same device, thread count and input give the same bytes.
+ *  - the same processor and input give the same bytes, with any number of threads.
  *
  * A device and everything on it are used by one thread at a time.
  */

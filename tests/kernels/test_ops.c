@@ -382,23 +382,47 @@ static void test_patches_go_there_and_back(void **unused)
     device_close(d);
 }
 
+/* Which thread does what must not show. */
+static void run_some(int threads, const struct tensor *x, const struct linear *w,
+                     struct tensor *out, struct tensor *mixed)
+{
+    struct error e = {0};
+    struct device *d;
+
+    assert_int_equal(device_open(DEVICE_CPU, threads, &d, &e), 0);
+    op_attention(d, out, x, x, x, 0.2f, NULL);
+    {
+        struct tensor rows = TENSOR_VIEW(*out, 300, 128);
+        op_layer_norm(d, &rows, &rows, NULL, NULL, 1e-6f);
+        op_linear(d, mixed, &rows, w, ACT_GELU_TANH);
+    }
+    assert_int_equal(device_status(d, &e), 0);
+    device_close(d);
+}
+
 static void test_same_bytes_every_run(void **unused)
 {
     struct error e = {0};
     struct device *d;
-    struct tensor q, a, b;
+    struct tensor x, weight, out, first, again;
+    struct linear w;
     (void)unused;
 
     state = seed;
-    q = NUMBERS(0, 1, 300, 2, 64);
-    a = twin(q);
-    b = twin(q);
-    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
-    op_attention(d, &a, &q, &q, &q, 0.2f, NULL);
-    op_attention(d, &b, &q, &q, &q, 0.2f, NULL);
-    assert_memory_equal(a.data, b.data, 300 * 2 * 64 * sizeof(float));
-    assert_int_equal(device_status(d, &e), 0);
+    x = NUMBERS(0, 1, 300, 2, 64);
+    weight = NUMBERS(0, 1, 90, 128);
+    out = TENSOR_NEW(&arena, 300, 2, 64);
+    first = TENSOR_NEW(&arena, 300, 90);
+    again = TENSOR_NEW(&arena, 300, 90);
+    assert_true(out.data && first.data && again.data);
+    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(linear_pack(d, &arena, &weight, NULL, &w, &e), 0);
     device_close(d);
+    run_some(1, &x, &w, &out, &first);
+    for (int threads = 1; threads <= 4; threads++) {
+        run_some(threads, &x, &w, &out, &again);
+        assert_memory_equal(again.data, first.data, 300 * 90 * sizeof(float));
+    }
     arena_free(&arena);
 }
 
