@@ -173,6 +173,20 @@ static int decode_frame(struct pass *p, const struct tensor *latents, int64_t t)
     return up_from(p, 0, &v->x);
 }
 
+/* No convolution remembers the frames of another decode. */
+static void forget(struct wan_vae *v)
+{
+    v->in.seen = v->out.seen = 0;
+    for (int i = 0; i < 2; i++)
+        v->mid[i].conv1.seen = v->mid[i].conv2.seen = 0;
+    for (int i = 0; i < v->blocks; i++) {
+        struct vae_block *b = &v->block[i];
+        b->time.seen = 0;
+        for (int r = 0; r < v->resnets; r++)
+            b->resnets[r].conv1.seen = b->resnets[r].conv2.seen = 0;
+    }
+}
+
 int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_frame_fn *frame,
                    void *ctx, struct error *e)
 {
@@ -182,14 +196,12 @@ int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_fram
     if (latents->rank != 4 || latents->shape[0] != v->channels || tensor_count(latents) < 1)
         return error_set(e, ERROR_MODEL, "%s: latents of shape %s do not fit a VAE of %d channels",
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->channels);
-    v->height = latents->shape[2];
-    v->width = latents->shape[3];
-    if (vae_make_frames(v, v->height, v->width, e))
+    if (vae_make_frames(v, latents->shape[2], latents->shape[3], e))
         return -1;
+    forget(v);
     for (int64_t t = 0; t < latents->shape[1]; t++)
         if (decode_frame(&p, latents, t))
             return -1;
-    arena_free(&v->work);
     return 0;
 }
 

@@ -50,10 +50,10 @@ struct wan_vae {
     struct vae_causal out;
 
     int64_t height, width; /* of the latents that work is for */
-    struct tensor latent, raw, x, normed, attended, qkv_frame, rgb;
+    struct tensor latent, x, normed, attended, qkv_frame, rgb;
 };
 
-/* Frames for latents of this size; what was there before is forgotten. */
+/* Frames for latents of this size, unless they are there already. */
 int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct error *e);
 
 #endif

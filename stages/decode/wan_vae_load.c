@@ -212,18 +212,28 @@ static struct tensor frame(struct wan_vae *v, int64_t h, int64_t w, int64_t c, b
 
 static void make_ring(struct wan_vae *v, struct vae_causal *c, int64_t h, int64_t w, bool *failed)
 {
-    c->seen = 0;
     for (int i = 0; i < c->conv.kt; i++)
         c->ring[i] = frame(v, h, w, c->conv.in, failed);
 }
 
-static void make_resnet(struct wan_vae *v, struct vae_resnet *r, int64_t h, int64_t w, bool *failed)
+static void make_resnet(struct wan_vae *v, struct vae_resnet *r, const struct tensor *between,
+                        int64_t h, int64_t w, bool *failed)
 {
     make_ring(v, &r->conv1, h, w, failed);
     make_ring(v, &r->conv2, h, w, failed);
-    r->between = frame(v, h, w, r->out, failed);
+    r->between = *between;
     if (r->in != r->out)
         r->result = frame(v, h, w, r->out, failed);
+}
+
+/* Blocks in a row, which share what none of them keeps. */
+static void make_resnets(struct wan_vae *v, struct vae_resnet *r, int count, int64_t h, int64_t w,
+                         bool *failed)
+{
+    struct tensor between = frame(v, h, w, r[0].out, failed);
+
+    for (int i = 0; i < count; i++)
+        make_resnet(v, &r[i], &between, h, w, failed);
 }
 
 int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct error *e)
@@ -231,20 +241,20 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
     int64_t dim = v->in.conv.out, h = height, w = width;
     bool failed = false;
 
+    if (v->height == height && v->width == width)
+        return 0;
     arena_free(&v->work);
+    v->height = v->width = 0;
     v->latent = frame(v, h, w, v->channels, &failed);
-    v->raw = frame(v, h, w, v->channels, &failed);
     make_ring(v, &v->in, h, w, &failed);
     v->x = frame(v, h, w, dim, &failed);
     v->normed = frame(v, h, w, dim, &failed);
     v->attended = frame(v, h, w, dim, &failed);
     v->qkv_frame = frame(v, h, w, 3 * dim, &failed);
-    for (int i = 0; i < 2; i++)
-        make_resnet(v, &v->mid[i], h, w, &failed);
+    make_resnets(v, v->mid, 2, h, w, &failed);
     for (int i = 0; i < v->blocks; i++) {
         struct vae_block *b = &v->block[i];
-        for (int r = 0; r < v->resnets; r++)
-            make_resnet(v, &b->resnets[r], h, w, &failed);
+        make_resnets(v, b->resnets, v->resnets, h, w, &failed);
         if (!b->upsamples)
             continue;
         if (b->doubles_time) {
@@ -257,5 +267,9 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
     }
     make_ring(v, &v->out, h, w, &failed);
     v->rgb = frame(v, h, w, 3, &failed);
-    return failed ? error_memory(e) : 0;
+    if (failed)
+        return error_memory(e);
+    v->height = height;
+    v->width = width;
+    return 0;
 }
