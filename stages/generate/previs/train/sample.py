@@ -41,13 +41,22 @@ def generate(parts, prompts, frames=33, height=224, width=384, steps=16, guidanc
         return torch.cat([decode(vae, (z[i:i + 1] * std + mean)).float().clamp(-1, 1) for i in range(len(z))]), z
 
 
+def load_transformer(folder):
+    """Stored bf16, run fp32; read by hand because the library's reader wants one more package for this class."""
+    from diffusers import WanTransformer3DModel
+    from safetensors.torch import load_file
+    model = WanTransformer3DModel.from_config(WanTransformer3DModel.load_config(folder))
+    model.load_state_dict({k: v.float() for k, v in load_file(f"{folder}/diffusion_pytorch_model.safetensors").items()})
+    return model
+
+
 def load(folder, device="cpu"):
-    from diffusers import AutoencoderKLWan, WanTransformer3DModel, UniPCMultistepScheduler
+    from diffusers import AutoencoderKLWan, UniPCMultistepScheduler
     from transformers import UMT5EncoderModel
     from text import Tokenizer
     up = lambda m: m.float().to(device).eval().requires_grad_(False)
     return (Tokenizer(f"{folder}/tokenizer"), up(UMT5EncoderModel.from_pretrained(f"{folder}/text_encoder")),
-            up(WanTransformer3DModel.from_pretrained(f"{folder}/transformer")), up(AutoencoderKLWan.from_pretrained(f"{folder}/vae")),
+            up(load_transformer(f"{folder}/transformer")), up(AutoencoderKLWan.from_pretrained(f"{folder}/vae")),
             UniPCMultistepScheduler.from_pretrained(f"{folder}/scheduler"))
 
 

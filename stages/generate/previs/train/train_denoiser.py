@@ -19,7 +19,7 @@ from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3
 
 from dataset import Latents
 from optimiser import FlatGradients, Muon
-from sample import PROMPTS, contact, generate, sheet
+from sample import PROMPTS, contact, generate, load_transformer, sheet
 from text import Tokenizer, embed, new_encoder
 
 SHIFT = 3.0
@@ -113,7 +113,7 @@ class Trainer:
         self.pair = Pair(self.tokenizer.sp.vocab_size()).to(self.device)
         if a.init:
             from transformers import UMT5EncoderModel
-            self.pair.transformer.load_state_dict(WanTransformer3DModel.from_pretrained(f"{a.init}/transformer").float().state_dict())
+            self.pair.transformer.load_state_dict(load_transformer(f"{a.init}/transformer").state_dict())
             self.pair.encoder.load_state_dict(UMT5EncoderModel.from_pretrained(f"{a.init}/text_encoder").float().state_dict())
         self.average = Averaged(self.pair)
         self._make_optimisers()
