@@ -18,6 +18,7 @@
 #include "stages/parity/report.h"
 
 #define FIXTURE "tests/fixtures/wan2.2-t2v-a14b"
+#define PREVIS  "stages/generate/previs"
 
 static char scratch[64];
 
@@ -58,6 +59,19 @@ static void test_fixture_holds(void **unused)
         if (!strstr(lines, names[i]))
             fail_msg("no line for %s", names[i]);
     assert_null(strstr(lines, "FAIL"));
+    free(lines);
+}
+
+/* What ships is what was trained: the golden was made where it was, and lies beside it. */
+static void test_previs_holds(void **unused)
+{
+    struct error e = {0};
+    char *lines;
+    (void)unused;
+
+    if (run(PREVIS "/checkpoint", PREVIS "/golden", DEVICE_CPU, &lines, &e))
+        fail_msg("%s\n%s", e.text, lines);
+    assert_non_null(strstr(lines, "chain.frames"));
     free(lines);
 }
 
@@ -343,10 +357,15 @@ static int remove_scratch(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixture_holds),    cmocka_unit_test(test_no_cuda_yet),
-        cmocka_unit_test(test_nan_fails),        cmocka_unit_test(test_wrong_golden_fails),
-        cmocka_unit_test(test_golden_elsewhere), cmocka_unit_test(test_wrong_models),
-        cmocka_unit_test(test_vae_streams),      cmocka_unit_test(test_latents_that_do_not_fit),
+        cmocka_unit_test(test_fixture_holds),
+        cmocka_unit_test(test_previs_holds),
+        cmocka_unit_test(test_no_cuda_yet),
+        cmocka_unit_test(test_nan_fails),
+        cmocka_unit_test(test_wrong_golden_fails),
+        cmocka_unit_test(test_golden_elsewhere),
+        cmocka_unit_test(test_wrong_models),
+        cmocka_unit_test(test_vae_streams),
+        cmocka_unit_test(test_latents_that_do_not_fit),
         cmocka_unit_test(test_reference_agrees),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
