@@ -1,12 +1,18 @@
 BENCH_SRC := 
 BENCH_TESTS := 
 
-# The engine against PyTorch: bench/peer_torch.py build/bench/engine DIR
 .DEFAULT_GOAL := all
+
+# The engine against the most that these cores can do; against PyTorch where that is installed:
+# bench/peer_torch.py build/bench/engine stages/generate/previs/checkpoint
 $(BUILD)/bench/engine: $(BUILD)/bench/engine.o $(BUILD)/bench/peak.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
 # Measures the very machine it is built on.
 $(BUILD)/bench/peak.o: CFLAGS += -O3 -march=native -ffp-contract=fast
+.PHONY: bench-engine
+bench-engine: $(BUILD)/bench/engine
+	$< stages/generate/previs/checkpoint
+bench: bench-engine
 
 # A run with nothing to do on 10,000 shots, against make.
 $(BUILD)/bench/noop: $(BUILD)/bench/noop.o $(BUILD)/libauteur.a
