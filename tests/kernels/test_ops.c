@@ -236,9 +236,11 @@ static void check_in_place(void)
 static void check_pictures(void)
 {
     static const int64_t widths[] = {16, 32, 48, 64};
-    int64_t h = between(1, 9), w = between(1, 60);
+    int64_t h = between(1, 9), w = between(0, 1) ? between(1, 60) : 4 * between(1, 40);
     int64_t in = between(0, 1) ? widths[between(0, 3)] : between(1, 70);
-    int64_t n = between(0, 1) ? widths[between(0, 3)] : between(1, 70);
+    int64_t n = between(0, 2) == 0 ? between(1, 4) /* as pictures have */
+                : between(0, 1)    ? widths[between(0, 3)]
+                                   : between(1, 70);
     int kt = between(0, 1) ? 1 : (int)between(2, 3), kh = between(0, 2) ? 3 : 1,
         kw = between(0, 3) ? kh : 4 - kh;
     int scale = kt == 1 && kh == 3 && kw == 3 ? (int)between(1, 2) : 1;
