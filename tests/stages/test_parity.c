@@ -158,6 +158,21 @@ static void test_wrong_golden_fails(void **unused)
     expect(dir, "golden.json");
 }
 
+/* Its chain starts from the noise it holds, and a line says what was not checked. */
+static void test_golden_without_a_seed(void **unused)
+{
+    const char *dir = copy("seedless");
+    struct error e = {0};
+    char *lines;
+    (void)unused;
+
+    edit(dir, "golden.json", "s/\"seed\": 11/\"sown\": 11/");
+    assert_int_equal(run(dir, NULL, DEVICE_CPU, &lines, &e), 0);
+    assert_non_null(strstr(lines, "not checked: the golden names no seed"));
+    assert_non_null(strstr(lines, "chain.frames"));
+    free(lines);
+}
+
 static void test_golden_elsewhere(void **unused)
 {
     char other[128], named[128];
@@ -357,15 +372,11 @@ static int remove_scratch(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixture_holds),
-        cmocka_unit_test(test_previs_holds),
-        cmocka_unit_test(test_no_cuda_yet),
-        cmocka_unit_test(test_nan_fails),
-        cmocka_unit_test(test_wrong_golden_fails),
-        cmocka_unit_test(test_golden_elsewhere),
-        cmocka_unit_test(test_wrong_models),
-        cmocka_unit_test(test_vae_streams),
-        cmocka_unit_test(test_latents_that_do_not_fit),
+        cmocka_unit_test(test_fixture_holds),      cmocka_unit_test(test_previs_holds),
+        cmocka_unit_test(test_no_cuda_yet),        cmocka_unit_test(test_nan_fails),
+        cmocka_unit_test(test_wrong_golden_fails), cmocka_unit_test(test_golden_without_a_seed),
+        cmocka_unit_test(test_golden_elsewhere),   cmocka_unit_test(test_wrong_models),
+        cmocka_unit_test(test_vae_streams),        cmocka_unit_test(test_latents_that_do_not_fit),
         cmocka_unit_test(test_reference_agrees),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
