@@ -19,8 +19,8 @@ const struct tier tiers_all[] = {
         .embedded = true,
         .small = true,
         .steps = 16,
-        .guidance = 5.0,
-        .guidance_2 = 5.0,
+        .guidance = 2.5,
+        .guidance_2 = 2.5,
         .frames_max = 121,
         .pixels_max = 384 * 224,
         /* short, and mostly words that it was taught */
