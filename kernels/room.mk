@@ -24,6 +24,7 @@ KERNELS_SRC := \
 	kernels/tensor.c
 
 KERNELS_TESTS := \
+	tests/kernels/test_file.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
 	tests/kernels/test_safetensors.c

@@ -10,37 +10,49 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *e)
+int file_open(const char *path, int *fd, uint64_t *size, struct error *e)
 {
     struct stat st;
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int rc = 0;
+
+    if (opened < 0)
+        return error_errno(e, errno, "open", path);
+    if (fstat(opened, &st) != 0)
+        rc = error_errno(e, errno, "stat", path);
+    else if (!S_ISREG(st.st_mode))
+        rc = error_set(e, ERROR_IO, "%s is not a regular file", path);
+    if (rc != 0) {
+        close(opened);
+        return -1;
+    }
+    *fd = opened;
+    *size = (uint64_t)st.st_size;
+    return 0;
+}
+
+int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *e)
+{
     char *data = NULL;
     size_t have = 0, room;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = -1;
+    uint64_t length;
+    int fd, rc = -1;
 
-    if (fd < 0)
-        return error_errno(e, errno, "open", path);
-    if (fstat(fd, &st) != 0) {
-        error_errno(e, errno, "stat", path);
+    if (file_open(path, &fd, &length, e) != 0)
+        return -1;
+    if (length > limit) {
+        error_set(e, ERROR_IO, "%s is too large: %llu bytes, at most %zu are read", path,
+                  (unsigned long long)length, limit);
         goto done;
     }
-    if (!S_ISREG(st.st_mode)) {
-        error_set(e, ERROR_IO, "%s is not a regular file", path);
-        goto done;
-    }
-    if ((uint64_t)st.st_size > limit) {
-        error_set(e, ERROR_IO, "%s is too large: %lld bytes, at most %zu are read", path,
-                  (long long)st.st_size, limit);
-        goto done;
-    }
-    room = (size_t)st.st_size + 1;
+    room = (size_t)length + 1;
     data = malloc(room);
     if (!data) {
         error_memory(e);
         goto done;
     }
-    while (have < (size_t)st.st_size) {
-        ssize_t n = read(fd, data + have, (size_t)st.st_size - have);
+    while (have < length) {
+        ssize_t n = read(fd, data + have, (size_t)length - have);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -219,32 +231,20 @@ int file_stat(const char *path, struct file_stat *out, struct error *e)
 
 int file_map_open(const char *path, struct file_map *out, struct error *e)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = -1;
-    void *p;
+    uint64_t size;
+    int fd, rc = 0;
 
-    if (fd < 0)
-        return error_errno(e, errno, "open", path);
-    if (fstat(fd, &st) != 0) {
-        error_errno(e, errno, "stat", path);
-        goto done;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        error_set(e, ERROR_IO, "%s is not a regular file", path);
-        goto done;
-    }
+    if (file_open(path, &fd, &size, e) != 0)
+        return -1;
     *out = (struct file_map){0};
-    rc = 0;
-    if (st.st_size == 0)
-        goto done;
-    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED) {
-        rc = error_errno(e, errno, "map", path);
-        goto done;
+    if (size) {
+        void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+        if (p == MAP_FAILED)
+            rc = error_errno(e, errno, "map", path);
+        else
+            *out = (struct file_map){p, (size_t)size};
     }
-    *out = (struct file_map){p, (size_t)st.st_size};
-done:
     close(fd);
     return rc;
 }

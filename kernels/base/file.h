@@ -10,6 +10,10 @@
 #include "kernels/base/arena.h"
 #include "kernels/base/error.h"
 
+/* Opens a regular file for reading; anything else (a folder, a device, a pipe that nobody writes
+ * to) is refused at once. The caller closes *fd. */
+int file_open(const char *path, int *fd, uint64_t *size, struct error *e);
+
 /* The whole file, NUL-terminated (the NUL is not counted). Refuses more than `limit` bytes and
  * anything but a regular file. Caller frees *bytes. */
 int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *e);

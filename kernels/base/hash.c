@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
+
+#include "kernels/base/file.h"
 
 struct hasher {
     XXH3_state_t *state;
@@ -66,32 +69,32 @@ struct hash128 hash_bytes(const void *bytes, size_t size)
 int hash_file(const char *path, struct hash128 *out, struct error *e)
 {
     enum { CHUNK = 1 << 18 };
-    FILE *f = NULL;
     struct hasher *h = hasher_new();
     char *chunk = malloc(CHUNK);
-    int rc = -1;
-    size_t n;
+    uint64_t size;
+    ssize_t n;
+    int fd = -1, rc = -1;
 
     if (!h || !chunk) {
         error_memory(e);
         goto done;
     }
-    f = fopen(path, "rb");
-    if (!f) {
-        error_errno(e, errno, "open", path);
+    if (file_open(path, &fd, &size, e) != 0)
         goto done;
-    }
-    while ((n = fread(chunk, 1, CHUNK, f)) > 0)
-        hasher_add(h, chunk, n);
-    if (ferror(f)) {
-        error_errno(e, errno, "read", path);
-        goto done;
+    while ((n = read(fd, chunk, CHUNK)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error_errno(e, errno, "read", path);
+            goto done;
+        }
+        hasher_add(h, chunk, (size_t)n);
     }
     *out = hasher_result(h);
     rc = 0;
 done:
-    if (f)
-        fclose(f);
+    if (fd >= 0)
+        close(fd);
     free(chunk);
     hasher_free(h);
     return rc;
