@@ -82,6 +82,8 @@ test: all $(TEST_BIN)
 # The demo ends with what it made; see storyboards/demo.yaml.
 demo: all
 	$(BUILD)/auteur-pipe run storyboards/demo.yaml
+	@echo "Look into out/demo/shots: a film, a poster and a JSON for each shot"
+	@cd out/demo/shots && du -h */*
 
 .PHONY: run-tests
 run-tests: all $(TEST_BIN)

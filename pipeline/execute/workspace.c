@@ -1,6 +1,7 @@
 #include "pipeline/execute/workspace.h"
 
 #include <jansson.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,8 +69,22 @@ int workspace_journal(struct workspace *w, enum journal_mode mode, struct error 
     return journal_open(w->production.journal, mode, &w->journal, e);
 }
 
+/* A glob that matches nothing is a slip, not a success. */
+static int check_only(const struct workspace *w, const char *only, struct error *e)
+{
+    if (!only[0])
+        return 0;
+    for (size_t i = 0; i < w->board.shot_count; i++)
+        if (fnmatch(only, w->board.shots[i].id, 0) == 0)
+            return 0;
+    return error_set(e, ERROR_USAGE, "--only '%s': no shot of %s has such an id", only,
+                     w->board.name);
+}
+
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e)
 {
+    if (check_only(w, r->only, e) != 0)
+        return -1;
     w->identify = identify_new(w->journal, w->writable);
     if (!w->identify)
         return error_memory(e);
