@@ -4,8 +4,11 @@
  *  1. Words asked for as lettering leave the prompt with the phrase that asked for them, because
  *     these models draw garbled letters, and become overlays. Names and books in quotation marks
  *     only lose the marks; spoken words leave, the speaking stays.
+ *     Without quotation marks ("with the text hello world in red letters") the words are the run of
+ *     capitalised words, else what stands before punctuation or a word that begins a place or an
+ *     action (lexicon.yaml: lettered, after-words).
  *  2. The shot's camera and look are added, then camera, light and look words of the lexicon's
- * where nothing of the kind is said yet.
+ *     where nothing of the kind is said yet.
  *  3. All is fitted to the model's tokens: added words go first, then the shot's own look and
  *     camera from their end, then words from the prompt's end. A word is never cut.
  *  4. The negative prompt is the tier's and the shot's, each phrase once.
