@@ -45,8 +45,12 @@ static int explain(struct workspace *w, struct journal_view *view, size_t shot, 
     for (size_t i = 0; rc == 0 && i < count; i++) {
         bool is_stage = false;
 
-        for (int k = 0; k < STAGES; k++)
-            is_stage |= strcmp(changes[i].name, w->setup.stages[k]->name) == 0;
+        for (int k = 0; k < STAGES; k++) {
+            size_t n = strlen(w->setup.stages[k]->name);
+
+            is_stage |= strncmp(changes[i].name, w->setup.stages[k]->name, n) == 0 &&
+                        (changes[i].name[n] == '\0' || changes[i].name[n] == '.');
+        }
         if (is_stage) { /* a key in hex tells nobody anything */
             printf("               %s changed\n", changes[i].name);
             continue;

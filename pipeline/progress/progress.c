@@ -116,6 +116,13 @@ static void finished(struct progress *p, const struct event *event)
                event->seconds, true);
 }
 
+/* A job that was counted need not run. */
+static void dropped(struct progress *p, const struct event *event)
+{
+    settle(p, event->shot, event->stage);
+    p->stage[event->stage].total--;
+}
+
 void progress_event(struct progress *p, const struct event *event)
 {
     struct in_hand *h;
@@ -147,6 +154,9 @@ void progress_event(struct progress *p, const struct event *event)
         break;
     case EVENT_FINISH:
         finished(p, event);
+        break;
+    case EVENT_FRESH:
+        dropped(p, event);
         break;
     case EVENT_FAILED:
         failed(p, event);

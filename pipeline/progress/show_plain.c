@@ -27,6 +27,9 @@ void show_plain(void *ctx, const struct event *event)
                 event->seconds, (unsigned long long)event->peak_kib / 1024,
                 left[0] ? ", left " : "", left);
         break;
+    case EVENT_FRESH:
+        fprintf(s->out, "fresh  %s %s\n", event->shot_id, event->stage_name);
+        break;
     case EVENT_FAILED:
         fprintf(s->errors, "%s %s %s: %s\n", event->retry ? "again " : "FAILED", event->shot_id,
                 event->stage_name, event->error->text);

@@ -191,10 +191,11 @@ done:
 
 const struct stage stage_composite = {
     .name = "composite",
-    .version = 1,
+    .version = 2,
     .lane = composite_lane,
     .describe = composite_describe,
     .reads = 1u << STAGE_ENHANCE,
+    .reads_content = {STAGE_ENHANCE, "lettering.json"},
     .check = composite_check,
     .run = composite_run,
 };
