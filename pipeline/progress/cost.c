@@ -40,6 +40,37 @@ double cost_of(const struct cost_table *t, enum stage_id stage, int tier, double
     return c->frames[from] > 0 ? frames * c->seconds[from] / c->frames[from] : NAN;
 }
 
+/* Orders of magnitude, of one core at its slowest settings in use: enhancing is milliseconds a
+ * shot, scaling and drawing touch every pixel a few times, encoding writes a lossless master and an
+ * H.264 delivery. They stand only until the first such job of the run is done, and beside a
+ * generate stage they hardly count. */
+static const double coarse[STAGES] = {[STAGE_ENHANCE] = 1e-4, /* seconds a megapixel */
+                                      [STAGE_GENERATE] = NAN,
+                                      [STAGE_DECODE] = 0.02,
+                                      [STAGE_COMPOSITE] = 0.05,
+                                      [STAGE_ENCODE] = 0.2};
+/* A video decoder's pass beside tens of sampler steps. */
+static const double decode_beside_generate = 0.1;
+
+double cost_guess(const struct cost_table *t, enum stage_id stage, double generate_frame,
+                  double megapixels)
+{
+    double frames = 0, seconds = 0;
+
+    for (int tier = 0; tier < t->tier_count; tier++) {
+        const struct cost *c = &t->costs[stage][tier];
+        int from = c->frames[1] > 0;
+
+        frames += c->frames[from];
+        seconds += c->seconds[from];
+    }
+    if (frames > 0)
+        return seconds / frames;
+    if (stage == STAGE_DECODE && !isnan(generate_frame))
+        return decode_beside_generate * generate_frame;
+    return coarse[stage] * megapixels;
+}
+
 int cost_recall(struct cost_table *t, struct journal *journal, const struct board *board,
                 const struct stage *const *stages, struct error *e)
 {

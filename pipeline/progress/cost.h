@@ -26,6 +26,12 @@ void cost_learn(struct cost_table *t, enum stage_id stage, int tier, double fram
 /* Seconds for so many frames; NAN when nothing is known. */
 double cost_of(const struct cost_table *t, enum stage_id stage, int tier, double frames);
 
+/* Seconds for one frame of so many megapixels where the tier was never measured in this stage: from
+ * the stage's other tiers, from what generating costs, or from a table of orders of magnitude. NAN
+ * where nothing at all was generated yet: tiers lie a thousandfold apart. */
+double cost_guess(const struct cost_table *t, enum stage_id stage, double generate_frame,
+                  double megapixels);
+
 /* Learns from the records of a board's shots: of at most a few hundred, spread over the board. */
 int cost_recall(struct cost_table *t, struct journal *journal, const struct board *board,
                 const struct stage *const *stages, struct error *e);

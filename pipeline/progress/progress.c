@@ -58,7 +58,7 @@ static void settle(struct progress *p, size_t shot, enum stage_id stage)
         s->remaining_frames[tier] = 0;
 }
 
-static struct in_hand *find(struct progress *p, size_t shot, enum stage_id stage)
+struct in_hand *progress_in_hand(struct progress *p, size_t shot, enum stage_id stage)
 {
     for (size_t i = 0; i < p->in_hand_count; i++)
         if (p->in_hand[i].shot == shot && p->in_hand[i].stage == stage)
@@ -68,7 +68,7 @@ static struct in_hand *find(struct progress *p, size_t shot, enum stage_id stage
 
 static void put_down(struct progress *p, size_t shot, enum stage_id stage)
 {
-    struct in_hand *h = find(p, shot, stage);
+    struct in_hand *h = progress_in_hand(p, shot, stage);
 
     if (h)
         memmove(h, h + 1, sizeof *h * (size_t)(p->in_hand + --p->in_hand_count - h));
@@ -81,8 +81,27 @@ static void started(struct progress *p, const struct event *event)
     if (s->first_start == 0)
         s->first_start = event->at;
     if (p->in_hand_count < PROGRESS_IN_HAND)
-        p->in_hand[p->in_hand_count++] =
-            (struct in_hand){.shot = event->shot, .stage = event->stage, .started = event->at};
+        p->in_hand[p->in_hand_count++] = (struct in_hand){.shot = event->shot,
+                                                          .stage = event->stage,
+                                                          .started = event->at,
+                                                          .again = event->attempt > 1,
+                                                          .told = -INFINITY};
+}
+
+static void moved(struct progress *p, const struct event *event)
+{
+    struct in_hand *h = progress_in_hand(p, event->shot, event->stage);
+
+    if (!h)
+        return;
+    if (h->moved == 0 || strcmp(h->unit, event->unit) != 0 || event->done < h->done) {
+        h->from = event->at;
+        h->from_done = event->done;
+        snprintf(h->unit, sizeof h->unit, "%s", event->unit);
+    }
+    h->moved = event->at;
+    h->done = event->done;
+    h->total = event->total;
 }
 
 static void failed(struct progress *p, const struct event *event)
@@ -125,8 +144,6 @@ static void dropped(struct progress *p, const struct event *event)
 
 void progress_event(struct progress *p, const struct event *event)
 {
-    struct in_hand *h;
-
     switch (event->kind) {
     case EVENT_BEGIN:
         p->began = event->at;
@@ -145,12 +162,7 @@ void progress_event(struct progress *p, const struct event *event)
         started(p, event);
         break;
     case EVENT_PROGRESS:
-        h = find(p, event->shot, event->stage);
-        if (h) {
-            h->done = event->done;
-            h->total = event->total;
-            snprintf(h->unit, sizeof h->unit, "%s", event->unit);
-        }
+        moved(p, event);
         break;
     case EVENT_FINISH:
         finished(p, event);
@@ -181,78 +193,132 @@ static int known_tier(const struct progress *p, size_t shot)
     return i;
 }
 
-/* Seconds a frame takes; the first job of its kind tells by how far it is. NAN: not known. */
-static double per_frame(const struct progress *p, enum stage_id stage, int tier, double now)
+/* Seconds the whole job takes by its own rate; NAN: it has not moved. A job that may have begun at
+ * a checkpoint tells its rate only by moving on from there. */
+static double own_rate(const struct in_hand *h)
 {
-    double seconds = cost_of(&p->costs, stage, tier, 1);
+    if (h->moved == 0 || h->total <= 0 || h->done <= 0)
+        return NAN;
+    if (h->done > h->from_done)
+        return (h->moved - h->from) * h->total / (h->done - h->from_done);
+    return h->again ? NAN : (h->moved - h->started) * h->total / h->done;
+}
+
+/* Seconds a frame takes by a stage's jobs in hand, of one tier or (-1) of any; NAN: not known. */
+static double frame_in_hand(const struct progress *p, enum stage_id stage, int tier)
+{
+    double seconds = NAN;
 
     for (size_t i = 0; i < p->in_hand_count && isnan(seconds); i++) {
         const struct in_hand *h = &p->in_hand[i];
 
-        if (h->stage == stage && h->done > 0 && h->total > 0 && known_tier(p, h->shot) == tier)
-            seconds = (now - h->started) * h->total / h->done / shot_at(p, h->shot)->frames;
+        if (h->stage == stage && (tier < 0 || known_tier(p, h->shot) == tier))
+            seconds = own_rate(h) / shot_at(p, h->shot)->frames;
     }
     return seconds;
 }
 
-/* Seconds of work left in one lane of one stage. *known turns false when nothing tells how long
- * some of it takes. */
-static double work_left(const struct progress *p, enum stage_id stage, bool engine, double now,
-                        bool *known)
+/* As measured, or as the first job of its kind goes. */
+static double measured_frame(const struct progress *p, enum stage_id stage, int tier)
+{
+    double seconds = cost_of(&p->costs, stage, tier, 1);
+
+    return isnan(seconds) ? frame_in_hand(p, stage, tier) : seconds;
+}
+
+static double guessed_frame(const struct progress *p, enum stage_id stage, int tier)
+{
+    const struct board *board = p->env->board;
+    double guess = cost_guess(&p->costs, stage, measured_frame(p, STAGE_GENERATE, tier),
+                              (double)board->width * board->height / 1e6);
+
+    return isnan(guess) ? frame_in_hand(p, stage, -1) : guess;
+}
+
+/* What is done of a job in hand, in seconds of its whole: by its share, and between two steps by
+ * the clock, of one step at most. */
+static double done_of(const struct in_hand *h, double whole, double now)
+{
+    if (h->total <= 0)
+        return fmin(now - h->started, whole);
+    return whole * fmin(h->done / h->total, 1) +
+           (h->done < h->total ? fmin(now - h->moved, whole / h->total) : 0);
+}
+
+/* Seconds of work; `guessed` of them are of kinds that were never measured. */
+struct work {
+    double left, guessed;
+};
+
+/* The work left in one lane of one stage; NAN when nothing tells how long some of it takes. */
+static struct work work_left(const struct progress *p, enum stage_id stage, bool engine, double now)
 {
     const struct stage_progress *s = &p->stage[stage];
-    double left = 0;
+    struct work sum = {0};
 
     for (int tier = 0; tier < p->costs.tier_count; tier++) {
-        double each;
+        double each, left;
+        bool guess;
 
         if (!s->remaining_jobs[tier] || s->engine[tier] != engine)
             continue;
-        each = per_frame(p, stage, tier, now);
-        if (isnan(each)) {
-            *known = false;
-            continue;
-        }
-        left += each * s->remaining_frames[tier];
+        each = measured_frame(p, stage, tier);
+        guess = isnan(each);
+        if (guess)
+            each = guessed_frame(p, stage, tier);
+        left = each * s->remaining_frames[tier];
         for (size_t i = 0; i < p->in_hand_count; i++) {
             const struct in_hand *h = &p->in_hand[i];
-            double whole = each * shot_at(p, h->shot)->frames;
 
-            if (h->stage != stage || known_tier(p, h->shot) != tier)
-                continue;
-            left -=
-                h->total > 0 ? whole * fmin(h->done / h->total, 1) : fmin(now - h->started, whole);
+            if (h->stage == stage && known_tier(p, h->shot) == tier)
+                left -= done_of(h, each * shot_at(p, h->shot)->frames, now);
         }
+        left = isnan(left) ? NAN : fmax(left, 0);
+        sum.left += left;
+        sum.guessed += guess ? left : 0;
     }
-    return fmax(left, 0);
+    return sum;
 }
 
-double progress_stage_left(const struct progress *p, enum stage_id stage, double now)
+static double tell_about(double left, struct work engine, struct work pool, bool *about)
 {
-    bool engine_known = true, pool_known = true;
-    double engine = work_left(p, stage, true, now, &engine_known);
-    double pool = work_left(p, stage, false, now, &pool_known) / p->jobs;
-
-    return engine_known && pool_known ? fmax(engine, pool) : NAN;
+    if (about)
+        *about = engine.guessed + pool.guessed > 0.1 * (engine.left + pool.left);
+    return left;
 }
 
-double progress_left(const struct progress *p, double now)
+double progress_stage_left(const struct progress *p, enum stage_id stage, double now, bool *about)
 {
-    double engine = 0, pool = 0;
+    struct work engine = work_left(p, stage, true, now), pool = work_left(p, stage, false, now);
+    double left = engine.left + pool.left; /* NAN where either is */
+
+    if (!isnan(left))
+        left = fmax(engine.left, pool.left / p->jobs);
+    return tell_about(left, engine, pool, about);
+}
+
+double progress_left(const struct progress *p, double now, bool *about)
+{
+    struct work engine = {0}, pool = {0};
     size_t undelivered = p->shots - p->delivered - p->failed;
+    double left;
 
     for (int i = 0; i < STAGES; i++) {
-        bool known = true;
+        struct work e = work_left(p, (enum stage_id)i, true, now);
+        struct work c = work_left(p, (enum stage_id)i, false, now);
 
-        engine += work_left(p, (enum stage_id)i, true, now, &known);
-        pool += work_left(p, (enum stage_id)i, false, now, &known);
-        if (!known)
-            return NAN;
+        engine = (struct work){engine.left + e.left, engine.guessed + e.guessed};
+        pool = (struct work){pool.left + c.left, pool.guessed + c.guessed};
     }
+    left = engine.left;
     /* The last shot of the engine still has its own pool work before it. */
-    if (engine > 0 && undelivered > 0)
-        engine += pool / (double)undelivered;
-    return fmax(engine, pool / p->jobs);
+    if (left > 0 && undelivered > 0)
+        left += pool.left / (double)undelivered;
+    if (!isnan(engine.left + pool.left))
+        left = fmax(left, pool.left / p->jobs);
+    else
+        left = NAN;
+    return tell_about(left, engine, pool, about);
 }
 
 void duration_text(double seconds, char out[24])

@@ -13,6 +13,10 @@ struct in_hand {
     size_t shot;
     enum stage_id stage;
     double started, done, total;
+    double moved;           /* when `done` was last told; 0: not yet */
+    double from, from_done; /* the first `done` of this unit, and when it was told */
+    bool again;             /* an attempt before this one may have left a checkpoint */
+    double told;            /* for a show: when it last told this job's progress */
     char unit[16];
 };
 
@@ -42,10 +46,15 @@ void progress_init(struct progress *p, const struct stage_env *env,
                    const struct stage *const *stages, int jobs, const struct cost_table *costs);
 void progress_event(struct progress *p, const struct event *event);
 
+/* The job in hand; NULL when it is not. */
+struct in_hand *progress_in_hand(struct progress *p, size_t shot, enum stage_id stage);
+
 /* Seconds until a stage's own jobs are done if they ran alone in their lane, and until all is
- * done; NAN while that cannot be told. */
-double progress_stage_left(const struct progress *p, enum stage_id stage, double now);
-double progress_left(const struct progress *p, double now);
+ * done. A kind of job that nothing has measured yet counts with cost_guess(); *about (unless NULL)
+ * tells whether such guesses make more than a tenth. NAN while a generate stage is to come of which
+ * nothing is known: the first steps of its first job end that. */
+double progress_stage_left(const struct progress *p, enum stage_id stage, double now, bool *about);
+double progress_left(const struct progress *p, double now, bool *about);
 
 /* "1.4 s", "35 s", "2:05", "1:02:03"; "" for NAN. */
 void duration_text(double seconds, char out[24]);

@@ -18,9 +18,8 @@ struct show {
     struct progress progress;
     FILE *out, *errors;
     bool color;
-    int columns;      /* 0: asked of the terminal at every drawing */
-    int drawn;        /* lines of the block that stands on the terminal */
-    double last_json; /* when progress was last told */
+    int columns; /* 0: asked of the terminal at every drawing */
+    int drawn;   /* lines of the block that stands on the terminal */
 };
 
 void show_terminal(void *ctx, const struct event *event);

@@ -68,7 +68,7 @@ static void add_result(json_t *line, const struct execution_result *r, double to
 /* The fields of a job's event. */
 static void add_job(json_t *line, const struct show *s, const struct event *event)
 {
-    double left = progress_left(&s->progress, event->at);
+    double left = progress_left(&s->progress, event->at, NULL);
 
     switch (event->kind) {
     case EVENT_START:
@@ -104,18 +104,25 @@ static void add_job(json_t *line, const struct show *s, const struct event *even
     }
 }
 
+/* Once a second a job is often enough to watch a sampler. */
+static bool is_due(struct show *s, const struct event *event)
+{
+    struct in_hand *h = progress_in_hand(&s->progress, event->shot, event->stage);
+
+    if (!h || event->at - h->told < 1)
+        return false;
+    h->told = event->at;
+    return true;
+}
+
 void show_json(void *ctx, const struct event *event)
 {
     struct show *s = ctx;
     json_t *line;
 
     progress_event(&s->progress, event);
-    /* Once a second is often enough to watch a sampler. */
-    if (event->kind == EVENT_TICK || (event->kind == EVENT_PROGRESS &&
-                                      event->at - s->last_json < 1 && event->done < event->total))
+    if (event->kind == EVENT_TICK || (event->kind == EVENT_PROGRESS && !is_due(s, event)))
         return;
-    if (event->kind == EVENT_PROGRESS)
-        s->last_json = event->at;
     line = json_object();
     json_object_set_new(line, "event", json_string(names[event->kind]));
     json_object_set_new(line, "time", json_real(unix_now()));

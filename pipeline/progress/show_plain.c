@@ -7,6 +7,7 @@ void show_plain(void *ctx, const struct event *event)
 {
     struct show *s = ctx;
     char left[24];
+    bool about;
 
     progress_event(&s->progress, event);
     switch (event->kind) {
@@ -14,18 +15,21 @@ void show_plain(void *ctx, const struct event *event)
         fprintf(s->errors, "FAILED %s: %s\n", event->shot_id, event->error->text);
         break;
     case EVENT_OPEN:
-        fprintf(s->out, "load   %s for %s, %zu shots\n", event->group, event->stage_name,
-                event->count);
+        fprintf(s->out, "load   %s for %s, %zu %s\n", event->group, event->stage_name, event->count,
+                event->count == 1 ? "shot" : "shots");
         break;
     case EVENT_START:
         fprintf(s->out, "start  %s %s (%s)\n", event->shot_id, event->stage_name,
                 event->attempt > 1 ? "another attempt" : event->reason);
         break;
     case EVENT_FINISH:
-        duration_text(progress_left(&s->progress, event->at), left);
+        duration_text(progress_left(&s->progress, event->at, &about), left);
         fprintf(s->out, "done   %s %s, %.1f s, %llu MiB%s%s\n", event->shot_id, event->stage_name,
                 event->seconds, (unsigned long long)event->peak_kib / 1024,
-                left[0] ? ", left " : "", left);
+                !left[0] ? ""
+                : about  ? ", left about "
+                         : ", left ",
+                left);
         break;
     case EVENT_FRESH:
         fprintf(s->out, "fresh  %s %s\n", event->shot_id, event->stage_name);
@@ -53,7 +57,8 @@ void show_summary(FILE *out, const struct execution_result *r, const char *dir, 
         return;
     }
     duration_text(seconds, time);
-    fprintf(out, "%zu of %zu shots delivered", r->delivered, r->shots);
+    fprintf(out, "%zu of %zu %s delivered", r->delivered, r->shots,
+            r->shots == 1 ? "shot" : "shots");
     if (r->failed)
         fprintf(out, ", %zu failed", r->failed);
     if (r->remaining)

@@ -6,7 +6,8 @@
 
 #include "pipeline/progress/show.h"
 
-enum { BAR = 20, WIDEST = 400 };
+/* Narrower terminals have no room for a bar beside the figures. */
+enum { BAR = 20, WIDEST = 400, WIDTH_OF_BARS = 70 };
 
 bool show_can_redraw(FILE *out)
 {
@@ -85,29 +86,56 @@ static double share_done(const struct progress *p, enum stage_id stage)
     return s->total ? fmin(done / (double)s->total, 1) : 0;
 }
 
+/* "2.5 s/shot"; nothing for jobs too short for it to mean anything. */
+static void rate_text(const struct stage_progress *at, bool over, double now, char *out,
+                      size_t size)
+{
+    double each =
+        at->done ? ((over ? at->last_finish : now) - at->first_start) / (double)at->done : 0;
+
+    out[0] = '\0';
+    if (each >= 1)
+        snprintf(out, size, "%.1f s/shot", each);
+    else if (each >= 0.1)
+        snprintf(out, size, "%.1f shots/s", 1 / each);
+}
+
+/* Adds a column where it fits whole: half a figure misleads. */
+static void add_column(char line[WIDEST], int width, const char *text, int pad)
+{
+    int used = (int)strlen(line);
+
+    if (used + 1 + (int)strlen(text) <= width)
+        snprintf(line + used, (size_t)(WIDEST - used), " %-*s", pad, text);
+}
+
 static void draw_stage(struct show *s, enum stage_id stage, double now)
 {
     const struct progress *p = &s->progress;
     const struct stage_progress *at = &p->stage[stage];
-    char bar[BAR + 1], rate[32] = "", left[24], hand[160], line[WIDEST];
-    int full = (int)(share_done(p, stage) * BAR);
-    bool over = at->done + at->failed == at->total;
+    char bar[BAR + 3], count[48], rate[32], time[24], left[48] = "", hand[160], line[WIDEST];
+    int full = (int)(share_done(p, stage) * BAR), width = columns(s) - 1;
+    bool over = at->done + at->failed == at->total, about;
 
-    memset(bar, '#', (size_t)full);
-    memset(bar + full, '.', (size_t)(BAR - full));
-    bar[BAR] = '\0';
-    if (at->done) {
-        double each = ((over ? at->last_finish : now) - at->first_start) / (double)at->done;
-
-        if (each >= 1)
-            snprintf(rate, sizeof rate, "%.1f s/shot", each);
-        else
-            snprintf(rate, sizeof rate, "%.1f shots/s", 1 / fmax(each, 1e-3));
-    }
-    duration_text(over ? NAN : progress_stage_left(p, stage, now), left);
+    snprintf(line, sizeof line, "%-9s", p->stages[stage]->name);
+    memset(bar, '.', sizeof bar);
+    memset(bar + 1, '#', (size_t)full);
+    bar[0] = '[';
+    bar[BAR + 1] = ']';
+    bar[BAR + 2] = '\0';
+    if (width >= WIDTH_OF_BARS)
+        add_column(line, width, bar, 0);
+    snprintf(count, sizeof count, "%3zu/%zu", at->done, at->total);
+    add_column(line, width, count, 0);
+    rate_text(at, over, now, rate, sizeof rate);
+    add_column(line, width, rate, 12);
+    duration_text(over ? NAN : progress_stage_left(p, stage, now, &about), time);
+    if (time[0])
+        snprintf(left, sizeof left, "left %s%s", about ? "~" : "", time);
+    add_column(line, width, left, 13);
     in_hand_text(p, stage, hand, sizeof hand);
-    snprintf(line, sizeof line, "%-9s [%s] %*zu/%zu %-12s %s%-8s %s", p->stages[stage]->name, bar,
-             3, at->done, at->total, rate, left[0] ? "left " : "     ", left, hand);
+    if (hand[0])
+        add_column(line, WIDEST - 1, hand, 0);
     put_line(s, line, at->failed ? "\033[31m" : over ? "\033[32m" : "");
 }
 
@@ -121,7 +149,7 @@ static void erase(struct show *s)
 static void draw(struct show *s, double now)
 {
     const struct progress *p = &s->progress;
-    bool over = p->delivered + p->failed >= p->shots;
+    bool over = p->delivered + p->failed >= p->shots, about;
     char line[200], left[24];
 
     if (s->drawn)
@@ -130,11 +158,13 @@ static void draw(struct show *s, double now)
     for (int i = 0; i < STAGES; i++)
         if (p->stage[i].total)
             draw_stage(s, (enum stage_id)i, now);
-    duration_text(progress_left(p, now), left);
-    snprintf(line, sizeof line, "%zu of %zu shots delivered%s", p->delivered, p->shots,
-             over      ? ""
-             : left[0] ? ", about "
-                       : ", time left not known yet");
+    duration_text(progress_left(p, now, &about), left);
+    snprintf(line, sizeof line, "%zu of %zu %s delivered%s", p->delivered, p->shots,
+             p->shots == 1 ? "shot" : "shots",
+             over       ? ""
+             : !left[0] ? ", time left not known yet"
+             : about    ? ", about "
+                        : ", ");
     if (left[0] && !over)
         snprintf(line + strlen(line), sizeof line - strlen(line), "%s left", left);
     if (p->failed)

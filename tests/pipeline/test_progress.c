@@ -104,9 +104,9 @@ static void nothing_is_promised_before_anything_is_known(void **state)
     struct show *s = begin(2, NULL, silent);
 
     (void)state;
-    assert_true(isnan(progress_left(&s->progress, now)));
+    assert_true(isnan(progress_left(&s->progress, now, NULL)));
     job(s, silent, 0, STAGE_ENHANCE, 1);
-    assert_true(isnan(progress_left(&s->progress, now)));
+    assert_true(isnan(progress_left(&s->progress, now, NULL)));
 }
 
 static void earlier_records_make_the_first_estimate(void **state)
@@ -117,8 +117,8 @@ static void earlier_records_make_the_first_estimate(void **state)
     double engine = 6 * 36, pool = 6 * 1 + 2 * 6 + 8 * 2 + 8 * 4;
 
     (void)state;
-    assert_true(fabs(progress_left(&s->progress, now) - (engine + pool / 8)) < 1e-6);
-    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) - 180) < 1e-6);
+    assert_true(fabs(progress_left(&s->progress, now, NULL) - (engine + pool / 8)) < 1e-6);
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) - 180) < 1e-6);
 }
 
 static void this_run_corrects_earlier_ones(void **state)
@@ -128,10 +128,10 @@ static void this_run_corrects_earlier_ones(void **state)
 
     (void)state;
     job(s, silent, 0, STAGE_GENERATE, 60); /* flagship: twice as slow as it was; previs waits */
-    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) - (3 * 60 + 2 * 30)) <
-                1e-6);
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) -
+                     (3 * 60 + 2 * 30)) < 1e-6);
     job(s, silent, 1, STAGE_GENERATE, 60);
-    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) - (3 * 60 + 60)) <
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) - (3 * 60 + 60)) <
                 1e-6);
 }
 
@@ -156,7 +156,7 @@ static void a_step_count_tells_how_far_a_job_is(void **state)
                         .done = 5,
                         .total = 20,
                         .unit = "step"});
-    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now) -
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) -
                      (40.0 * (double)flagship - 10)) < 1e-6);
 }
 
@@ -168,11 +168,11 @@ static void a_failure_takes_its_later_stages_off_the_bill(void **state)
     double before;
 
     (void)state;
-    before = progress_left(&s->progress, now);
+    before = progress_left(&s->progress, now, NULL);
     tell(s, silent, (struct event){.kind = EVENT_START, .shot = 0, .stage = STAGE_GENERATE});
     tell(s, silent,
          (struct event){.kind = EVENT_FAILED, .shot = 0, .stage = STAGE_GENERATE, .error = &e});
-    assert_true(progress_left(&s->progress, now) < before - 35);
+    assert_true(progress_left(&s->progress, now, NULL) < before - 35);
     assert_int_equal(s->progress.failed, 1);
     assert_int_equal(s->progress.stage[STAGE_DECODE].failed, 1);
     assert_int_equal(s->progress.stage[STAGE_COMPOSITE].failed, 0);
@@ -190,9 +190,78 @@ static void what_turns_out_to_be_fresh_is_off_the_bill(void **state)
             tell(s, silent,
                  (struct event){.kind = EVENT_FRESH, .shot = i, .stage = STAGE_GENERATE});
     assert_int_equal(s->progress.stage[STAGE_GENERATE].total, 0);
-    assert_true(progress_stage_left(&s->progress, STAGE_GENERATE, now) == 0);
+    assert_true(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) == 0);
     assert_int_equal(s->progress.stage[STAGE_DECODE].total, 8);
     assert_int_equal(s->progress.failed, 0);
+}
+
+static void step(struct show *s, void (*sink)(void *, const struct event *), size_t shot,
+                 double done, double total)
+{
+    tell(s, sink,
+         (struct event){.kind = EVENT_PROGRESS,
+                        .shot = shot,
+                        .stage = STAGE_GENERATE,
+                        .done = done,
+                        .total = total,
+                        .unit = "step"});
+}
+
+/* Nothing was ever made here: two steps of the first job tell what all generating costs, and the
+ * stages that were never measured are guessed beside it. */
+static void a_first_run_knows_its_length_after_a_few_steps(void **state)
+{
+    struct show *s = begin(2, NULL, silent);
+    double left, before;
+    bool about;
+
+    (void)state;
+    job(s, silent, 0, STAGE_ENHANCE, 0.01);
+    tell(s, silent, (struct event){.kind = EVENT_START, .shot = 0, .stage = STAGE_GENERATE});
+    now += 5; /* the first step is slower than the others */
+    step(s, silent, 0, 1, 20);
+    assert_false(isnan(progress_left(&s->progress, now, NULL)));
+    now += 2;
+    step(s, silent, 0, 2, 20);
+    /* Six shots of 20 steps of 2 s, less two; the tier not begun yet is taken for like. */
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now, &about) - 236) < 1e-6);
+    assert_true(about);
+    left = progress_left(&s->progress, now, &about);
+    assert_true(left > 236 + 12 && left < 1.5 * 236); /* a tenth for decoding, and the pool's */
+    for (int i = 3; i <= 20; i++) {
+        before = left;
+        now += 1;
+        assert_true(progress_left(&s->progress, now, NULL) < before); /* falls between steps too */
+        now += 1;
+        step(s, silent, 0, i, 20);
+        left = progress_left(&s->progress, now, NULL);
+        assert_true(left < before);
+    }
+    job(s, silent, 1, STAGE_GENERATE, 40);
+    for (size_t shot = 0; shot < 2; shot++)
+        for (int stage = STAGE_DECODE; stage < STAGES; stage++)
+            job(s, silent, shot, (enum stage_id)stage, 0.5);
+    progress_stage_left(&s->progress, STAGE_GENERATE, now, &about);
+    assert_false(about);
+    progress_left(&s->progress, now, &about);
+    assert_false(about);
+}
+
+/* It stood at step 15 at once: that tells nothing of how long a step takes. */
+static void a_checkpoint_is_not_taken_for_speed(void **state)
+{
+    struct show *s = begin(1, NULL, silent);
+    struct event start = {.kind = EVENT_START, .shot = 0, .stage = STAGE_GENERATE, .attempt = 2};
+
+    (void)state;
+    tell(s, silent, start);
+    now += 1;
+    step(s, silent, 0, 15, 20);
+    assert_true(isnan(progress_left(&s->progress, now, NULL)));
+    now += 3;
+    step(s, silent, 0, 16, 20);
+    assert_true(fabs(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) -
+                     (6 * 60 - 16 * 3)) < 1e-6);
 }
 
 static void durations_read_well(void **state)
@@ -343,6 +412,31 @@ static void the_event_stream_is_as_documented(void **state)
     free(out);
 }
 
+static void json_tells_progress_once_a_second_at_most(void **state)
+{
+    struct show *s = begin(1, NULL, show_json);
+    char *out = NULL;
+    size_t size, lines = 0;
+
+    (void)state;
+    s->out = open_memstream(&out, &size);
+    tell(s, show_json, (struct event){.kind = EVENT_BEGIN});
+    for (size_t shot = 0; shot < 2; shot++)
+        tell(s, show_json,
+             (struct event){
+                 .kind = EVENT_START, .shot = shot, .stage = STAGE_GENERATE, .reason = "never"});
+    for (int i = 1; i <= 20; i++) {
+        now += 0.1;
+        for (size_t shot = 0; shot < 2; shot++)
+            step(s, show_json, shot, i, 20);
+    }
+    fclose(s->out);
+    for (const char *p = out; (p = strstr(p, "\"progress\"")); p++)
+        lines++;
+    assert_int_equal(lines, 4); /* two jobs, two seconds */
+    free(out);
+}
+
 static void a_log_has_a_line_for_a_start_and_a_finish(void **state)
 {
     char *errors, *out = play(show_plain, 0, &errors);
@@ -385,6 +479,32 @@ static void a_terminal_line_never_wraps(void **state)
     }
 }
 
+/* What does not fit is left out, not cut: "12.5 shot" would be another figure. */
+static void a_narrow_terminal_shows_whole_figures(void **state)
+{
+    char *out = NULL;
+    size_t size;
+
+    (void)state;
+    for (int width = 24; width <= 90; width++) {
+        struct show *s = begin(1, NULL, show_terminal);
+
+        s->out = open_memstream(&out, &size);
+        s->columns = width;
+        tell(s, show_terminal, (struct event){.kind = EVENT_BEGIN});
+        job(s, show_terminal, 0, STAGE_ENHANCE, 0.001);
+        job(s, show_terminal, 0, STAGE_GENERATE, 0.2);
+        tell(s, show_terminal, (struct event){.kind = EVENT_TICK});
+        fclose(s->out);
+        assert_non_null(strstr(out, "1/6"));
+        if (strstr(out, "5.0 s"))
+            assert_non_null(strstr(out, "5.0 shots/s"));
+        assert_true(width < 40 || strstr(out, "5.0 shots/s"));
+        assert_null(strstr(out, "1000"));
+        free(out);
+    }
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -394,12 +514,16 @@ int main(void)
         ONE(earlier_records_make_the_first_estimate),
         ONE(this_run_corrects_earlier_ones),
         ONE(a_step_count_tells_how_far_a_job_is),
+        ONE(a_first_run_knows_its_length_after_a_few_steps),
+        ONE(a_checkpoint_is_not_taken_for_speed),
         ONE(a_failure_takes_its_later_stages_off_the_bill),
         ONE(what_turns_out_to_be_fresh_is_off_the_bill),
         ONE(durations_read_well),
         ONE(the_event_stream_is_as_documented),
+        ONE(json_tells_progress_once_a_second_at_most),
         ONE(a_log_has_a_line_for_a_start_and_a_finish),
         ONE(a_terminal_line_never_wraps),
+        ONE(a_narrow_terminal_shows_whole_figures),
     };
 
     return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
