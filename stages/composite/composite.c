@@ -1,6 +1,8 @@
 /* Composite: the overlays of a shot become its title layer. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "stages/composite/layer.h"
 #include "stages/composite/overlays.h"
@@ -63,65 +65,157 @@ static int composite_describe(const struct stage_env *env, const struct shot *sh
     return 0;
 }
 
-static int blame(const struct overlay *o, struct error *e)
+/* Sets every overlay, or only measures it, and finds its place. */
+static int lay_out(struct typesetter *t, const struct board *b, int frames,
+                   const struct overlay *overlays, size_t count, bool measured,
+                   struct placed *items, struct error *e)
 {
-    if (o->line > 0)
-        return error_wrap(e, "overlay in line %d (%s)", o->line, overlay_style_name(o->style));
-    return error_wrap(e, "lettering from the prompt (%s)", overlay_style_name(o->style));
+    for (size_t i = 0; i < count; i++) {
+        struct placed *p = &items[i];
+        bool running = overlays[i].style == OVERLAY_TIMECODE;
+        char timecode[16];
+
+        p->overlay = &overlays[i];
+        layout_times(p, b->fps, frames);
+        media_timecode(p->first, b->fps, timecode);
+        if ((measured ? typeset_measure : typeset)(t, p->overlay, running ? timecode : NULL,
+                                                   &p->block, e) != 0)
+            return overlay_blame(p->overlay, e);
+    }
+    return layout_place(items, count, b->width, b->height, e);
 }
 
-int overlays_check(const struct overlay *overlays, size_t count, struct error *e)
+/* Whether each fits by itself, and no two are ever seen together. */
+static bool surely_fit(struct typesetter *t, const struct board *b, int frames,
+                       const struct overlay *overlays, size_t count, struct placed *items)
 {
-    struct fonts *fonts;
+    for (size_t i = 0; i < count; i++) {
+        items[i].overlay = &overlays[i];
+        layout_times(&items[i], b->fps, frames);
+        for (size_t k = 0; k < i; k++)
+            if (items[i].first <= items[k].last && items[k].first <= items[i].last)
+                return false;
+        if (!typeset_surely_fits(t, &overlays[i]))
+            return false;
+    }
+    return true;
+}
+
+static int check_fit(struct typesetter *t, const struct board *b, int frames,
+                     const struct overlay *overlays, size_t count, struct error *e)
+{
+    struct placed *items = calloc(count + 1, sizeof *items);
     int rc = 0;
 
-    if (count == 0)
-        return 0;
-    if (fonts_open(&fonts, e) != 0)
-        return -1;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = typeset_check(fonts, &overlays[i], e);
-        if (rc != 0)
-            blame(&overlays[i], e);
-    }
-    fonts_close(fonts);
+    if (!items)
+        return error_memory(e);
+    if (!surely_fit(t, b, frames, overlays, count, items))
+        rc = lay_out(t, b, frames, overlays, count, true, items, e);
+    free(items);
     return rc;
 }
 
-/* The lettering that enhance finds in the prompt. */
+/* Fonts take longer to find than words to measure: the last check's typesetter serves the next one
+ * too, until the process ends. */
+static struct {
+    pthread_mutex_t mutex;
+    struct typesetter *typesetter;
+    int width, height; /* its pictures' */
+} kept = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static int kept_typesetter(const struct board *b, struct error *e)
+{
+    if (kept.typesetter && kept.width == b->width && kept.height == b->height)
+        return 0;
+    typesetter_close(kept.typesetter);
+    kept.typesetter = NULL;
+    kept.width = b->width;
+    kept.height = b->height;
+    return typesetter_open(b->width, b->height, &kept.typesetter, e);
+}
+
+/* Whether fonts are there for all of them, glyph by glyph, and whether they have room. The error
+ * names the overlay's line in the board, the font, the character or the words, and the mend. */
+static int check_overlays(const struct board *b, int frames, const struct overlay *overlays,
+                          size_t count, struct error *e)
+{
+    int rc;
+
+    if (count == 0)
+        return 0;
+    pthread_mutex_lock(&kept.mutex);
+    rc = kept_typesetter(b, e);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = typeset_check(kept.typesetter, &overlays[i], e);
+        if (rc != 0)
+            overlay_blame(&overlays[i], e);
+    }
+    if (rc == 0)
+        rc = check_fit(kept.typesetter, b, frames, overlays, count, e);
+    pthread_mutex_unlock(&kept.mutex);
+    return rc;
+}
+
+/* The board's overlays and the lettering that enhance finds in the prompt. */
 static int check_lifted(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     struct arena a = {0};
     struct enhancer *enhancer = NULL;
     struct enhanced enhanced;
     const struct tier *tier;
+    struct overlay *all;
+    size_t count = shot->overlay_count;
     int rc = -1;
 
-    if (tier_of_shot(env, shot, &tier, e) == 0 && enhancer_open(env, tier, &enhancer, e) == 0 &&
-        enhancer_shot(enhancer, shot, &a, &enhanced, e) == 0)
-        rc = 0;
-    for (size_t i = 0; rc == 0 && i < enhanced.overlay_count; i++) {
-        const struct overlay o = {
-            .text = enhanced.overlays[i].text, .subtext = "", .font = "", .style = OVERLAY_TITLE};
-
-        rc = overlays_check(&o, 1, e);
+    if (tier_of_shot(env, shot, &tier, e) != 0 || enhancer_open(env, tier, &enhancer, e) != 0 ||
+        enhancer_shot(enhancer, shot, &a, &enhanced, e) != 0)
+        goto done;
+    all = arena_array(&a, count + enhanced.overlay_count + 1, sizeof *all);
+    if (!all) {
+        error_memory(e);
+        goto done;
     }
+    for (size_t i = 0; i < count; i++)
+        all[i] = shot->overlays[i];
+    for (size_t i = 0; i < enhanced.overlay_count; i++)
+        all[count++] = (struct overlay){.style = overlay_style_named(enhanced.overlays[i].style),
+                                        .text = enhanced.overlays[i].text,
+                                        .subtext = "",
+                                        .font = "",
+                                        .out = frames_to_seconds(shot->frames, env->board->fps)};
+    rc = check_overlays(env->board, shot->frames, all, count, e);
+done:
     enhancer_close(enhancer);
     arena_free(&a);
     return rc;
 }
 
-/* Lettering is words of the prompt: where fonts have every character of that, nothing can be
- * missing. Only where they do not is it worth finding out which words are lettering. */
+static bool has_quotes(const char *prompt)
+{
+    static const char *const marks[] = {"\"", "\u201c", "\u201e", "\u00ab", "\u2018", "\u300c"};
+
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (strstr(prompt, marks[i]))
+            return true;
+    return false;
+}
+
+/* Lettering is words of the prompt: where fonts have every character of that and all of it would
+ * fit as one title, nothing can go wrong, unless other overlays want the room. Only then is it
+ * worth finding out which words are lettering; two pieces of it that nothing marks as such, and
+ * that leave each other no room, are found when they are set. */
 static int check_prompt(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     const struct overlay whole[] = {
-        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_TITLE},
-        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_CAPTION},
+        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_TITLE, .out = 1e9},
+        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_CAPTION, .out = 1e9},
     };
 
-    if (shot->kind != SHOT_GENERATED || shot->text != TEXT_OVERLAY || !shot->prompt[0] ||
-        overlays_check(whole, 2, e) == 0)
+    if (shot->kind != SHOT_GENERATED || shot->text != TEXT_OVERLAY || !shot->prompt[0])
+        return 0;
+    if (!has_quotes(shot->prompt) &&
+        check_overlays(env->board, shot->frames, &whole[0], 1, e) == 0 &&
+        check_overlays(env->board, shot->frames, &whole[1], 1, e) == 0)
         return 0;
     error_clear(e);
     return check_lifted(env, shot, e);
@@ -129,30 +223,9 @@ static int check_prompt(const struct stage_env *env, const struct shot *shot, st
 
 static int composite_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
-    if (overlays_check(shot->overlays, shot->overlay_count, e) != 0)
+    if (check_overlays(env->board, shot->frames, shot->overlays, shot->overlay_count, e) != 0)
         return -1;
     return check_prompt(env, shot, e);
-}
-
-/* Sets every overlay and finds its place. */
-static int prepare(struct stage_job *job, struct typesetter *t, const struct overlay *overlays,
-                   size_t count, struct placed *items, struct error *e)
-{
-    const struct board *b = job->env->board;
-
-    for (size_t i = 0; i < count; i++) {
-        struct placed *p = &items[i];
-        char timecode[16];
-        bool running = overlays[i].style == OVERLAY_TIMECODE;
-
-        p->overlay = &overlays[i];
-        layout_times(p, b->fps, job->shot->frames);
-        media_timecode(p->first, b->fps, timecode);
-        if (typeset(t, p->overlay, running ? timecode : NULL, &p->block, e) != 0 ||
-            layout_place(items, i + 1, b->width, b->height, e) != 0)
-            return blame(p->overlay, e);
-    }
-    return 0;
 }
 
 static int composite_run(void *session, struct stage_job *job, struct error *e)
@@ -178,7 +251,7 @@ static int composite_run(void *session, struct stage_job *job, struct error *e)
         goto done;
     }
     if (typesetter_open(b->width, b->height, &t, e) == 0 &&
-        prepare(job, t, overlays, count, items, e) == 0 &&
+        lay_out(t, b, job->shot->frames, overlays, count, false, items, e) == 0 &&
         layer_write(job, t, items, count, a.path, e) == 0)
         rc = job->output(job, &a, e);
 done:

@@ -16,8 +16,9 @@ struct placed {
 /* The frames of a time in seconds: a frame is seen when its own time (n / fps) is in [in, out). */
 void layout_times(struct placed *p, struct rational fps, int frames);
 
-/* Gives items[count - 1] its place inside the safe area: where its position (or style) says, moved
- * away from earlier items that are seen at the same time. ERROR_INPUT when there is no room. */
+/* Gives every item its place inside the safe area: where its position (or style) says, moved away
+ * from others that are seen at the same time, so that the first listed stands above the next.
+ * ERROR_INPUT when there is no room; it names the overlays' lines. */
 int layout_place(struct placed *items, size_t count, int width, int height, struct error *e);
 
 /* 0 at the edges of its time to 1, by its fades; at the middle of frame n. */

@@ -88,6 +88,24 @@ static double measure(struct fonts *fonts, const struct font *first, const char 
     return width;
 }
 
+struct extent markup_extent(struct fonts *fonts, const struct font *first, const char *text)
+{
+    enum han han = fonts_han(text);
+    struct extent out = {.paragraphs = 1};
+
+    for (;;) {
+        size_t n = strcspn(text, " \n");
+        double word = measure(fonts, first, text, text + n + (text[n] == ' '), han);
+
+        out.total += word;
+        out.word = fmax(out.word, word);
+        if (!text[n])
+            return out;
+        out.paragraphs += text[n] == '\n';
+        text += n + 1;
+    }
+}
+
 /* What lines are made of: a paragraph and where UAX #14 allows it to be broken. */
 struct paragraph {
     struct fonts *fonts;

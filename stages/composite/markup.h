@@ -13,6 +13,14 @@
 int markup_add(struct strbuf *out, struct fonts *fonts, const struct font *first, const char *text,
                double size, double width, struct error *e);
 
+/* How much room a text takes, in ems: all of it in one line, its widest word (between spaces), and
+ * how many paragraphs it has. From the letters' advances, without shaping. */
+struct extent {
+    double total, word;
+    int paragraphs;
+};
+struct extent markup_extent(struct fonts *fonts, const struct font *first, const char *text);
+
 /* The font of the first letter that belongs to a script; `first` when there is none. */
 const struct font *markup_main_font(struct fonts *fonts, const struct font *first,
                                     const char *text);

@@ -21,7 +21,7 @@ static double number(const json_t *o, const char *name, double fallback)
     return json_is_number(v) ? json_number_value(v) : fallback;
 }
 
-static enum overlay_style style_of(const char *name)
+enum overlay_style overlay_style_named(const char *name)
 {
     for (int s = 0; s < OVERLAY_STYLES; s++)
         if (strcmp(overlay_style_name((enum overlay_style)s), name) == 0)
@@ -44,7 +44,7 @@ static int read_one(const json_t *o, double duration, struct arena *a, struct ov
     double fade = duration >= 4 * FADE ? FADE : 0;
 
     *out = (struct overlay){
-        .style = style_of(word(o, "style", "title")),
+        .style = overlay_style_named(word(o, "style", "title")),
         .position = position_of(word(o, "position", "auto")),
         .text = arena_strdup(a, word(o, "text", "")),
         .subtext = arena_strdup(a, word(o, "subtext", "")),
@@ -84,6 +84,13 @@ static int read_lettering(const struct artefact *made, double duration, struct a
 done:
     json_decref(root);
     return rc;
+}
+
+int overlay_blame(const struct overlay *o, struct error *e)
+{
+    if (o->line > 0)
+        return error_wrap(e, "overlay in line %d (%s)", o->line, overlay_style_name(o->style));
+    return error_wrap(e, "lettering from the prompt (%s)", overlay_style_name(o->style));
 }
 
 int overlays_of_job(struct stage_job *job, const struct overlay **out, size_t *count,

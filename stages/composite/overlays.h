@@ -8,8 +8,10 @@
 int overlays_of_job(struct stage_job *job, const struct overlay **out, size_t *count,
                     struct error *e);
 
-/* Whether fonts are there for all of them, glyph by glyph. The error names the overlay's line in
- * the board, the font or the character, and the mend. */
-int overlays_check(const struct overlay *overlays, size_t count, struct error *e);
+/* OVERLAY_TITLE for a name that is none. */
+enum overlay_style overlay_style_named(const char *name);
+
+/* Puts where it was written before the error: "overlay in line 7 (title)". Returns -1. */
+int overlay_blame(const struct overlay *o, struct error *e);
 
 #endif

@@ -15,6 +15,15 @@ uint32_t text_next(const char **s)
     return c;
 }
 
+int text_head(const char *text, int most)
+{
+    const char *s = text, *next = text;
+
+    while (text_next(&next) != 0 && next - text <= most)
+        s = next;
+    return (int)(s - text);
+}
+
 bool text_right_to_left(const char *text)
 {
     uint32_t c;

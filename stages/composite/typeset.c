@@ -95,8 +95,9 @@ struct setting {
     double gap;                 /* between the parts */
     double widest;              /* of the text */
     bool right_to_left;
-    int justify;  /* -1 left, 0 centre, 1 right */
-    bool running; /* set again for every frame: its box must not follow its ink */
+    int justify;   /* -1 left, 0 centre, 1 right */
+    bool running;  /* set again for every frame: its box must not follow its ink */
+    bool measured; /* only its size is wanted: no edges, no image */
 };
 
 static int column_of(enum overlay_position p)
@@ -175,12 +176,13 @@ static char *event_text(struct typesetter *t, const struct setting *s, const str
                         bool bottom, struct error *e)
 {
     const struct style *style = s->style;
+    double outline = s->measured ? 0 : style->outline * part->em;
+    double glow = s->measured ? 0 : style->glow * part->em;
     struct strbuf b = {0};
     char *text;
 
     strbuf_addf(&b, "{\\an%d\\q0\\shad0\\bord%.3f\\blur%.3f\\3c&H%06X&\\3a&H%02X&\\c&H%06X&}",
-                2 + s->justify + (bottom ? 0 : 6), style->outline * part->em,
-                style->glow * part->em, (unsigned)edge_color(part->color),
+                2 + s->justify + (bottom ? 0 : 6), outline, glow, (unsigned)edge_color(part->color),
                 (unsigned)lround(255 * (1 - style->outline_opacity)), (unsigned)bgr(part->color));
     if (markup_add(&b, t->fonts, part->font, part->text, part->em, s->widest, e) != 0) {
         strbuf_free(&b);
@@ -409,13 +411,17 @@ static int attempt(struct typesetter *t, const struct setting *s, struct block *
     height = heights[0] + heights[1] + (int)lround(s->gap) + 2 * (int)lround(s->pad_y);
     if (right - left > s->widest + 1 || height > t->height * (1 - 2 * SAFE_MARGIN))
         return 0;
+    if (s->measured) {
+        *out = (struct block){.width = width, .height = height};
+        return 1;
+    }
     if (block_alloc(out, width, height, e) != 0)
         return -1;
     return assemble(t, s, &sheet, left, heights, out, e) == 0 ? 1 : -1;
 }
 
-int typeset(struct typesetter *t, const struct overlay *o, const char *text, struct block *out,
-            struct error *e)
+static int set(struct typesetter *t, const struct overlay *o, const char *text, bool measured,
+               struct block *out, struct error *e)
 {
     struct setting s;
 
@@ -423,6 +429,7 @@ int typeset(struct typesetter *t, const struct overlay *o, const char *text, str
     *out = (struct block){0};
     if (resolve(t->fonts, o, text, &s, e) != 0)
         return -1;
+    s.measured = measured;
     for (double by = 1; by >= SHRINK_FLOOR; by *= SHRINK_STEP) {
         int got;
 
@@ -432,21 +439,68 @@ int typeset(struct typesetter *t, const struct overlay *o, const char *text, str
             return got > 0 ? 0 : -1;
     }
     return error_set(e, ERROR_INPUT,
-                     "the text \"%.40s%s\" does not fit the picture even at half its size: "
+                     "the text \"%.*s%s\" does not fit the picture even at half its size: "
                      "shorten it, break it into lines or make it smaller",
-                     o->text, strlen(o->text) > 40 ? "..." : "");
+                     text_head(o->text, 40), o->text, strlen(o->text) > 40 ? "..." : "");
 }
 
-int typeset_check(struct fonts *fonts, const struct overlay *o, struct error *e)
+int typeset(struct typesetter *t, const struct overlay *o, const char *text, struct block *out,
+            struct error *e)
+{
+    return set(t, o, text, false, out, e);
+}
+
+int typeset_measure(struct typesetter *t, const struct overlay *o, const char *text,
+                    struct block *out, struct error *e)
+{
+    return set(t, o, text, true, out, e);
+}
+
+/* Every digit of a running timecode. */
+static const char *sample(const struct overlay *o)
+{
+    return o->style == OVERLAY_TIMECODE ? "0123456789:;" : NULL;
+}
+
+int typeset_check(struct typesetter *t, const struct overlay *o, struct error *e)
 {
     struct setting s;
 
     if (strlen(o->text) + strlen(o->subtext) > TEXT_MAX)
         return error_set(e, ERROR_INPUT, "the text has more than %d bytes: shorten it", TEXT_MAX);
-    if (resolve(fonts, o, o->style == OVERLAY_TIMECODE ? "0123456789:;" : NULL, &s, e) != 0)
+    if (resolve(t->fonts, o, sample(o), &s, e) != 0)
         return -1;
     for (int i = 0; i < 2; i++)
-        if (markup_check(fonts, s.parts[i].font, s.parts[i].text, e) != 0)
+        if (markup_check(t->fonts, s.parts[i].font, s.parts[i].text, e) != 0)
             return -1;
     return 0;
+}
+
+bool typeset_surely_fits(struct typesetter *t, const struct overlay *o)
+{
+    const double slack = 1.1; /* shaping may widen a word a little */
+    double height = 0, lines;
+    struct setting s;
+    struct error e;
+
+    if (resolve(t->fonts, o, sample(o), &s, &e) != 0)
+        return false;
+    scale(&s, t, o, SHRINK_FLOOR / SHRINK_STEP); /* the smallest size tried is below this */
+    for (int i = 0; i < 2; i++) {
+        const struct part *part = &s.parts[i];
+        struct extent x = markup_extent(t->fonts, part->font, part->text);
+        double widest = s.widest / part->em / slack;
+
+        if (!part->text[0])
+            continue;
+        if (x.word >= widest)
+            return false;
+        /* A line ends only where the next word would have made it too wide. */
+        lines = x.paragraphs + floor(x.total / (widest - x.word));
+        if (x.total <= widest)
+            lines = x.paragraphs;
+        height += lines * s.style->leading * part->em;
+    }
+    height += s.gap + 2 * s.pad_y;
+    return height * slack < t->height * (1 - 2 * SAFE_MARGIN);
 }

@@ -21,7 +21,13 @@ void typesetter_close(struct typesetter *t); /* NULL-safe */
  * size; what does not fit then is an error, and so is a font or a glyph that is missing. */
 int typeset(struct typesetter *t, const struct overlay *o, const char *text, struct block *out,
             struct error *e);
+/* The block's size alone (its rgba is NULL); the same errors. */
+int typeset_measure(struct typesetter *t, const struct overlay *o, const char *text,
+                    struct block *out, struct error *e);
 /* Fonts and glyphs alone. */
-int typeset_check(struct fonts *fonts, const struct overlay *o, struct error *e);
+int typeset_check(struct typesetter *t, const struct overlay *o, struct error *e);
+/* Whether letters' widths alone show that typeset_check()ed text fits: a thousand times quicker
+ * than setting it. False: it may fit. */
+bool typeset_surely_fits(struct typesetter *t, const struct overlay *o);
 
 #endif

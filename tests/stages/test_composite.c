@@ -263,6 +263,73 @@ static void what_does_not_fit_is_an_error(void **state)
     assert_int_equal(media_run(m, STAGE_COMPOSITE, &stage_composite), -1);
     assert_int_equal(m->e.code, ERROR_INPUT);
     assert_non_null(strstr(m->e.text, "overlay in line 7 (title): the text \"Donaudampf"));
+    /* And was one before anything else was made. */
+    error_clear(&m->e);
+    assert_int_equal(stage_composite.check(&m->env, &m->shot, &m->e), -1);
+    assert_int_equal(m->e.code, ERROR_INPUT);
+    assert_non_null(strstr(m->e.text, "overlay in line 7 (title): the text \"Donaudampf"));
+    media_job_free(m);
+    check_one(media_overlay(OVERLAY_TITLE,
+                            "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbau"
+                            "unterbeamtengesellschaft"),
+              "does not fit the picture", "shorten it");
+}
+
+/* check() and run() are of one mind, whatever the words and the size. */
+static void what_passes_the_check_is_set(void **state)
+{
+    static const char *const texts[] = {
+        "Short",
+        "Some words of a fair length that will have to be broken into lines",
+        "Donaudampfschifffahrtsgesellschaft",
+        "1\n2\n3\n4\n5\n6\n7",
+        "私たちは光が尾根の向こうに戻ってくるのを待ち、それから港まで歩いて下りました。",
+        "نص عربي طويل بعض الشيء يوضع في سطرين"};
+    int refused = 0, passed = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        for (int style = 0; style < OVERLAY_STYLES; style++)
+            for (double size = 0; size < 0.3; size += 0.07) {
+                struct media_job *m = media_job_new(384, 224, film, 1);
+                struct overlay o[2] = {media_overlay((enum overlay_style)style, texts[i]),
+                                       media_overlay(OVERLAY_CAPTION, "Beside it")};
+                struct error e = {0};
+
+                o[0].size = size;
+                m->shot.overlays = o;
+                m->shot.overlay_count = 1 + (i & 1);
+                if (stage_composite.check(&m->env, &m->shot, &m->e) == 0) {
+                    media_must(m, STAGE_COMPOSITE, &stage_composite);
+                    passed++;
+                } else {
+                    e = m->e;
+                    assert_int_equal(media_run(m, STAGE_COMPOSITE, &stage_composite), -1);
+                    assert_string_equal(m->e.text, e.text);
+                    refused++;
+                }
+                media_job_free(m);
+            }
+    assert_true(passed > 20 && refused > 5);
+}
+
+static void overlays_without_room_are_found_at_check(void **state)
+{
+    struct media_job *m = media_job_new(384, 224, film, 24);
+    struct overlay o[2] = {media_overlay(OVERLAY_TITLE, "One\ntwo\nthree\nfour\nfive\nsix"),
+                           media_overlay(OVERLAY_TITLE, "And another")};
+
+    (void)state;
+    o[1].line = 9;
+    m->shot.overlays = o;
+    m->shot.overlay_count = 2;
+    assert_int_equal(stage_composite.check(&m->env, &m->shot, &m->e), -1);
+    assert_int_equal(m->e.code, ERROR_INPUT);
+    assert_non_null(strstr(m->e.text, "overlay in line 9 (title): there is no room for it beside "
+                                      "the title in line 7: give one another position"));
+    o[0].out = o[1].in = 0.5; /* one after the other there is */
+    error_clear(&m->e);
+    assert_int_equal(stage_composite.check(&m->env, &m->shot, &m->e), 0);
     media_job_free(m);
 }
 
@@ -406,6 +473,33 @@ static void overlays_that_meet_make_room(void **state)
     media_job_free(m);
 }
 
+/* What is written first is read first: above. */
+static void overlays_that_meet_are_read_in_order(void **state)
+{
+    static const enum overlay_position at[] = {POSITION_TOP_LEFT, POSITION_LEFT,
+                                               POSITION_BOTTOM_LEFT};
+
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        struct overlay o[3] = {media_overlay(OVERLAY_LOWER_THIRD, "First"),
+                               media_overlay(OVERLAY_LOWER_THIRD, "Second"),
+                               media_overlay(OVERLAY_LOWER_THIRD, "Third")};
+        struct placed items[3] = {0};
+        struct error e = {0};
+
+        for (int i = 0; i < 3; i++) {
+            o[i].position = at[k];
+            items[i].overlay = &o[i];
+            items[i].last = 23;
+            items[i].block.width = 200;
+            items[i].block.height = 40;
+        }
+        assert_int_equal(layout_place(items, 3, 640, 360, &e), 0);
+        for (int i = 0; i < 2; i++)
+            assert_true(items[i].y + 40 <= items[i + 1].y);
+    }
+}
+
 static void lettering_of_the_prompt_is_set_too(void **state)
 {
     static const char json[] = "{\"overlays\": [{\"style\": \"title\", "
@@ -496,11 +590,14 @@ int main(void)
         cmocka_unit_test(each_language_has_its_own_han_forms),
         cmocka_unit_test(missing_fonts_and_glyphs_are_found_at_check),
         cmocka_unit_test(what_does_not_fit_is_an_error),
+        cmocka_unit_test(what_passes_the_check_is_set),
+        cmocka_unit_test(overlays_without_room_are_found_at_check),
         cmocka_unit_test(markup_is_only_words),
         cmocka_unit_test(colours_are_exact),
         cmocka_unit_test(times_and_fades_are_to_the_frame),
         cmocka_unit_test(timecode_runs_and_stands_still),
         cmocka_unit_test(overlays_that_meet_make_room),
+        cmocka_unit_test(overlays_that_meet_are_read_in_order),
         cmocka_unit_test(lettering_of_the_prompt_is_set_too),
         cmocka_unit_test(the_same_overlays_give_the_same_bytes),
         cmocka_unit_test(several_shots_at_once_give_the_same_bytes),
