@@ -364,9 +364,9 @@ static void an_interrupted_sampler_goes_on_from_its_checkpoint(void **state)
     assert_non_null(strstr(p.err, "interrupted: finishing the step in hand"));
     program_free(&p);
     expect(PROGRAM("journal", "dump", dir), 0, "checkpoint", "");
-    expect(PROGRAM("status", dir), 0, "0 of 1 shot delivered", "");
+    expect(PROGRAM("status", dir), 0, "0 of 1 shot", "");
     expect(PROGRAM("why", "g", dir), 0, "interrupted before", "");
-    expect(PROGRAM("resume", dir), 0, "1 of 1 shot delivered", "");
+    expect(PROGRAM("resume", dir), 0, "1 of 1 shot", "");
     snprintf(ours, sizeof ours, "%s/shots", dir);
     snprintf(theirs, sizeof theirs, "%s/shots", whole);
     assert_true(tree_within(ours, theirs, NULL) == 3);
