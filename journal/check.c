@@ -210,6 +210,13 @@ static void summary(struct check *c, const struct verify *v)
 
     if (c->problems > PROBLEMS_TOLD)
         strbuf_addf(&c->text, "  ... and %zu more\n", c->problems - PROBLEMS_TOLD);
+    if (!c->first_seen) {
+        strbuf_addf(&c->text, "  what is in it could not be counted: the damage bars the way in, "
+                              "which says nothing of the records\n");
+        return;
+    }
+    if (c->problems)
+        strbuf_addf(&c->text, "  counted as far as the damage lets one see:\n");
     strbuf_addf(&c->text,
                 "  %llu stage records, %llu attempts, %llu events, %llu blobs and %llu checkpoints "
                 "of %.1f MiB, %llu values, %llu file digests\n  %llu pages in use, %llu free\n",
@@ -247,6 +254,25 @@ static int check_file(const char *dir, struct check *c, struct error *e)
         close(v.fd);
     free(path);
     return rc;
+}
+
+static void check_free(struct check *c)
+{
+    strbuf_free(&c->text);
+    free(c->keys.items);
+    free(c->records.items);
+    free(c->blobs.items);
+    free(c->wanted.items);
+}
+
+bool journal_is_sound(const char *dir)
+{
+    struct check c = {0};
+    struct error ignored = {0};
+    bool sound = check_file(dir, &c, &ignored) == 0 && c.problems == 0 && !c.no_memory;
+
+    check_free(&c);
+    return sound;
 }
 
 /* Under the writer's lock, so that the file stands still. Where nothing can be written nobody
@@ -297,10 +323,6 @@ int journal_check(const char *dir, char **report, struct error *e)
                       " %s` saves what can be read into a new journal and keeps this one beside it",
                       dir, journal_command_dir(dir, place));
     strbuf_free(&whole);
-    strbuf_free(&c.text);
-    free(c.keys.items);
-    free(c.records.items);
-    free(c.blobs.items);
-    free(c.wanted.items);
+    check_free(&c);
     return rc;
 }

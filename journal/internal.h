@@ -110,6 +110,9 @@ int changes_commit(struct journal *j, const struct changes *c, struct error *e);
  * EDQUOT when about that many bytes find no room. */
 int journal_disk_status(const struct journal *j, size_t bytes, int rc);
 
+/* check.c. Whether everything in it is as it should be; the writer's lock is held. */
+bool journal_is_sound(const char *dir);
+
 /* put.c. flush writes what the batch has gathered; the write mutex is held. */
 int journal_flush(struct journal *j, struct error *e);
 uint64_t journal_now_ns(void);

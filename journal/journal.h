@@ -192,7 +192,8 @@ int journal_walk(struct journal_view *v, const struct journal_visitor *visitor, 
  * what was found in either case. */
 int journal_check(const char *dir, char **report, struct error *e);
 /* Copies every record that can still be read and verified into a new journal, keeps the damaged
- * files beside it as DIR.damaged-<time>, and reports what was saved and what was lost. */
+ * files beside it as DIR.damaged-<time>, and reports what was saved and what was lost. A sound
+ * journal is left as it is. */
 int journal_salvage(const char *dir, char **report, struct error *e);
 
 #endif

@@ -351,10 +351,15 @@ static int fill(struct salvage *s, const char *fresh, struct error *e)
 
 static int salvage_locked(struct salvage *s, struct strbuf *report, struct error *e)
 {
-    char *fresh = NULL, *damaged = damaged_name(s->dir);
+    char *fresh = NULL, *damaged;
     struct error ignored = {0};
     int rc = -1;
 
+    if (journal_is_sound(s->dir)) {
+        strbuf_addf(report, "journal %s: sound, nothing to do\n", s->dir);
+        return 0;
+    }
+    damaged = damaged_name(s->dir);
     if (!damaged || asprintf(&fresh, "%s.salvage", s->dir) < 0) {
         fresh = NULL;
         error_memory(e);

@@ -27,6 +27,12 @@ static const struct tensor *get(struct loader *l, const char *name, const char *
     return t;
 }
 
+/* Whether there is something to pack, and a device to pack it for. */
+static bool ready(const struct loader *l)
+{
+    return !l->failed && l->device;
+}
+
 static void packed(struct loader *l, int rc, const char *name)
 {
     if (rc == 0)
@@ -45,7 +51,7 @@ void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, b
     weight = get(l, text, ".weight", 2, (int64_t[]){out, in});
     if (biased)
         bias = get(l, text, ".bias", 1, &out);
-    if (!l->failed)
+    if (ready(l))
         packed(l, linear_pack(l->device, l->arena, weight, bias, to, l->error), text);
 }
 
@@ -62,7 +68,7 @@ void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, 
         if (biased)
             bias[i] = get(l, full, ".bias", 1, &out);
     }
-    if (!l->failed)
+    if (ready(l))
         packed(l, linear_pack_many(l->device, l->arena, count, weight, bias, to, l->error), text);
 }
 
@@ -76,7 +82,7 @@ void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, 
     FORMAT_NAME(text, name);
     weight = get(l, text, ".weight", 5, (int64_t[]){out, in, kernel[0], kernel[1], kernel[2]});
     bias = get(l, text, ".bias", 1, &out);
-    if (l->failed)
+    if (!ready(l))
         return;
     flat = TENSOR_VIEW(*weight, out, in * kernel[0] * kernel[1] * kernel[2]);
     packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
@@ -92,7 +98,7 @@ void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int k
     weight = kt ? get(l, text, ".weight", 5, (int64_t[]){out, in, kt, kh, kw})
                 : get(l, text, ".weight", 4, (int64_t[]){out, in, kh, kw});
     bias = get(l, text, ".bias", 1, &out);
-    if (!l->failed)
+    if (ready(l))
         packed(l, conv_pack(l->device, l->arena, weight, bias, 1, to, l->error), text);
 }
 
@@ -105,7 +111,7 @@ void load_conv_upsample(struct loader *l, struct conv *to, int64_t out, int64_t 
     FORMAT_NAME(text, name);
     weight = get(l, text, ".weight", 4, (int64_t[]){out, in, 3, 3});
     bias = get(l, text, ".bias", 1, &out);
-    if (!l->failed)
+    if (ready(l))
         packed(l, conv_pack(l->device, l->arena, weight, bias, 2, to, l->error), text);
 }
 
@@ -129,6 +135,9 @@ void load_vector(struct loader *l, struct tensor *to, int64_t count, const char 
                       (long long)count);
         return;
     }
+    get(l, text, "", t->rank, t->shape); /* does it hold floats? */
+    if (!ready(l))
+        return;
     packed(l, tensor_upload(l->device, l->arena, t, to, l->error), text);
     if (!l->failed)
         *to = TENSOR_VIEW(*to, count);

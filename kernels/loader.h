@@ -8,8 +8,8 @@
 #include "kernels/safetensors.h"
 
 struct loader {
-    struct device *device;
-    struct arena *arena; /* packed weights go here */
+    struct device *device; /* NULL: tensors are looked up and checked, nothing is read or packed */
+    struct arena *arena;   /* packed weights go here */
     const struct safetensors *weights;
     struct error *error;
     bool failed;

@@ -12,7 +12,8 @@ enum { PHRASES_MAX = 256 };
 /* A piece of the prompt after the person's own words, or of the negative prompt. */
 struct phrase {
     const char *text;
-    bool added; /* by the lexicon or the tier: the first to go when tokens are short */
+    bool added;           /* by the lexicon or the tier: the first to go when tokens are short */
+    const char *category; /* for which the lexicon added it; else NULL */
 };
 struct phrases {
     struct phrase items[PHRASES_MAX];
@@ -105,7 +106,7 @@ static int split(struct work *w, const char *list, const char *text, bool added,
                       part);
             break;
         }
-        to->items[to->count++] = (struct phrase){part, added};
+        to->items[to->count++] = (struct phrase){.text = part, .added = added};
     }
     return 0;
 }
@@ -122,9 +123,12 @@ static int add_category(struct work *w, const struct category *c, const char *pr
     for (size_t i = 0; i < c->add_count[w->request->small]; i++) {
         if (add[i].when && !matches(add[i].when, said))
             continue;
-        notes_add(&w->notes, false, "no %s words in the prompt: adds \"%s\"", c->name,
-                  add[i].words);
-        return split(w, add[i].words, said, true, to);
+        size_t before = to->count;
+        if (split(w, add[i].words, said, true, to) != 0)
+            return -1;
+        for (size_t k = before; k < to->count; k++)
+            to->items[k].category = c->name;
+        return 0;
     }
     return 0;
 }
@@ -212,6 +216,23 @@ static int shorten(struct work *w, char **prompt, int *tokens)
     return (*tokens = count_tokens(w, kept)) < 0 ? -1 : 0;
 }
 
+/* What was added and had room, a note for each category. */
+static int note_added(struct work *w, const struct phrases *p)
+{
+    for (size_t i = 0, next; i < p->count; i = next) {
+        const char *category = p->items[i].category;
+        struct phrases same = {.count = 0};
+        for (next = i; next < p->count && p->items[next].category == category; next++)
+            same.items[same.count++] = p->items[next];
+        const char *words = category ? join(w->arena, "", &same) : "";
+        if (!words)
+            return error_memory(w->e);
+        if (category)
+            notes_add(&w->notes, false, "no %s words in the prompt: adds \"%s\"", category, words);
+    }
+    return 0;
+}
+
 static int fit_prompt(struct work *w, const char *prompt, struct phrases *p, struct enhanced *out)
 {
     char *text;
@@ -232,7 +253,7 @@ static int fit_prompt(struct work *w, const char *prompt, struct phrases *p, str
         return -1;
     out->prompt = text;
     out->prompt_tokens = tokens;
-    return 0;
+    return note_added(w, p);
 }
 
 static int make_negative(struct work *w, struct enhanced *out)

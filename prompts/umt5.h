@@ -10,7 +10,9 @@
 
 struct umt5;
 
-/* dir holds config.json and the weights. The device must outlive the model. */
+/* dir holds config.json and the weights. The device must outlive the model. With device NULL the
+ * config is read and every tensor looked up, no weights: for a check; only the sizes may be asked.
+ */
 int umt5_load(const char *dir, struct device *d, struct umt5 **out, struct error *e);
 void umt5_free(struct umt5 *m); /* NULL-safe */
 

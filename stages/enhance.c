@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "stages/generate/verdict.h"
 
 struct enhancer {
     const struct tier *tier;
@@ -169,19 +170,37 @@ static int enhance_describe(const struct stage_env *env, const struct shot *shot
     return rc;
 }
 
+static int check_lexicon(const char *path, struct error *e)
+{
+    struct lexicon *lexicon;
+    int rc = lexicon_open(path, &lexicon, e);
+    if (rc == 0)
+        lexicon_close(lexicon);
+    return rc;
+}
+
+static int check_tokenizer(const char *dir, struct error *e)
+{
+    struct tokenizer *tokenizer;
+    int rc = tokenizer_open(dir, &tokenizer, e);
+    if (rc == 0)
+        tokenizer_close(tokenizer);
+    return rc;
+}
+
 static int enhance_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     struct arena a = {0};
     const struct tier *tier;
     int rc = -1;
     if (tier_of_shot(env, shot, &tier, e) == 0) {
-        const char *words = lexicon_path(env, &a);
+        const char *words = lexicon_path(env, &a), *model = tokenizer_path(env, tier, &a, e);
         if (!words)
             error_memory(e);
         else if (!path_exists(words))
             error_set(e, ERROR_IO, "the lexicon is not there: %s", words);
-        else if (tokenizer_path(env, tier, &a, e))
-            rc = 0;
+        else if (model && verdict_on(check_lexicon, words, e) == 0)
+            rc = verdict_on(check_tokenizer, model, e);
     }
     arena_free(&a);
     return rc;

@@ -7,6 +7,7 @@ STAGES_SRC := \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
 	stages/generate/unipc_config.c \
+	stages/generate/verdict.c \
 	stages/generate/wan_sampler.c \
 	stages/generate/wan_texts.c
 
@@ -52,6 +53,7 @@ STAGES_SRC += \
 
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
+	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
 	tests/stages/test_tiers.c \

@@ -18,11 +18,34 @@ static void choices_of(FILE *out, const struct option *o, const char *before)
         fprintf(out, "%s%s", i ? " " : before, o->choices[i]);
 }
 
+/* What may follow a command that takes a word rather than a file. */
+static void words_after(FILE *out, const char *command)
+{
+    if (strcmp(command, "journal") == 0)
+        fprintf(out, "dump check salvage");
+    else if (strcmp(command, "help") == 0) {
+        for (size_t i = 0; i < commands_count; i++)
+            fprintf(out, "%s ", commands_all[i].name);
+        fprintf(out, "storyboard");
+    }
+}
+
+static bool takes_word(const char *command)
+{
+    return strcmp(command, "journal") == 0 || strcmp(command, "help") == 0;
+}
+
 static void bash(FILE *out)
 {
+    /* "--tier=f" comes as three words, for "=" breaks words in bash. */
     fprintf(out, "_auteur_pipe() {\n"
                  "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]}\n"
                  "    COMPREPLY=()\n"
+                 "    if [ \"$word\" = = ]; then\n"
+                 "        word=\n"
+                 "    elif [ \"$last\" = = ]; then\n"
+                 "        last=${COMP_WORDS[COMP_CWORD-2]}\n"
+                 "    fi\n"
                  "    case $last in\n");
     for (size_t i = 0; i < options_count; i++) {
         const struct option *o = &options_all[i];
@@ -53,8 +76,15 @@ static void bash(FILE *out)
         options_of(out, commands_all[i].name);
         fprintf(out, "\" ;;\n");
     }
-    fprintf(out, "    esac\n    case $word in\n"
-                 "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
+    fprintf(out,
+            "    esac\n    case $word in\n"
+            "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")); return ;;\n    esac\n"
+            "    case $COMP_CWORD,${COMP_WORDS[1]} in\n"
+            "    2,journal) COMPREPLY=($(compgen -W \"");
+    words_after(out, "journal");
+    fprintf(out, "\" -- \"$word\")) ;;\n    2,help) COMPREPLY=($(compgen -W \"");
+    words_after(out, "help");
+    fprintf(out, "\" -- \"$word\")) ;;\n"
                  "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
                  "complete -o filenames -F _auteur_pipe auteur-pipe\n");
 }
@@ -112,6 +142,11 @@ static void zsh(FILE *out)
             }
             fprintf(out, "'");
         }
+        if (takes_word(commands_all[i].name)) {
+            fprintf(out, " \\\n        '2:word:(");
+            words_after(out, commands_all[i].name);
+            fprintf(out, ")'");
+        }
         fprintf(out, " \\\n        '*:file:_files'\n    ;;\n");
     }
     fprintf(out, "esac\n");
@@ -123,6 +158,12 @@ static void fish(FILE *out)
         fprintf(out, "complete -c auteur-pipe -n __fish_use_subcommand -a %s -d '",
                 commands_all[i].name);
         describe_fish(out, commands_all[i].summary);
+        fprintf(out, "'\n");
+        if (!takes_word(commands_all[i].name))
+            continue;
+        fprintf(out, "complete -c auteur-pipe -n '__fish_seen_subcommand_from %s' -f -a '",
+                commands_all[i].name);
+        words_after(out, commands_all[i].name);
         fprintf(out, "'\n");
     }
     for (size_t i = 0; i < options_count; i++) {

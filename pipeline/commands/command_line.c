@@ -64,9 +64,9 @@ int command_line(int argc, char *const *argv)
     if (o.version)
         return command_version(&o);
     if (o.operand_count < c->min_operands || o.operand_count > c->max_operands) {
-        error_set(&e, ERROR_USAGE, "%s: auteur-pipe %s %s",
+        error_set(&e, ERROR_USAGE, "%s: auteur-pipe %s %s (%s)",
                   o.operand_count < c->min_operands ? "something is missing" : "too many words",
-                  c->name, c->operands);
+                  c->name, c->operands, c->summary);
         return command_failed(&e);
     }
     return c->run(&o);

@@ -78,6 +78,7 @@ static int add_json(json_t *list, const struct enhancer *enhancer, const struct 
 static int tell_shots(struct workspace *w, const char *only, json_t *list, struct error *e)
 {
     struct enhancers all = {.env = &w->env};
+    size_t told = 0;
     int rc = 0;
 
     for (size_t i = 0; i < w->board.shot_count && rc == 0; i++) {
@@ -88,6 +89,7 @@ static int tell_shots(struct workspace *w, const char *only, json_t *list, struc
 
         if (shot->kind != SHOT_GENERATED || (only[0] && fnmatch(only, shot->id, 0) != 0))
             continue;
+        told++;
         rc = enhancer_for(&all, shot, &enhancer, e);
         if (rc == 0)
             rc = enhancer_shot(enhancer, shot, &arena, &now, e);
@@ -99,6 +101,9 @@ static int tell_shots(struct workspace *w, const char *only, json_t *list, struc
         if (rc != 0)
             error_wrap(e, "shot %s", shot->id);
     }
+    if (!told && !list)
+        printf("no prompts: no shot%s%s%s is generated, so no model is told anything\n",
+               only[0] ? " that matches '" : "", only, only[0] ? "'" : "");
     for (int i = 0; i < all.count; i++)
         enhancer_close(all.list[i]);
     return rc;

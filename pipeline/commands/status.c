@@ -107,7 +107,8 @@ static int look_at_shot(struct status *s, struct journal_view *view, size_t shot
             json_object_set_new(stages, w->setup.stages[i]->name,
                                 stage_json(state, found ? &r : NULL, error));
         else if (error[0])
-            printf("FAILED %s %s: %s\n", id, w->setup.stages[i]->name, error);
+            printf("FAILED %s %s: %s\n", id, w->setup.stages[i]->name,
+                   failure_text(error, w->setup.stages[i]->name));
     }
     s->shots += wanted;
     s->delivered += wanted && done;
@@ -135,7 +136,7 @@ static void print_people(const struct status *s)
                at->done, at->left + at->running, at->failed, time, at->peak_kib / 1024,
                at->running ? "  running" : "");
     }
-    printf("%zu of %zu shots delivered", s->delivered, s->shots);
+    printf("%zu of %zu %s delivered", s->delivered, s->shots, s->shots == 1 ? "shot" : "shots");
     if (s->failed)
         printf(", %zu failed", s->failed);
     printf(s->live ? "; a run goes on: %s\n" : "\n", s->who);

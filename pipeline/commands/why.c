@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "pipeline/commands/command.h"
+#include "pipeline/execute/executor.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
 #include "pipeline/progress/progress.h"
@@ -34,14 +35,23 @@ static int explain(struct workspace *w, struct journal_view *view, size_t shot, 
 {
     const struct plan_job *j = plan_job(&w->plan, shot, stage);
     struct arena arena = {0};
+    const char *name = w->setup.stages[stage]->name;
     struct plan_change *changes;
+    struct stage_record r;
     size_t count;
-    int rc;
+    int rc, failed = 0;
 
     rc = plan_changes(&w->plan, &w->setup, view, shot, (enum stage_id)stage, &arena, &changes,
                       &count, e);
+    if (rc == 0 && j->reason == REASON_FAILED)
+        failed = journal_get(view, w->board.shots[shot].id, name, &r, e);
+    if (failed < 0)
+        rc = -1;
     if (rc == 0)
-        printf("  %-9s  %s\n", w->setup.stages[stage]->name, reason_text((enum reason)j->reason));
+        printf("  %-9s  %s%s%s\n", name, reason_text((enum reason)j->reason), failed ? ": " : "",
+               failed ? failure_text(r.error, name) : "");
+    if (j->reason == REASON_NEVER)
+        count = 0; /* every input "was nothing": that is no news */
     for (size_t i = 0; rc == 0 && i < count; i++) {
         bool is_stage = false;
 
@@ -123,6 +133,24 @@ static bool is_stale(const struct plan *plan, size_t shot)
     return false;
 }
 
+static int cannot_be_made(struct workspace *w, struct journal_view *view, size_t shot,
+                          const char *reason, struct error *e)
+{
+    bool made = false;
+
+    for (int i = 0; i < STAGES; i++) {
+        struct stage_record r;
+        int found = journal_get(view, w->board.shots[shot].id, w->setup.stages[i]->name, &r, e);
+
+        if (found < 0)
+            return -1;
+        made |= found && r.status == RECORD_DONE;
+    }
+    printf("  cannot be made: %s\n%s", reason, made ? "" : "  never made\n");
+    return 0;
+}
+
+/* What is stale of a shot, and what that costs. */
 static int why_shot(struct workspace *w, struct cost_table *costs, struct journal_view *view,
                     size_t shot, struct estimate *total, struct error *e)
 {
@@ -135,10 +163,8 @@ static int why_shot(struct workspace *w, struct cost_table *costs, struct journa
     }
     printf("%s\n", id);
     for (size_t i = 0; i < w->plan.problem_count; i++)
-        if (w->plan.problems[i].shot == shot) {
-            printf("  cannot be made: %s\n", w->plan.problems[i].text);
-            return 0;
-        }
+        if (w->plan.problems[i].shot == shot)
+            return cannot_be_made(w, view, shot, w->plan.problems[i].text, e);
     for (int i = 0; i < STAGES; i++)
         if (plan_job(&w->plan, shot, i)->verdict == VERDICT_RUN &&
             explain(w, view, shot, i, e) != 0)
@@ -200,6 +226,7 @@ int command_why(const struct options *o)
     if (production_find(&w.production, dir, &e) != 0 ||
         workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
         workspace_board(&w, &r, stderr, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+        execution_check(&(struct execution){.setup = &w.setup, .plan = &w.plan}, &e) != 0 ||
         why(&w, shot, &e) != 0)
         status = command_failed(&e);
     workspace_close(&w);

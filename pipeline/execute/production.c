@@ -104,7 +104,8 @@ int production_find(struct production *p, const char *given, struct error *e)
     else if (count == 0)
         error_set(e, ERROR_USAGE, "there is no production here or under ./out: name its directory");
     else
-        error_set(e, ERROR_USAGE, "which production? There are %s", names.failed ? "" : names.text);
+        error_set(e, ERROR_USAGE, "which production? Name one of %s after the command",
+                  names.failed ? "those under ./out" : names.text);
     strbuf_free(&names);
     arena_free(&arena);
     return rc;

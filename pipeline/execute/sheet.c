@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* jansson frees what it is given also on failure, and takes NULL as failure: so pieces are built
@@ -121,7 +122,7 @@ char *sheet_make(const struct board *board, const struct shot *shot,
                  struct error *e)
 {
     json_t *root = json_object(), *made = json_object(), *timings = json_object();
-    char *text = NULL;
+    char *text = NULL, *line;
     bool ok = true;
 
     put(root, "shot", json_string(shot->id), &ok);
@@ -140,7 +141,13 @@ char *sheet_make(const struct board *board, const struct shot *shot,
     if (ok)
         text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
     json_decref(root);
-    if (!text)
+    /* A text file ends with a line's end. */
+    line = text ? realloc(text, strlen(text) + 2) : NULL;
+    if (!line) {
+        free(text);
         error_memory(e);
-    return text;
+        return NULL;
+    }
+    strcat(line, "\n");
+    return line;
 }

@@ -339,3 +339,10 @@ void duration_text(double seconds, char out[24])
     else
         snprintf(out, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
 }
+
+const char *failure_text(const char *text, const char *stage)
+{
+    size_t n = strlen(stage);
+
+    return strncmp(text, stage, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+}

@@ -59,4 +59,7 @@ double progress_left(const struct progress *p, double now, bool *about);
 /* "1.4 s", "35 s", "2:05", "1:02:03"; "" for NAN. */
 void duration_text(double seconds, char out[24]);
 
+/* An error's text without the "STAGE: " before it, for where the stage is named already. */
+const char *failure_text(const char *text, const char *stage);
+
 #endif

@@ -36,7 +36,7 @@ void show_plain(void *ctx, const struct event *event)
         break;
     case EVENT_FAILED:
         fprintf(s->errors, "%s %s %s: %s\n", event->retry ? "again " : "FAILED", event->shot_id,
-                event->stage_name, event->error->text);
+                event->stage_name, failure_text(event->error->text, event->stage_name));
         break;
     case EVENT_INTERRUPT:
         fprintf(s->errors, "interrupted: finishing the step in hand; once more stops at once\n");

@@ -195,7 +195,8 @@ void show_terminal(void *ctx, const struct event *event)
         say(s, event, "FAILED ", "", event->error->text);
         break;
     case EVENT_FAILED:
-        say(s, event, event->retry ? "again  " : "FAILED ", event->stage_name, event->error->text);
+        say(s, event, event->retry ? "again  " : "FAILED ", event->stage_name,
+            failure_text(event->error->text, event->stage_name));
         break;
     case EVENT_INTERRUPT:
         say(s, event, "", "", "interrupted: finishing the step in hand; once more stops at once");

@@ -134,23 +134,26 @@ static int kept_typesetter(const struct board *b, struct error *e)
     return typesetter_open(b->width, b->height, &kept.typesetter, e);
 }
 
+static int check_glyphs(struct typesetter *t, const struct overlay *overlays, size_t count,
+                        struct error *e)
+{
+    for (size_t i = 0; i < count; i++)
+        if (typeset_check(t, &overlays[i], e) != 0)
+            return overlay_blame(&overlays[i], e);
+    return 0;
+}
+
 /* Whether fonts are there for all of them, glyph by glyph, and whether they have room. The error
  * names the overlay's line in the board, the font, the character or the words, and the mend. */
 static int check_overlays(const struct board *b, int frames, const struct overlay *overlays,
                           size_t count, struct error *e)
 {
-    int rc;
+    int rc = -1;
 
     if (count == 0)
         return 0;
     pthread_mutex_lock(&kept.mutex);
-    rc = kept_typesetter(b, e);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = typeset_check(kept.typesetter, &overlays[i], e);
-        if (rc != 0)
-            overlay_blame(&overlays[i], e);
-    }
-    if (rc == 0)
+    if (kept_typesetter(b, e) == 0 && check_glyphs(kept.typesetter, overlays, count, e) == 0)
         rc = check_fit(kept.typesetter, b, frames, overlays, count, e);
     pthread_mutex_unlock(&kept.mutex);
     return rc;
@@ -200,24 +203,31 @@ static bool has_quotes(const char *prompt)
     return false;
 }
 
-/* Lettering is words of the prompt: where fonts have every character of that and all of it would
- * fit as one title, nothing can go wrong, unless other overlays want the room. Only then is it
- * worth finding out which words are lettering; two pieces of it that nothing marks as such, and
- * that leave each other no room, are found when they are set. */
-static int check_prompt(const struct stage_env *env, const struct shot *shot, struct error *e)
+/* Whether any words of a prompt could be set: each character, and each word by itself. */
+static bool words_can_be_set(const struct board *b, const char *prompt)
 {
     const struct overlay whole[] = {
-        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_TITLE, .out = 1e9},
-        {.text = shot->prompt, .subtext = "", .font = "", .style = OVERLAY_CAPTION, .out = 1e9},
+        {.text = prompt, .subtext = "", .font = "", .style = OVERLAY_TITLE},
+        {.text = prompt, .subtext = "", .font = "", .style = OVERLAY_CAPTION},
     };
+    struct error e = {0};
+    bool can;
 
-    if (shot->kind != SHOT_GENERATED || shot->text != TEXT_OVERLAY || !shot->prompt[0])
+    pthread_mutex_lock(&kept.mutex);
+    can = kept_typesetter(b, &e) == 0 && check_glyphs(kept.typesetter, whole, 2, &e) == 0 &&
+          typeset_words_fit(kept.typesetter, &whole[0]);
+    pthread_mutex_unlock(&kept.mutex);
+    return can;
+}
+
+/* Lettering is words of the prompt, mostly in quotation marks. Finding out which words takes a
+ * tokenizer: only where there are such marks, or where some word could not be set. A long phrase
+ * without them that is lettering all the same meets its want of room when it is set. */
+static int check_prompt(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    if (shot->kind != SHOT_GENERATED || shot->text != TEXT_OVERLAY || !shot->prompt[0] ||
+        (!has_quotes(shot->prompt) && words_can_be_set(env->board, shot->prompt)))
         return 0;
-    if (!has_quotes(shot->prompt) &&
-        check_overlays(env->board, shot->frames, &whole[0], 1, e) == 0 &&
-        check_overlays(env->board, shot->frames, &whole[1], 1, e) == 0)
-        return 0;
-    error_clear(e);
     return check_lifted(env, shot, e);
 }
 

@@ -476,31 +476,54 @@ int typeset_check(struct typesetter *t, const struct overlay *o, struct error *e
     return 0;
 }
 
-bool typeset_surely_fits(struct typesetter *t, const struct overlay *o)
+enum { SLACK_PERCENT = 110 }; /* shaping may widen a word a little */
+
+/* At a size that is not below the smallest that is tried. */
+static int resolve_small(struct typesetter *t, const struct overlay *o, struct setting *s)
 {
-    const double slack = 1.1; /* shaping may widen a word a little */
-    double height = 0, lines;
-    struct setting s;
     struct error e;
 
-    if (resolve(t->fonts, o, sample(o), &s, &e) != 0)
-        return false;
-    scale(&s, t, o, SHRINK_FLOOR / SHRINK_STEP); /* the smallest size tried is below this */
-    for (int i = 0; i < 2; i++) {
-        const struct part *part = &s.parts[i];
-        struct extent x = markup_extent(t->fonts, part->font, part->text);
-        double widest = s.widest / part->em / slack;
+    if (resolve(t->fonts, o, sample(o), s, &e) != 0)
+        return -1;
+    scale(s, t, o, SHRINK_FLOOR / SHRINK_STEP);
+    return 0;
+}
 
-        if (!part->text[0])
-            continue;
-        if (x.word >= widest)
+/* Adds the height that a part takes at most. False: a word may be too wide. */
+static bool part_fits(struct typesetter *t, const struct setting *s, const struct part *part,
+                      double *height)
+{
+    struct extent x = markup_extent(t->fonts, part->font, part->text);
+    double widest = s->widest / part->em * 100 / SLACK_PERCENT;
+    double lines = x.paragraphs;
+
+    if (x.word >= widest)
+        return false;
+    /* A line ends only where the next word would have made it too wide. */
+    if (x.total > widest)
+        lines += floor(x.total / (widest - x.word));
+    *height += lines * s->style->leading * part->em;
+    return true;
+}
+
+bool typeset_surely_fits(struct typesetter *t, const struct overlay *o)
+{
+    struct setting s;
+    double height = 0;
+
+    if (resolve_small(t, o, &s) != 0)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (s.parts[i].text[0] && !part_fits(t, &s, &s.parts[i], &height))
             return false;
-        /* A line ends only where the next word would have made it too wide. */
-        lines = x.paragraphs + floor(x.total / (widest - x.word));
-        if (x.total <= widest)
-            lines = x.paragraphs;
-        height += lines * s.style->leading * part->em;
-    }
     height += s.gap + 2 * s.pad_y;
-    return height * slack < t->height * (1 - 2 * SAFE_MARGIN);
+    return height * SLACK_PERCENT / 100 < t->height * (1 - 2 * SAFE_MARGIN);
+}
+
+bool typeset_words_fit(struct typesetter *t, const struct overlay *o)
+{
+    struct setting s;
+    double height = 0;
+
+    return resolve_small(t, o, &s) == 0 && part_fits(t, &s, &s.parts[0], &height);
 }

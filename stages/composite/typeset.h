@@ -29,5 +29,7 @@ int typeset_check(struct typesetter *t, const struct overlay *o, struct error *e
 /* Whether letters' widths alone show that typeset_check()ed text fits: a thousand times quicker
  * than setting it. False: it may fit. */
 bool typeset_surely_fits(struct typesetter *t, const struct overlay *o);
+/* The same of each word of its text, set by itself. */
+bool typeset_words_fit(struct typesetter *t, const struct overlay *o);
 
 #endif

@@ -6,6 +6,7 @@
 #include "stages/decode/sources.h"
 #include "stages/decode/wan_vae.h"
 #include "stages/generate/tiers.h"
+#include "stages/generate/verdict.h"
 #include "stages/stage.h"
 
 struct session {
@@ -98,13 +99,36 @@ static int decode_describe(const struct stage_env *env, const struct shot *shot,
     return 0;
 }
 
+static int check_vae(const char *dir, struct error *e)
+{
+    struct wan_vae *vae;
+
+    if (wan_vae_load(dir, NULL, &vae, e) != 0)
+        return -1;
+    wan_vae_free(vae);
+    return 0;
+}
+
+static int check_generated(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    const char *path;
+    int rc = -1;
+
+    if (tier_of_shot(env, shot, &tier, e) == 0 && vae_path(env, tier, &a, &path, e) == 0)
+        rc = verdict_on(check_vae, path, e);
+    arena_free(&a);
+    return rc;
+}
+
 static int decode_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     if (shot->kind == SHOT_STILL)
         return check_still(shot, e);
     if (shot->kind == SHOT_FOOTAGE)
         return check_footage(env, shot, e);
-    return 0; /* a generated shot's checkpoint is generate's to check */
+    return shot->kind == SHOT_GENERATED ? check_generated(env, shot, e) : 0;
 }
 
 static void decode_close(void *opaque)

@@ -13,7 +13,9 @@
 
 struct wan_vae;
 
-/* dir holds config.json and the weights. The device must outlive the model. */
+/* dir holds config.json and the weights. The device must outlive the model. With device NULL the
+ * config is read and every tensor looked up, no weights: for a check; only the sizes may be asked.
+ */
 int wan_vae_load(const char *dir, struct device *d, struct wan_vae **out, struct error *e);
 void wan_vae_free(struct wan_vae *v); /* NULL-safe */
 

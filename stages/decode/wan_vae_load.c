@@ -112,7 +112,7 @@ static void load_time(struct loader *l, struct vae_block *b, const char *name)
         l->failed = true;
         return;
     }
-    for (int i = 0; i < 2 && !l->failed; i++) {
+    for (int i = 0; i < 2 && l->device && !l->failed; i++) {
         struct tensor w = tensor_slice(*weight, 0, i * b->out, b->out);
         struct tensor o = tensor_slice(*bias, 0, i * b->out, b->out);
         l->failed = conv_pack(l->device, l->arena, &w, &o, 1, half[i], l->error) != 0;

@@ -8,6 +8,7 @@
 #include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
 #include "stages/generate/torch_random.h"
+#include "stages/generate/verdict.h"
 #include "stages/generate/wan_sampler.h"
 #include "stages/generate/wan_texts.h"
 #include "stages/stage.h"
@@ -106,6 +107,31 @@ static int generate_describe(const struct stage_env *env, const struct shot *sho
     return rc;
 }
 
+static int differ_in_width(const char *dir, int denoiser, int encoder, struct error *e)
+{
+    return error_set(e, ERROR_MODEL,
+                     "%s: the denoiser takes texts of width %d, the text encoder gives %d", dir,
+                     denoiser, encoder);
+}
+
+static int check_parts(const char *dir, struct error *e)
+{
+    struct arena a = {0};
+    int encoder, denoiser, rc = 0;
+    for (int i = 0; i < NEEDED_PARTS && rc == 0; i++) {
+        const char *path = path_join(&a, dir, parts[i]);
+        if (!path)
+            rc = error_memory(e);
+        else if (!path_exists(path))
+            rc = error_set(e, ERROR_MODEL, "the checkpoint is incomplete: there is no %s", path);
+    }
+    arena_free(&a);
+    if (rc != 0 || wan_texts_check(dir, &encoder, e) != 0 ||
+        wan_sampler_check(dir, &denoiser, e) != 0)
+        return -1;
+    return encoder == denoiser ? 0 : differ_in_width(dir, denoiser, encoder, e);
+}
+
 static int generate_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     struct arena a = {0};
@@ -113,16 +139,7 @@ static int generate_check(const struct stage_env *env, const struct shot *shot, 
     const char *dir;
     int rc = -1;
     if (settings_of(env, shot, &s, e) == 0 && tier_checkpoint(env, s.tier, &a, &dir, e) == 0)
-        rc = wan_sampler_check(dir, e);
-    for (int i = 0; i < NEEDED_PARTS && rc == 0; i++) {
-        const char *path = path_join(&a, dir, parts[i]);
-        if (!path)
-            rc = error_memory(e);
-        else if (!path_exists(path))
-            rc =
-                error_set(e, ERROR_MODEL, "the checkpoint of tier %s is incomplete: there is no %s",
-                          s.tier->name, path);
-    }
+        rc = verdict_on(check_parts, dir, e);
     arena_free(&a);
     return rc;
 }
@@ -183,9 +200,7 @@ static int load(struct session *s, const struct stage_group *group, struct arena
     if (wan_sampler_load(dir, s->device, &s->sampler, e) != 0)
         return -1;
     if (wan_sampler_text_dim(s->sampler) != s->texts.width)
-        return error_set(e, ERROR_MODEL,
-                         "%s: the denoiser takes texts of width %d, the text encoder gives %d", dir,
-                         wan_sampler_text_dim(s->sampler), s->texts.width);
+        return differ_in_width(dir, wan_sampler_text_dim(s->sampler), s->texts.width, e);
     return 0;
 }
 

@@ -66,24 +66,6 @@ static int read_settings(const char *dir, struct arena *a, struct unipc_config *
     return 0;
 }
 
-int wan_sampler_check(const char *dir, struct error *e)
-{
-    static const char *const needed[] = {"transformer/config.json", "transformer_2/config.json"};
-    struct arena a = {0};
-    struct unipc_config schedule;
-    double boundary;
-    int rc = read_settings(dir, &a, &schedule, &boundary, e);
-    for (int i = 0; rc == 0 && i < (boundary < 0 ? 1 : 2); i++) {
-        const char *path = path_join(&a, dir, needed[i]);
-        if (!path)
-            rc = error_memory(e);
-        else if (!path_exists(path))
-            rc = error_set(e, ERROR_MODEL, "the checkpoint is incomplete: there is no %s", path);
-    }
-    arena_free(&a);
-    return rc;
-}
-
 static int use_expert(struct wan_sampler *s, int i, struct error *e)
 {
     if (s->loaded == i)
@@ -131,6 +113,19 @@ void wan_sampler_free(struct wan_sampler *s)
     wan_transformer_free(s->expert);
     arena_free(&s->arena);
     free(s);
+}
+
+int wan_sampler_check(const char *dir, int *text_dim, struct error *e)
+{
+    struct wan_sampler *s;
+    int rc = wan_sampler_load(dir, NULL, &s, e);
+    if (rc != 0)
+        return -1;
+    if (s->boundary >= 0)
+        rc = use_expert(s, 1, e);
+    *text_dim = s->text_dim;
+    wan_sampler_free(s);
+    return rc;
 }
 
 int wan_sampler_channels(const struct wan_sampler *s)

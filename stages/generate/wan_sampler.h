@@ -13,8 +13,9 @@
 
 struct wan_sampler;
 
-/* What can be said of a checkpoint without reading weights: cheap, before any long work. */
-int wan_sampler_check(const char *dir, struct error *e);
+/* What can be said of a checkpoint without reading weights: settings, configs, and whether every
+ * tensor of every expert is there in its shape. Cheap; before any long work. text_dim: of all. */
+int wan_sampler_check(const char *dir, int *text_dim, struct error *e);
 /* dir: a checkpoint directory as published (model_index.json, scheduler, transformer and perhaps
  * transformer_2). The device must outlive the sampler. */
 int wan_sampler_load(const char *dir, struct device *d, struct wan_sampler **out, struct error *e);

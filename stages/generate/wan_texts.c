@@ -48,22 +48,45 @@ static int encode_one(struct wan_texts *t, struct wan_text *one, const struct to
     return umt5_encode(encoder, ids, count, &one->embeddings, e);
 }
 
+/* The tokenizer and the encoder of a checkpoint. What is not opened is NULL, also on failure. */
+static int open_both(const char *dir, struct device *d, struct tokenizer **tokenizer,
+                     struct umt5 **encoder, struct error *e)
+{
+    struct arena a = {0};
+    const char *words = path_join(&a, dir, "tokenizer"),
+               *model = path_join(&a, dir, "text_encoder");
+    *tokenizer = NULL;
+    *encoder = NULL;
+    int rc = words && model ? 0 : error_memory(e);
+    if (rc == 0)
+        rc = tokenizer_open(words, tokenizer, e);
+    if (rc == 0)
+        rc = umt5_load(model, d, encoder, e);
+    if (rc == 0 && tokenizer_vocabulary(*tokenizer) > umt5_vocabulary(*encoder))
+        rc = error_set(e, ERROR_MODEL, "%s: the tokenizer has %d pieces, the text encoder %d", dir,
+                       tokenizer_vocabulary(*tokenizer), umt5_vocabulary(*encoder));
+    arena_free(&a);
+    return rc;
+}
+
+int wan_texts_check(const char *dir, int *width, struct error *e)
+{
+    struct tokenizer *tokenizer;
+    struct umt5 *encoder;
+    int rc = open_both(dir, NULL, &tokenizer, &encoder, e);
+    if (rc == 0)
+        *width = umt5_width(encoder);
+    umt5_free(encoder);
+    tokenizer_close(tokenizer);
+    return rc;
+}
+
 int wan_texts_encode(struct wan_texts *t, const char *dir, struct device *d,
                      bool (*stop)(void *ctx), void *ctx, struct error *e)
 {
-    struct arena a = {0};
-    struct tokenizer *tokenizer = NULL;
-    struct umt5 *encoder = NULL;
-    const char *words = path_join(&a, dir, "tokenizer"),
-               *model = path_join(&a, dir, "text_encoder");
-    int rc = words && model ? 0 : error_memory(e);
-    if (rc == 0)
-        rc = tokenizer_open(words, &tokenizer, e);
-    if (rc == 0)
-        rc = umt5_load(model, d, &encoder, e);
-    if (rc == 0 && tokenizer_vocabulary(tokenizer) > umt5_vocabulary(encoder))
-        rc = error_set(e, ERROR_MODEL, "%s: the tokenizer has %d pieces, the text encoder %d", dir,
-                       tokenizer_vocabulary(tokenizer), umt5_vocabulary(encoder));
+    struct tokenizer *tokenizer;
+    struct umt5 *encoder;
+    int rc = open_both(dir, d, &tokenizer, &encoder, e);
     if (rc == 0) {
         t->padded_length = tokenizer_limit(tokenizer);
         t->width = umt5_width(encoder);
@@ -73,7 +96,6 @@ int wan_texts_encode(struct wan_texts *t, const char *dir, struct device *d,
                        : encode_one(t, &t->items[i], tokenizer, encoder, e);
     umt5_free(encoder);
     tokenizer_close(tokenizer);
-    arena_free(&a);
     return rc;
 }
 

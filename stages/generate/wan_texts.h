@@ -20,6 +20,10 @@ struct wan_texts {
 
 /* Collects a text; the same one again changes nothing. */
 int wan_texts_add(struct wan_texts *t, const char *text, struct error *e);
+/* Opens a checkpoint's tokenizer and looks its text_encoder through, without reading weights.
+ * width: of the embeddings. */
+int wan_texts_check(const char *dir, int *width, struct error *e);
+
 /* Encodes all that were added with the checkpoint's tokenizer and text_encoder. stop() is asked
  * before each; ERROR_CANCELLED when it says true. */
 int wan_texts_encode(struct wan_texts *t, const char *dir, struct device *d,

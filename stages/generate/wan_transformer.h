@@ -14,7 +14,9 @@
 
 struct wan_transformer;
 
-/* dir holds config.json and the weights. The device must outlive the model. */
+/* dir holds config.json and the weights. The device must outlive the model. With device NULL the
+ * config is read and every tensor looked up, no weights: for a check; only the sizes may be asked.
+ */
 int wan_transformer_load(const char *dir, struct device *d, struct wan_transformer **out,
                          struct error *e);
 void wan_transformer_free(struct wan_transformer *m); /* NULL-safe */

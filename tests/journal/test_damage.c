@@ -133,8 +133,19 @@ static unsigned assert_truthful(struct journal *j, int more_events, const char *
     return errors;
 }
 
-/* Salvages dir, which then is sound; returns how many shots came through, each truthful (an older
- * version may stand for one that was destroyed). */
+/* A meta page of zeros: the way in is barred, every record is whole. */
+static void bar_the_way_in(const char *file)
+{
+    static const char zeros[4096];
+    int fd = open(file, O_WRONLY);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, zeros, sizeof zeros, 0), sizeof zeros);
+    close(fd);
+}
+
+/* Salvages dir, which then is sound; nothing is done where it was sound before. Returns how many
+ * shots came through, each truthful (an older version may stand for one that was destroyed). */
 static unsigned salvage(struct sample *s)
 {
     struct error e = {0};
@@ -142,15 +153,21 @@ static unsigned salvage(struct sample *s)
     struct journal_view *v;
     unsigned saved = 0;
     char *report, *kept;
+    bool sound = journal_check(s->dir, &report, &e) == 0;
 
+    free(report);
+    error_clear(&e);
     if (journal_salvage(s->dir, &report, &e) != 0)
         fail_msg("%s", e.text);
     kept = strstr(report, "kept at ");
-    assert_non_null(kept);
-    kept[strcspn(kept, "\n")] = '\0';
-    kept += strlen("kept at ");
-    assert_true(path_exists(kept));
-    assert_ok(path_remove(kept, &e));
+    assert_int_equal(sound, kept == NULL);
+    assert_int_equal(sound, strstr(report, "sound, nothing to do") != NULL);
+    if (kept) {
+        kept[strcspn(kept, "\n")] = '\0';
+        kept += strlen("kept at ");
+        assert_true(path_exists(kept));
+        assert_ok(path_remove(kept, &e));
+    }
     free(report);
     if (journal_check(s->dir, &report, &e) != 0)
         fail_msg("after salvage: %s", report);
@@ -458,7 +475,9 @@ static void serials_go_on_after_salvage(void **state)
     struct journal *j;
     struct journal_view *v;
 
+    bar_the_way_in(s->file);
     assert_int_equal(salvage(s), SHOTS); /* puts the last but one at version 3 */
+    bar_the_way_in(s->file);
     {
         char *report;
 
@@ -473,6 +492,36 @@ static void serials_go_on_after_salvage(void **state)
     assert_int_equal(world_look(v, 2, version_of(2), &e), 1);
     journal_view_end(v);
     journal_close(j);
+}
+
+static void a_sound_journal_is_not_salvaged(void **state)
+{
+    struct sample *s = *state;
+    struct error e = {0};
+    char *report;
+
+    write_file(s->file, s->bytes, s->size);
+    assert_ok(journal_salvage(s->dir, &report, &e));
+    assert_non_null(strstr(report, "sound, nothing to do"));
+    free(report);
+    assert_file_is(s->file, s->bytes, s->size);
+}
+
+/* Zero records would be a false alarm: salvage saves them all. */
+static void what_cannot_be_counted_is_not_given_as_none(void **state)
+{
+    struct sample *s = *state;
+    struct error e = {0};
+    char *report;
+
+    write_file(s->file, s->bytes, s->size);
+    bar_the_way_in(s->file);
+    assert_int_equal(journal_check(s->dir, &report, &e), -1);
+    assert_non_null(strstr(report, "could not be counted"));
+    assert_null(strstr(report, "stage records"));
+    free(report);
+    error_clear(&e);
+    assert_int_equal(salvage(s), SHOTS);
 }
 
 static void put_format(const char *dir, uint32_t version)
@@ -664,6 +713,8 @@ int main(void)
         WITH(sectors_lost_anywhere),
         WITH(salvage_needs_no_tree),
         WITH(serials_go_on_after_salvage),
+        WITH(a_sound_journal_is_not_salvaged),
+        WITH(what_cannot_be_counted_is_not_given_as_none),
         WITH(another_version_is_refused),
         WITH(the_way_out_can_be_typed),
         WITH(another_programs_file_is_refused),

@@ -229,10 +229,12 @@ static void none_is_made_on_a_full_disk(void **state)
 
 static void salvage_on_a_full_disk_changes_nothing(void **state)
 {
+    static const char zeros[4096];
     char dir[400], file[500], *bytes, *now, *report;
     struct error e = {0};
     struct journal *j;
     size_t size, now_size;
+    int fd;
 
     (void)state;
     if (!mounted)
@@ -243,6 +245,10 @@ static void salvage_on_a_full_disk_changes_nothing(void **state)
     for (unsigned n = 0; n < 20; n++)
         assert_ok(world_put(j, n, 1, &e));
     journal_close(j);
+    fd = open(file, O_WRONLY);
+    assert_int_equal(pwrite(fd, zeros, sizeof zeros, 0),
+                     sizeof zeros); /* a sound one is left alone */
+    close(fd);
     assert_ok(file_read(file, DISK, &bytes, &size, &e));
     fill_disk(100 * 1024);
     assert_int_equal(journal_salvage(dir, &report, &e), -1);

@@ -74,6 +74,8 @@ static void the_command_line_is_answered(void **state)
     expect(PROGRAM("run"), 1, "", "something is missing: auteur-pipe run BOARD.yaml");
     expect(PROGRAM("run", "a", "b"), 1, "", "too many words");
     expect(PROGRAM("run", "--jbos", "3", "a"), 1, "", "did you mean --jobs?");
+    expect(PROGRAM("parity"), 1, "", "a checkpoint's golden tensors");
+    expect(PROGRAM("parity", scratch), 1, "", "has no golden.json: parity wants the directory of");
     expect(PROGRAM("journal", "dmup"), 1, "", "did you mean dump");
     expect(PROGRAM("prompt"), 1, "", "--text");
     expect(PROGRAM("help", "run"), 0, "--only GLOB", "");
@@ -113,6 +115,44 @@ static void every_option_is_in_the_help_the_manual_and_the_completions(void **st
     }
 }
 
+/* What bash offers for the words of a line, the last being the one that is typed. */
+static void expect_offer(const char *words, const char *offer)
+{
+    char command[700], got[400] = "";
+    FILE *f;
+
+    snprintf(command, sizeof command,
+             "bash -c '. %s/completion; COMP_WORDS=(auteur-pipe %s); "
+             "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _auteur_pipe; echo \"${COMPREPLY[*]}\"'",
+             scratch, words);
+    f = popen(command, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(got, sizeof got, f));
+    assert_int_equal(pclose(f), 0);
+    got[strcspn(got, "\n")] = '\0';
+    assert_string_equal(got, offer);
+}
+
+static void bash_completes_words_and_choices(void **state)
+{
+    struct program p = PROGRAM("--completion", "bash");
+    char path[128];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/completion", scratch);
+    write_file(path, p.out);
+    program_free(&p);
+    if (system("command -v bash >/dev/null") != 0)
+        skip();
+    expect_offer("journal \"\"", "dump check salvage");
+    expect_offer("journal s", "salvage");
+    expect_offer("help st", "status storyboard");
+    expect_offer("run --tier = f", "flagship"); /* bash's three words for --tier=f */
+    expect_offer("run --tier =", "previs validator workhorse experimental flagship");
+    expect_offer("run --tier f", "flagship");
+    expect_offer("run --out", "--output");
+}
+
 static void a_bad_storyboard_is_told_with_its_places(void **state)
 {
     (void)state;
@@ -126,24 +166,62 @@ static void a_bad_storyboard_is_told_with_its_places(void **state)
 
 static void a_missing_source_fails_its_shot_alone(void **state)
 {
+    struct program p;
+
     (void)state;
     write_file(board, "name: x\nsize: 64x36\nfps: 12\nshots:\n"
                       "  - {id: a, card: {background: \"#203040\"}, frames: 6}\n"
                       "  - {id: b, source: gone.mov, frames: 6}\n");
     expect(PROGRAM("check", board), 2, "", "gone.mov");
     expect(PROGRAM("run", board, "-o", dir), 3, "1 of 2 shots delivered, 1 failed", "gone.mov");
-    expect(PROGRAM("status", dir), 3, "FAILED b", "");
+    expect(PROGRAM("status", dir), 3, "FAILED b decode: cannot open", ""); /* the stage once */
+    p = PROGRAM("why", "b", dir);
+    assert_non_null(strstr(p.out, "cannot be made: decode: cannot open"));
+    assert_non_null(strstr(p.out, "never made"));
+    assert_null(strstr(p.out, "was nothing"));
+    program_free(&p);
+}
+
+static void a_shot_that_failed_is_not_explained_by_what_it_never_was(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_file(board, "name: x\nsize: 64x36\nfps: 12\nshots:\n"
+                      "  - {id: a, card: {background: \"#203040\"}, frames: 6}\n"
+                      "  - {id: b, card: {background: \"#203040\"}, frames: 6, overlays: "
+                      "[{style: title, text: \"\U0001F600\"}]}\n");
+    p = PROGRAM("run", board, "-o", dir);
+    assert_int_equal(p.status, 3);
+    assert_null(strstr(p.err, "composite: composite"));
+    program_free(&p);
+    p = PROGRAM("why", "b", dir);
+    assert_null(strstr(p.out, "was nothing"));
+    assert_non_null(strstr(p.out, "overlay in line 6"));
+    program_free(&p);
+    p = PROGRAM("status", dir);
+    assert_null(strstr(p.out, "composite: composite"));
+    program_free(&p);
 }
 
 static void cards_are_made_once_and_told_about(void **state)
 {
     json_t *status, *shot;
     struct program p;
+    struct error e = {0};
+    char sheet[192], *text;
+    size_t size;
 
     (void)state;
     write_cards("Two");
     expect(PROGRAM("check", board), 0, "2 shots, no problems", "");
+    expect(PROGRAM("prompt", board), 0, "no prompts: no shot is generated", "");
     expect(PROGRAM("run", board, "-o", dir), 0, "2 of 2 shots delivered", "");
+    snprintf(sheet, sizeof sheet, "%s/shots/one/one.json", dir);
+    assert_int_equal(file_read(sheet, 1 << 20, &text, &size, &e), 0);
+    assert_true(size > 2 && text[size - 2] == '}' && text[size - 1] == '\n');
+    free(text);
+    expect(PROGRAM("journal", "salvage", dir), 0, "sound, nothing to do", "");
     expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do: 2 shots are up to date", "");
     expect(PROGRAM("resume", dir), 0, "nothing to do", "");
     expect(PROGRAM("status", dir), 0, "2 of 2 shots delivered", "");
@@ -364,9 +442,9 @@ static void an_interrupted_sampler_goes_on_from_its_checkpoint(void **state)
     assert_non_null(strstr(p.err, "interrupted: finishing the step in hand"));
     program_free(&p);
     expect(PROGRAM("journal", "dump", dir), 0, "checkpoint", "");
-    expect(PROGRAM("status", dir), 0, "0 of 1 shot", "");
+    expect(PROGRAM("status", dir), 0, "0 of 1 shot delivered", "");
     expect(PROGRAM("why", "g", dir), 0, "interrupted before", "");
-    expect(PROGRAM("resume", dir), 0, "1 of 1 shot", "");
+    expect(PROGRAM("resume", dir), 0, "1 of 1 shot delivered", "");
     snprintf(ours, sizeof ours, "%s/shots", dir);
     snprintf(theirs, sizeof theirs, "%s/shots", whole);
     assert_true(tree_within(ours, theirs, NULL) == 3);
@@ -379,8 +457,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(the_command_line_is_answered),
         ONE(every_option_is_in_the_help_the_manual_and_the_completions),
+        ONE(bash_completes_words_and_choices),
         ONE(a_bad_storyboard_is_told_with_its_places),
         ONE(a_missing_source_fails_its_shot_alone),
+        ONE(a_shot_that_failed_is_not_explained_by_what_it_never_was),
         ONE(cards_are_made_once_and_told_about),
         ONE(a_production_belongs_to_one_storyboard),
         ONE(a_second_run_is_told_who_runs),

@@ -100,14 +100,15 @@ static int check_notes(const struct test_case *c, const struct enhanced *out)
     int wrong = 0;
     for (size_t i = 0; i < c->count; i++) {
         bool warns = strcmp(c->lines[i].key, "warns") == 0;
-        if (!warns && strcmp(c->lines[i].key, "notes") != 0)
+        bool never = strcmp(c->lines[i].key, "never") == 0;
+        if (!warns && !never && strcmp(c->lines[i].key, "notes") != 0)
             continue;
         bool found = false;
         for (size_t k = 0; k < out->note_count; k++)
             found |= out->notes[k].warning == warns &&
                      strstr(out->notes[k].text, c->lines[i].value) != NULL;
-        if (!found)
-            wrong += complain(&c->lines[i], "no such note",
+        if (found == never)
+            wrong += complain(&c->lines[i], never ? "a note of this" : "no such note",
                               out->note_count ? out->notes[out->note_count - 1].text : "");
     }
     return wrong;
