@@ -72,7 +72,7 @@ static int small_bytes(struct stage_job *job, const char *name, struct error *e)
 static int run_enhance(void *session, struct stage_job *job, struct error *e)
 {
     (void)session;
-    return small_bytes(job, "enhanced.json", e);
+    return small_bytes(job, "prompt.json", e) == 0 ? small_bytes(job, "lettering.json", e) : -1;
 }
 static int run_generate(void *session, struct stage_job *job, struct error *e)
 {

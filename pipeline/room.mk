@@ -29,6 +29,7 @@ PIPELINE_SRC := \
 	pipeline/execute/lanes.c \
 	pipeline/execute/peak.c \
 	pipeline/execute/plan.c \
+	pipeline/execute/plan_changes.c \
 	pipeline/execute/production.c \
 	pipeline/execute/runner.c \
 	pipeline/execute/scheduler.c \

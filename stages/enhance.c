@@ -1,6 +1,7 @@
 #include "stages/enhance.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,6 +219,32 @@ static int enhance_open(const struct stage_group *group, void **session, struct 
     return 0;
 }
 
+/* What generate reads ("prompt.json", an object of prompt and negative) and what composite reads
+ * ("lettering.json", an object of overlays) are artefacts of their own, each as all of its inputs
+ * say and no more: whatever else is edited, the reader of the same is up to date. */
+static int output_part(struct stage_job *job, const char *name, const json_t *whole,
+                       const char *const *members, struct error *e)
+{
+    struct artefact a = {0};
+    json_t *part = json_object();
+    char *text = NULL, *kept = NULL;
+    bool ok = true;
+    for (; *members; members++)
+        ok &= json_object_set(part, *members, json_object_get(whole, *members)) == 0;
+    if (ok)
+        text = json_dumps(part, JSON_COMPACT | JSON_SORT_KEYS);
+    if (text)
+        kept = arena_strdup(job->arena, text);
+    free(text);
+    json_decref(part);
+    if (!kept)
+        return error_memory(e);
+    snprintf(a.name, sizeof a.name, "%s", name);
+    a.bytes = kept;
+    a.size = strlen(kept);
+    return job->output(job, &a, e);
+}
+
 static int enhance_run(void *session, struct stage_job *job, struct error *e)
 {
     const struct enhancer *enhancer = session;
@@ -225,13 +252,18 @@ static int enhance_run(void *session, struct stage_job *job, struct error *e)
     if (enhancer_shot(enhancer, job->shot, job->arena, &enhanced, e) != 0)
         return -1;
     char *json = enhanced_to_json(enhancer, job->shot, &enhanced);
-    char *kept = json ? arena_strdup(job->arena, json) : NULL;
+    json_t *whole = json ? json_loads(json, 0, NULL) : NULL;
+    int rc = -1;
+    if (!whole)
+        error_memory(e);
+    else if (output_part(job, "prompt.json", whole, (const char *[]){"prompt", "negative", NULL},
+                         e) == 0)
+        rc = output_part(job, "lettering.json", whole, (const char *[]){"overlays", NULL}, e);
+    if (rc == 0)
+        job->note(job, "enhanced", json);
+    json_decref(whole);
     free(json);
-    if (!kept)
-        return error_memory(e);
-    struct artefact a = {.name = "enhanced.json", .bytes = kept, .size = strlen(kept)};
-    job->note(job, "enhanced", kept);
-    return job->output(job, &a, e);
+    return rc;
 }
 
 static void enhance_close(void *session)
@@ -241,7 +273,7 @@ static void enhance_close(void *session)
 
 const struct stage stage_enhance = {
     .name = "enhance",
-    .version = 1,
+    .version = 2,
     .lane = enhance_lane,
     .group = enhance_group,
     .describe = enhance_describe,

@@ -17,7 +17,7 @@ int enhancer_limit(const struct enhancer *enhancer); /* tokens the model reads *
 int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, struct arena *a,
                   struct enhanced *out, struct error *e);
 
-/* The artefact "enhanced.json", UTF-8 without a newline at its end; caller frees. NULL: out of
+/* All that was done, UTF-8 without a newline at its end; caller frees. NULL: out of
  * memory. An object of: tier, original, prompt, negative (texts); prompt_tokens, negative_tokens,
  * limit (numbers); overlays (list of {style, text}, as a board writes them); notes (list of
  * {warning, text}). */

@@ -3,11 +3,11 @@
  * never writes outside job->workdir.
  *
  *   describe()  names every input that decides the stage's output; the executor hashes them, with
- *               the stage's name, version and the keys of the stages it reads, into the content
- *               key. Cheap: called for every shot at every start; any thread.
- *   open()      loads what a group of shots needs (a model), once; NULL when nothing is needed.
- *               It sees the shots of the group that will run, in order, and what earlier stages
- *               made for each (generate encodes all enhanced prompts before it loads the
+ *               the stage's name, version and the keys of the stages it reads (or the content
+ *               of an artefact: see reads_content), into the content key. Cheap: called for every
+ * shot at every start; any thread. open()      loads what a group of shots needs (a model), once;
+ * NULL when nothing is needed. It sees the shots of the group that will run, in order, and what
+ * earlier stages made for each (generate encodes all enhanced prompts before it loads the
  *               denoiser). The group struct is good only until open() returns. Engine lane only.
  *   run()       makes the stage's artefacts for one shot. Engine-lane stages run on one thread,
  *               one at a time, between open() and close() of their group; CPU-lane stages run on
@@ -67,7 +67,7 @@ struct inputs {
 enum { ARTEFACT_NAME_SIZE = 64 };
 /* Something a stage made. Exactly one of bytes and path is set. */
 struct artefact {
-    char name[ARTEFACT_NAME_SIZE]; /* "enhanced.json", "latents", "master.mkv", "deliver.mp4" */
+    char name[ARTEFACT_NAME_SIZE]; /* "prompt.json", "latents", "master.mkv", "deliver.mp4" */
     const void *bytes;             /* small ones, kept in the journal (owned by the job's arena) */
     size_t size;
     const char *path; /* large ones: a file; in job->workdir while being made */
@@ -126,6 +126,13 @@ struct stage {
                     struct error *e);
     /* Which earlier stages' keys are inputs: a bit (1u << STAGE_x) each. */
     unsigned reads;
+    /* Of one of them it may be the content of an artefact that counts, not the key: then this stage
+     * is up to date as long as that stage makes the same, whatever it was made from. It must be all
+     * that is read of that stage. NULL: the key counts. */
+    struct {
+        enum stage_id stage;
+        const char *artefact;
+    } reads_content;
     /* Checks what can be checked before any long work: fonts, sources, models. For `check` and at
      * the start of every run, for jobs that will run. NULL: nothing to check. */
     int (*check)(const struct stage_env *env, const struct shot *shot, struct error *e);

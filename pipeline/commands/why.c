@@ -55,8 +55,12 @@ static int explain(struct workspace *w, struct journal_view *view, size_t shot, 
     for (size_t i = 0; rc == 0 && i < count; i++) {
         bool is_stage = false;
 
-        for (int k = 0; k < STAGES; k++)
-            is_stage |= strcmp(changes[i].name, w->setup.stages[k]->name) == 0;
+        for (int k = 0; k < STAGES; k++) {
+            size_t n = strlen(w->setup.stages[k]->name);
+
+            is_stage |= strncmp(changes[i].name, w->setup.stages[k]->name, n) == 0 &&
+                        (changes[i].name[n] == '\0' || changes[i].name[n] == '.');
+        }
         if (is_stage) { /* a key in hex tells nobody anything */
             printf("               %s changed\n", changes[i].name);
             continue;
@@ -71,20 +75,26 @@ static int explain(struct workspace *w, struct journal_view *view, size_t shot, 
     return rc;
 }
 
-/* Seconds the stale stages of a shot would take, from its own earlier record or from its like. */
-static double cost_of_shot(struct workspace *w, struct cost_table *costs, struct journal_view *view,
-                           size_t shot, bool *known)
+/* What the stale stages of a shot would take, from its own earlier record or from its like. */
+struct estimate {
+    double seconds;
+    bool unknown; /* some of it was never measured */
+    bool open;    /* some of it may turn out not to be needed */
+};
+
+static void add_cost_of_shot(struct workspace *w, struct cost_table *costs,
+                             struct journal_view *view, size_t shot, struct estimate *sum)
 {
     const struct shot *about = &w->board.shots[shot];
     int tier = cost_tier(costs, cost_tier_name(&w->env, about));
-    double total = 0;
 
     for (int i = 0; i < STAGES; i++) {
+        const struct plan_job *j = plan_job(&w->plan, shot, i);
         struct error ignored = {0};
         struct stage_record r;
         double seconds;
 
-        if (plan_job(&w->plan, shot, i)->verdict != VERDICT_RUN)
+        if (j->verdict != VERDICT_RUN)
             continue;
         if (journal_get(view, about->id, w->setup.stages[i]->name, &r, &ignored) == 1 &&
             r.status == RECORD_DONE)
@@ -92,24 +102,26 @@ static double cost_of_shot(struct workspace *w, struct cost_table *costs, struct
         else
             seconds = cost_of(costs, (enum stage_id)i, tier, about->frames);
         if (isnan(seconds))
-            *known = false;
+            sum->unknown = true;
         else
-            total += seconds;
+            sum->seconds += seconds;
+        sum->open |= j->reason == REASON_OPEN;
     }
-    return total;
 }
 
-static void print_cost(const char *what, double seconds, bool known)
+static void print_cost(const char *what, const struct estimate *cost)
 {
     char text[24];
 
-    duration_text(seconds, text);
-    if (known)
-        printf("%s about %s of work\n", what, text);
-    else if (seconds > 0)
+    duration_text(cost->seconds, text);
+    if (!cost->unknown)
+        printf("%s %sabout %s of work\n", what, cost->open ? "at most " : "", text);
+    else if (cost->seconds > 0 && !cost->open)
         printf("%s at least %s of work; some of it was never measured\n", what, text);
     else
-        printf("%s not known: nothing like it was measured here yet\n", what);
+        printf("%s not known: %s\n", what,
+               cost->open ? "some of it was never measured, and some may not be needed"
+                          : "nothing like it was measured here yet");
 }
 
 static bool is_stale(const struct plan *plan, size_t shot)
@@ -140,11 +152,10 @@ static int cannot_be_made(struct workspace *w, struct journal_view *view, size_t
 
 /* What is stale of a shot, and what that costs. */
 static int why_shot(struct workspace *w, struct cost_table *costs, struct journal_view *view,
-                    size_t shot, double *total, bool *known, struct error *e)
+                    size_t shot, struct estimate *total, struct error *e)
 {
     const char *id = w->board.shots[shot].id;
-    bool shot_known = true;
-    double seconds;
+    struct estimate cost = {0};
 
     if (!is_stale(&w->plan, shot)) {
         printf("%s is up to date\n", id);
@@ -158,10 +169,11 @@ static int why_shot(struct workspace *w, struct cost_table *costs, struct journa
         if (plan_job(&w->plan, shot, i)->verdict == VERDICT_RUN &&
             explain(w, view, shot, i, e) != 0)
             return -1;
-    seconds = cost_of_shot(w, costs, view, shot, &shot_known);
-    print_cost("  cost:     ", seconds, shot_known);
-    *total += seconds;
-    *known &= shot_known;
+    add_cost_of_shot(w, costs, view, shot, &cost);
+    print_cost("  cost:     ", &cost);
+    total->seconds += cost.seconds;
+    total->unknown |= cost.unknown;
+    total->open |= cost.open;
     return 0;
 }
 
@@ -170,8 +182,7 @@ static int why(struct workspace *w, const char *only, struct error *e)
     struct cost_table costs = {0};
     struct journal_view *view;
     size_t stale = 0, named = 0;
-    bool known = true;
-    double total = 0;
+    struct estimate total = {0};
     int rc = 0;
 
     if (cost_recall(&costs, w->journal, &w->board, w->setup.stages, e) != 0 ||
@@ -184,7 +195,7 @@ static int why(struct workspace *w, const char *only, struct error *e)
         if (!only && !is_stale(&w->plan, i))
             continue;
         stale++;
-        rc = why_shot(w, &costs, view, i, &total, &known, e);
+        rc = why_shot(w, &costs, view, i, &total, e);
     }
     journal_view_end(view);
     if (rc != 0)
@@ -194,7 +205,7 @@ static int why(struct workspace *w, const char *only, struct error *e)
     if (!stale)
         printf("every shot is up to date\n");
     else if (!only)
-        print_cost("in all:", total, known);
+        print_cost("in all:", &total);
     return 0;
 }
 

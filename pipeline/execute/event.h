@@ -9,14 +9,15 @@
 #include "pipeline/execute/plan.h"
 
 enum event_kind {
-    EVENT_BEGIN,     /* the run begins: plan */
-    EVENT_BROKEN,    /* shot, stage, error: it cannot be made and is not tried */
-    EVENT_OPEN,      /* stage, group, count: a model is being loaded */
-    EVENT_OPENED,    /* stage, group, seconds */
-    EVENT_START,     /* shot, stage, attempt, reason */
-    EVENT_PROGRESS,  /* shot, stage, done, total, unit: at a tick, when it moved */
-    EVENT_FINISH,    /* shot, stage, attempt, seconds, peak_kib */
-    EVENT_FAILED,    /* shot, stage, attempt, seconds, error; retry: it will be tried again */
+    EVENT_BEGIN,    /* the run begins: plan */
+    EVENT_BROKEN,   /* shot, stage, error: it cannot be made and is not tried */
+    EVENT_OPEN,     /* stage, group, count: a model is being loaded */
+    EVENT_OPENED,   /* stage, group, seconds */
+    EVENT_START,    /* shot, stage, attempt, reason */
+    EVENT_PROGRESS, /* shot, stage, done, total, unit: at a tick, when it moved */
+    EVENT_FINISH,   /* shot, stage, attempt, seconds, peak_kib */
+    EVENT_FRESH,    /* shot, stage: by what an earlier stage made it is up to date; it is not run */
+    EVENT_FAILED,   /* shot, stage, attempt, seconds, error; retry: it will be tried again */
     EVENT_DELIVERED, /* shot: its last stage is done */
     EVENT_INTERRUPT, /* the user interrupted: what is in hand is being finished */
     EVENT_TICK,      /* ten times a second: a good moment to draw */

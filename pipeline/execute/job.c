@@ -214,11 +214,11 @@ struct job *job_begin(struct runner *r, size_t shot, enum stage_id stage, struct
 int job_fill(struct job *j, struct error *e)
 {
     struct runner *r = j->runner;
-    struct hash128 keys[STAGES];
+    struct hash128 reads[STAGES];
     struct record_input *inputs;
 
-    plan_keys(r->plan, j->shot, keys);
-    if (key_inputs(&j->arena, r->setup->stages[j->stage], r->setup->stages, keys, r->setup->env,
+    plan_reads(r->plan, r->setup, j->shot, j->stage, reads);
+    if (key_inputs(&j->arena, r->setup->stages[j->stage], r->setup->stages, reads, r->setup->env,
                    job_shot(j), &inputs, &j->record.input_count, e) != 0)
         return -1;
     j->record.inputs = inputs;

@@ -72,8 +72,14 @@ static void key_digest(struct inputs *in, const char *name, struct hash128 value
     add_field((struct key_maker *)in, 'd', name, value.bytes, sizeof value.bytes);
 }
 
+/* Whether it is an artefact's content that the stage reads of stage i. */
+static bool by_content(const struct stage *stage, int i)
+{
+    return stage->reads_content.artefact && (int)stage->reads_content.stage == i;
+}
+
 int key_make(struct key_maker *k, const struct stage *stage, enum stage_id id,
-             const struct stage *const *stages, const struct hash128 keys[STAGES],
+             const struct stage *const *stages, const struct hash128 reads[STAGES],
              const struct stage_env *env, const struct shot *shot, struct hash128 *out,
              struct error *e)
 {
@@ -85,7 +91,8 @@ int key_make(struct key_maker *k, const struct stage *stage, enum stage_id id,
         return error_wrap(e, "%s", stage->name);
     for (int i = 0; i < (int)id; i++)
         if (stage->reads & (1u << i))
-            add_field(k, 's', stages[i]->name, keys[i].bytes, sizeof keys[i].bytes);
+            add_field(k, by_content(stage, i) ? 'c' : 's', stages[i]->name, reads[i].bytes,
+                      sizeof reads[i].bytes);
     if (k->failed)
         return error_memory(e);
     *out = hash_bytes(k->bytes, k->size);
@@ -155,7 +162,7 @@ static void collect_digest(struct inputs *in, const char *name, struct hash128 v
 }
 
 int key_inputs(struct arena *arena, const struct stage *stage, const struct stage *const *stages,
-               const struct hash128 keys[STAGES], const struct stage_env *env,
+               const struct hash128 reads[STAGES], const struct stage_env *env,
                const struct shot *shot, struct record_input **inputs, size_t *count,
                struct error *e)
 {
@@ -165,9 +172,17 @@ int key_inputs(struct arena *arena, const struct stage *stage, const struct stag
     collect_integer(&c.inputs, "version", stage->version);
     if (stage->describe(env, shot, &c.inputs, e) != 0)
         return error_wrap(e, "%s", stage->name);
-    for (int i = 0; i < STAGES; i++)
-        if (stage->reads & (1u << i))
-            collect_digest(&c.inputs, stages[i]->name, keys[i]);
+    for (int i = 0; i < STAGES; i++) {
+        const char *name = stages[i]->name;
+
+        if (!(stage->reads & (1u << i)))
+            continue;
+        if (by_content(stage, i))
+            name = arena_printf(arena, "%s.%s", name, stage->reads_content.artefact);
+        if (!name)
+            return error_memory(e);
+        collect_digest(&c.inputs, name, reads[i]);
+    }
     if (c.full)
         return error_set(e, ERROR_INTERNAL, "%s describes more than %d inputs", stage->name,
                          MOST_INPUTS);

@@ -66,15 +66,21 @@ void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, do
     pthread_mutex_unlock(&x->mutex);
 }
 
-/* Nothing more is started. The mutex is not held. */
-static void halt(struct executor *x, const struct error *e)
+/* Nothing more is started. With the mutex held. */
+static void halt_now(struct executor *x, const struct error *e)
 {
-    pthread_mutex_lock(&x->mutex);
     if (x->result.halt.code == ERROR_NONE)
         x->result.halt = *e;
     atomic_store(&x->cancel, true);
     scheduler_cancel(x->scheduler);
     pthread_cond_broadcast(&x->changed);
+}
+
+/* The same where the mutex is not held. */
+static void halt(struct executor *x, const struct error *e)
+{
+    pthread_mutex_lock(&x->mutex);
+    halt_now(x, e);
     pthread_mutex_unlock(&x->mutex);
 }
 
@@ -116,6 +122,34 @@ static void report_job(struct executor *x, size_t shot, enum stage_id stage, enu
     lanes_emit(x, event);
 }
 
+/* A job is done: those that waited to see what it made may be up to date. Their bits. With the
+ * mutex held, before the scheduler hears that the job is done. */
+static unsigned drop_fresh(struct executor *x, size_t shot, enum stage_id stage)
+{
+    struct error e = {0};
+    unsigned fresh = 0, dropped = 0;
+
+    /* Without their keys nothing may be made: what was made is recorded, the next run goes on. */
+    if (plan_settle(x->x->plan, x->x->setup, shot, stage, &fresh, &e) != 0) {
+        halt_now(x, &e);
+        return 0;
+    }
+    for (int i = STAGES - 1; i > (int)stage; i--)
+        if ((fresh & (1u << i)) && scheduler_drop(x->scheduler, shot, (enum stage_id)i))
+            dropped |= 1u << i;
+    return dropped;
+}
+
+static void report_fresh(struct executor *x, size_t shot, unsigned fresh)
+{
+    for (int i = 0; i < STAGES; i++)
+        if (fresh & (1u << i))
+            lanes_emit(
+                x, (struct event){.kind = EVENT_FRESH, .shot = shot, .stage = (enum stage_id)i});
+    if (fresh & (1u << plan_last_stage(x->x->plan, shot)))
+        lanes_emit(x, (struct event){.kind = EVENT_DELIVERED, .shot = shot});
+}
+
 /* Runs one job in slot `at`. The mutex is held on entry and on return, not between. */
 static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id stage, void *session)
 {
@@ -123,6 +157,7 @@ static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id st
     struct job_report report;
     struct error e = {0};
     enum outcome outcome;
+    unsigned fresh = 0;
     bool retry;
     int rc;
 
@@ -141,8 +176,11 @@ static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id st
     pthread_mutex_lock(&x->mutex);
     x->slots[at].busy = false;
     outcome = outcome_of(x, rc, &report, &e);
+    if (outcome == OUTCOME_DONE)
+        fresh = drop_fresh(x, shot, stage);
     retry = scheduler_finished(x->scheduler, shot, stage, outcome, clock_monotonic());
     report_job(x, shot, stage, outcome, retry, &report, &e);
+    report_fresh(x, shot, fresh);
     pthread_cond_broadcast(&x->changed);
 }
 

@@ -13,10 +13,15 @@
 const char *reason_text(enum reason reason)
 {
     static const char *const texts[REASONS] = {
-        [REASON_NONE] = "up to date",      [REASON_NEVER] = "never made",
-        [REASON_CHANGED] = "changed",      [REASON_EARLIER] = "an earlier stage changed",
-        [REASON_MISSING] = "file missing", [REASON_ALTERED] = "file altered",
-        [REASON_FAILED] = "failed before", [REASON_INTERRUPTED] = "interrupted before",
+        [REASON_NONE] = "up to date",
+        [REASON_NEVER] = "never made",
+        [REASON_CHANGED] = "changed",
+        [REASON_EARLIER] = "an earlier stage changed",
+        [REASON_MISSING] = "file missing",
+        [REASON_ALTERED] = "file altered",
+        [REASON_FAILED] = "failed before",
+        [REASON_INTERRUPTED] = "interrupted before",
+        [REASON_OPEN] = "only if an earlier stage makes something else",
     };
 
     return texts[reason];
@@ -111,15 +116,53 @@ static int look_for_artefacts(struct planner *p, const struct stage_record *r, e
     return 0;
 }
 
+/* What the stage reads by content comes from this one. */
+static bool reads_content_of(const struct stage *stage, int from)
+{
+    return stage->reads_content.artefact && (int)stage->reads_content.stage == from &&
+           (stage->reads & (1u << from));
+}
+
 /* A changed key is the stage's own doing when one of its own inputs changed; otherwise what it
  * reads changed. Cheap enough for every stale job: whether a stage it reads is stale is known. */
-static enum reason why_changed(const struct plan_job *jobs, const struct stage *stage)
+static enum reason why_changed(const struct plan_job *jobs, enum stage_id at,
+                               const struct stage *stage)
+{
+    static const struct hash128 unknown;
+
+    for (int i = 0; i < STAGES; i++) {
+        if (!(stage->reads & (1u << i)) || jobs[i].verdict != VERDICT_RUN)
+            continue;
+        if (reads_content_of(stage, i)
+                ? hash_equal(jobs[at].content, unknown)
+                : jobs[i].reason == REASON_CHANGED || jobs[i].reason == REASON_EARLIER)
+            return REASON_EARLIER;
+    }
+    return REASON_CHANGED;
+}
+
+/* Whether the key of a stage supposes what one that has yet to run will make. */
+static bool is_open(const struct plan_job *jobs, const struct stage *stage)
 {
     for (int i = 0; i < STAGES; i++)
-        if ((stage->reads & (1u << i)) && jobs[i].verdict == VERDICT_RUN &&
-            (jobs[i].reason == REASON_CHANGED || jobs[i].reason == REASON_EARLIER))
-            return REASON_EARLIER;
-    return REASON_CHANGED;
+        if ((stage->reads & (1u << i)) &&
+            (jobs[i].open || (reads_content_of(stage, i) && jobs[i].verdict == VERDICT_RUN)))
+            return true;
+    return false;
+}
+
+/* Hands what a stage made, or made last time, to those that read it by content. */
+static void pass_content(const struct plan_setup *setup, struct plan_job *jobs, enum stage_id from,
+                         const struct stage_record *r)
+{
+    for (int i = (int)from + 1; i < STAGES; i++) {
+        if (!reads_content_of(setup->stages[i], (int)from))
+            continue;
+        jobs[i].content = (struct hash128){0};
+        for (size_t k = 0; r && k < r->artefact_count; k++)
+            if (strcmp(r->artefacts[k].name, setup->stages[i]->reads_content.artefact) == 0)
+                jobs[i].content = r->artefacts[k].digest;
+    }
 }
 
 static int judge(struct planner *p, const struct shot *shot, struct plan_job *jobs,
@@ -135,13 +178,17 @@ static int judge(struct planner *p, const struct shot *shot, struct plan_job *jo
     if (found < 0)
         return -1;
     if (found && !hash_equal(r.key, jobs[stage].key))
-        reason = why_changed(jobs, about);
+        reason = why_changed(jobs, stage, about);
     else if (found && r.status == RECORD_FAILED)
         reason = REASON_FAILED;
     else if (found && r.status == RECORD_RUNNING)
         reason = REASON_INTERRUPTED;
     else if (found && look_for_artefacts(p, &r, &reason, e) != 0)
         return -1;
+    jobs[stage].open = is_open(jobs, about);
+    if (jobs[stage].open && reason == REASON_NONE)
+        reason = REASON_OPEN;
+    pass_content(p->setup, jobs, stage, found && r.status == RECORD_DONE ? &r : NULL);
     jobs[stage].reason = (uint8_t)reason;
     jobs[stage].verdict = reason == REASON_NONE ? VERDICT_FRESH : VERDICT_RUN;
     p->plan->run[stage] += reason != REASON_NONE;
@@ -149,12 +196,28 @@ static int judge(struct planner *p, const struct shot *shot, struct plan_job *jo
     return 0;
 }
 
+/* The key of a job whose earlier stages have theirs, and what follows from it. On failure *why is
+ * set when it was the stage that could not describe itself. */
+static int key_and_judge(struct planner *p, size_t shot, enum stage_id stage, struct error *why,
+                         struct error *e)
+{
+    const struct plan_setup *setup = p->setup;
+    const struct shot *about = &setup->env->board->shots[shot];
+    struct plan_job *jobs = &p->plan->jobs[shot * STAGES];
+    struct hash128 reads[STAGES];
+
+    plan_reads(p->plan, setup, shot, stage, reads);
+    if (key_make(&p->maker, setup->stages[stage], stage, setup->stages, reads, setup->env, about,
+                 &jobs[stage].key, why) != 0)
+        return error_set(e, why->code, "%s", why->text);
+    return judge(p, about, jobs, stage, e);
+}
+
 static int plan_shot(struct planner *p, size_t index, struct error *e)
 {
     const struct plan_setup *setup = p->setup;
     const struct shot *shot = &setup->env->board->shots[index];
     struct plan_job *jobs = &p->plan->jobs[index * STAGES];
-    struct hash128 keys[STAGES] = {0};
 
     if (setup->only[0] && fnmatch(setup->only, shot->id, 0) != 0)
         return 0;
@@ -169,24 +232,38 @@ static int plan_shot(struct planner *p, size_t index, struct error *e)
         group = stage->group ? stage->group(setup->env, shot) : NULL;
         if (number_group(p, (enum stage_id)i, group, &jobs[i].group, e) != 0)
             return -1;
-        if (key_make(&p->maker, stage, (enum stage_id)i, setup->stages, keys, setup->env, shot,
-                     &keys[i], &why) != 0) {
-            if (why.code == ERROR_MEMORY || why.code == ERROR_JOURNAL)
-                return error_set(e, why.code, "%s", why.text);
-            return plan_break(p->plan, index, (enum stage_id)i, &why, e);
-        }
-        jobs[i].key = keys[i];
-        if (judge(p, shot, jobs, (enum stage_id)i, e) != 0)
+        if (key_and_judge(p, index, (enum stage_id)i, &why, e) == 0)
+            continue;
+        if (why.code == ERROR_NONE || why.code == ERROR_MEMORY || why.code == ERROR_JOURNAL)
             return -1;
+        error_clear(e);
+        return plan_break(p->plan, index, (enum stage_id)i, &why, e);
     }
     return 0;
 }
 
+static int planner_begin(struct planner *p, struct plan *plan, const struct plan_setup *setup,
+                         struct error *e)
+{
+    *p = (struct planner){.plan = plan, .setup = setup};
+    p->dir = open(setup->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return setup->journal ? journal_view_begin(setup->journal, &p->view, e) : 0;
+}
+
+static void planner_end(struct planner *p)
+{
+    if (p->view)
+        journal_view_end(p->view);
+    if (p->dir >= 0)
+        close(p->dir);
+    key_maker_free(&p->maker);
+}
+
 int plan_make(struct plan *plan, const struct plan_setup *setup, struct error *e)
 {
-    struct planner p = {.plan = plan, .setup = setup, .dir = -1};
+    struct planner p;
     size_t shots = setup->env->board->shot_count;
-    int rc = -1;
+    int rc;
 
     *plan = (struct plan){.shots = shots};
     plan->jobs = calloc(shots ? shots * STAGES : 1, sizeof *plan->jobs);
@@ -195,19 +272,64 @@ int plan_make(struct plan *plan, const struct plan_setup *setup, struct error *e
         return error_memory(e);
     plan->groups[0] = "";
     plan->group_count = 1;
-    p.dir = open(setup->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (setup->journal && journal_view_begin(setup->journal, &p.view, e) != 0)
-        goto done;
-    for (size_t i = 0; i < shots; i++)
-        if (plan_shot(&p, i, e) != 0)
-            goto done;
-    rc = 0;
-done:
-    if (p.view)
-        journal_view_end(p.view);
-    if (p.dir >= 0)
-        close(p.dir);
-    key_maker_free(&p.maker);
+    rc = planner_begin(&p, plan, setup, e);
+    for (size_t i = 0; i < shots && rc == 0; i++)
+        rc = plan_shot(&p, i, e);
+    planner_end(&p);
+    return rc;
+}
+
+/* Judges again what is open; `stage` itself is done, and its record known. */
+static int settle(struct planner *p, size_t shot, enum stage_id stage, unsigned *fresh,
+                  struct error *e)
+{
+    struct plan *plan = p->plan;
+    struct plan_job *jobs = &plan->jobs[shot * STAGES];
+    const char *id = p->setup->env->board->shots[shot].id, *name = p->setup->stages[stage]->name;
+    struct stage_record r;
+    int found = journal_get(p->view, id, name, &r, e);
+
+    if (found < 0)
+        return -1;
+    if (!found || r.status != RECORD_DONE || !hash_equal(r.key, jobs[stage].key))
+        return error_set(e, ERROR_JOURNAL, "%s of shot %s was recorded but is not in the journal",
+                         name, id);
+    pass_content(p->setup, jobs, stage, &r);
+    jobs[stage].verdict = VERDICT_FRESH;
+    jobs[stage].reason = REASON_NONE;
+    plan->run[stage]--;
+    plan->to_run--;
+    for (int i = (int)stage + 1; i < STAGES; i++) {
+        struct error why = {0};
+
+        if (!jobs[i].open || jobs[i].verdict != VERDICT_RUN)
+            continue;
+        plan->run[i]--;
+        plan->to_run--;
+        if (key_and_judge(p, shot, (enum stage_id)i, &why, e) != 0)
+            return -1;
+        if (jobs[i].verdict == VERDICT_FRESH)
+            *fresh |= 1u << i;
+    }
+    return 0;
+}
+
+int plan_settle(struct plan *plan, const struct plan_setup *setup, size_t shot, enum stage_id stage,
+                unsigned *fresh, struct error *e)
+{
+    struct planner p;
+    bool awaited = false;
+    int rc;
+
+    *fresh = 0;
+    for (int i = (int)stage + 1; i < STAGES; i++)
+        awaited |= plan_job(plan, shot, i)->open && reads_content_of(setup->stages[i], (int)stage);
+    if (!awaited)
+        return 0;
+    rc = planner_begin(&p, plan, setup, e);
+    if (rc == 0)
+        rc = settle(&p, shot, stage, fresh, e);
+    planner_end(&p);
     return rc;
 }
 
@@ -220,10 +342,12 @@ void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
-void plan_keys(const struct plan *plan, size_t shot, struct hash128 keys[STAGES])
+void plan_reads(const struct plan *plan, const struct plan_setup *setup, size_t shot,
+                enum stage_id stage, struct hash128 reads[STAGES])
 {
     for (int i = 0; i < STAGES; i++)
-        keys[i] = plan_job(plan, shot, i)->key;
+        reads[i] = reads_content_of(setup->stages[stage], i) ? plan_job(plan, shot, stage)->content
+                                                             : plan_job(plan, shot, i)->key;
 }
 
 enum stage_id plan_last_stage(const struct plan *plan, size_t shot)
@@ -248,88 +372,4 @@ int plan_break(struct plan *plan, size_t shot, enum stage_id stage, const struct
             jobs[i].verdict = VERDICT_BROKEN;
     }
     return add_problem(plan, shot, stage, why, e);
-}
-
-/* Appends a change when the values differ. */
-static int compare(struct arena *arena, struct plan_change *list, size_t *count, const char *name,
-                   const char *was, const char *now)
-{
-    struct plan_change *c = &list[*count];
-
-    if (was && now && strcmp(was, now) == 0)
-        return 0;
-    *c =
-        (struct plan_change){arena_strdup(arena, name), was ? arena_strdup(arena, was) : NULL, now};
-    ++*count;
-    return c->name && (!was || c->was) ? 0 : -1;
-}
-
-/* The value of inputs[at]'s namesake in another list: the second "overlay.text" answers the second.
- * NULL when there is none. */
-static const char *value_of(const struct record_input *inputs, size_t count,
-                            const struct record_input *like, size_t at)
-{
-    size_t nth = 0;
-
-    for (size_t i = 0; i < at; i++)
-        nth += strcmp(like[i].name, like[at].name) == 0;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(inputs[i].name, like[at].name) == 0 && nth-- == 0)
-            return inputs[i].value;
-    return NULL;
-}
-
-int plan_changes(const struct plan *plan, const struct plan_setup *setup, struct journal_view *view,
-                 size_t shot, enum stage_id stage, struct arena *arena,
-                 struct plan_change **changes, size_t *count, struct error *e)
-{
-    const struct shot *about = &setup->env->board->shots[shot];
-    struct hash128 keys[STAGES];
-    struct record_input *now;
-    struct stage_record r;
-    size_t n;
-    int found = journal_get(view, about->id, setup->stages[stage]->name, &r, e);
-
-    *changes = NULL;
-    *count = 0;
-    if (found <= 0)
-        return found;
-    plan_keys(plan, shot, keys);
-    if (key_inputs(arena, setup->stages[stage], setup->stages, keys, setup->env, about, &now, &n,
-                   e) != 0)
-        return -1;
-    *changes = arena_array(arena, n + r.input_count + 1, sizeof **changes);
-    if (!*changes)
-        return error_memory(e);
-    for (size_t i = 0; i < n; i++)
-        if (compare(arena, *changes, count, now[i].name, value_of(r.inputs, r.input_count, now, i),
-                    now[i].value) != 0)
-            return error_memory(e);
-    for (size_t i = 0; i < r.input_count; i++)
-        if (!value_of(now, n, r.inputs, i) &&
-            compare(arena, *changes, count, r.inputs[i].name, r.inputs[i].value, NULL) != 0)
-            return error_memory(e);
-    return 0;
-}
-
-const char *plan_reason(const struct plan *plan, const struct plan_setup *setup, size_t shot,
-                        enum stage_id stage, struct arena *arena)
-{
-    enum reason reason = (enum reason)plan_job(plan, shot, stage)->reason;
-    const char *text = NULL;
-    struct plan_change *changes;
-    struct journal_view *view;
-    struct error ignored = {0};
-    size_t count;
-
-    if (reason != REASON_CHANGED || !setup->journal ||
-        journal_view_begin(setup->journal, &view, &ignored) != 0)
-        return reason_text(reason);
-    if (plan_changes(plan, setup, view, shot, stage, arena, &changes, &count, &ignored) == 0)
-        for (size_t i = 0; i < count && i < 4; i++)
-            text = arena_printf(arena, "%s%s%s", text ? text : "", text ? ", " : "",
-                                i < 3 ? changes[i].name : "...");
-    journal_view_end(view);
-    text = text ? arena_printf(arena, "%s changed", text) : NULL;
-    return text ? text : reason_text(reason);
 }

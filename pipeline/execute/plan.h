@@ -1,6 +1,14 @@
 /* What is to be done, decided before anything is done: for every stage of every shot its content
  * key, compared with what the journal remembers and with the files that should be there. Making a
- * plan changes nothing. 10,000 shots of five stages take a fraction of a second: one read view,
+ * plan changes nothing.
+ *
+ * A stage that reads an earlier one by content (stage.reads_content) cannot be judged while that
+ * one has yet to run. Such a job, and whatever waits for it, is planned to run, open to change: its
+ * key supposes that the earlier stage makes what it made last time. When that stage has run for a
+ * shot, plan_settle() judges them by what was made, and those that turn out to be up to date are
+ * not run.
+ *
+ * 10,000 shots of five stages take a fraction of a second: one read view,
  * no allocation a job.
  */
 #ifndef AUTEUR_PIPELINE_EXECUTE_PLAN_H
@@ -25,6 +33,7 @@ enum reason {
     REASON_NEVER,       /* it was never made */
     REASON_CHANGED,     /* an input of its own changed: plan_changes() says which */
     REASON_EARLIER,     /* only a stage that it reads changed */
+    REASON_OPEN,        /* it runs only if a stage that has yet to run makes something else */
     REASON_MISSING,     /* a file that it made is gone */
     REASON_ALTERED,     /* a file that it made is not as it was left */
     REASON_FAILED,      /* it failed before */
@@ -35,7 +44,9 @@ const char *reason_text(enum reason reason); /* "never made" */
 
 struct plan_job {
     struct hash128 key;
+    struct hash128 content; /* of what it reads by content; zero while nothing is known of that */
     uint8_t verdict, reason, lane;
+    bool open;      /* its key supposes what an earlier stage will make */
     uint32_t group; /* index into plan.groups */
 };
 
@@ -76,14 +87,21 @@ static inline const struct plan_job *plan_job(const struct plan *plan, size_t sh
 {
     return &plan->jobs[shot * STAGES + (size_t)stage];
 }
-/* The keys of all stages of a shot. */
-void plan_keys(const struct plan *plan, size_t shot, struct hash128 keys[STAGES]);
+/* What counts of the shot's stages for `stage`: their keys, or the digest that it reads. */
+void plan_reads(const struct plan *plan, const struct plan_setup *setup, size_t shot,
+                enum stage_id stage, struct hash128 reads[STAGES]);
 /* The last stage that the shot has use for; STAGES when it has none. */
 enum stage_id plan_last_stage(const struct plan *plan, size_t shot);
 
 /* Records a shot as broken after the plan was made (a stage's check failed). */
 int plan_break(struct plan *plan, size_t shot, enum stage_id stage, const struct error *why,
                struct error *e);
+
+/* A stage of a shot has run and is recorded: it is up to date, and the jobs that waited for what it
+ * made get their true keys and are judged again. *fresh: the bits of those that need not run after
+ * all. They must not have been started. */
+int plan_settle(struct plan *plan, const struct plan_setup *setup, size_t shot, enum stage_id stage,
+                unsigned *fresh, struct error *e);
 
 /* One input of a job that is not as it was: NULL for what was not or is no longer there. */
 struct plan_change {

@@ -387,6 +387,15 @@ bool scheduler_finished(struct scheduler *s, size_t shot, enum stage_id stage, e
     return false;
 }
 
+bool scheduler_drop(struct scheduler *s, size_t shot, enum stage_id stage)
+{
+    if (job_at(s, shot, stage)->state != JOB_WAITING)
+        return false;
+    settle(s, shot, stage, JOB_NONE);
+    release(s, shot, stage, true);
+    return true;
+}
+
 void scheduler_cancel(struct scheduler *s)
 {
     s->cancelled = true;

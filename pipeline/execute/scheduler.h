@@ -79,6 +79,11 @@ bool scheduler_cpu(struct scheduler *s, double now, uint32_t *shot, enum stage_i
 bool scheduler_finished(struct scheduler *s, size_t shot, enum stage_id stage, enum outcome outcome,
                         double now);
 
+/* A job that waits turned out to be up to date: it counts as never added. Call it before
+ * scheduler_finished() of the stage whose result told so, the shot's later stages first. False: it
+ * does not wait (any more), and stays as it is. */
+bool scheduler_drop(struct scheduler *s, size_t shot, enum stage_id stage);
+
 /* No new jobs from here on; those that run may finish. */
 void scheduler_cancel(struct scheduler *s);
 /* Nothing runs and nothing more will. */

@@ -135,6 +135,13 @@ static void finished(struct progress *p, const struct event *event)
                event->seconds, true);
 }
 
+/* A job that was counted need not run. */
+static void dropped(struct progress *p, const struct event *event)
+{
+    settle(p, event->shot, event->stage);
+    p->stage[event->stage].total--;
+}
+
 void progress_event(struct progress *p, const struct event *event)
 {
     switch (event->kind) {
@@ -159,6 +166,9 @@ void progress_event(struct progress *p, const struct event *event)
         break;
     case EVENT_FINISH:
         finished(p, event);
+        break;
+    case EVENT_FRESH:
+        dropped(p, event);
         break;
     case EVENT_FAILED:
         failed(p, event);

@@ -7,10 +7,19 @@
 #include "pipeline/progress/show.h"
 
 static const char *const names[] = {
-    [EVENT_BEGIN] = "begin",         [EVENT_BROKEN] = "broken", [EVENT_OPEN] = "open",
-    [EVENT_OPENED] = "opened",       [EVENT_START] = "start",   [EVENT_PROGRESS] = "progress",
-    [EVENT_FINISH] = "finish",       [EVENT_FAILED] = "failed", [EVENT_DELIVERED] = "delivered",
-    [EVENT_INTERRUPT] = "interrupt", [EVENT_TICK] = "tick",     [EVENT_END] = "end",
+    [EVENT_BEGIN] = "begin",
+    [EVENT_BROKEN] = "broken",
+    [EVENT_OPEN] = "open",
+    [EVENT_OPENED] = "opened",
+    [EVENT_START] = "start",
+    [EVENT_PROGRESS] = "progress",
+    [EVENT_FINISH] = "finish",
+    [EVENT_FRESH] = "fresh",
+    [EVENT_FAILED] = "failed",
+    [EVENT_DELIVERED] = "delivered",
+    [EVENT_INTERRUPT] = "interrupt",
+    [EVENT_TICK] = "tick",
+    [EVENT_END] = "end",
 };
 
 static double unix_now(void)
@@ -76,6 +85,9 @@ static void add_job(json_t *line, const struct show *s, const struct event *even
         json_object_set_new(line, "attempt", json_integer(event->attempt));
         json_object_set_new(line, "seconds", seconds(event->seconds));
         json_object_set_new(line, "peak_kib", json_integer((json_int_t)event->peak_kib));
+        json_object_set_new(line, "left", isnan(left) ? json_null() : seconds(left));
+        break;
+    case EVENT_FRESH:
         json_object_set_new(line, "left", isnan(left) ? json_null() : seconds(left));
         break;
     case EVENT_FAILED:

@@ -31,6 +31,9 @@ void show_plain(void *ctx, const struct event *event)
                          : ", left ",
                 left);
         break;
+    case EVENT_FRESH:
+        fprintf(s->out, "fresh  %s %s\n", event->shot_id, event->stage_name);
+        break;
     case EVENT_FAILED:
         fprintf(s->errors, "%s %s %s: %s\n", event->retry ? "again " : "FAILED", event->shot_id,
                 event->stage_name, failure_text(event->error->text, event->stage_name));

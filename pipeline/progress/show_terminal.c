@@ -170,6 +170,7 @@ static void draw(struct show *s, double now)
     if (p->failed)
         snprintf(line + strlen(line), sizeof line - strlen(line), ", %zu failed", p->failed);
     put_line(s, line, "");
+    fputs("\033[J", s->out); /* a stage that turned out to have nothing to do is gone */
     fflush(s->out);
 }
 

@@ -278,6 +278,7 @@ const struct stage stage_composite = {
     .lane = composite_lane,
     .describe = composite_describe,
     .reads = 1u << STAGE_ENHANCE,
+    .reads_content = {STAGE_ENHANCE, "lettering.json"},
     .check = composite_check,
     .run = composite_run,
 };

@@ -58,8 +58,8 @@ static int read_one(const json_t *o, double duration, struct arena *a, struct ov
     return out->text && out->subtext && out->font ? 0 : error_memory(e);
 }
 
-static int read_enhanced(const struct artefact *made, double duration, struct arena *a,
-                         struct overlay **out, size_t *count, struct error *e)
+static int read_lettering(const struct artefact *made, double duration, struct arena *a,
+                          struct overlay **out, size_t *count, struct error *e)
 {
     json_error_t why;
     json_t *root = json_loadb(made->bytes, made->size, 0, &why), *list, *item;
@@ -67,7 +67,7 @@ static int read_enhanced(const struct artefact *made, double duration, struct ar
     int rc = -1;
 
     if (!root)
-        return error_set(e, ERROR_INTERNAL, "enhanced.json: %s", why.text);
+        return error_set(e, ERROR_INTERNAL, "lettering.json: %s", why.text);
     list = json_object_get(root, "overlays");
     *count = json_array_size(list);
     *out = arena_array(a, *count + 1, sizeof **out);
@@ -96,14 +96,14 @@ int overlay_blame(const struct overlay *o, struct error *e)
 int overlays_of_job(struct stage_job *job, const struct overlay **out, size_t *count,
                     struct error *e)
 {
-    const struct artefact *made = job->input(job, STAGE_ENHANCE, "enhanced.json");
+    const struct artefact *made = job->input(job, STAGE_ENHANCE, "lettering.json");
     const struct shot *shot = job->shot;
     struct overlay *asked = NULL, *all;
     size_t asked_count = 0;
 
     if (made && made->bytes &&
-        read_enhanced(made, frames_to_seconds(shot->frames, job->env->board->fps), job->arena,
-                      &asked, &asked_count, e) != 0)
+        read_lettering(made, frames_to_seconds(shot->frames, job->env->board->fps), job->arena,
+                       &asked, &asked_count, e) != 0)
         return -1;
     all = arena_array(job->arena, shot->overlay_count + asked_count + 1, sizeof *all);
     if (!all)

@@ -144,13 +144,12 @@ static int generate_check(const struct stage_env *env, const struct shot *shot, 
     return rc;
 }
 
-/* The two prompts of an enhanced.json; the strings live in the arena. */
-static int read_prompts(const struct artefact *enhanced, struct arena *a, const char **prompt,
+/* The two prompts of a prompt.json; the strings live in the arena. */
+static int read_prompts(const struct artefact *made, struct arena *a, const char **prompt,
                         const char **negative, struct error *e)
 {
     json_error_t bad;
-    json_t *root =
-        enhanced && enhanced->bytes ? json_loadb(enhanced->bytes, enhanced->size, 0, &bad) : NULL;
+    json_t *root = made && made->bytes ? json_loadb(made->bytes, made->size, 0, &bad) : NULL;
     const char *p = json_string_value(json_object_get(root, "prompt"));
     const char *n = json_string_value(json_object_get(root, "negative"));
     int rc = 0;
@@ -168,7 +167,7 @@ static int collect_texts(const struct stage_group *group, struct wan_texts *text
     int rc = 0;
     for (size_t i = 0; i < group->count && rc == 0; i++) {
         const char *prompt, *negative;
-        rc = read_prompts(group->input(group, i, STAGE_ENHANCE, "enhanced.json"), &a, &prompt,
+        rc = read_prompts(group->input(group, i, STAGE_ENHANCE, "prompt.json"), &a, &prompt,
                           &negative, e);
         if (rc == 0)
             rc = wan_texts_add(texts, prompt, e);
@@ -279,8 +278,8 @@ static int begin(struct running *r, const struct settings *s, struct error *e)
 {
     const struct session *session = r->session;
     const char *prompt, *negative;
-    struct artefact const *enhanced = r->job->input(r->job, STAGE_ENHANCE, "enhanced.json");
-    if (read_prompts(enhanced, r->job->arena, &prompt, &negative, e) != 0)
+    struct artefact const *made = r->job->input(r->job, STAGE_ENHANCE, "prompt.json");
+    if (read_prompts(made, r->job->arena, &prompt, &negative, e) != 0)
         return -1;
     const struct wan_text *with = wan_texts_find(&session->texts, prompt);
     const struct wan_text *without = wan_texts_find(&session->texts, negative);
@@ -370,11 +369,12 @@ static int generate_run(void *session, struct stage_job *job, struct error *e)
 
 const struct stage stage_generate = {
     .name = "generate",
-    .version = 1,
+    .version = 2,
     .lane = generate_lane,
     .group = generate_group,
     .describe = generate_describe,
     .reads = 1u << STAGE_ENHANCE,
+    .reads_content = {STAGE_ENHANCE, "prompt.json"},
     .check = generate_check,
     .open = generate_open,
     .run = generate_run,

@@ -108,26 +108,32 @@ static inline int describe_encode(const struct stage_env *env, const struct shot
     return 0;
 }
 
+/* "a hill|Noon": a hill is for the model, Noon is lettering. */
 static inline int run_enhance(void *session, struct stage_job *job, struct error *e)
 {
-    struct artefact a = {.name = "enhanced.json"};
+    struct artefact a = {.name = "prompt.json"}, b = {.name = "lettering.json"};
+    int words = (int)strcspn(job->shot->prompt, "|");
 
     (void)session;
     if (fake_fails(job, STAGE_ENHANCE, e) != 0)
         return -1;
     usleep(fake.step_us);
-    a.bytes =
-        arena_printf(job->arena, "{\"prompt\":\"%s, %s\"}", job->shot->prompt, job->shot->look);
-    a.size = a.bytes ? strlen(a.bytes) : 0;
+    a.bytes = arena_printf(job->arena, "{\"prompt\":\"%.*s, %s\"}", words, job->shot->prompt,
+                           job->shot->look);
+    b.bytes = arena_printf(job->arena, "%s", job->shot->prompt + words);
+    if (!a.bytes || !b.bytes)
+        return error_memory(e);
+    a.size = strlen(a.bytes);
+    b.size = strlen(b.bytes);
     job->note(job, "enhanced", "true");
-    return a.bytes ? job->output(job, &a, e) : error_memory(e);
+    return job->output(job, &a, e) == 0 ? job->output(job, &b, e) : -1;
 }
 
 static inline int open_generate(const struct stage_group *group, void **session, struct error *e)
 {
     fake.opens[STAGE_GENERATE]++;
     for (size_t i = 0; i < group->count; i++)
-        if (!group->input(group, i, STAGE_ENHANCE, "enhanced.json"))
+        if (!group->input(group, i, STAGE_ENHANCE, "prompt.json"))
             return error_set(e, ERROR_INTERNAL, "no prompt for %s", group->shots[i]->id);
     if (fake.fail_open)
         return error_set(e, ERROR_MODEL, "%s: not a model", group->name);
@@ -143,7 +149,7 @@ static inline void close_generate(void *session)
 
 static inline int run_generate(void *session, struct stage_job *job, struct error *e)
 {
-    const struct artefact *prompt = job->input(job, STAGE_ENHANCE, "enhanced.json");
+    const struct artefact *prompt = job->input(job, STAGE_ENHANCE, "prompt.json");
     struct artefact a = {.name = "latents"};
     const void *saved;
     size_t size;
@@ -229,6 +235,7 @@ static inline int check_composite(const struct stage_env *env, const struct shot
 }
 static inline int run_composite(void *session, struct stage_job *job, struct error *e)
 {
+    const struct artefact *lettering = job->input(job, STAGE_ENHANCE, "lettering.json");
     struct artefact a = {.name = "titles.ass", .bytes = ""};
 
     (void)session;
@@ -239,6 +246,11 @@ static inline int run_composite(void *session, struct stage_job *job, struct err
     usleep(fake.step_us);
     if (job->shot->overlay_count)
         a.bytes = job->shot->overlays[0].text;
+    if (lettering)
+        a.bytes = arena_printf(job->arena, "%s%.*s", (const char *)a.bytes, (int)lettering->size,
+                               (const char *)lettering->bytes);
+    if (!a.bytes)
+        return error_memory(e);
     a.size = strlen(a.bytes);
     return job->output(job, &a, e);
 }
@@ -276,6 +288,7 @@ static const struct stage fake_generate = {.name = "generate",
                                            .group = group_by_tier,
                                            .describe = describe_generate,
                                            .reads = 1u << STAGE_ENHANCE,
+                                           .reads_content = {STAGE_ENHANCE, "prompt.json"},
                                            .open = open_generate,
                                            .run = run_generate,
                                            .close = close_generate};
@@ -289,6 +302,8 @@ static const struct stage fake_composite = {.name = "composite",
                                             .version = 1,
                                             .lane = lane_pool,
                                             .describe = describe_composite,
+                                            .reads = 1u << STAGE_ENHANCE,
+                                            .reads_content = {STAGE_ENHANCE, "lettering.json"},
                                             .check = check_composite,
                                             .run = run_composite};
 static const struct stage fake_encode = {.name = "encode",

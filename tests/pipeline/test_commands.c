@@ -352,6 +352,71 @@ static void a_model_makes_shots_through_all_five_stages(void **state)
     expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do", "");
 }
 
+/* Two shots of the tiny model; the first one's prompt is the test's. */
+static void write_lettered(const char *prompt)
+{
+    char *model = realpath("tests/fixtures/wan2.2-t2v-a14b", NULL), text[900];
+
+    assert_non_null(model);
+    snprintf(text, sizeof text,
+             "name: letters\nsize: 64x48\nfps: 8\nmodels: {flagship: \"%s\"}\nshots:\n"
+             "  - {id: g1, tier: flagship, prompt: %s, frames: 5, steps: 4, seed: 3}\n"
+             "  - {id: g2, tier: flagship, prompt: a hill at night, frames: 5, steps: 4}\n",
+             model, prompt);
+    free(model);
+    write_file(board, text);
+}
+
+/* How many lines of the event stream have this event and stage. */
+static int events_of(const char *stream, const char *event, const char *stage)
+{
+    const char *end;
+    int n = 0;
+
+    for (; (end = strchr(stream, '\n')); stream = end + 1) {
+        json_t *line = json_loadb(stream, (size_t)(end - stream), 0, NULL);
+        const char *kind = json_string_value(json_object_get(line, "event"));
+        const char *at = json_string_value(json_object_get(line, "stage"));
+
+        n += kind && strcmp(kind, event) == 0 && (!stage || (at && strcmp(at, stage) == 0));
+        json_decref(line);
+    }
+    return n;
+}
+
+static void an_edit_of_the_lettering_in_a_prompt_does_not_generate(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_lettered("a boat at dawn with the title \"Midnight\"");
+    expect(PROGRAM("run", board, "-o", dir), 0, "2 of 2 shots delivered", "");
+    write_lettered("a boat at dawn with the title \"Noon\"");
+    expect(PROGRAM("why", "g1", dir), 0, "generate   only if an earlier stage makes something else",
+           "");
+    expect(PROGRAM("why", "g1", dir), 0, "at most about", "");
+    p = PROGRAM("run", board, "-o", dir, "--json");
+    assert_int_equal(p.status, 0);
+    assert_int_equal(events_of(p.out, "start", NULL), 3);
+    assert_int_equal(events_of(p.out, "start", "enhance"), 1);
+    assert_int_equal(events_of(p.out, "start", "composite"), 1);
+    assert_int_equal(events_of(p.out, "start", "encode"), 1);
+    assert_int_equal(events_of(p.out, "open", "generate"), 0);
+    assert_int_equal(events_of(p.out, "fresh", "generate"), 1);
+    assert_int_equal(events_of(p.out, "fresh", "decode"), 1);
+    assert_int_equal(events_of(p.out, "delivered", NULL), 1);
+    assert_non_null(strstr(p.out, "\"delivered\":2,\"failed\":0,\"remaining\":0,\"made\":3"));
+    program_free(&p);
+    expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do", "");
+    write_lettered("a ship at dawn with the title \"Noon\"");
+    p = PROGRAM("run", board, "-o", dir, "--json");
+    assert_int_equal(p.status, 0);
+    assert_int_equal(events_of(p.out, "finish", "generate"), 1);
+    assert_int_equal(events_of(p.out, "start", "composite"), 0);
+    program_free(&p);
+    expect(PROGRAM("status", dir), 0, "2 of 2 shots delivered", "");
+}
+
 /* Interrupted while it samples, the program keeps the latents; the film is the same in the end. */
 static void an_interrupted_sampler_goes_on_from_its_checkpoint(void **state)
 {
@@ -402,6 +467,7 @@ int main(void)
         ONE(a_damaged_journal_is_refused),
         ONE(an_output_that_cannot_be_written_is_told),
         ONE(a_model_makes_shots_through_all_five_stages),
+        ONE(an_edit_of_the_lettering_in_a_prompt_does_not_generate),
         ONE(an_interrupted_sampler_goes_on_from_its_checkpoint),
     };
 

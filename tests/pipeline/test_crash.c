@@ -22,6 +22,10 @@ static void edit(struct fake_board *b)
 {
     for (size_t i = 0; i < SHOTS; i++)
         b->overlays[i].text = "An edited title";
+    /* Edits of the lettering alone: between enhance's record and what follows from it lies a moment
+     * at which nobody yet knows that the film's pictures are still good. */
+    b->shots[0].prompt = "a hill at dawn, 0|Noon";
+    b->shots[4].prompt = "a hill at dawn, 4|Noon";
 }
 
 /* The child's whole life. */

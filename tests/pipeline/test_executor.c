@@ -136,11 +136,13 @@ static void reasons_and_changes_are_named(void **state)
     assert_int_equal(plan_changes(&run.plan, &run.setup, view, 0, STAGE_GENERATE, &arena, &changes,
                                   &n, &run.error),
                      0);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 1); /* what enhance will make is not known yet */
     assert_string_equal(changes[0].name, "guidance");
     assert_string_equal(changes[0].now, "5.5");
-    assert_string_equal(changes[1].name, "enhance");
-    assert_int_equal(run.plan.to_run, 4); /* composite reads no prompt here */
+    assert_int_equal(plan_job(&run.plan, 0, STAGE_GENERATE)->reason, REASON_CHANGED);
+    assert_int_equal(plan_job(&run.plan, 0, STAGE_DECODE)->reason, REASON_EARLIER);
+    assert_int_equal(plan_job(&run.plan, 0, STAGE_COMPOSITE)->reason, REASON_OPEN);
+    assert_int_equal(run.plan.to_run, 5);
     journal_view_end(view);
     arena_free(&arena);
     fake_end(&run);
@@ -331,6 +333,194 @@ static void an_interrupt_checkpoints_and_the_next_run_goes_on(void **state)
     assert_true(runs <= 6);
 }
 
+/* The events of a run, counted. */
+static struct {
+    int fresh[STAGES], delivered;
+    char reasons[STAGES][80];
+} heard;
+static void hear(void *ctx, const struct event *event)
+{
+    (void)ctx;
+    if (event->kind == EVENT_FRESH)
+        heard.fresh[event->stage]++;
+    heard.delivered += event->kind == EVENT_DELIVERED;
+    if (event->kind == EVENT_START)
+        snprintf(heard.reasons[event->stage], sizeof heard.reasons[0], "%s", event->reason);
+}
+
+static void run_heard(struct fake_run *run)
+{
+    memset(&heard, 0, sizeof heard);
+    memset(fake.runs, 0, sizeof fake.runs);
+    memset(fake.opens, 0, sizeof fake.opens);
+    assert_int_equal(fake_begin(run, &board, scratch), 0);
+    run->execution.sink.emit = hear;
+    assert_int_equal(fake_execute(run), 0);
+    fake_end(run);
+}
+
+static void expect_runs(int enhance, int generate, int decode, int composite, int encode)
+{
+    assert_int_equal(fake.runs[STAGE_ENHANCE], enhance);
+    assert_int_equal(fake.runs[STAGE_GENERATE], generate);
+    assert_int_equal(fake.runs[STAGE_DECODE], decode);
+    assert_int_equal(fake.runs[STAGE_COMPOSITE], composite);
+    assert_int_equal(fake.runs[STAGE_ENCODE], encode);
+}
+
+static void lettering_of_the_prompt_never_generates_again(void **state)
+{
+    struct fake_run run;
+    enum verdict v;
+
+    (void)state;
+    board.shots[0].prompt = "a hill|Midnight";
+    run_once();
+    board.shots[0].prompt = "a hill|Noon";
+    assert_int_equal(reason_of(0, STAGE_GENERATE, &v), REASON_OPEN);
+    assert_int_equal(v, VERDICT_RUN);
+    assert_int_equal(reason_of(0, STAGE_DECODE, &v), REASON_OPEN);
+    assert_int_equal(reason_of(1, STAGE_GENERATE, &v), REASON_NONE);
+    run_heard(&run);
+    expect_runs(1, 0, 0, 1, 1);
+    assert_int_equal(fake.opens[STAGE_GENERATE], 0); /* the model is not even loaded */
+    assert_int_equal(heard.fresh[STAGE_GENERATE], 1);
+    assert_int_equal(heard.fresh[STAGE_DECODE], 1);
+    assert_int_equal(heard.fresh[STAGE_COMPOSITE], 0);
+    assert_int_equal(heard.delivered, 1);
+    assert_string_equal(heard.reasons[STAGE_COMPOSITE], "enhance.lettering.json changed");
+    assert_string_equal(heard.reasons[STAGE_ENCODE], "an earlier stage changed");
+    assert_int_equal(run.result.made, 3);
+    assert_int_equal(run.result.delivered, 8);
+    assert_int_equal(run.result.remaining, 0);
+    run_heard(&run);
+    assert_int_equal(run.result.made, 0);
+}
+
+static void other_words_generate_again_and_keep_the_titles(void **state)
+{
+    struct fake_run run;
+
+    (void)state;
+    board.shots[0].prompt = "a hill|Noon";
+    run_once();
+    board.shots[0].prompt = "a dale|Noon";
+    run_heard(&run);
+    expect_runs(1, 1, 1, 0, 1);
+    assert_int_equal(heard.fresh[STAGE_COMPOSITE], 1);
+    assert_string_equal(heard.reasons[STAGE_GENERATE], "enhance.prompt.json changed");
+    assert_int_equal(run.result.delivered, 8);
+    run_heard(&run);
+    assert_int_equal(run.result.made, 0);
+}
+
+/* As an edit of the lexicon that changes no prompt: enhance runs, and nothing else. */
+static void what_makes_the_same_again_changes_nothing(void **state)
+{
+    struct fake_run run;
+
+    (void)state;
+    board.shots[0].prompt = "a hill, old";
+    board.shots[0].look = "film";
+    board.shots[2].prompt = "a dale, old";
+    board.shots[2].look = "film";
+    run_once();
+    board.shots[0].prompt = "a hill";
+    board.shots[0].look = "old, film";
+    board.shots[2].prompt = "a dale";
+    board.shots[2].look = "old, film";
+    run_heard(&run);
+    expect_runs(2, 0, 0, 0, 0);
+    assert_int_equal(fake.opens[STAGE_GENERATE], 0);
+    for (int i = STAGE_GENERATE; i < STAGES; i++)
+        assert_int_equal(heard.fresh[i], 2);
+    assert_int_equal(heard.delivered, 2);
+    assert_int_equal(run.result.delivered, 8);
+    assert_int_equal(run.result.remaining, 0);
+    run_heard(&run);
+    assert_int_equal(run.result.made, 0);
+}
+
+/* A file that is gone is made again whatever enhance makes. */
+static void a_lost_film_is_encoded_from_what_stands(void **state)
+{
+    char path[256];
+    struct fake_run run;
+
+    (void)state;
+    board.shots[0].prompt = "a hill, old";
+    run_once();
+    snprintf(path, sizeof path, "%s/shots/s000/s000.mp4", scratch);
+    assert_int_equal(unlink(path), 0);
+    board.shots[0].prompt = "a hill";
+    board.shots[0].look = "old, film";
+    run_heard(&run);
+    expect_runs(1, 0, 0, 0, 1);
+    assert_true(path_exists(path));
+    assert_int_equal(run.result.delivered, 8);
+}
+
+static void a_failed_or_retried_stage_settles_when_it_is_done(void **state)
+{
+    struct fake_run run;
+    enum verdict v;
+
+    (void)state;
+    board.shots[0].prompt = "a hill|Midnight";
+    run_once();
+    board.shots[0].prompt = "a hill|Noon";
+    fake.fail_shot = "s000";
+    fake.fail_stage = STAGE_ENHANCE;
+    fake.fail_code = ERROR_MEDIA;
+    fake.fail_times = 1;
+    run_heard(&run);
+    expect_runs(1, 0, 0, 0, 0);
+    assert_int_equal(run.result.failed, 1);
+    assert_int_equal(run.result.delivered, 7);
+    assert_true(there("shots/s000/s000.mp4"));
+    assert_int_equal(reason_of(0, STAGE_GENERATE, &v), REASON_EARLIER);
+    fake.fail_code = ERROR_IO; /* transient: tried again in the same run */
+    fake.fail_times = 1;
+    run_heard(&run);
+    expect_runs(2, 0, 0, 1, 1);
+    assert_int_equal(run.result.delivered, 8);
+    assert_int_equal(run.result.failed, 0);
+}
+
+/* The run ends between enhance and what follows: the next one knows what enhance made. */
+static bool interrupted_after_enhance(void)
+{
+    return fake.runs[STAGE_ENHANCE] > 0;
+}
+
+static void a_run_that_ended_after_enhance_goes_on(void **state)
+{
+    struct fake_run run;
+    enum verdict v;
+
+    (void)state;
+    board.shots[0].prompt = "a hill|Midnight";
+    run_once();
+    board.shots[0].prompt = "a hill|Noon";
+    fake.step_us = 300000; /* longer than a tick: the interrupt is noticed while enhance runs */
+    memset(fake.runs, 0, sizeof fake.runs);
+    assert_int_equal(fake_begin(&run, &board, scratch), 0);
+    run.execution.interrupted = interrupted_after_enhance;
+    assert_int_equal(fake_execute(&run), 0);
+    fake_end(&run);
+    fake.step_us = 0;
+    expect_runs(1, 0, 0, 0, 0);
+    assert_true(run.result.interrupted);
+    assert_int_equal(run.result.remaining, 1);
+    assert_int_equal(run.result.delivered, 7);
+    assert_int_equal(reason_of(0, STAGE_ENHANCE, &v), REASON_NONE);
+    assert_int_equal(reason_of(0, STAGE_GENERATE, &v), REASON_NONE);
+    assert_int_equal(reason_of(0, STAGE_COMPOSITE, &v), REASON_CHANGED);
+    run_heard(&run);
+    expect_runs(0, 0, 0, 1, 1);
+    assert_int_equal(run.result.delivered, 8);
+}
+
 /* Everything but "timings" is the same when the same shot is made again elsewhere. */
 static void sheets_are_stable_but_for_their_timings(void **state)
 {
@@ -377,6 +567,12 @@ int main(void)
         ONE(the_pool_overlaps_the_engine),
         ONE(twins_do_not_disturb_each_other),
         ONE(an_interrupt_checkpoints_and_the_next_run_goes_on),
+        ONE(lettering_of_the_prompt_never_generates_again),
+        ONE(other_words_generate_again_and_keep_the_titles),
+        ONE(what_makes_the_same_again_changes_nothing),
+        ONE(a_lost_film_is_encoded_from_what_stands),
+        ONE(a_failed_or_retried_stage_settles_when_it_is_done),
+        ONE(a_run_that_ended_after_enhance_goes_on),
         ONE(sheets_are_stable_but_for_their_timings),
     };
 

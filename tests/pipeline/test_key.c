@@ -106,6 +106,10 @@ static void the_version_and_what_is_read_count(void **state)
     assert_false(hash_equal(plain, reading));
     upstream.bytes[15] = 1;
     assert_false(hash_equal(reading, key_of(ab_c, &upstream)));
+    reading = key_of(ab_c, &upstream);
+    stage.reads_content.artefact = "thing"; /* a digest is no key, were they equal */
+    assert_false(hash_equal(reading, key_of(ab_c, &upstream)));
+    stage.reads_content.artefact = NULL;
     stage.reads = 0;
 }
 

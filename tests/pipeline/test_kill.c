@@ -31,9 +31,10 @@ static void write_board(const char *name, const char *title)
     assert_non_null(f);
     assert_non_null(model);
     fprintf(f, "name: kill\nsize: 64x36\nfps: 12\nmodels: {flagship: \"%s\"}\nshots:\n", model);
+    /* Its title is the prompt's: an edit of that is settled when enhance has run. */
     fprintf(f,
-            "  - {id: g, tier: flagship, prompt: a boat at dawn, frames: 5, steps: 4, seed: 3,\n"
-            "     overlays: [{style: caption, text: \"%s\", out: 0.3}]}\n",
+            "  - {id: g, tier: flagship, prompt: a boat at dawn with the title \"%s\", frames: 5,\n"
+            "     steps: 4, seed: 3}\n",
             title);
     for (int i = 0; i < SHOTS; i++)
         fprintf(f,

@@ -179,6 +179,22 @@ static void a_failure_takes_its_later_stages_off_the_bill(void **state)
     assert_int_equal(s->progress.stage[STAGE_ENCODE].failed, 1);
 }
 
+static void what_turns_out_to_be_fresh_is_off_the_bill(void **state)
+{
+    struct cost_table costs = learnt();
+    struct show *s = begin(1, &costs, silent);
+
+    (void)state;
+    for (size_t i = 0; i < SHOTS; i++)
+        if (board.shots[i].kind == SHOT_GENERATED)
+            tell(s, silent,
+                 (struct event){.kind = EVENT_FRESH, .shot = i, .stage = STAGE_GENERATE});
+    assert_int_equal(s->progress.stage[STAGE_GENERATE].total, 0);
+    assert_true(progress_stage_left(&s->progress, STAGE_GENERATE, now, NULL) == 0);
+    assert_int_equal(s->progress.stage[STAGE_DECODE].total, 8);
+    assert_int_equal(s->progress.failed, 0);
+}
+
 static void step(struct show *s, void (*sink)(void *, const struct event *), size_t shot,
                  double done, double total)
 {
@@ -318,6 +334,7 @@ static char *play(void (*sink)(void *, const struct event *), int columns, char 
                         .error = &e,
                         .retry = true});
     job(s, sink, 0, STAGE_GENERATE, 30);
+    tell(s, sink, (struct event){.kind = EVENT_FRESH, .shot = 2, .stage = STAGE_GENERATE});
     tell(s, sink, (struct event){.kind = EVENT_DELIVERED, .shot = 0, .stage = STAGE_ENCODE});
     tell(s, sink, (struct event){.kind = EVENT_INTERRUPT});
     tell(s, sink, (struct event){.kind = EVENT_TICK});
@@ -500,6 +517,7 @@ int main(void)
         ONE(a_first_run_knows_its_length_after_a_few_steps),
         ONE(a_checkpoint_is_not_taken_for_speed),
         ONE(a_failure_takes_its_later_stages_off_the_bill),
+        ONE(what_turns_out_to_be_fresh_is_off_the_bill),
         ONE(durations_read_well),
         ONE(the_event_stream_is_as_documented),
         ONE(json_tells_progress_once_a_second_at_most),

@@ -44,6 +44,7 @@ struct world {
     enum outcome (*outcome)(struct world *w, uint32_t shot, enum stage_id stage);
     double cancel_at;
     bool fail_open;
+    unsigned fresh; /* the stages of every shot that enhance shows to be up to date */
     struct running engine, workers[WORKERS];
     struct entry log[LOG];
     size_t logged;
@@ -70,12 +71,17 @@ static void start(struct world *w, struct running *slot, uint32_t shot, enum sta
 
 static void finish_due(struct world *w, struct running *slot)
 {
+    enum outcome outcome;
+
     if (!slot->busy || slot->until > w->now)
         return;
     slot->busy = false;
     note(w, 'f', slot->shot, slot->stage);
-    scheduler_finished(w->s, slot->shot, slot->stage, w->outcome(w, slot->shot, slot->stage),
-                       w->now);
+    outcome = w->outcome(w, slot->shot, slot->stage);
+    for (int i = STAGES - 1; i > STAGE_ENHANCE; i--)
+        if (slot->stage == STAGE_ENHANCE && outcome == OUTCOME_DONE && (w->fresh & (1u << i)))
+            scheduler_drop(w->s, slot->shot, (enum stage_id)i);
+    scheduler_finished(w->s, slot->shot, slot->stage, outcome, w->now);
 }
 
 /* Starts everything that can start now; returns when something may happen next. */
@@ -365,6 +371,35 @@ static void nothing_to_do_is_over_at_once(void **state)
     world_free(w);
 }
 
+static void what_is_dropped_is_neither_run_nor_opened(void **state)
+{
+    struct world *w = world_new(4);
+
+    (void)state;
+    w->fresh = 1u << STAGE_GENERATE | 1u << STAGE_DECODE;
+    for (size_t i = 0; i < 3; i++)
+        add_generated(w, i, (uint32_t)(i % 2));
+    scheduler_add(w->s, 3, STAGE_GENERATE, LANE_ENGINE, 1); /* its enhance was done before */
+    run(w);
+    assert_int_equal(count(w, 'o', STAGE_GENERATE), 1);
+    assert_int_equal(count(w, 's', STAGE_GENERATE), 1);
+    assert_int_equal(count(w, 's', STAGE_DECODE), 0);
+    assert_int_equal(count(w, 's', STAGE_COMPOSITE), 3);
+    assert_int_equal(count(w, 's', STAGE_ENCODE), 3);
+    assert_int_equal(scheduler_state(w->s, 0, STAGE_GENERATE), JOB_NONE);
+    assert_int_equal(scheduler_state(w->s, 3, STAGE_GENERATE), JOB_DONE);
+    assert_false(scheduler_drop(w->s, 3, STAGE_GENERATE)); /* it no longer waits */
+    world_free(w);
+    w = world_new(3);
+    w->fresh = ~0u;
+    for (size_t i = 0; i < 3; i++)
+        add_generated(w, i, 0);
+    run(w);
+    assert_int_equal(count(w, 'f', -1), 3); /* enhance alone */
+    assert_int_equal(count(w, 'o', STAGE_GENERATE), 0);
+    world_free(w);
+}
+
 static unsigned next_random(struct world *w)
 {
     w->random = w->random * 1664525u + 1013904223u;
@@ -424,6 +459,7 @@ static void any_board_ends_in_order(void **state)
         w->random = seed + (unsigned)round * 7919u;
         shots = 1 + next_random(w) % SHOTS;
         w->outcome = any_outcome;
+        w->fresh = round % 2 ? next_random(w) : 0;
         for (size_t shot = 0; shot < shots; shot++)
             for (int stage = 0; stage < STAGES; stage++)
                 scheduler_add(w->s, shot, (enum stage_id)stage, (enum lane)(next_random(w) % 3),
@@ -447,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_model_that_does_not_load_fails_its_group),
         cmocka_unit_test(cancelling_starts_nothing_more_and_closes_the_session),
         cmocka_unit_test(nothing_to_do_is_over_at_once),
+        cmocka_unit_test(what_is_dropped_is_neither_run_nor_opened),
         cmocka_unit_test(any_board_ends_in_order),
     };
 

@@ -502,10 +502,10 @@ static void overlays_that_meet_are_read_in_order(void **state)
 
 static void lettering_of_the_prompt_is_set_too(void **state)
 {
-    static const char json[] = "{\"prompt\": \"a harbour\", \"overlays\": [{\"style\": \"title\", "
+    static const char json[] = "{\"overlays\": [{\"style\": \"title\", "
                                "\"text\": \"HARBOUR\"}]}";
     struct media_job *m = media_job_new(320, 180, film, 48);
-    struct artefact a = {.name = "enhanced.json", .bytes = json, .size = sizeof json - 1};
+    struct artefact a = {.name = "lettering.json", .bytes = json, .size = sizeof json - 1};
     const struct overlay *o;
     struct layer l;
     size_t count;

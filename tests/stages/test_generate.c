@@ -97,6 +97,8 @@ static int fake_save(struct stage_job *job, const void *bytes, size_t size, stru
     return 0;
 }
 
+static json_t *enhanced_note; /* the first shot's "enhanced" */
+
 static void fake_note(struct stage_job *job, const char *name, const char *json)
 {
     json_error_t why;
@@ -104,7 +106,10 @@ static void fake_note(struct stage_job *job, const char *name, const char *json)
     (void)job;
     if (!value)
         fail_msg("note %s is no JSON: %s", name, json);
-    json_decref(value);
+    if (strcmp(name, "enhanced") == 0 && !enhanced_note)
+        enhanced_note = value;
+    else
+        json_decref(value);
 }
 
 static void fake_make(struct fake *f, const struct stage_env *env, const struct shot *shot,
@@ -234,6 +239,7 @@ static int enhance_all(void **state)
 static int drop_all(void **state)
 {
     (void)state;
+    json_decref(enhanced_note);
     fake_drop(&enhanced[0]);
     fake_drop(&enhanced[1]);
     return 0;
@@ -258,14 +264,30 @@ static void *open_generate(void)
 
 /* ---- tests */
 
-static void enhanced_json_says_what_was_done(void **state)
+/* What enhance made under this name; the caller lets go of it. */
+static json_t *made_json(const char *name)
+{
+    const struct artefact *a = find_made(&enhanced[0], name);
+    json_error_t why;
+    assert_non_null(a);
+    return json_loadb(a->bytes, a->size, 0, &why);
+}
+
+static void enhance_tells_all_and_hands_each_reader_its_part(void **state)
 {
     (void)state;
-    const struct artefact *a = find_made(&enhanced[0], "enhanced.json");
-    assert_non_null(a);
-    json_error_t why;
-    json_t *root = json_loadb(a->bytes, a->size, 0, &why);
+    json_t *root = enhanced_note;
+    json_t *prompts = made_json("prompt.json"), *lettering = made_json("lettering.json");
     assert_non_null(root);
+    assert_int_equal(json_object_size(prompts), 2);
+    assert_true(json_equal(json_object_get(prompts, "prompt"), json_object_get(root, "prompt")));
+    assert_true(
+        json_equal(json_object_get(prompts, "negative"), json_object_get(root, "negative")));
+    assert_int_equal(json_object_size(lettering), 1);
+    assert_true(
+        json_equal(json_object_get(lettering, "overlays"), json_object_get(root, "overlays")));
+    json_decref(prompts);
+    json_decref(lettering);
     assert_string_equal(json_string_value(json_object_get(root, "original")), shots[0].prompt);
     const char *prompt = json_string_value(json_object_get(root, "prompt"));
     assert_ptr_equal(strstr(prompt, "A frigate at dawn, static camera"), prompt);
@@ -277,7 +299,6 @@ static void enhanced_json_says_what_was_done(void **state)
     assert_true(json_integer_value(json_object_get(root, "prompt_tokens")) > 5);
     assert_int_equal(json_integer_value(json_object_get(root, "limit")), 512);
     assert_true(json_array_size(json_object_get(root, "notes")) > 0);
-    json_decref(root);
 }
 
 static void same_inputs_give_the_same_latents(void **state)
@@ -483,7 +504,7 @@ static void checks_find_what_is_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(enhanced_json_says_what_was_done),
+        cmocka_unit_test(enhance_tells_all_and_hands_each_reader_its_part),
         cmocka_unit_test(same_inputs_give_the_same_latents),
         cmocka_unit_test(interrupted_shots_go_on_bit_for_bit),
         cmocka_unit_test(unusable_checkpoints_cost_only_time),
