@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernels/base/file.h"
 #include "pipeline/execute/key.h"
 
 const char *reason_text(enum reason reason)
@@ -87,6 +88,27 @@ static int number_group(struct planner *p, enum stage_id stage, const char *name
     return 0;
 }
 
+/* A copied production, or one that came back from a backup, has files of other times: then their
+ * content decides. */
+static bool is_as_left(const struct planner *p, const struct record_artefact *a,
+                       const struct stat *st)
+{
+    struct arena arena = {0};
+    struct error ignored = {0};
+    struct hash128 digest;
+    const char *path;
+    bool same;
+
+    if ((uint64_t)st->st_size != a->size)
+        return false;
+    if ((uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec == a->mtime_ns)
+        return true;
+    path = path_join(&arena, p->setup->dir, a->path);
+    same = path && hash_file(path, &digest, &ignored) == 0 && hash_equal(digest, a->digest);
+    arena_free(&arena);
+    return same;
+}
+
 /* Whether what a finished record lists is still there as it was left. 0 or -1. */
 static int look_for_artefacts(struct planner *p, const struct stage_record *r, enum reason *reason,
                               struct error *e)
@@ -107,9 +129,7 @@ static int look_for_artefacts(struct planner *p, const struct stage_record *r, e
                 *reason = REASON_MISSING;
         } else if (p->dir < 0 || fstatat(p->dir, a->path, &st, 0) != 0) {
             *reason = REASON_MISSING;
-        } else if ((uint64_t)st.st_size != a->size ||
-                   (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec !=
-                       a->mtime_ns) {
+        } else if (!is_as_left(p, a, &st)) {
             *reason = REASON_ALTERED;
         }
     }

@@ -1,4 +1,5 @@
 /* Plan, scheduler and runner together over a real journal, with fake stages. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -169,6 +170,30 @@ static void files_that_are_gone_or_altered_are_made_again(void **state)
     fclose(f);
     assert_int_equal(reason_of(1, STAGE_ENCODE, &v), REASON_ALTERED);
     assert_int_equal(run_once().made, 1);
+}
+
+/* As after a copy or from a backup: the content decides, also where the length tells nothing. */
+static void a_files_time_alone_makes_nothing_again(void **state)
+{
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    char path[256];
+    enum verdict v;
+    int c;
+    FILE *f;
+
+    (void)state;
+    run_once();
+    snprintf(path, sizeof path, "%s/shots/s001/s001.mp4", scratch);
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    assert_int_equal(reason_of(1, STAGE_ENCODE, &v), REASON_NONE);
+    assert_int_equal(run_once().made, 0);
+    f = fopen(path, "r+b");
+    assert_non_null(f);
+    c = fgetc(f);
+    rewind(f);
+    fputc(c ^ 1, f);
+    fclose(f);
+    assert_int_equal(reason_of(1, STAGE_ENCODE, &v), REASON_ALTERED);
 }
 
 static void a_failure_stays_with_its_shot_and_is_tried_again_next_time(void **state)
@@ -558,6 +583,7 @@ int main(void)
         ONE(an_overlay_edit_makes_titles_and_delivery_of_that_shot_again),
         ONE(reasons_and_changes_are_named),
         ONE(files_that_are_gone_or_altered_are_made_again),
+        ONE(a_files_time_alone_makes_nothing_again),
         ONE(a_failure_stays_with_its_shot_and_is_tried_again_next_time),
         ONE(a_transient_failure_is_tried_again_at_once),
         ONE(a_failed_edit_keeps_the_film_that_was_delivered_before),
