@@ -274,7 +274,7 @@ done:
 
 const struct stage stage_composite = {
     .name = "composite",
-    .version = 2,
+    .version = 3,
     .lane = composite_lane,
     .describe = composite_describe,
     .reads = 1u << STAGE_ENHANCE,
