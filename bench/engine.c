@@ -165,7 +165,8 @@ static int bench(const struct options *o, struct error *e)
         error_memory(e);
         goto done;
     }
-    if (device_open(DEVICE_CPU, o->threads, &d, e) || wan_vae_load(dir, d, &v, e))
+    if (device_open(&(struct device_options){.threads = o->threads}, &d, e) ||
+        wan_vae_load(dir, d, &v, e))
         goto done;
     latents = TENSOR_NEW(&arena, wan_vae_channels(v), (o->frames - 1) / wan_vae_time_factor(v) + 1,
                          o->height / wan_vae_space_factor(v), o->width / wan_vae_space_factor(v));

@@ -33,12 +33,12 @@ int device_open_reference(int threads, struct device **out, struct error *e)
     return open_cpu(threads, out, e);
 }
 
-int device_open(enum device_kind kind, int threads, struct device **out, struct error *e)
+int device_open(const struct device_options *o, struct device **out, struct error *e)
 {
-    if (kind != DEVICE_CPU)
+    if (o->kind != DEVICE_CPU)
         return error_set(e, ERROR_USAGE,
                          "the CUDA side of the engine is not built yet; use --device cpu");
-    if (open_cpu(threads, out, e))
+    if (open_cpu(o->threads, out, e))
         return -1;
     ops_init_cpu(&(*out)->ops);
     return 0;
@@ -49,6 +49,8 @@ void device_close(struct device *d)
     if (!d)
         return;
     device_trim(d);
+    if (d->close)
+        d->close(d);
     pool_close(d->pool);
     free(d);
 }
@@ -63,8 +65,25 @@ int device_threads(const struct device *d)
     return d->threads;
 }
 
+enum dtype device_activations(const struct device *d)
+{
+    return d->activations;
+}
+
+struct arena device_arena(struct device *d)
+{
+    return (struct arena){.source = d ? d->source : NULL};
+}
+
+struct tensor activation_new(struct device *d, struct arena *a, int rank, const int64_t *shape)
+{
+    return tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+}
+
 int device_status(struct device *d, struct error *e)
 {
+    if (d->wait)
+        d->wait(d);
     if (!d->failed)
         return 0;
     *e = d->error;
@@ -78,6 +97,8 @@ void device_trim(struct device *d)
     free(d->scratch);
     d->scratch = NULL;
     d->scratch_size = 0;
+    if (d->trim)
+        d->trim(d);
 }
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)

@@ -5,16 +5,35 @@
 
 #include "kernels/ops.h"
 
-/* threads >= 1; 0: as many as the machine lets this process have. CUDA is not built yet and is
- * refused with ERROR_USAGE. */
-int device_open(enum device_kind kind, int threads, struct device **out, struct error *e);
+/* What to open; zeroed: the CPU with all its cores. */
+struct device_options {
+    enum device_kind kind;
+    int threads;            /* of the CPU side; 0: as many as the machine lets this process have */
+    enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
+    int index;              /* CUDA: which of the machine's GPUs */
+};
+/* The CUDA side is a shared object that is opened here; where it or a GPU is missing: ERROR_USAGE
+ * with the reason. */
+int device_open(const struct device_options *o, struct device **out, struct error *e);
 /* As DEVICE_CPU with the plain C reference in every slot: slow, for comparison. */
 int device_open_reference(int threads, struct device **out, struct error *e);
 void device_close(struct device *d); /* NULL-safe */
 
 enum device_kind device_kind(const struct device *d);
 int device_threads(const struct device *d);
-/* 0, or -1 with the first failure since the last call, which is then forgotten. */
+/* What ACTIVATION_NEW makes. */
+enum dtype device_activations(const struct device *d);
+/* An empty arena whose memory is the device's. The device must outlive it. NULL stands for the CPU
+ * here and below, for models that are only looked through. */
+struct arena device_arena(struct device *d);
+/* New zeroed activations; data is NULL when memory has run out. */
+struct tensor activation_new(struct device *d, struct arena *a, int rank, const int64_t *shape);
+#define ACTIVATION_NEW(d, arena, ...)                                                              \
+    activation_new((d), (arena), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),        \
+                   (const int64_t[]){__VA_ARGS__})
+
+/* Waits for all that the device was told to do. 0, or -1 with the first failure since the last
+ * call, which is then forgotten. */
 int device_status(struct device *d, struct error *e);
 /* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);

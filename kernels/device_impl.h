@@ -8,15 +8,19 @@
 /* One slot an operation. Arguments have been checked by op_*(); their contract is in ops.h. Slots
  * report failure with device_fail(). */
 struct ops {
-    /* Weights come as F32; pack returns the packed form, from the arena, or NULL (out of memory).
-     */
-    const void *(*linear_pack)(struct device *d, struct arena *a, const float *w, int64_t out,
-                               int64_t in);
-    /* w: [out, kt, kh, kw, in] */
-    const void *(*conv_pack)(struct device *d, struct arena *a, const float *w,
+    /* `count` weights [out_i, in], side by side, host memory, contiguous, any float dtype; shape
+     * has in and out. Returns the packed form, from the arena, or NULL (out of memory). */
+    const void *(*linear_pack)(struct device *d, struct arena *a, int count,
+                               const struct tensor *const *weight, const struct linear *shape);
+    /* weight [out, in, (kt,) kh, kw] likewise; shape has everything but `packed`. */
+    const void *(*conv_pack)(struct device *d, struct arena *a, const struct tensor *weight,
                              const struct conv *shape);
+    void (*write)(struct device *d, struct tensor *out, const struct tensor *host);
+    void (*read)(struct device *d, struct tensor *host, const struct tensor *x);
+    /* residual: NULL for none; act is ACT_NONE where there is one. */
     void (*linear)(struct device *d, struct tensor *out, const struct tensor *x,
-                   const struct linear *w, enum activation act);
+                   const struct linear *w, enum activation act, const struct tensor *residual);
+    /* [items, tokens, heads, dim] all; bias is never NULL. */
     void (*attention)(struct device *d, struct tensor *out, const struct tensor *q,
                       const struct tensor *k, const struct tensor *v, float scale,
                       const struct attention_bias *bias);
@@ -26,24 +30,35 @@ struct ops {
                      const struct tensor *weight, float eps);
     void (*channel_norm)(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct tensor *gamma, enum activation act);
+    void (*group_norm)(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                       const struct tensor *weight, const struct tensor *bias, float eps,
+                       enum activation act);
     void (*softmax)(struct device *d, struct tensor *out, const struct tensor *x);
+    /* x [items, tokens, heads, dim] */
     void (*rope)(struct device *d, struct tensor *x, const struct tensor *cos,
-                 const struct tensor *sin);
+                 const struct tensor *sin, enum rope_pairs pairs);
     void (*embed)(struct device *d, struct tensor *out, const struct tensor *table,
                   const struct tensor *ids);
     void (*activation)(struct device *d, struct tensor *out, const struct tensor *x,
                        enum activation act);
-    void (*add)(struct device *d, struct tensor *out, const struct tensor *x,
-                const struct tensor *y);
     void (*mul)(struct device *d, struct tensor *out, const struct tensor *x,
                 const struct tensor *y);
+    void (*glu)(struct device *d, struct tensor *out, const struct tensor *x,
+                const struct tensor *gate, enum activation act);
+    /* y is NULL for none; op_add too */
+    void (*blend)(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
+                  const struct tensor *y);
     void (*add_gated)(struct device *d, struct tensor *out, const struct tensor *x,
                       const struct tensor *y, const struct tensor *gate);
     void (*modulate)(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct tensor *scale, const struct tensor *shift);
     void (*copy)(struct device *d, struct tensor *out, const struct tensor *x);
+    /* [N, H, W, C] all; residual is NULL for none */
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,
                  const struct conv *w, const struct tensor *residual);
+    void (*modulate_nearest)(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct tensor *scale, const struct tensor *shift,
+                             enum activation act);
     void (*patchify)(struct device *d, struct tensor *tokens, const struct tensor *latents,
                      const int patch[3]);
     void (*unpatchify)(struct device *d, struct tensor *latents, const struct tensor *tokens,
@@ -53,18 +68,33 @@ struct ops {
 struct device {
     struct ops ops;
     enum device_kind kind;
+    enum dtype activations;
     int threads;
     struct pool *pool; /* of that many threads, the caller's included */
     bool failed;       /* error holds the first failure */
     struct error error;
-    void *scratch; /* grows, never shrinks before device_trim() */
+    void *scratch; /* on the host; grows, never shrinks before device_trim() */
     size_t scratch_size;
+
+    /* Of a device with memory and a queue of its own; else NULL. */
+    struct arena_source *source;
+    void *backend;
+    void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
+    void (*trim)(struct device *d);
+    void (*close)(struct device *d); /* frees backend and source */
 };
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* At least `size` bytes, aligned to 64; contents are lost at the next call. NULL: failed. */
 void *device_scratch(struct device *d, size_t size);
+
+/* `count` weights as F32, one after another, from the arena; NULL: out of memory. */
+float *weights_as_f32(struct arena *a, int count, const struct tensor *const *weight);
+/* A convolution's weight as F32 [out, taps, in]; NULL: out of memory. */
+float *conv_weight_taps_first(struct arena *a, const struct tensor *weight);
+/* Rows that share one row of a vector [G, C] or [C] (see ops.h) over x; v may be NULL. */
+int64_t vector_run(const struct tensor *v, const struct tensor *x);
 
 /* Each fills or overwrites the slots it has. */
 void ops_init_reference(struct ops *ops);

@@ -88,57 +88,84 @@ void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, 
     packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
 }
 
+static void load_conv_named(struct loader *l, struct conv *to, struct conv_form form, int64_t out,
+                            int64_t in, int kt, int kh, int kw, const char *name)
+{
+    const struct tensor *weight, *bias;
+
+    weight = kt ? get(l, name, ".weight", 5, (int64_t[]){out, in, kt, kh, kw})
+                : get(l, name, ".weight", 4, (int64_t[]){out, in, kh, kw});
+    bias = get(l, name, ".bias", 1, &out);
+    if (ready(l))
+        packed(l, conv_pack(l->device, l->arena, weight, bias, form, to, l->error), name);
+}
+
 void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int kt, int kh, int kw,
                const char *name, ...)
 {
-    const struct tensor *weight, *bias;
     char text[NAME_SIZE];
 
     FORMAT_NAME(text, name);
-    weight = kt ? get(l, text, ".weight", 5, (int64_t[]){out, in, kt, kh, kw})
-                : get(l, text, ".weight", 4, (int64_t[]){out, in, kh, kw});
-    bias = get(l, text, ".bias", 1, &out);
-    if (ready(l))
-        packed(l, conv_pack(l->device, l->arena, weight, bias, 1, to, l->error), text);
+    load_conv_named(l, to, (struct conv_form){.scale = 1, .stride = 1}, out, in, kt, kh, kw, text);
 }
 
-void load_conv_upsample(struct loader *l, struct conv *to, int64_t out, int64_t in,
-                        const char *name, ...)
+void load_conv_form(struct loader *l, struct conv *to, struct conv_form form, int64_t out,
+                    int64_t in, int kt, int kh, int kw, const char *name, ...)
 {
-    const struct tensor *weight, *bias;
     char text[NAME_SIZE];
 
     FORMAT_NAME(text, name);
-    weight = get(l, text, ".weight", 4, (int64_t[]){out, in, 3, 3});
-    bias = get(l, text, ".bias", 1, &out);
-    if (ready(l))
-        packed(l, conv_pack(l->device, l->arena, weight, bias, 2, to, l->error), text);
+    load_conv_named(l, to, form, out, in, kt, kh, kw, text);
+}
+
+/* The tensor of this name, which must hold `count` floats; NULL when the loader has failed. */
+static const struct tensor *get_numbers(struct loader *l, const char *name, int64_t count)
+{
+    const struct tensor *t = l->failed ? NULL : safetensors_find(l->weights, name);
+    char shape[96];
+
+    if (l->failed)
+        return NULL;
+    if (t && tensor_count(t) == count)
+        return get(l, name, "", t->rank, t->shape); /* does it hold floats? */
+    l->failed = true;
+    if (!t)
+        error_set(l->error, ERROR_MODEL, "%s: tensor %s is missing", safetensors_path(l->weights),
+                  name);
+    else
+        error_set(l->error, ERROR_MODEL, "%s: tensor %s has the shape %s, not %lld numbers",
+                  safetensors_path(l->weights), name, tensor_shape_text(t, shape, sizeof shape),
+                  (long long)count);
+    return NULL;
 }
 
 void load_vector(struct loader *l, struct tensor *to, int64_t count, const char *name, ...)
 {
     const struct tensor *t;
-    char text[NAME_SIZE], shape[96];
+    char text[NAME_SIZE];
 
     FORMAT_NAME(text, name);
-    if (l->failed)
-        return;
-    t = safetensors_find(l->weights, text);
-    if (!t || tensor_count(t) != count) {
-        l->failed = true;
-        if (!t)
-            error_set(l->error, ERROR_MODEL, "%s: tensor %s is missing",
-                      safetensors_path(l->weights), text);
-        else
-            error_set(l->error, ERROR_MODEL, "%s: tensor %s has the shape %s, not %lld numbers",
-                      safetensors_path(l->weights), text, tensor_shape_text(t, shape, sizeof shape),
-                      (long long)count);
-        return;
-    }
-    get(l, text, "", t->rank, t->shape); /* does it hold floats? */
-    if (!ready(l))
+    t = get_numbers(l, text, count);
+    if (!t || !ready(l))
         return;
     packed(l, tensor_upload(l->device, l->arena, t, to, l->error), text);
     if (!l->failed)
         *to = TENSOR_VIEW(*to, count);
+}
+
+void load_host_vector(struct loader *l, struct arena *host, float **to, int64_t count,
+                      const char *name, ...)
+{
+    const struct tensor *t;
+    char text[NAME_SIZE];
+
+    FORMAT_NAME(text, name);
+    t = get_numbers(l, text, count);
+    if (!t || !ready(l))
+        return;
+    *to = arena_array(host, (size_t)count, sizeof **to);
+    if (*to)
+        tensor_to_f32(t, *to);
+    else
+        packed(l, error_memory(l->error), text);
 }

@@ -26,14 +26,20 @@ void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, 
  */
 void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, const int kernel[3],
                   const char *name, ...) __attribute__((format(printf, 6, 7)));
-/* NAME.weight [out, in, kt, kh, kw] (without kt when it is 0) and NAME.bias. */
+/* NAME.weight [out, in, kt, kh, kw] (without kt when it is 0) and NAME.bias; stride 1, zeros beyond
+ * the edges. */
 void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int kt, int kh, int kw,
                const char *name, ...) __attribute__((format(printf, 8, 9)));
-/* NAME.weight [out, in, 3, 3], over its input enlarged twice, and NAME.bias. */
-void load_conv_upsample(struct loader *l, struct conv *to, int64_t out, int64_t in,
-                        const char *name, ...) __attribute__((format(printf, 5, 6)));
+/* The same laid on space in another way. */
+void load_conv_form(struct loader *l, struct conv *to, struct conv_form form, int64_t out,
+                    int64_t in, int kt, int kh, int kw, const char *name, ...)
+    __attribute__((format(printf, 9, 10)));
 /* The tensor of exactly this name, of `count` numbers in any shape, as a vector of F32. */
 void load_vector(struct loader *l, struct tensor *to, int64_t count, const char *name, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same in host memory from `host`, for what the host reads: tables of buckets, mixing factors.
+ */
+void load_host_vector(struct loader *l, struct arena *host, float **to, int64_t count,
+                      const char *name, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

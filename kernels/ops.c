@@ -13,21 +13,41 @@ static bool fails(struct device *d, const char *op, const char *what, const stru
     return false;
 }
 
-static bool is_f32(const struct device *d, const struct tensor *t)
+static bool is_here(const struct device *d, const struct tensor *t)
 {
-    return t->dtype == DTYPE_F32 && t->device == d->kind && t->data != NULL;
+    return t->device == d->kind && t->data != NULL;
 }
 
-/* F32 here, with a dense last axis. */
+/* Activations or F32. */
+static bool is_numbers(const struct device *d, const struct tensor *t)
+{
+    return is_here(d, t) && (t->dtype == DTYPE_F32 || t->dtype == d->activations);
+}
+
+static bool is_activations(const struct device *d, const struct tensor *t)
+{
+    return is_here(d, t) && t->dtype == d->activations;
+}
+
+static bool dense_rows(const struct tensor *t)
+{
+    return t->rank >= 1 && (t->stride[t->rank - 1] == 1 || t->shape[t->rank - 1] == 1);
+}
+
 static bool is_rows(const struct device *d, const struct tensor *t)
 {
-    return is_f32(d, t) && t->rank >= 1 &&
-           (t->stride[t->rank - 1] == 1 || t->shape[t->rank - 1] == 1);
+    return is_numbers(d, t) && dense_rows(t);
 }
 
 static bool is_vector(const struct device *d, const struct tensor *t, int64_t n)
 {
-    return is_f32(d, t) && tensor_count(t) == n && tensor_contiguous(t);
+    return is_here(d, t) && t->dtype == DTYPE_F32 && tensor_count(t) == n && tensor_contiguous(t);
+}
+
+/* F32 in host memory, contiguous. */
+static bool is_host(const struct tensor *t)
+{
+    return t->device == DEVICE_CPU && t->data && t->dtype == DTYPE_F32 && tensor_contiguous(t);
 }
 
 static bool same_shape(const struct tensor *a, const struct tensor *b)
@@ -62,27 +82,126 @@ static bool check_vector(struct device *d, const char *op, const char *what, con
     return !v || is_vector(d, v, columns(x)) || fails(d, op, what, v);
 }
 
+/* An optional vector [C], or [G, C] with G runs of rows. */
+static bool check_vectors(struct device *d, const char *op, const char *what,
+                          const struct tensor *v, const struct tensor *x)
+{
+    int64_t runs;
+
+    if (!v)
+        return true;
+    runs = v->rank == 2 ? v->shape[0] : 1;
+    return (runs > 0 && tensor_rows(x) % runs == 0 && is_vector(d, v, runs * columns(x))) ||
+           fails(d, op, what, v);
+}
+
+int64_t vector_run(const struct tensor *v, const struct tensor *x)
+{
+    int64_t rows = tensor_rows(x);
+    return v && v->rank == 2 && v->shape[0] > 1 ? rows / v->shape[0] : rows > 0 ? rows : 1;
+}
+
+/* ---- to and from the host */
+
+void op_write(struct device *d, struct tensor *out, const struct tensor *host)
+{
+    if (d->failed)
+        return;
+    if (!is_host(host))
+        fails(d, "write", "host", host);
+    else if (!is_numbers(d, out) || !same_shape(out, host) || !tensor_contiguous(out))
+        fails(d, "write", "out", out);
+    else if (tensor_count(host) > 0)
+        d->ops.write(d, out, host);
+}
+
+void op_read(struct device *d, struct tensor *host, const struct tensor *x)
+{
+    if (d->failed)
+        return;
+    if (!is_host(host))
+        fails(d, "read", "host", host);
+    else if (!is_numbers(d, x) || !same_shape(x, host) || !tensor_contiguous(x))
+        fails(d, "read", "x", x);
+    else if (tensor_count(host) > 0)
+        d->ops.read(d, host, x);
+}
+
 /* ---- matrices */
+
+static bool check_linear(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct linear *w)
+{
+    if (d->failed)
+        return false;
+    if (!is_rows(d, x) || x->rank != 2 || x->shape[1] != w->in)
+        return fails(d, "linear", "x", x);
+    return (is_rows(d, out) && out->rank == 2 && out->shape[0] == x->shape[0] &&
+            out->shape[1] == w->out) ||
+           fails(d, "linear", "out", out);
+}
 
 void op_linear(struct device *d, struct tensor *out, const struct tensor *x, const struct linear *w,
                enum activation act)
 {
-    if (d->failed)
-        return;
-    if (!is_rows(d, x) || x->rank != 2 || x->shape[1] != w->in)
-        fails(d, "linear", "x", x);
-    else if (!is_rows(d, out) || out->rank != 2 || out->shape[0] != x->shape[0] ||
-             out->shape[1] != w->out)
-        fails(d, "linear", "out", out);
-    else if (x->shape[0] > 0)
-        d->ops.linear(d, out, x, w, act);
+    if (check_linear(d, out, x, w) && x->shape[0] > 0)
+        d->ops.linear(d, out, x, w, act, NULL);
 }
 
-static bool heads_fit(const struct device *d, const struct tensor *t, int64_t tokens,
+void op_linear_add(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct linear *w, const struct tensor *residual)
+{
+    if (!check_linear(d, out, x, w))
+        return;
+    if (!is_rows(d, residual) || !same_shape(residual, out))
+        fails(d, "linear", "residual", residual);
+    else if (x->shape[0] > 0)
+        d->ops.linear(d, out, x, w, ACT_NONE, residual);
+}
+
+/* [tokens, heads, dim] as one item of [items, tokens, heads, dim]. */
+static struct tensor as_items(const struct tensor *t, int rank)
+{
+    struct tensor out = *t;
+    if (t->rank != rank - 1)
+        return out;
+    for (int i = rank - 1; i > 0; i--) {
+        out.shape[i] = t->shape[i - 1];
+        out.stride[i] = t->stride[i - 1];
+    }
+    out.rank = rank;
+    out.shape[0] = 1;
+    out.stride[0] = out.shape[1] * out.stride[1];
+    return out;
+}
+
+static bool heads_fit(const struct device *d, const struct tensor *t, int64_t tokens, int64_t heads,
                       const struct tensor *q)
 {
-    return is_rows(d, t) && t->rank == 3 && t->shape[0] == tokens && t->shape[1] == q->shape[1] &&
-           t->shape[2] == q->shape[2];
+    return is_activations(d, t) && dense_rows(t) && t->rank == 4 && t->shape[0] == q->shape[0] &&
+           t->shape[1] == tokens && t->shape[2] == heads && t->shape[3] == q->shape[3];
+}
+
+static bool check_attention(struct device *d, const struct tensor *out, const struct tensor *q,
+                            const struct tensor *k, const struct tensor *v,
+                            const struct attention_bias *bias)
+{
+    int64_t queries = q->shape[1], keys = k->shape[1], groups = k->shape[2];
+
+    if (q->rank != 4 || !heads_fit(d, q, queries, q->shape[2], q))
+        return fails(d, "attention", "q", q);
+    if (k->rank != 4 || keys < 1 || groups < 1 || q->shape[2] % groups ||
+        !heads_fit(d, k, keys, groups, q) || (bias->causal && keys < queries))
+        return fails(d, "attention", "k", k);
+    if (!heads_fit(d, v, keys, groups, q))
+        return fails(d, "attention", "v", v);
+    if (!heads_fit(d, out, queries, q->shape[2], q))
+        return fails(d, "attention", "out", out);
+    if (bias->key.data && !is_vector(d, &bias->key, keys))
+        return fails(d, "attention", "the key bias", &bias->key);
+    return !bias->relative.data ||
+           is_vector(d, &bias->relative, q->shape[2] * (queries + keys - 1)) ||
+           fails(d, "attention", "the relative bias", &bias->relative);
 }
 
 void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
@@ -90,26 +209,14 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
                   const struct attention_bias *bias)
 {
     static const struct attention_bias none;
+    struct tensor o = as_items(out, 4), a = as_items(q, 4), b = as_items(k, 4), c = as_items(v, 4);
 
     if (d->failed)
         return;
     if (!bias)
         bias = &none;
-    if (!is_rows(d, q) || q->rank != 3)
-        fails(d, "attention", "q", q);
-    else if (k->shape[0] < 1 || !heads_fit(d, k, k->shape[0], q))
-        fails(d, "attention", "k", k);
-    else if (!heads_fit(d, v, k->shape[0], q))
-        fails(d, "attention", "v", v);
-    else if (!heads_fit(d, out, q->shape[0], q))
-        fails(d, "attention", "out", out);
-    else if (bias->key.data && !is_vector(d, &bias->key, k->shape[0]))
-        fails(d, "attention", "the key bias", &bias->key);
-    else if (bias->relative.data &&
-             !is_vector(d, &bias->relative, q->shape[1] * (q->shape[0] + k->shape[0] - 1)))
-        fails(d, "attention", "the relative bias", &bias->relative);
-    else if (q->shape[0] > 0)
-        d->ops.attention(d, out, q, k, v, scale, bias);
+    if (check_attention(d, &o, &a, &b, &c, bias) && a.shape[0] * a.shape[1] > 0)
+        d->ops.attention(d, &o, &a, &b, &c, scale, bias);
 }
 
 /* ---- rows */
@@ -117,8 +224,9 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
 void op_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *weight, const struct tensor *bias, float eps)
 {
-    if (check_pair(d, "layer_norm", out, x) && check_vector(d, "layer_norm", "weight", weight, x) &&
-        check_vector(d, "layer_norm", "bias", bias, x))
+    if (check_pair(d, "layer_norm", out, x) &&
+        check_vectors(d, "layer_norm", "weight", weight, x) &&
+        check_vectors(d, "layer_norm", "bias", bias, x))
         d->ops.layer_norm(d, out, x, weight, bias, eps);
 }
 
@@ -136,24 +244,42 @@ void op_channel_norm(struct device *d, struct tensor *out, const struct tensor *
         d->ops.channel_norm(d, out, x, gamma, act);
 }
 
+void op_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                   const struct tensor *weight, const struct tensor *bias, float eps,
+                   enum activation act)
+{
+    if (!check_pair(d, "group_norm", out, x))
+        return;
+    if (x->rank < 2 || !tensor_contiguous(x) || groups < 1 || columns(x) % groups)
+        fails(d, "group_norm", "x", x);
+    else if (!tensor_contiguous(out))
+        fails(d, "group_norm", "out", out);
+    else if (check_vector(d, "group_norm", "weight", weight, x) &&
+             check_vector(d, "group_norm", "bias", bias, x) && tensor_count(x) > 0)
+        d->ops.group_norm(d, out, x, groups, weight, bias, eps, act);
+}
+
 void op_softmax(struct device *d, struct tensor *out, const struct tensor *x)
 {
     if (check_pair(d, "softmax", out, x))
         d->ops.softmax(d, out, x);
 }
 
-void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const struct tensor *sin)
+void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
+             enum rope_pairs pairs)
 {
+    struct tensor t = as_items(x, 4);
+
     if (d->failed)
         return;
-    if (!is_rows(d, x) || x->rank != 3 || x->shape[2] % 2)
+    if (!is_rows(d, &t) || t.rank != 4 || t.shape[3] % 2)
         fails(d, "rope", "x", x);
-    else if (!is_vector(d, cos, x->shape[0] * x->shape[2] / 2))
+    else if (!is_vector(d, cos, t.shape[1] * t.shape[3] / 2))
         fails(d, "rope", "cos", cos);
-    else if (!is_vector(d, sin, x->shape[0] * x->shape[2] / 2))
+    else if (!is_vector(d, sin, t.shape[1] * t.shape[3] / 2))
         fails(d, "rope", "sin", sin);
     else
-        d->ops.rope(d, x, cos, sin);
+        d->ops.rope(d, &t, cos, sin, pairs);
 }
 
 void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
@@ -161,7 +287,8 @@ void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
 {
     if (d->failed)
         return;
-    if (table->rank != 2 || !dtype_is_float(table->dtype) || !tensor_contiguous(table)) {
+    if (table->device != DEVICE_CPU || table->rank != 2 || !dtype_is_float(table->dtype) ||
+        !tensor_contiguous(table)) {
         fails(d, "embed", "table", table);
         return;
     }
@@ -169,12 +296,21 @@ void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
         fails(d, "embed", "ids", ids);
         return;
     }
+    for (int64_t i = 0; i < ids->shape[0]; i++) {
+        int32_t id = ((const int32_t *)ids->data)[i];
+        if (id < 0 || id >= table->shape[0]) {
+            device_fail(d, ERROR_INTERNAL, "embed: id %d is outside a table of %lld", id,
+                        (long long)table->shape[0]);
+            return;
+        }
+    }
     if (!is_rows(d, out) || out->rank != 2 || out->shape[0] != ids->shape[0] ||
         out->shape[1] != table->shape[1]) {
         fails(d, "embed", "out", out);
         return;
     }
-    d->ops.embed(d, out, table, ids);
+    if (ids->shape[0] > 0)
+        d->ops.embed(d, out, table, ids);
 }
 
 /* ---- elements */
@@ -189,7 +325,7 @@ void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
 {
     if (check_pair(d, "add", out, x) && check_pair(d, "add", out, y))
-        d->ops.add(d, out, x, y);
+        d->ops.blend(d, out, 1, x, 1, y);
 }
 
 void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
@@ -198,19 +334,33 @@ void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const 
         d->ops.mul(d, out, x, y);
 }
 
+void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,
+            enum activation act)
+{
+    if (check_pair(d, "glu", out, x) && check_pair(d, "glu", out, gate))
+        d->ops.glu(d, out, x, gate, act);
+}
+
+void op_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
+              const struct tensor *y)
+{
+    if (check_pair(d, "blend", out, x) && (!y || check_pair(d, "blend", out, y)))
+        d->ops.blend(d, out, a, x, b, y);
+}
+
 void op_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
                   const struct tensor *y, const struct tensor *gate)
 {
     if (check_pair(d, "add_gated", out, x) && check_pair(d, "add_gated", out, y) &&
-        check_vector(d, "add_gated", "gate", gate, x))
+        check_vectors(d, "add_gated", "gate", gate, x))
         d->ops.add_gated(d, out, x, y, gate);
 }
 
 void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *scale, const struct tensor *shift)
 {
-    if (check_pair(d, "modulate", out, x) && check_vector(d, "modulate", "scale", scale, x) &&
-        check_vector(d, "modulate", "shift", shift, x))
+    if (check_pair(d, "modulate", out, x) && check_vectors(d, "modulate", "scale", scale, x) &&
+        check_vectors(d, "modulate", "shift", shift, x))
         d->ops.modulate(d, out, x, scale, shift);
 }
 
@@ -218,45 +368,96 @@ void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
 {
     if (d->failed)
         return;
-    if (!is_f32(d, x))
+    if (!is_numbers(d, x))
         fails(d, "copy", "x", x);
-    else if (!is_f32(d, out) || !same_shape(out, x))
+    else if (!is_numbers(d, out) || !same_shape(out, x))
         fails(d, "copy", "out", out);
-    else
+    else if (tensor_count(x) > 0)
         d->ops.copy(d, out, x);
 }
 
 /* ---- pictures */
 
-static bool is_frame(const struct device *d, const struct tensor *t, int64_t h, int64_t w,
-                     int64_t c)
+/* Frames of this size. */
+static bool is_frames(const struct device *d, const struct tensor *t, int64_t n, int64_t h,
+                      int64_t w, int64_t c)
 {
-    return is_f32(d, t) && t->rank == 3 && t->shape[0] == h && t->shape[1] == w &&
-           t->shape[2] == c && tensor_contiguous(t);
+    return is_numbers(d, t) && t->rank == 4 && t->shape[0] == n && t->shape[1] == h &&
+           t->shape[2] == w && t->shape[3] == c && tensor_contiguous(t);
+}
+
+/* Rows or columns that come out of `n`. */
+static int64_t conv_size(const struct conv *w, int64_t n)
+{
+    return w->form.stride == 1                ? n * w->form.scale
+           : w->form.edge == CONV_ZEROS_AFTER ? n / 2
+                                              : (n + 1) / 2;
+}
+
+static bool check_conv(struct device *d, const struct tensor *out, const struct tensor *const *x,
+                       const struct conv *w, const struct tensor *residual)
+{
+    const struct tensor *in = NULL;
+
+    for (int t = 0; t < w->kt; t++) {
+        in = in ? in : x[t];
+        if (x[t] && (x[t]->rank != 4 || x[t]->dtype != d->activations ||
+                     !is_frames(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
+            return fails(d, "conv", "x", x[t]);
+    }
+    if (in ? out->dtype != d->activations ||
+                 !is_frames(d, out, in->shape[0], conv_size(w, in->shape[1]),
+                            conv_size(w, in->shape[2]), w->out)
+           : out->rank != 4 ||
+                 !is_frames(d, out, out->shape[0], out->shape[1], out->shape[2], w->out))
+        return fails(d, "conv", "out", out);
+    return !residual ||
+           (is_frames(d, residual, out->shape[0], out->shape[1], out->shape[2], w->out) &&
+            residual->dtype == d->activations) ||
+           fails(d, "conv", "residual", residual);
 }
 
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual)
 {
-    int64_t height, width;
+    struct tensor frames[CONV_MAX_TAPS], o = as_items(out, 4), r = {0};
+    const struct tensor *at[CONV_MAX_TAPS] = {0};
 
     if (d->failed)
         return;
-    height = out->shape[0] / w->scale;
-    width = out->shape[1] / w->scale;
-    if (!is_frame(d, out, height * w->scale, width * w->scale, w->out)) {
-        fails(d, "conv", "out", out);
-        return;
-    }
     for (int t = 0; t < w->kt; t++)
-        if (x[t] && !is_frame(d, x[t], height, width, w->in)) {
-            fails(d, "conv", "x", x[t]);
-            return;
+        if (x[t]) {
+            frames[t] = as_items(x[t], 4);
+            at[t] = &frames[t];
         }
-    if (residual && !is_frame(d, residual, out->shape[0], out->shape[1], w->out))
-        fails(d, "conv", "residual", residual);
-    else
-        d->ops.conv(d, out, x, w, residual);
+    if (residual)
+        r = as_items(residual, 4);
+    if (check_conv(d, &o, at, w, residual ? &r : NULL) && tensor_count(&o) > 0)
+        d->ops.conv(d, &o, at, w, residual ? &r : NULL);
+}
+
+void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *scale, const struct tensor *shift,
+                         enum activation act)
+{
+    struct tensor o = as_items(out, 4), in = as_items(x, 4);
+    struct tensor a = as_items(scale, 4), b = as_items(shift, 4);
+
+    if (d->failed)
+        return;
+    if (in.rank != 4 || !is_frames(d, &in, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
+        fails(d, "modulate_nearest", "x", x);
+    else if (!is_frames(d, &o, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
+        fails(d, "modulate_nearest", "out", out);
+    else if (a.rank != 4 || !is_frames(d, &a, in.shape[0], a.shape[1], a.shape[2], in.shape[3]) ||
+             a.shape[1] < 1 || a.shape[2] < 1 || in.shape[1] % a.shape[1] ||
+             in.shape[2] % a.shape[2])
+        fails(d, "modulate_nearest", "scale", scale);
+    else if (!same_shape(&a, &b) ||
+             !is_frames(d, &b, a.shape[0], a.shape[1], a.shape[2], a.shape[3]))
+        fails(d, "modulate_nearest", "shift", shift);
+    else if (tensor_count(&in) > 0)
+        d->ops.modulate_nearest(d, &o, &in, &a, &b, act);
 }
 
 static bool check_patches(struct device *d, const char *op, const struct tensor *tokens,
@@ -266,7 +467,7 @@ static bool check_patches(struct device *d, const char *op, const struct tensor 
 
     if (d->failed)
         return false;
-    if (!is_f32(d, latents) || latents->rank != 4 || !tensor_contiguous(latents))
+    if (!is_numbers(d, latents) || latents->rank != 4 || !tensor_contiguous(latents))
         return fails(d, op, "latents", latents);
     for (int i = 0; i < 3; i++) {
         if (patch[i] < 1 || latents->shape[i + 1] % patch[i])

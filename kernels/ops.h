@@ -9,13 +9,20 @@
  * end, with device_status(). Shapes that do not fit are ERROR_INTERNAL.
  *
  * Conventions, unless an operation says otherwise:
- *  - tensors are F32 on the operation's device; the last axis has stride 1; other axes may be
- *    strided (a column range of a wider matrix), except where "contiguous" is said;
+ *  - tensors lie on the operation's device (device_arena() gives memory there) and hold activations
+ *    (of the device's own dtype: F32 on a CPU, F32, F16 or BF16 on a GPU; ACTIVATION_NEW) or F32
+ *    (TENSOR_NEW), each argument for itself; sums are in F32 whatever is stored;
+ *  - "vectors" (weights of norms, modulation, gates, tables, biases) are F32 and contiguous;
+ *  - the last axis has stride 1; other axes may be strided (a column range of a wider matrix),
+ *    except where "contiguous" is said;
  *  - `out` may be the very same view as `x` (in place) where "in place" is said, and overlaps
  *    nothing otherwise;
  *  - rows: a tensor [..., C] counts as (product of the leading axes) rows of C;
- *  - no operation allocates but the workspace of the device, which only ever grows;
- *  - the same processor and input give the same bytes, with any number of threads.
+ *  - vectors [G, C] instead of [C]: the rows fall into G equal runs, one after another (the items
+ * of a batch, the frames of a clip), and run g takes row g;
+ *  - no operation allocates but the workspace of the device, which only ever grows; none waits for
+ *    the device but op_read() and device_status();
+ *  - the same device and input give the same bytes, with any number of threads.
  *
  * A device and everything on it are used by one thread at a time.
  */
@@ -30,6 +37,7 @@ enum activation {
     ACT_GELU,      /* x/2 (1 + erf(x / sqrt 2)) */
     ACT_GELU_TANH, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): "gelu_new" too */
     ACT_RELU,
+    ACT_QUICK_GELU, /* x / (1 + exp(-1.702 x)): OpenAI's CLIP */
     ACTIVATIONS
 };
 
@@ -40,20 +48,35 @@ struct linear {
     const void *packed;
 };
 
-/* A convolution's weights, packed likewise. Stride 1; space is padded with (k-1)/2 zeros. With
- * scale 2 its input is first made twice as large each way (nearest-exact); such a kernel is 1 x 3
- * x 3. */
+/* What lies beyond the edges of a frame, (k-1)/2 pixels each way. */
+enum conv_edge {
+    CONV_ZEROS,
+    CONV_REPLICATE,   /* the nearest pixel of the frame */
+    CONV_ZEROS_AFTER, /* zeros to the right and below only, k-1 of them; for stride 2 */
+};
+
+/* How a convolution's kernel is laid on space; zeroed but for scale and stride: the common one. */
+struct conv_form {
+    int scale;  /* 2: the input is first made twice as large each way (nearest); else 1 */
+    int stride; /* 2: every second pixel is kept, from the first; else 1. Not with scale 2 */
+    enum conv_edge edge; /* of the enlarged input */
+};
+
+/* A convolution's weights, packed likewise. */
 struct conv {
     int64_t in, out;
-    int kt, kh, kw;    /* frames in time (1..3), and odd sizes in space (1 or 3) */
-    int scale;         /* 1 or 2 */
+    int kt, kh, kw; /* frames in time (1..3), and odd sizes in space (1 or 3) */
+    struct conv_form form;
     const float *bias; /* [out] */
     const void *packed;
 };
 
 struct attention_bias {
-    /* Added to the score of a key, for every query and head: [keys], or data NULL. A key that
-     * stands for n equal keys has log(n). */
+    /* Query i sees keys 0 .. keys - queries + i. */
+    bool causal;
+    /* Added to the score of a key, for every query and head: vector [keys], or data NULL. A key
+     * that stands for n equal keys has log(n). -INFINITY hides a key, but not every key of a query.
+     */
     struct tensor key;
     /* T5's relative position bias: [heads, queries + keys - 1], or data NULL. Query i and key j get
      * relative[h][j - i + queries - 1]. */
@@ -72,19 +95,30 @@ int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
 int linear_pack_many(struct device *d, struct arena *a, int count,
                      const struct tensor *const *weight, const struct tensor *const *bias,
                      struct linear *out, struct error *e);
-/* weight: [out, in, kh, kw] or [out, in, kt, kh, kw]. */
+/* weight: [out, in, kh, kw] or [out, in, kt, kh, kw]; bias [out] or NULL. */
 int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
-              const struct tensor *bias, int scale, struct conv *out, struct error *e);
-/* Any float tensor as contiguous F32 on the device, for norms, tables and biases. */
+              const struct tensor *bias, struct conv_form form, struct conv *out, struct error *e);
+/* Any float tensor in host memory as contiguous F32 on the device, for norms, tables and biases. */
 int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, struct tensor *out,
                   struct error *e);
+
+/* ---- to and from the host; shapes equal; the host's side is contiguous F32 */
+
+void op_write(struct device *d, struct tensor *out, const struct tensor *host);
+/* Waits for the device: what it has been told to do so far is done when this returns. */
+void op_read(struct device *d, struct tensor *host, const struct tensor *x);
 
 /* ---- matrices */
 
 /* out[M, out] = act(x[M, in] W^T + bias) */
 void op_linear(struct device *d, struct tensor *out, const struct tensor *x, const struct linear *w,
                enum activation act);
-/* q, out: [queries, heads, dim]; k, v: [keys, heads, dim] (axes may be strided).
+/* out[M, out] = x[M, in] W^T + bias + residual; residual like out, and may be out itself. */
+void op_linear_add(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct linear *w, const struct tensor *residual);
+/* q, out: [queries, heads, dim]; k, v: [keys, groups, dim], where groups divides heads and head h
+ * reads group h / (heads / groups); or all four with an axis in front, [items, ...], each item by
+ * itself under the same bias. Axes may be strided. All are of the device's activation dtype.
  * out = softmax(q k^T scale + bias) v, a head at a time. keys >= 1. bias may be NULL. Scores are
  * never all in memory at once. */
 void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
@@ -94,7 +128,7 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
 /* ---- rows */
 
 /* out = (x - mean) / sqrt(variance + eps) * weight + bias over the last axis; weight and bias [C]
- * or NULL. Adaptive norms pass weight = 1 + scale and bias = shift. In place. */
+ * or [G, C], or NULL. Adaptive norms pass weight = 1 + scale and bias = shift. In place. */
 void op_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *weight, const struct tensor *bias, float eps);
 /* out = x / sqrt(mean(x^2) + eps) * weight. In place. */
@@ -104,13 +138,24 @@ void op_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
  * of the Wan VAE. act: ACT_NONE or ACT_SILU. In place. */
 void op_channel_norm(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct tensor *gamma, enum activation act);
+/* out = act(GroupNorm(x)): x [N, ..., C], contiguous; every item of the first axis by itself, its
+ * channels in `groups` equal runs, mean and variance over a run of channels and all axes between.
+ * weight, bias [C] or NULL. act: ACT_NONE or ACT_SILU. In place. */
+void op_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                   const struct tensor *weight, const struct tensor *bias, float eps,
+                   enum activation act);
 /* out = softmax(x) over the last axis. In place. */
 void op_softmax(struct device *d, struct tensor *out, const struct tensor *x);
-/* Rotates pairs (x[2i], x[2i+1]) of every head by an angle of the token: x [tokens, heads, dim] in
- * place; cos, sin [tokens, dim/2] contiguous. */
-void op_rope(struct device *d, struct tensor *x, const struct tensor *cos,
-             const struct tensor *sin);
-/* out[i] = table[ids[i]], table [entries, C] of any float dtype, ids [n] I32 in range (checked). */
+enum rope_pairs {
+    ROPE_NEIGHBOURS, /* x[2i] with x[2i + 1] */
+    ROPE_HALVES,     /* x[i] with x[i + dim/2] */
+};
+/* Rotates the pairs of every head by angles of the token: x [tokens, heads, dim], or [items,
+ * tokens, heads, dim], in place; cos, sin [tokens, dim/2] vectors. */
+void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
+             enum rope_pairs pairs);
+/* out[i] = table[ids[i]]: table [entries, C] of any float dtype and ids [n] I32 in range (checked)
+ * are in host memory, so that the table can stay in the mapped checkpoint. */
 void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
               const struct tensor *ids);
 
@@ -120,25 +165,40 @@ void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
                    enum activation act); /* in place */
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
-/* out = x + gate * y, gate [C] for every row: the gated residual. out may be x or y (so for add
- * and mul). */
+/* out = x * act(gate): GEGLU, SwiGLU. out may be x or gate. */
+void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,
+            enum activation act);
+/* out = a x + b y. out may be x or y (so for add and mul). y may be NULL. */
+void op_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
+              const struct tensor *y);
+/* out = x + gate * y, gate [C] or [G, C]: the gated residual. out may be x or y. */
 void op_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
                   const struct tensor *y, const struct tensor *gate);
-/* out = x * (1 + scale) + shift, both [C]. In place. */
+/* out = x * (1 + scale) + shift, each [C] or [G, C] or NULL (zero). In place. */
 void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *scale, const struct tensor *shift);
-/* Any strides on both sides, the last axis too: permutes, gathers, scatters. */
+/* Any strides on both sides, the last axis too (0 repeats): permutes, gathers, scatters, changes of
+ * dtype. */
 void op_copy(struct device *d, struct tensor *out, const struct tensor *x);
 
-/* ---- pictures: a frame is [H, W, C], contiguous, channels last */
+/* ---- pictures: a frame is [H, W, C], channels last; frames are contiguous */
 
 enum { CONV_MAX_TAPS = 3 };
-/* One output frame: out [scale H, scale W, out] = conv over x[0..kt-1], oldest first; x[i] is
- * [H, W, in] or NULL for a frame of zeros (before the beginning). residual: a frame like out to
- * add, or NULL; it may be out itself. out overlaps no x. Causality is the caller's choice of
- * frames, so caches cost no copy. A 2-D convolution has kt = 1. */
+/* out [N, H', W', out] = conv over x[0..kt-1], oldest first: for output frame n the kernel's tap i
+ * in time lies on frame n of x[i], [N, H, W, in], or is zeros where x[i] is NULL. N may be left out
+ * everywhere. H' = scale H; with stride 2 it is (H + 1) / 2, or H / 2 with CONV_ZEROS_AFTER.
+ * A clip with its past in front goes through in one call, x[i] = its frames i .. i + N - 1;
+ * so does a stream, a frame at a time, with x[i] wherever the frame happens to lie. Causality is
+ * the caller's choice of frames. A 2-D convolution has kt = 1. residual: like out, to add, or NULL;
+ * it may be out itself. out overlaps no x. x, out and residual are of the device's activation
+ * dtype. */
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual);
+/* out = act(x * scale + shift): x, out [N, H, W, C], scale and shift [N, h, w, C], H a multiple of
+ * h and W of w: every pixel takes the nearest. In place. */
+void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *scale, const struct tensor *shift,
+                         enum activation act);
 
 /* Latents [C, T, H, W] (contiguous) to tokens [T/pt * H/ph * W/pw, C * pt * ph * pw] with features
  * in the order of a Conv3d weight: channel, then t, h, w within the patch. */

@@ -1,27 +1,78 @@
-/* Weights as they were published become weights as a device wants them: F32, then its own layout.
- */
+/* Weights as they were published, on their way to a device. */
 #include <string.h>
 
 #include "kernels/device_impl.h"
 
 enum { SHAPE_TEXT = 96 };
 
+static int not_floats(const struct tensor *t, struct error *e)
+{
+    return error_set(e, ERROR_MODEL, "its dtype %s is none of F32, F16, BF16 and FP8",
+                     dtype_name(t->dtype));
+}
+
+static bool holds_floats(const struct tensor *t)
+{
+    return dtype_is_float(t->dtype) && tensor_contiguous(t);
+}
+
 int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, struct tensor *out,
                   struct error *e)
 {
-    (void)d;
-    if (!dtype_is_float(t->dtype) || !tensor_contiguous(t))
-        return error_set(e, ERROR_MODEL, "its dtype %s is none of F32, F16, BF16 and FP8",
-                         dtype_name(t->dtype));
+    struct arena scratch = {0};
+    struct tensor host;
+    int rc = -1;
+
+    if (!holds_floats(t))
+        return not_floats(t, e);
     *out = tensor_new(a, t->rank, t->shape);
-    if (!out->data)
-        return error_memory(e);
-    tensor_to_f32(t, out->data);
-    return 0;
+    host = d->source ? tensor_new(&scratch, t->rank, t->shape) : *out;
+    if (!out->data || !host.data) {
+        error_memory(e);
+        goto done;
+    }
+    tensor_to_f32(t, host.data);
+    if (d->source)
+        op_write(d, out, &host);
+    rc = d->failed ? device_status(d, e) : 0;
+done:
+    arena_free(&scratch);
+    return rc;
 }
 
-static int pack_shape(int count, const struct tensor *const *weight,
-                      const struct tensor *const *bias, struct linear *out, struct error *e)
+float *weights_as_f32(struct arena *a, int count, const struct tensor *const *weight)
+{
+    size_t total = 0, at = 0;
+    float *joined;
+
+    for (int i = 0; i < count; i++)
+        total += (size_t)tensor_count(weight[i]);
+    joined = arena_array(a, total, sizeof *joined);
+    for (int i = 0; joined && i < count; i++) {
+        tensor_to_f32(weight[i], joined + at);
+        at += (size_t)tensor_count(weight[i]);
+    }
+    return joined;
+}
+
+float *conv_weight_taps_first(struct arena *a, const struct tensor *weight)
+{
+    int64_t out = weight->shape[0], in = weight->shape[1];
+    int64_t taps = tensor_count(weight) / (out * in);
+    float *from = weights_as_f32(a, 1, &weight);
+    float *to = arena_array(a, (size_t)tensor_count(weight), sizeof *to);
+
+    if (!from || !to)
+        return NULL;
+    for (int64_t o = 0; o < out; o++)
+        for (int64_t i = 0; i < in; i++)
+            for (int64_t t = 0; t < taps; t++)
+                to[(o * taps + t) * in + i] = from[(o * in + i) * taps + t];
+    return to;
+}
+
+static int linear_shape(int count, const struct tensor *const *weight,
+                        const struct tensor *const *bias, struct linear *out, struct error *e)
 {
     char text[SHAPE_TEXT];
 
@@ -34,48 +85,49 @@ static int pack_shape(int count, const struct tensor *const *weight,
         if (bias && bias[i] && tensor_count(bias[i]) != w->shape[0])
             return error_set(e, ERROR_MODEL, "a linear layer's bias has the shape %s",
                              tensor_shape_text(bias[i], text, sizeof text));
+        if (!holds_floats(w) || (bias && bias[i] && !holds_floats(bias[i])))
+            return not_floats(holds_floats(w) ? bias[i] : w, e);
         out->in = w->shape[1];
         out->out += w->shape[0];
     }
     return 0;
 }
 
+/* Biases side by side, on the device. */
+static int upload_bias(struct device *d, struct arena *a, int count,
+                       const struct tensor *const *bias, const float **out, struct error *e)
+{
+    struct arena scratch = {0};
+    float *joined = weights_as_f32(&scratch, count, bias);
+    struct tensor host, on_device = {0};
+    int64_t total = 0;
+    int rc;
+
+    for (int i = 0; i < count; i++)
+        total += tensor_count(bias[i]);
+    host = TENSOR_F32(joined, total);
+    rc = joined ? tensor_upload(d, a, &host, &on_device, e) : error_memory(e);
+    *out = on_device.data;
+    arena_free(&scratch);
+    return rc;
+}
+
+/* A pack slot gave NULL: memory, or what the device says. */
+static int pack_failed(struct device *d, struct error *e)
+{
+    return d->failed ? device_status(d, e) : error_memory(e);
+}
+
 int linear_pack_many(struct device *d, struct arena *a, int count,
                      const struct tensor *const *weight, const struct tensor *const *bias,
                      struct linear *out, struct error *e)
 {
-    struct arena scratch = {0};
-    struct tensor part = {0}, joined, b;
-    int64_t row = 0;
-    int rc = -1;
-
-    if (pack_shape(count, weight, bias, out, e))
+    if (linear_shape(count, weight, bias, out, e))
         return -1;
-    joined = TENSOR_NEW(&scratch, out->out, out->in);
-    b = TENSOR_NEW(a, out->out);
-    if (!joined.data || !b.data) {
-        error_memory(e);
-        goto done;
-    }
-    for (int i = 0; i < count; i++) {
-        int64_t rows = weight[i]->shape[0];
-        if (tensor_upload(d, &scratch, weight[i], &part, e))
-            goto done;
-        memcpy((float *)joined.data + row * out->in, part.data,
-               (size_t)(rows * out->in) * sizeof(float));
-        if (bias && bias[i]) {
-            if (tensor_upload(d, &scratch, bias[i], &part, e))
-                goto done;
-            memcpy((float *)b.data + row, part.data, (size_t)rows * sizeof(float));
-            out->bias = b.data;
-        }
-        row += rows;
-    }
-    out->packed = d->ops.linear_pack(d, a, joined.data, out->out, out->in);
-    rc = out->packed ? 0 : error_memory(e);
-done:
-    arena_free(&scratch);
-    return rc;
+    if (bias && bias[0] && upload_bias(d, a, count, bias, &out->bias, e))
+        return -1;
+    out->packed = d->ops.linear_pack(d, a, count, weight, out);
+    return out->packed ? 0 : pack_failed(d, e);
 }
 
 int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
@@ -84,7 +136,7 @@ int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
     return linear_pack_many(d, a, 1, &weight, bias ? &bias : NULL, out, e);
 }
 
-static bool conv_shape(const struct tensor *w, int scale, struct conv *out)
+static bool conv_shape(const struct tensor *w, struct conv_form form, struct conv *out)
 {
     bool time = w->rank == 5;
     if (w->rank != 4 && !time)
@@ -94,46 +146,30 @@ static bool conv_shape(const struct tensor *w, int scale, struct conv *out)
                          .kt = time ? (int)w->shape[2] : 1,
                          .kh = (int)w->shape[w->rank - 2],
                          .kw = (int)w->shape[w->rank - 1],
-                         .scale = scale};
-    if (scale == 2 && (out->kt != 1 || out->kh != 3 || out->kw != 3))
+                         .form = form};
+    if (form.scale < 1 || form.scale > 2 || form.stride < 1 || form.stride > 2 ||
+        (form.scale == 2 && form.stride == 2))
+        return false;
+    if (form.scale == 2 && (out->kh != 3 || out->kw != 3))
+        return false;
+    if (form.edge == CONV_ZEROS_AFTER && form.stride != 2)
         return false;
     return out->out >= 1 && out->in >= 1 && out->kt >= 1 && out->kt <= CONV_MAX_TAPS &&
            (out->kh == 1 || out->kh == 3) && (out->kw == 1 || out->kw == 3);
 }
 
-/* [out, in, taps] to [out, taps, in] */
-static void taps_first(const float *from, float *to, int64_t out, int64_t in, int64_t taps)
-{
-    for (int64_t o = 0; o < out; o++)
-        for (int64_t i = 0; i < in; i++)
-            for (int64_t t = 0; t < taps; t++)
-                to[(o * taps + t) * in + i] = from[(o * in + i) * taps + t];
-}
-
 int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
-              const struct tensor *bias, int scale, struct conv *out, struct error *e)
+              const struct tensor *bias, struct conv_form form, struct conv *out, struct error *e)
 {
-    struct arena scratch = {0};
-    struct tensor w = {0}, b = {0};
     char text[SHAPE_TEXT];
-    float *turned;
-    int rc = -1;
 
-    if (!conv_shape(weight, scale, out) || (bias && tensor_count(bias) != out->out))
+    if (!conv_shape(weight, form, out) || (bias && tensor_count(bias) != out->out))
         return error_set(e, ERROR_MODEL, "a convolution's weight has the shape %s",
                          tensor_shape_text(weight, text, sizeof text));
-    if (tensor_upload(d, &scratch, weight, &w, e) || (bias && tensor_upload(d, a, bias, &b, e)))
-        goto done;
-    turned = arena_array(&scratch, (size_t)tensor_count(&w), sizeof *turned);
-    if (!turned) {
-        error_memory(e);
-        goto done;
-    }
-    taps_first(w.data, turned, out->out, out->in, (int64_t)out->kt * out->kh * out->kw);
-    out->bias = bias ? b.data : NULL;
-    out->packed = d->ops.conv_pack(d, a, turned, out);
-    rc = out->packed ? 0 : error_memory(e);
-done:
-    arena_free(&scratch);
-    return rc;
+    if (!holds_floats(weight) || (bias && !holds_floats(bias)))
+        return not_floats(holds_floats(weight) ? bias : weight, e);
+    if (bias && upload_bias(d, a, 1, &bias, &out->bias, e))
+        return -1;
+    out->packed = d->ops.conv_pack(d, a, weight, out);
+    return out->packed ? 0 : pack_failed(d, e);
 }

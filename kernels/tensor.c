@@ -49,8 +49,14 @@ struct tensor tensor_f32(float *data, int rank, const int64_t *shape)
 
 struct tensor tensor_new(struct arena *a, int rank, const int64_t *shape)
 {
-    struct tensor out = tensor_f32(NULL, rank, shape);
-    out.data = arena_array(a, (size_t)tensor_count(&out), sizeof(float));
+    return tensor_new_of(a, DTYPE_F32, rank, shape);
+}
+
+struct tensor tensor_new_of(struct arena *a, enum dtype t, int rank, const int64_t *shape)
+{
+    struct tensor out = tensor_of(t, NULL, rank, shape);
+    out.data = arena_array(a, (size_t)tensor_count(&out), dtype_size(t));
+    out.device = a->source ? DEVICE_CUDA : DEVICE_CPU;
     return out;
 }
 

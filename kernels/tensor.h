@@ -26,7 +26,7 @@ enum dtype {
 
 enum device_kind { DEVICE_CPU, DEVICE_CUDA };
 
-enum { TENSOR_MAX_RANK = 6 };
+enum { TENSOR_MAX_RANK = 8 };
 
 struct tensor {
     enum dtype dtype;
@@ -48,8 +48,11 @@ struct tensor tensor_f32(float *data, int rank, const int64_t *shape);
     tensor_f32((data), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                  \
                (const int64_t[]){__VA_ARGS__})
 
-/* New zeroed F32 memory from the arena; data is NULL when there is none left. */
+/* New zeroed F32 memory from the arena, on the arena's device; data is NULL when there is none
+ * left.
+ */
 struct tensor tensor_new(struct arena *a, int rank, const int64_t *shape);
+struct tensor tensor_new_of(struct arena *a, enum dtype t, int rank, const int64_t *shape);
 #define TENSOR_NEW(arena, ...)                                                                     \
     tensor_new((arena), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                 \
                (const int64_t[]){__VA_ARGS__})

@@ -11,11 +11,11 @@ struct layer {
     struct tensor attention_norm, feed_norm; /* [width] */
     struct linear qkv, o;                    /* queries, keys and values side by side */
     struct linear gate, up, down;            /* wi_0, wi_1, wo */
-    struct tensor relative;                  /* [buckets, heads] */
+    float *relative;                         /* [buckets, heads], on the host */
 };
 
 struct umt5 {
-    struct arena arena; /* weights */
+    struct arena arena, memory; /* memory: weights, on the device */
     struct device *device;
     struct safetensors *weights; /* stays open: the embedding table is read from the map */
     const struct tensor *table;  /* [vocabulary, width] as stored */
@@ -55,7 +55,7 @@ static int read_config(struct umt5 *m, const char *dir, struct error *e)
     return rc;
 }
 
-static void load_layer(struct loader *l, const struct umt5 *m, int i, struct layer *to)
+static void load_layer(struct loader *l, struct umt5 *m, int i, struct layer *to)
 {
     static const char *const qkv[] = {"q", "k", "v"};
     int inner = m->heads * m->head_dim;
@@ -63,8 +63,8 @@ static void load_layer(struct loader *l, const struct umt5 *m, int i, struct lay
     load_linears(l, &to->qkv, inner, m->width, false, 3, qkv,
                  "encoder.block.%d.layer.0.SelfAttention.", i);
     load_linear(l, &to->o, m->width, inner, false, "encoder.block.%d.layer.0.SelfAttention.o", i);
-    load_vector(l, &to->relative, (int64_t)m->buckets * m->heads,
-                "encoder.block.%d.layer.0.SelfAttention.relative_attention_bias.weight", i);
+    load_host_vector(l, &m->arena, &to->relative, (int64_t)m->buckets * m->heads,
+                     "encoder.block.%d.layer.0.SelfAttention.relative_attention_bias.weight", i);
     load_vector(l, &to->feed_norm, m->width, "encoder.block.%d.layer.1.layer_norm.weight", i);
     load_linear(l, &to->gate, m->feed, m->width, false,
                 "encoder.block.%d.layer.1.DenseReluDense.wi_0", i);
@@ -86,7 +86,7 @@ static int load_weights(struct umt5 *m, const char *dir, struct error *e)
     m->layers = arena_array(&m->arena, (size_t)m->layer_count, sizeof *m->layers);
     if (!m->layers)
         return error_memory(e);
-    struct loader l = {.device = m->device, .arena = &m->arena, .weights = m->weights, .error = e};
+    struct loader l = {.device = m->device, .arena = &m->memory, .weights = m->weights, .error = e};
     for (int i = 0; i < m->layer_count && !l.failed; i++)
         load_layer(&l, m, i, &m->layers[i]);
     load_vector(&l, &m->final_norm, m->width, "encoder.final_layer_norm.weight");
@@ -99,6 +99,7 @@ int umt5_load(const char *dir, struct device *d, struct umt5 **out, struct error
     if (!m)
         return error_memory(e);
     m->device = d;
+    m->memory = device_arena(d);
     if (read_config(m, dir, e) != 0 || load_weights(m, dir, e) != 0) {
         umt5_free(m);
         return -1;
@@ -111,6 +112,7 @@ void umt5_free(struct umt5 *m)
 {
     if (!m)
         return;
+    arena_free(&m->memory);
     arena_free(&m->arena);
     safetensors_close(m->weights);
     free(m);
@@ -145,7 +147,7 @@ static int bucket(const struct umt5 *m, int distance)
 /* [heads, 2 count - 1]: what op_attention adds for each distance. */
 static void relative_bias(const struct umt5 *m, const struct layer *l, int count, struct tensor *to)
 {
-    const float *table = l->relative.data;
+    const float *table = l->relative;
     float *out = to->data;
     int span = 2 * count - 1;
     for (int i = 0; i < span; i++) {
@@ -161,22 +163,25 @@ struct work {
     struct tensor x, normal, qkv, seen; /* [count, width / width / 3 inner / inner] */
     struct tensor gate, up;             /* [count, feed] */
     struct tensor relative;             /* [heads, 2 count - 1] */
+    struct tensor host_relative;        /* the same, to be filled */
 };
 
-static int work_make(const struct umt5 *m, struct arena *a, const int32_t *ids, int count,
-                     struct work *w, struct error *e)
+static int work_make(const struct umt5 *m, struct arena *host, struct arena *a, const int32_t *ids,
+                     int count, struct work *w, struct error *e)
 {
+    struct device *d = m->device;
     int inner = m->heads * m->head_dim;
-    int32_t *copy = arena_array(a, (size_t)count, sizeof *copy);
-    w->x = TENSOR_NEW(a, count, m->width);
-    w->normal = TENSOR_NEW(a, count, m->width);
-    w->qkv = TENSOR_NEW(a, count, 3 * inner);
-    w->seen = TENSOR_NEW(a, count, inner);
-    w->gate = TENSOR_NEW(a, count, m->feed);
-    w->up = TENSOR_NEW(a, count, m->feed);
+    int32_t *copy = arena_array(host, (size_t)count, sizeof *copy);
+    w->x = TENSOR_NEW(a, count, m->width); /* F32: what layers add up to is large */
+    w->normal = ACTIVATION_NEW(d, a, count, m->width);
+    w->qkv = ACTIVATION_NEW(d, a, count, 3 * inner);
+    w->seen = ACTIVATION_NEW(d, a, count, inner);
+    w->gate = ACTIVATION_NEW(d, a, count, m->feed);
+    w->up = ACTIVATION_NEW(d, a, count, m->feed);
     w->relative = TENSOR_NEW(a, m->heads, 2 * count - 1);
-    if (!copy || !w->x.data || !w->normal.data || !w->qkv.data || !w->seen.data || !w->gate.data ||
-        !w->up.data || !w->relative.data)
+    w->host_relative = TENSOR_NEW(host, m->heads, 2 * count - 1);
+    if (!copy || !w->host_relative.data || !w->x.data || !w->normal.data || !w->qkv.data ||
+        !w->seen.data || !w->gate.data || !w->up.data || !w->relative.data)
         return error_memory(e);
     memcpy(copy, ids, (size_t)count * sizeof *copy);
     w->ids = tensor_of(DTYPE_I32, copy, 1, (int64_t[]){count});
@@ -201,39 +206,40 @@ static void attend(const struct umt5 *m, const struct layer *l, int count, struc
 
     op_rms_norm(d, &w->normal, &w->x, &l->attention_norm, (float)m->eps);
     op_linear(d, &w->qkv, &w->normal, &l->qkv, ACT_NONE);
-    relative_bias(m, l, count, &w->relative);
+    relative_bias(m, l, count, &w->host_relative);
+    op_write(d, &w->relative, &w->host_relative);
     op_attention(d, &out, &part[0], &part[1], &part[2], 1.0f, &bias);
-    op_linear(d, &w->normal, &w->seen, &l->o, ACT_NONE);
-    op_add(d, &w->x, &w->x, &w->normal);
+    op_linear_add(d, &w->x, &w->seen, &l->o, &w->x);
 }
 
 static void feed_forward(const struct umt5 *m, const struct layer *l, struct work *w)
 {
     struct device *d = m->device;
     op_rms_norm(d, &w->normal, &w->x, &l->feed_norm, (float)m->eps);
-    op_linear(d, &w->gate, &w->normal, &l->gate, ACT_GELU_TANH);
+    op_linear(d, &w->gate, &w->normal, &l->gate, ACT_NONE);
     op_linear(d, &w->up, &w->normal, &l->up, ACT_NONE);
-    op_mul(d, &w->gate, &w->gate, &w->up);
-    op_linear(d, &w->normal, &w->gate, &l->down, ACT_NONE);
-    op_add(d, &w->x, &w->x, &w->normal);
+    op_glu(d, &w->gate, &w->up, &w->gate, ACT_GELU_TANH);
+    op_linear_add(d, &w->x, &w->gate, &l->down, &w->x);
 }
 
 int umt5_encode(struct umt5 *m, const int32_t *ids, int count, struct tensor *out, struct error *e)
 {
-    struct arena a = {0};
+    struct arena host = {0}, a = device_arena(m->device);
     struct work w;
     if (count < 1)
         return error_set(e, ERROR_INTERNAL, "text encoder: no tokens");
-    int rc = work_make(m, &a, ids, count, &w, e);
+    int rc = work_make(m, &host, &a, ids, count, &w, e);
     if (rc == 0) {
         op_embed(m->device, &w.x, m->table, &w.ids);
         for (int i = 0; i < m->layer_count; i++) {
             attend(m, &m->layers[i], count, &w);
             feed_forward(m, &m->layers[i], &w);
         }
-        op_rms_norm(m->device, out, &w.x, &m->final_norm, (float)m->eps);
+        op_rms_norm(m->device, &w.x, &w.x, &m->final_norm, (float)m->eps);
+        op_read(m->device, out, &w.x);
         rc = device_status(m->device, e);
     }
     arena_free(&a);
+    arena_free(&host);
     return rc;
 }

@@ -19,8 +19,8 @@ void umt5_free(struct umt5 *m); /* NULL-safe */
 int umt5_width(const struct umt5 *m);      /* d_model */
 int umt5_vocabulary(const struct umt5 *m); /* ids are below it */
 
-/* ids: [count], </s> included and no padding; count >= 1. out: [count, d_model] contiguous F32 on
- * the device. As padding is masked in the published encoder, this is what it gives for the real
+/* ids: [count], </s> included and no padding; count >= 1. out: [count, d_model] contiguous F32 in
+ * host memory. As padding is masked in the published encoder, this is what it gives for the real
  * tokens; the pipeline's padding rows are zeros. */
 int umt5_encode(struct umt5 *m, const int32_t *ids, int count, struct tensor *out, struct error *e);
 

@@ -14,13 +14,13 @@ struct arena_block {
 
 enum { BLOCK_SIZE = 64 * 1024 };
 
-static struct arena_block *block_new(size_t size)
+static struct arena_block *block_new(struct arena_source *source, size_t size)
 {
     struct arena_block *b = malloc(sizeof *b);
 
     if (!b)
         return NULL;
-    b->bytes = aligned_alloc(64, size);
+    b->bytes = source ? source->get(source, size) : aligned_alloc(64, size);
     if (!b->bytes) {
         free(b);
         return NULL;
@@ -33,21 +33,22 @@ static struct arena_block *block_new(size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    size_t align = size >= 64 ? 64 : 16;
+    size_t align = a->source ? 256 : size >= 64 ? 64 : 16;
+    size_t block_size = a->source ? a->source->block_size : BLOCK_SIZE;
     struct arena_block *b = a->head;
     size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
 
     if (size > SIZE_MAX / 2)
         return NULL;
     if (!b || at + size > b->size) {
-        size_t room = size > BLOCK_SIZE / 4 ? (size + 63) & ~(size_t)63 : BLOCK_SIZE;
-        struct arena_block *fresh = block_new(room ? room : 64);
+        size_t room = size > block_size / 4 ? (size + 63) & ~(size_t)63 : block_size;
+        struct arena_block *fresh = block_new(a->source, room ? room : 64);
 
         if (!fresh)
             return NULL;
         /* A block made for one large allocation goes behind the head, so that the head's
          * remaining room is not lost. */
-        if (b && room != BLOCK_SIZE) {
+        if (b && room != block_size) {
             fresh->next = b->next;
             b->next = fresh;
         } else {
@@ -58,7 +59,7 @@ void *arena_alloc(struct arena *a, size_t size)
         at = 0;
     }
     b->used = at + size;
-    return memset(b->bytes + at, 0, size);
+    return a->source ? b->bytes + at : memset(b->bytes + at, 0, size);
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
@@ -107,7 +108,10 @@ void arena_free(struct arena *a)
     while (b) {
         struct arena_block *next = b->next;
 
-        free(b->bytes);
+        if (a->source)
+            a->source->put(a->source, b->bytes);
+        else
+            free(b->bytes);
         free(b);
         b = next;
     }

@@ -7,9 +7,18 @@
 
 #include <stddef.h>
 
+/* Where blocks come from when it is not the heap: a device's memory, which the arena itself never
+ * touches. Everything is aligned to 256 there. */
+struct arena_source {
+    void *(*get)(struct arena_source *s, size_t size); /* zeroed, aligned to 256; NULL: none left */
+    void (*put)(struct arena_source *s, void *bytes);
+    size_t block_size; /* at least this much is asked for at once */
+};
+
 struct arena_block;
 struct arena {
     struct arena_block *head;
+    struct arena_source *source; /* NULL: the heap */
 };
 
 void *arena_alloc(struct arena *a, size_t size);
@@ -17,7 +26,8 @@ void *arena_array(struct arena *a, size_t count, size_t size); /* NULL on overfl
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Frees everything; the arena may be used again. A zeroed arena is a valid empty one. */
+/* Frees everything; the arena may be used again, with the same source. A zeroed arena is a valid
+ * empty one. */
 void arena_free(struct arena *a);
 
 #endif

@@ -179,6 +179,8 @@ SIMD_INLINE vf vf_activation(enum activation act, vf x)
         return x / (1.0f + vf_exp(x * (-1.5957691216f - 0.0713548163f * x * x)));
     case ACT_RELU:
         return vf_max(vf_all(0), x);
+    case ACT_QUICK_GELU:
+        return x / (1.0f + vf_exp(-1.702f * x));
     default:
         return x;
     }

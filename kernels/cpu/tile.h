@@ -22,7 +22,8 @@ struct tile {
     float *out;
     int64_t ldo, columns;  /* columns that exist: fewer than nb * 16 in the last block */
     const float *bias;     /* [columns] or NULL */
-    const float *residual; /* rows as out's, to add; may be out; or NULL */
+    const float *residual; /* to add; may be out; or NULL */
+    int64_t ldr;
 };
 
 /* Registers decide: 24 sums of 16 lanes leave room in AVX-512's 32, 12 of 8 in AVX2's 16. */
@@ -95,7 +96,7 @@ SIMD_INLINE void tile_finish(const struct tile *t, int64_t row, int64_t column, 
     if (left <= 0)
         return;
     if (t->residual)
-        sum += tile_vector(t->residual + row * t->ldo, t, column);
+        sum += tile_vector(t->residual + row * t->ldr, t, column);
     if (left >= SIMD_FLOATS)
         vf_store(out, sum);
     else

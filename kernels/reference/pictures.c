@@ -2,52 +2,89 @@
 
 #include <string.h>
 
-const void *reference_conv_pack(struct device *d, struct arena *a, const float *w,
+const void *reference_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
                                 const struct conv *shape)
 {
-    return reference_linear_pack(d, a, w, shape->out,
-                                 (int64_t)shape->kt * shape->kh * shape->kw * shape->in);
+    (void)d;
+    (void)shape;
+    return conv_weight_taps_first(a, weight);
+}
+
+/* Where row or column `at` of the enlarged input lies in n of the input's; -1: outside. */
+static int64_t inside(const struct conv *w, int64_t at, int64_t n)
+{
+    int64_t end = n * w->form.scale;
+    if (w->form.edge == CONV_REPLICATE)
+        at = at < 0 ? 0 : at >= end ? end - 1 : at;
+    return at < 0 || at >= end ? -1 : at / w->form.scale;
 }
 
 /* The sum over one output pixel's neighbourhood in one frame; weight is at [o][t][0][0][0]. */
-static double neighbourhood(const struct tensor *x, const struct conv *w, const float *weight,
-                            int64_t y0, int64_t x0)
+static double neighbourhood(const float *pixels, int64_t height, int64_t width,
+                            const struct conv *w, const float *weight, int64_t y0, int64_t x0)
 {
-    const float *pixels = x->data;
-    int64_t height = x->shape[0] * w->scale, width = x->shape[1] * w->scale;
+    int top = w->form.edge == CONV_ZEROS_AFTER ? 0 : w->kh / 2;
+    int left = w->form.edge == CONV_ZEROS_AFTER ? 0 : w->kw / 2;
     double sum = 0;
 
     for (int ky = 0; ky < w->kh; ky++)
         for (int kx = 0; kx < w->kw; kx++) {
-            int64_t py = y0 + ky - w->kh / 2, px = x0 + kx - w->kw / 2;
-            if (py < 0 || py >= height || px < 0 || px >= width)
+            int64_t y = inside(w, y0 * w->form.stride + ky - top, height);
+            int64_t x = inside(w, x0 * w->form.stride + kx - left, width);
+            if (y < 0 || x < 0)
                 continue;
             for (int64_t c = 0; c < w->in; c++)
-                sum += (double)pixels[(py / w->scale * x->shape[1] + px / w->scale) * w->in + c] *
+                sum += (double)pixels[(y * width + x) * w->in + c] *
                        weight[(ky * w->kw + kx) * w->in + c];
         }
+    return sum;
+}
+
+/* Number o of the output pixel (y, x) of frame n, without residual. */
+static double conv_at(const struct tensor *const *x, const struct conv *w, int64_t n, int64_t y,
+                      int64_t column, int64_t o)
+{
+    int64_t taps = (int64_t)w->kh * w->kw * w->in;
+    double sum = w->bias ? w->bias[o] : 0;
+
+    for (int t = 0; t < w->kt; t++)
+        if (x[t])
+            sum += neighbourhood((const float *)x[t]->data + n * x[t]->stride[0], x[t]->shape[1],
+                                 x[t]->shape[2], w,
+                                 (const float *)w->packed + (o * w->kt + t) * taps, y, column);
     return sum;
 }
 
 void reference_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                     const struct conv *w, const struct tensor *residual)
 {
-    int64_t frame = (int64_t)w->kh * w->kw * w->in;
-    const float *weight = w->packed;
+    float *to = out->data;
+    const float *add = residual ? residual->data : NULL;
     (void)d;
 
-    for (int64_t i = 0; i < out->shape[0] * out->shape[1]; i++)
-        for (int64_t o = 0; o < w->out; o++) {
-            int64_t at = i * w->out + o;
-            double sum = w->bias ? w->bias[o] : 0;
-            for (int t = 0; t < w->kt; t++)
-                if (x[t])
-                    sum += neighbourhood(x[t], w, weight + (o * w->kt + t) * frame,
-                                         i / out->shape[1], i % out->shape[1]);
-            if (residual)
-                sum += ((float *)residual->data)[at];
-            ((float *)out->data)[at] = (float)sum;
-        }
+    for (int64_t n = 0; n < out->shape[0]; n++)
+        for (int64_t y = 0; y < out->shape[1]; y++)
+            for (int64_t column = 0; column < out->shape[2]; column++)
+                for (int64_t o = 0; o < w->out; o++, to++)
+                    *to = (float)(conv_at(x, w, n, y, column, o) + (add ? *add++ : 0));
+}
+
+void reference_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
+                                const struct tensor *scale, const struct tensor *shift,
+                                enum activation act)
+{
+    int64_t height = x->shape[1], width = x->shape[2], c = x->shape[3];
+    int64_t down = height / scale->shape[1], across = width / scale->shape[2];
+    const float *a = scale->data, *b = shift->data;
+    (void)d;
+
+    for (int64_t i = 0; i < x->shape[0] * height * width; i++) {
+        int64_t row = i / width / down; /* as the frames' heights all shrink alike */
+        int64_t small = (row * scale->shape[2] + i % width / across) * c;
+        for (int64_t k = 0; k < c; k++)
+            ((float *)out->data)[i * c + k] = reference_activation(
+                act, (double)((const float *)x->data)[i * c + k] * a[small + k] + b[small + k]);
+    }
 }
 
 /* Calls both with every element: tokens[row][column] and where it lies in latents. */

@@ -9,6 +9,13 @@ static float at(const struct tensor *t, int64_t i, float otherwise)
     return t ? ((const float *)t->data)[i] : otherwise;
 }
 
+/* Number i of the vector, [C] or [G, C], that belongs to row r of x. */
+static float at_row(const struct tensor *v, const struct tensor *x, int64_t r, int64_t i,
+                    float otherwise)
+{
+    return at(v, r / vector_run(v, x) * x->shape[x->rank - 1] + i, otherwise);
+}
+
 void reference_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
                           const struct tensor *weight, const struct tensor *bias, float eps)
 {
@@ -25,7 +32,8 @@ void reference_layer_norm(struct device *d, struct tensor *out, const struct ten
             variance += (from[i] - mean) * (from[i] - mean);
         scale = 1 / sqrt(variance / (double)c + eps);
         for (int64_t i = 0; i < c; i++)
-            to[i] = (float)((from[i] - mean) * scale * at(weight, i, 1) + at(bias, i, 0));
+            to[i] = (float)((from[i] - mean) * scale * at_row(weight, x, r, i, 1) +
+                            at_row(bias, x, r, i, 0));
     }
 }
 
@@ -63,6 +71,42 @@ void reference_channel_norm(struct device *d, struct tensor *out, const struct t
     }
 }
 
+/* One group of one item: `rows` rows of `width` channels, C apart. */
+static void normalise_group(float *to, const float *from, int64_t rows, int64_t c, int64_t width,
+                            const float *weight, const float *bias, float eps, enum activation act)
+{
+    double mean = 0, variance = 0, scale;
+
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++)
+            mean += from[r * c + i];
+    mean /= (double)(rows * width);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++)
+            variance += (from[r * c + i] - mean) * (from[r * c + i] - mean);
+    scale = 1 / sqrt(variance / (double)(rows * width) + eps);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++) {
+            double v = (from[r * c + i] - mean) * scale * (weight ? weight[i] : 1);
+            to[r * c + i] = reference_activation(act, v + (bias ? bias[i] : 0));
+        }
+}
+
+void reference_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                          const struct tensor *weight, const struct tensor *bias, float eps,
+                          enum activation act)
+{
+    int64_t c = x->shape[x->rank - 1], width = c / groups, rows = tensor_rows(x) / x->shape[0];
+    (void)d;
+    for (int64_t n = 0; n < x->shape[0]; n++)
+        for (int64_t first = 0; first < c; first += width) {
+            int64_t begin = n * rows * c + first;
+            normalise_group((float *)out->data + begin, (const float *)x->data + begin, rows, c,
+                            width, weight ? (const float *)weight->data + first : NULL,
+                            bias ? (const float *)bias->data + first : NULL, eps, act);
+        }
+}
+
 void reference_softmax(struct device *d, struct tensor *out, const struct tensor *x)
 {
     int64_t c = x->shape[x->rank - 1];
@@ -79,36 +123,36 @@ void reference_softmax(struct device *d, struct tensor *out, const struct tensor
     }
 }
 
-void reference_rope(struct device *d, struct tensor *x, const struct tensor *cos,
-                    const struct tensor *sin)
+static void rotate(float *row, const float *cos, const float *sin, int64_t half,
+                   enum rope_pairs pairs)
 {
-    int64_t half = x->shape[2] / 2;
+    for (int64_t i = 0; i < half; i++) {
+        float *first = pairs == ROPE_HALVES ? row + i : row + 2 * i;
+        float *second = pairs == ROPE_HALVES ? row + i + half : first + 1;
+        double a = *first, b = *second;
+        *first = (float)(a * cos[i] - b * sin[i]);
+        *second = (float)(a * sin[i] + b * cos[i]);
+    }
+}
+
+void reference_rope(struct device *d, struct tensor *x, const struct tensor *cos,
+                    const struct tensor *sin, enum rope_pairs pairs)
+{
+    int64_t half = x->shape[3] / 2;
     (void)d;
-    for (int64_t t = 0; t < x->shape[0]; t++)
-        for (int64_t h = 0; h < x->shape[1]; h++) {
-            float *row = (float *)x->data + t * x->stride[0] + h * x->stride[1];
-            for (int64_t i = 0; i < half; i++) {
-                double c = ((float *)cos->data)[t * half + i];
-                double s = ((float *)sin->data)[t * half + i];
-                double a = row[2 * i], b = row[2 * i + 1];
-                row[2 * i] = (float)(a * c - b * s);
-                row[2 * i + 1] = (float)(a * s + b * c);
-            }
-        }
+    for (int64_t n = 0; n < x->shape[0]; n++)
+        for (int64_t t = 0; t < x->shape[1]; t++)
+            for (int64_t h = 0; h < x->shape[2]; h++)
+                rotate((float *)x->data + n * x->stride[0] + t * x->stride[1] + h * x->stride[2],
+                       (float *)cos->data + t * half, (float *)sin->data + t * half, half, pairs);
 }
 
 void reference_embed(struct device *d, struct tensor *out, const struct tensor *table,
                      const struct tensor *ids)
 {
-    const int32_t *id = ids->data;
+    (void)d;
     for (int64_t i = 0; i < ids->shape[0]; i++) {
-        struct tensor row;
-        if (id[i] < 0 || id[i] >= table->shape[0]) {
-            device_fail(d, ERROR_INTERNAL, "embed: id %d is outside a table of %lld", id[i],
-                        (long long)table->shape[0]);
-            return;
-        }
-        row = tensor_slice(*table, 0, id[i], 1);
+        struct tensor row = tensor_slice(*table, 0, ((const int32_t *)ids->data)[i], 1);
         tensor_to_f32(&row, tensor_row(out, i));
     }
 }
@@ -123,12 +167,6 @@ void reference_activate(struct device *d, struct tensor *out, const struct tenso
             tensor_row(out, r)[i] = reference_activation(act, tensor_row(x, r)[i]);
 }
 
-void reference_add(struct device *d, struct tensor *out, const struct tensor *x,
-                   const struct tensor *y)
-{
-    reference_add_gated(d, out, x, y, NULL);
-}
-
 void reference_mul(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *y)
 {
@@ -139,6 +177,28 @@ void reference_mul(struct device *d, struct tensor *out, const struct tensor *x,
             tensor_row(out, r)[i] = tensor_row(x, r)[i] * tensor_row(y, r)[i];
 }
 
+void reference_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct tensor *gate, enum activation act)
+{
+    int64_t c = x->shape[x->rank - 1];
+    (void)d;
+    for (int64_t r = 0; r < tensor_rows(x); r++)
+        for (int64_t i = 0; i < c; i++)
+            tensor_row(out, r)[i] =
+                tensor_row(x, r)[i] * reference_activation(act, tensor_row(gate, r)[i]);
+}
+
+void reference_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
+                     const struct tensor *y)
+{
+    int64_t c = x->shape[x->rank - 1];
+    (void)d;
+    for (int64_t r = 0; r < tensor_rows(x); r++)
+        for (int64_t i = 0; i < c; i++)
+            tensor_row(out, r)[i] = (float)((double)a * tensor_row(x, r)[i] +
+                                            (y ? (double)b * tensor_row(y, r)[i] : 0));
+}
+
 void reference_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct tensor *y, const struct tensor *gate)
 {
@@ -146,8 +206,8 @@ void reference_add_gated(struct device *d, struct tensor *out, const struct tens
     (void)d;
     for (int64_t r = 0; r < tensor_rows(x); r++)
         for (int64_t i = 0; i < c; i++)
-            tensor_row(out, r)[i] =
-                (float)(tensor_row(x, r)[i] + (double)at(gate, i, 1) * tensor_row(y, r)[i]);
+            tensor_row(out, r)[i] = (float)(tensor_row(x, r)[i] +
+                                            (double)at_row(gate, x, r, i, 1) * tensor_row(y, r)[i]);
 }
 
 void reference_modulate(struct device *d, struct tensor *out, const struct tensor *x,
@@ -158,7 +218,8 @@ void reference_modulate(struct device *d, struct tensor *out, const struct tenso
     for (int64_t r = 0; r < tensor_rows(x); r++)
         for (int64_t i = 0; i < c; i++)
             tensor_row(out, r)[i] =
-                (float)(tensor_row(x, r)[i] * (1.0 + at(scale, i, 0)) + at(shift, i, 0));
+                (float)(tensor_row(x, r)[i] * (1.0 + at_row(scale, x, r, i, 0)) +
+                        at_row(shift, x, r, i, 0));
 }
 
 static void copy_axis(const struct tensor *out, const struct tensor *x, int axis, float *to,
@@ -176,4 +237,15 @@ void reference_copy(struct device *d, struct tensor *out, const struct tensor *x
 {
     (void)d;
     copy_axis(out, x, 0, out->data, x->data);
+}
+
+void reference_write(struct device *d, struct tensor *out, const struct tensor *host)
+{
+    (void)d;
+    memcpy(out->data, host->data, (size_t)tensor_count(host) * sizeof(float));
+}
+
+void reference_read(struct device *d, struct tensor *host, const struct tensor *x)
+{
+    reference_write(d, host, x);
 }

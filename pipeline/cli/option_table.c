@@ -3,6 +3,7 @@
 static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
 static const char *const devices[] = {"cpu", "cuda", NULL};
+static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 #define FIELD(name) offsetof(struct options, name)
@@ -76,6 +77,15 @@ const struct option options_all[] = {
      .argument = "DEVICE",
      .commands = " parity ",
      .help = "What computes: the processor or a CUDA device."},
+    {.name = "precision",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(precision),
+     .choices = precisions,
+     .initial = "f32",
+     .argument = "DTYPE",
+     .commands = " parity ",
+     .help = "How numbers are kept on a CUDA device: f32, bf16 or f16. A processor always computes "
+             "in f32."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),

@@ -7,12 +7,19 @@
 #include "pipeline/exit_code.h"
 #include "stages/parity/parity.h"
 
+static struct device_options device_of(const struct options *o)
+{
+    return (struct device_options){.kind =
+                                       strcmp(o->device, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU,
+                                   .activations = strcmp(o->precision, "bf16") == 0  ? DTYPE_BF16
+                                                  : strcmp(o->precision, "f16") == 0 ? DTYPE_F16
+                                                                                     : DTYPE_F32};
+}
+
 int command_parity(const struct options *o)
 {
-    const struct parity_options options = {.dir = o->operands[0],
-                                           .golden = o->golden,
-                                           .device = strcmp(o->device, "cuda") == 0 ? DEVICE_CUDA
-                                                                                    : DEVICE_CPU};
+    const struct parity_options options = {
+        .dir = o->operands[0], .golden = o->golden, .device = device_of(o)};
     struct error e = {0};
     char *golden = NULL;
     bool none;

@@ -154,7 +154,7 @@ static int decode_open(const struct stage_group *group, void **session, struct e
         return error_memory(e);
     if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
         vae_path(group->env, tier, &a, &path, e) == 0 &&
-        device_open(DEVICE_CPU, group->env->threads, &s->device, e) == 0 &&
+        device_open(&(struct device_options){.threads = group->env->threads}, &s->device, e) == 0 &&
         wan_vae_load(path, s->device, &s->vae, e) == 0) {
         *session = s;
         s = NULL;

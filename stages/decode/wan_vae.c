@@ -95,14 +95,15 @@ static void attend(struct wan_vae *v, struct tensor *x)
 static int deliver(struct pass *p, struct tensor *x)
 {
     struct wan_vae *v = p->v;
-    float *rgb = v->rgb.data;
+    float *rgb = v->picture.data;
 
     op_channel_norm(v->device, causal_next(&v->out), x, &v->norm_out, ACT_SILU);
     causal_run(v->device, &v->out, &v->out.conv, &v->rgb, NULL);
     v->out.seen++;
+    op_read(v->device, &v->picture, &v->rgb);
     if (device_status(v->device, p->error))
         return -1;
-    for (int64_t i = 0; i < tensor_count(&v->rgb); i++) /* NaN stays, to be noticed */
+    for (int64_t i = 0; i < tensor_count(&v->picture); i++) /* NaN stays, to be noticed */
         rgb[i] = rgb[i] < -1 ? -1 : rgb[i] > 1 ? 1 : rgb[i];
     return p->frame(p->ctx, p->count++, rgb, (int)v->rgb.shape[1], (int)v->rgb.shape[0], p->error)
                ? -1
@@ -153,17 +154,26 @@ static int up_from(struct pass *p, int i, struct tensor *x)
     return b->doubles_time ? double_time(p, i, x) : enlarge(p, i, x);
 }
 
+/* Frame t of [C, T, H, W] as [H, W, C]. */
+static void gather_channels(struct tensor *to, const struct tensor *latents, int64_t t)
+{
+    int64_t channels = latents->shape[0], area = latents->shape[2] * latents->shape[3];
+    const float *from = (const float *)latents->data + t * area;
+
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t i = 0; i < area; i++)
+            ((float *)to->data)[i * channels + c] = from[c * latents->shape[1] * area + i];
+}
+
 static int decode_frame(struct pass *p, const struct tensor *latents, int64_t t)
 {
     struct wan_vae *v = p->v;
     struct device *d = v->device;
-    struct tensor planar = tensor_slice(*latents, 1, t, 1);
-    struct tensor frame = tensor_permute(planar, (const int[]){1, 2, 3, 0});
-    struct tensor latent = TENSOR_VIEW(v->latent, 1, v->height, v->width, v->channels);
     const struct tensor *scaled = &v->latent;
 
-    op_copy(d, &latent, &frame);
-    op_modulate(d, &v->latent, &v->latent, &v->scale, &v->mean);
+    gather_channels(&v->host_planes, latents, t);
+    op_write(d, &v->planes, &v->host_planes);
+    op_modulate(d, &v->latent, &v->planes, &v->scale, &v->mean);
     op_conv(d, causal_next(&v->in), &scaled, &v->post_quant, NULL);
     causal_run(d, &v->in, &v->in.conv, &v->x, NULL);
     v->in.seen++;

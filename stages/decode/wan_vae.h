@@ -29,8 +29,8 @@ int wan_vae_frames(const struct wan_vae *v, int latent_frames); /* 1 + (n - 1) *
 typedef int wan_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
                              struct error *e);
 
-/* latents: [C, T, H, W] contiguous F32, as the sampler leaves them (normalised: the model's own
- * latents_mean and latents_std are applied here). */
+/* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (normalised: the
+ * model's own latents_mean and latents_std are applied here). */
 int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_frame_fn *frame,
                    void *ctx, struct error *e);
 

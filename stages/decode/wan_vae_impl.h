@@ -32,7 +32,7 @@ struct vae_block {
 };
 
 struct wan_vae {
-    struct arena arena, work; /* work: frames for one size */
+    struct arena arena, memory, work; /* memory: weights; work: frames for one size */
     struct device *device;
     const char *dir;
 
@@ -50,7 +50,10 @@ struct wan_vae {
     struct vae_causal out;
 
     int64_t height, width; /* of the latents that work is for */
+    struct tensor planes;  /* a frame of the latents, channels last, F32 */
     struct tensor latent, x, normed, attended, qkv_frame, rgb;
+    struct arena host; /* for that size */
+    struct tensor host_planes, picture;
 };
 
 /* Frames for latents of this size, unless they are there already. */

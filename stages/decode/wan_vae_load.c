@@ -20,15 +20,17 @@ static int read_latent_statistics(struct wan_vae *v, const struct config *c, str
         return error_set(e, ERROR_MODEL,
                          "%s: latents_mean and latents_std must have z_dim (%d) values each",
                          c->path, v->channels);
-    v->mean = TENSOR_NEW(&v->arena, v->channels);
-    v->scale = TENSOR_NEW(&v->arena, v->channels);
-    if (!v->mean.data || !v->scale.data)
+    struct tensor a = TENSOR_NEW(&v->arena, v->channels), b = TENSOR_NEW(&v->arena, v->channels);
+    if (!a.data || !b.data)
         return error_memory(e);
     for (int i = 0; i < v->channels; i++) {
-        ((float *)v->mean.data)[i] = (float)mean[i];
-        ((float *)v->scale.data)[i] = (float)(std[i] - 1);
+        ((float *)a.data)[i] = (float)mean[i];
+        ((float *)b.data)[i] = (float)(std[i] - 1);
     }
-    return 0;
+    return v->device && (tensor_upload(v->device, &v->memory, &a, &v->mean, e) ||
+                         tensor_upload(v->device, &v->memory, &b, &v->scale, e))
+               ? -1
+               : 0;
 }
 
 static int read_sizes(struct wan_vae *v, const struct config *c, struct error *e)
@@ -115,7 +117,8 @@ static void load_time(struct loader *l, struct vae_block *b, const char *name)
     for (int i = 0; i < 2 && l->device && !l->failed; i++) {
         struct tensor w = tensor_slice(*weight, 0, i * b->out, b->out);
         struct tensor o = tensor_slice(*bias, 0, i * b->out, b->out);
-        l->failed = conv_pack(l->device, l->arena, &w, &o, 1, half[i], l->error) != 0;
+        l->failed = conv_pack(l->device, l->arena, &w, &o,
+                              (struct conv_form){.scale = 1, .stride = 1}, half[i], l->error) != 0;
     }
 }
 
@@ -133,8 +136,8 @@ static void load_block(struct wan_vae *v, struct loader *l, int i, int64_t in, i
     }
     if (!b->upsamples)
         return;
-    load_conv_upsample(l, &b->resample, out / 2, out,
-                       "decoder.up_blocks.%d.upsamplers.0.resample.1", i);
+    load_conv_form(l, &b->resample, (struct conv_form){.scale = 2, .stride = 1}, out / 2, out, 0, 3,
+                   3, "decoder.up_blocks.%d.upsamplers.0.resample.1", i);
     snprintf(name, sizeof name, "decoder.up_blocks.%d.upsamplers.0.time_conv", i);
     if (b->doubles_time)
         load_time(l, b, name);
@@ -164,7 +167,7 @@ static void load_all(struct wan_vae *v, struct loader *l)
 static int load_weights(struct wan_vae *v, struct error *e)
 {
     struct safetensors *weights;
-    struct loader l = {.device = v->device, .arena = &v->arena, .error = e};
+    struct loader l = {.device = v->device, .arena = &v->memory, .error = e};
 
     if (safetensors_open(v->dir, &weights, e))
         return -1;
@@ -181,6 +184,7 @@ int wan_vae_load(const char *dir, struct device *d, struct wan_vae **out, struct
     if (!v)
         return error_memory(e);
     v->device = d;
+    v->memory = v->work = device_arena(d);
     v->dir = arena_strdup(&v->arena, dir);
     if (!v->dir)
         error_memory(e);
@@ -196,7 +200,9 @@ void wan_vae_free(struct wan_vae *v)
 {
     if (!v)
         return;
+    arena_free(&v->host);
     arena_free(&v->work);
+    arena_free(&v->memory);
     arena_free(&v->arena);
     free(v);
 }
@@ -205,7 +211,7 @@ void wan_vae_free(struct wan_vae *v)
 
 static struct tensor frame(struct wan_vae *v, int64_t h, int64_t w, int64_t c, bool *failed)
 {
-    struct tensor t = TENSOR_NEW(&v->work, h, w, c);
+    struct tensor t = ACTIVATION_NEW(v->device, &v->work, h, w, c);
     *failed |= !t.data;
     return t;
 }
@@ -244,7 +250,10 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
     if (v->height == height && v->width == width)
         return 0;
     arena_free(&v->work);
+    arena_free(&v->host);
     v->height = v->width = 0;
+    v->planes = TENSOR_NEW(&v->work, h, w, v->channels);
+    v->host_planes = TENSOR_NEW(&v->host, h, w, v->channels);
     v->latent = frame(v, h, w, v->channels, &failed);
     make_ring(v, &v->in, h, w, &failed);
     v->x = frame(v, h, w, dim, &failed);
@@ -267,7 +276,8 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
     }
     make_ring(v, &v->out, h, w, &failed);
     v->rgb = frame(v, h, w, 3, &failed);
-    if (failed)
+    v->picture = TENSOR_NEW(&v->host, h, w, 3);
+    if (failed || !v->planes.data || !v->host_planes.data || !v->picture.data)
         return error_memory(e);
     v->height = height;
     v->width = width;

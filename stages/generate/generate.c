@@ -192,7 +192,7 @@ static int load(struct session *s, const struct stage_group *group, struct arena
         return error_set(e, ERROR_INTERNAL, "generate: a group of no shots");
     if (tier_of_shot(group->env, group->shots[0], &s->tier, e) != 0 ||
         tier_checkpoint(group->env, s->tier, a, &dir, e) != 0 ||
-        device_open(DEVICE_CPU, group->env->threads, &s->device, e) != 0 ||
+        device_open(&(struct device_options){.threads = group->env->threads}, &s->device, e) != 0 ||
         collect_texts(group, &s->texts, e) != 0 ||
         wan_texts_encode(&s->texts, dir, s->device, stopped, (void *)group, e) != 0)
         return -1;

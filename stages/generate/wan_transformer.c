@@ -33,25 +33,27 @@ static int fill_conditioning(struct wan_transformer *m, const struct tensor *emb
 
     c->keys = tokens + (padding > 0);
     text = TENSOR_NEW(scratch, c->keys, m->text_dim); /* the row after the tokens stays zero */
-    hidden = TENSOR_NEW(scratch, c->keys, m->dim);
-    embedded = TENSOR_NEW(scratch, c->keys, m->dim);
+    hidden = ACTIVATION_NEW(d, scratch, c->keys, m->dim);
+    embedded = ACTIVATION_NEW(d, scratch, c->keys, m->dim);
     c->kv = arena_array(&c->arena, (size_t)m->layers, sizeof *c->kv);
     if (!text.data || !hidden.data || !embedded.data || !c->kv)
         return error_memory(e);
     if (padding > 0) {
-        c->key_bias = TENSOR_NEW(&c->arena, c->keys);
-        if (!c->key_bias.data)
+        struct tensor bias = TENSOR_NEW(&c->arena, c->keys);
+        if (!bias.data)
             return error_memory(e);
-        ((float *)c->key_bias.data)[tokens] = logf((float)padding);
+        ((float *)bias.data)[tokens] = logf((float)padding);
+        if (tensor_upload(d, &c->memory, &bias, &c->key_bias, e))
+            return -1;
     }
     real = tensor_slice(text, 0, 0, tokens);
     if (tokens > 0)
-        op_copy(d, &real, embeddings);
+        op_write(d, &real, embeddings);
     op_linear(d, &hidden, &text, &m->text_1, ACT_GELU_TANH);
     op_linear(d, &embedded, &hidden, &m->text_2, ACT_NONE);
     for (int i = 0; i < m->layers; i++) {
         struct tensor key;
-        c->kv[i] = TENSOR_NEW(&c->arena, c->keys, 2 * m->dim);
+        c->kv[i] = ACTIVATION_NEW(d, &c->memory, c->keys, 2 * m->dim);
         if (!c->kv[i].data)
             return error_memory(e);
         op_linear(d, &c->kv[i], &embedded, &m->blocks[i].cross_kv, ACT_NONE);
@@ -65,7 +67,7 @@ int wan_transformer_prepare(struct wan_transformer *m, const struct tensor *embe
                             int padded_length, struct wan_conditioning **out, struct error *e)
 {
     struct wan_conditioning *c;
-    struct arena scratch = {0};
+    struct arena scratch = device_arena(m->device);
     int rc;
 
     if (embeddings->rank != 2 || embeddings->shape[1] != m->text_dim || padded_length < 1 ||
@@ -78,6 +80,7 @@ int wan_transformer_prepare(struct wan_transformer *m, const struct tensor *embe
     c = calloc(1, sizeof *c);
     if (!c)
         return error_memory(e);
+    c->memory = device_arena(m->device);
     rc = fill_conditioning(m, embeddings, padded_length, c, &scratch, e);
     arena_free(&scratch);
     if (rc)
@@ -91,6 +94,7 @@ void wan_conditioning_free(struct wan_conditioning *c)
 {
     if (!c)
         return;
+    arena_free(&c->memory);
     arena_free(&c->arena);
     free(c);
 }
@@ -119,29 +123,51 @@ void wan_rope_tables(const struct wan_transformer *m, const int64_t shape[4], fl
     }
 }
 
+static int upload_positions(struct wan_transformer *m, const int64_t shape[4], int64_t tokens,
+                            struct error *e)
+{
+    struct arena host = {0};
+    struct tensor cos = TENSOR_NEW(&host, tokens, m->head_dim / 2);
+    struct tensor sin = TENSOR_NEW(&host, tokens, m->head_dim / 2);
+    struct wan_workspace *w = &m->work;
+    int rc = cos.data && sin.data ? 0 : error_memory(e);
+
+    if (rc == 0) {
+        wan_rope_tables(m, shape, cos.data, sin.data);
+        rc = tensor_upload(m->device, &w->memory, &cos, &w->cos, e) ||
+                     tensor_upload(m->device, &w->memory, &sin, &w->sin, e)
+                 ? -1
+                 : 0;
+    }
+    arena_free(&host);
+    return rc;
+}
+
 static int make_workspace(struct wan_transformer *m, const int64_t shape[4], struct error *e)
 {
     struct wan_workspace *w = &m->work;
+    struct device *d = m->device;
     int64_t patch = (int64_t)m->patch[0] * m->patch[1] * m->patch[2];
     int64_t tokens = shape[1] * shape[2] * shape[3] / patch;
 
     if (memcmp(w->shape, shape, sizeof w->shape) == 0)
         return 0;
-    arena_free(&w->arena);
-    memset(w, 0, sizeof *w);
-    w->patches = TENSOR_NEW(&w->arena, tokens, m->in_channels * patch);
-    w->x = TENSOR_NEW(&w->arena, tokens, m->dim);
-    w->normed = TENSOR_NEW(&w->arena, tokens, m->dim);
-    w->mixed = TENSOR_NEW(&w->arena, tokens, m->dim);
-    w->qkv = TENSOR_NEW(&w->arena, tokens, 3 * m->dim);
-    w->hidden = TENSOR_NEW(&w->arena, tokens, m->ffn_dim);
-    w->projected = TENSOR_NEW(&w->arena, tokens, m->out_channels * patch);
-    w->cos = TENSOR_NEW(&w->arena, tokens, m->head_dim / 2);
-    w->sin = TENSOR_NEW(&w->arena, tokens, m->head_dim / 2);
-    if (!w->patches.data || !w->x.data || !w->normed.data || !w->mixed.data || !w->qkv.data ||
-        !w->hidden.data || !w->projected.data || !w->cos.data || !w->sin.data)
+    arena_free(&w->memory);
+    *w = (struct wan_workspace){.memory = device_arena(d)};
+    w->latents = TENSOR_NEW(&w->memory, shape[0], shape[1], shape[2], shape[3]);
+    w->flow = TENSOR_NEW(&w->memory, m->out_channels, shape[1], shape[2], shape[3]);
+    w->patches = ACTIVATION_NEW(d, &w->memory, tokens, m->in_channels * patch);
+    w->x = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
+    w->normed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
+    w->mixed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
+    w->qkv = ACTIVATION_NEW(d, &w->memory, tokens, 3 * m->dim);
+    w->hidden = ACTIVATION_NEW(d, &w->memory, tokens, m->ffn_dim);
+    w->projected = ACTIVATION_NEW(d, &w->memory, tokens, m->out_channels * patch);
+    if (!w->latents.data || !w->flow.data || !w->patches.data || !w->x.data || !w->normed.data ||
+        !w->mixed.data || !w->qkv.data || !w->hidden.data || !w->projected.data)
         return error_memory(e);
-    wan_rope_tables(m, shape, w->cos.data, w->sin.data);
+    if (upload_positions(m, shape, tokens, e))
+        return -1;
     memcpy(w->shape, shape, sizeof w->shape);
     return 0;
 }
@@ -163,7 +189,7 @@ static struct tensor heads_of(const struct wan_transformer *m, const struct tens
     t.shape[2] = m->head_dim;
     t.stride[1] = m->head_dim;
     t.stride[2] = 1;
-    t.data = (float *)rows->data + column;
+    t.data = (char *)rows->data + (size_t)column * dtype_size(rows->dtype);
     return t;
 }
 
@@ -172,7 +198,7 @@ static struct tensor heads_of(const struct wan_transformer *m, const struct tens
 static void embed_time(struct wan_transformer *m, float timestep)
 {
     struct device *d = m->device;
-    float *frequencies = m->frequencies.data;
+    float *frequencies = m->host_frequencies.data;
     int half = m->freq_dim / 2;
 
     for (int i = 0; i < half; i++) {
@@ -181,6 +207,7 @@ static void embed_time(struct wan_transformer *m, float timestep)
         frequencies[i] = cosf(angle);
         frequencies[half + i] = sinf(angle);
     }
+    op_write(d, &m->frequencies, &m->host_frequencies);
     op_linear(d, &m->time_silu, &m->frequencies, &m->time_1, ACT_SILU);
     op_linear(d, &m->time, &m->time_silu, &m->time_2, ACT_NONE);
     op_activation(d, &m->time_silu, &m->time, ACT_SILU);
@@ -199,8 +226,8 @@ static void self_attention(struct wan_transformer *m, const struct wan_block *b)
     op_linear(d, &w->qkv, &w->normed, &b->qkv, ACT_NONE);
     op_rms_norm(d, &q, &q, &b->norm_q, (float)m->eps);
     op_rms_norm(d, &k, &k, &b->norm_k, (float)m->eps);
-    op_rope(d, &q_heads, &w->cos, &w->sin);
-    op_rope(d, &k_heads, &w->cos, &w->sin);
+    op_rope(d, &q_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
+    op_rope(d, &k_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), NULL);
     op_linear(d, &w->normed, &w->mixed, &b->out, ACT_NONE);
 }
@@ -250,7 +277,7 @@ static void block(struct wan_transformer *m, int i, const struct wan_conditionin
     op_add_gated(d, &w->x, &w->x, &w->normed, &ffn_gate);
 }
 
-static void project(struct wan_transformer *m, struct tensor *out)
+static void project(struct wan_transformer *m)
 {
     struct device *d = m->device;
     struct wan_workspace *w = &m->work;
@@ -263,7 +290,7 @@ static void project(struct wan_transformer *m, struct tensor *out)
     op_add(d, &scale, &table_scale, &time);
     op_layer_norm(d, &w->normed, &w->x, &scale, &shift, (float)m->eps);
     op_linear(d, &w->projected, &w->normed, &m->out, ACT_NONE);
-    op_unpatchify(d, out, &w->projected, m->patch);
+    op_unpatchify(d, &w->flow, &w->projected, m->patch);
 }
 
 static int check_latents(const struct wan_transformer *m, const struct tensor *latents,
@@ -293,11 +320,13 @@ int wan_transformer_forward(struct wan_transformer *m, const struct wan_conditio
     if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e))
         return -1;
     embed_time(m, timestep);
-    op_patchify(m->device, &m->work.patches, latents, m->patch);
+    op_write(m->device, &m->work.latents, latents);
+    op_patchify(m->device, &m->work.patches, &m->work.latents, m->patch);
     op_linear(m->device, &m->work.x, &m->work.patches, &m->patch_embedding, ACT_NONE);
     for (int i = 0; i < m->layers; i++)
         block(m, i, c);
-    project(m, out);
+    project(m);
+    op_read(m->device, out, &m->work.flow);
     return device_status(m->device, e);
 }
 

@@ -30,16 +30,17 @@ const int *wan_transformer_patch(const struct wan_transformer *m);
  * what one step costs or less, and serves every step of a shot. */
 struct wan_conditioning;
 
-/* embeddings: [real tokens, text_dim], the text encoder's output without padding. padded_length:
- * the length to which the pipeline pads with rows of zeros (max_sequence_length), >= the real
- * tokens. The padding is attended to, as the published pipeline does: its rows are all alike, so
- * they are kept as one key that counts padded_length - tokens times. */
+/* embeddings: [real tokens, text_dim] in host memory, contiguous, the text encoder's output without
+ * padding. padded_length: the length to which the pipeline pads with rows of zeros
+ * (max_sequence_length), >= the real tokens. The padding is attended to, as the published pipeline
+ * does: its rows are all alike, so they are kept as one key that counts padded_length - tokens
+ * times. */
 int wan_transformer_prepare(struct wan_transformer *m, const struct tensor *embeddings,
                             int padded_length, struct wan_conditioning **out, struct error *e);
 void wan_conditioning_free(struct wan_conditioning *c); /* NULL-safe */
 
-/* latents, out: [C, T, H, W] contiguous F32; out may not be latents. timestep: 0..1000, as the
- * sampler has it. */
+/* latents, out: [C, T, H, W] contiguous F32 in host memory; out may not be latents. timestep:
+ * 0..1000, as the sampler has it. */
 int wan_transformer_forward(struct wan_transformer *m, const struct wan_conditioning *c,
                             const struct tensor *latents, float timestep, struct tensor *out,
                             struct error *e);

@@ -17,8 +17,9 @@ struct wan_block {
 
 /* Everything whose size depends on the latents' shape. */
 struct wan_workspace {
-    struct arena arena;
+    struct arena memory;
     int64_t shape[4];               /* of the latents it is for */
+    struct tensor latents, flow;    /* as the latents, F32 */
     struct tensor patches;          /* [tokens, channels * patch] */
     struct tensor x, normed, mixed; /* [tokens, dim] */
     struct tensor qkv;              /* [tokens, 3 * dim] */
@@ -28,7 +29,7 @@ struct wan_workspace {
 };
 
 struct wan_transformer {
-    struct arena arena;
+    struct arena arena, memory; /* memory: the device's */
     struct device *device;
     const char *dir;
 
@@ -42,18 +43,20 @@ struct wan_transformer {
     struct tensor table; /* [2 * dim]: shift, 1 + scale of the last norm */
     struct wan_block *blocks;
 
-    struct tensor frequencies, time, time_silu, modulation, mods; /* small, per step */
+    struct tensor frequencies, time, time_silu, modulation, mods; /* small, per step; F32 */
+    struct tensor host_frequencies;
+    struct tensor ones; /* [dim] */
     struct wan_workspace work;
 };
 
 struct wan_conditioning {
-    struct arena arena;
+    struct arena arena, memory;
     struct tensor key_bias; /* [keys]; data NULL when there is no padding */
     struct tensor *kv;      /* a block: [keys, 2 * dim], keys normed */
     int64_t keys;
 };
 
-/* Positions of the tokens of latents of this shape, into cos and sin. */
+/* Positions of the tokens of latents of this shape: [tokens, head_dim / 2] each. */
 void wan_rope_tables(const struct wan_transformer *m, const int64_t shape[4], float *cos,
                      float *sin);
 

@@ -64,10 +64,15 @@ done:
 }
 
 /* One is added to the scales of a table of modulations, so that norms may use them as weights. */
-static void add_one(struct tensor *table, int64_t dim, int which)
+static void add_one(struct wan_transformer *m, const struct loader *l, const struct tensor *table,
+                    int which)
 {
-    for (int64_t i = 0; table->data && i < dim; i++)
-        ((float *)table->data)[which * dim + i] += 1;
+    struct tensor scale;
+
+    if (l->failed || !l->device)
+        return;
+    scale = tensor_slice(*table, 0, which * m->dim, m->dim);
+    op_add(l->device, &scale, &scale, &m->ones);
 }
 
 static void load_block(struct wan_transformer *m, struct loader *l, int i)
@@ -92,8 +97,8 @@ static void load_block(struct wan_transformer *m, struct loader *l, int i)
     load_linear(l, &b->ffn_in, m->ffn_dim, dim, true, "blocks.%d.ffn.net.0.proj", i);
     load_linear(l, &b->ffn_out, dim, m->ffn_dim, true, "blocks.%d.ffn.net.2", i);
     load_vector(l, &b->table, 6 * dim, "blocks.%d.scale_shift_table", i);
-    add_one(&b->table, dim, 1);
-    add_one(&b->table, dim, 4);
+    add_one(m, l, &b->table, 1);
+    add_one(m, l, &b->table, 4);
 }
 
 static void load_all(struct wan_transformer *m, struct loader *l)
@@ -110,20 +115,40 @@ static void load_all(struct wan_transformer *m, struct loader *l)
         load_block(m, l, i);
     load_linear(l, &m->out, m->out_channels * patch, dim, true, "proj_out");
     load_vector(l, &m->table, 2 * dim, "scale_shift_table");
-    add_one(&m->table, dim, 1);
+    add_one(m, l, &m->table, 1);
 }
 
 static int load_weights(struct wan_transformer *m, struct error *e)
 {
     struct safetensors *weights;
-    struct loader l = {.device = m->device, .arena = &m->arena, .error = e};
+    struct loader l = {.device = m->device, .arena = &m->memory, .error = e};
 
     if (safetensors_open(m->dir, &weights, e))
         return -1;
     l.weights = weights;
     load_all(m, &l);
     safetensors_close(weights);
-    return l.failed ? -1 : 0;
+    return l.failed || (m->device && device_status(m->device, e)) ? -1 : 0;
+}
+
+/* What does not depend on the latents' shape. */
+static int make_small(struct wan_transformer *m, struct error *e)
+{
+    m->memory = device_arena(m->device);
+    m->work.memory = m->memory;
+    m->frequencies = TENSOR_NEW(&m->memory, 1, m->freq_dim);
+    m->time = TENSOR_NEW(&m->memory, 1, m->dim);
+    m->time_silu = TENSOR_NEW(&m->memory, 1, m->dim);
+    m->modulation = TENSOR_NEW(&m->memory, 1, 6 * m->dim);
+    m->mods = TENSOR_NEW(&m->memory, 1, 6 * m->dim);
+    m->host_frequencies = TENSOR_NEW(&m->arena, 1, m->freq_dim);
+    struct tensor ones = TENSOR_NEW(&m->arena, m->dim);
+    if (!m->frequencies.data || !m->time.data || !m->time_silu.data || !m->modulation.data ||
+        !m->mods.data || !m->host_frequencies.data || !ones.data)
+        return error_memory(e);
+    for (int64_t i = 0; i < m->dim; i++)
+        ((float *)ones.data)[i] = 1;
+    return m->device ? tensor_upload(m->device, &m->memory, &ones, &m->ones, e) : 0;
 }
 
 int wan_transformer_load(const char *dir, struct device *d, struct wan_transformer **out,
@@ -142,17 +167,11 @@ int wan_transformer_load(const char *dir, struct device *d, struct wan_transform
     if (read_config(m, e))
         goto failed;
     m->blocks = arena_array(&m->arena, (size_t)m->layers, sizeof *m->blocks);
-    m->frequencies = TENSOR_NEW(&m->arena, 1, m->freq_dim);
-    m->time = TENSOR_NEW(&m->arena, 1, m->dim);
-    m->time_silu = TENSOR_NEW(&m->arena, 1, m->dim);
-    m->modulation = TENSOR_NEW(&m->arena, 1, 6 * m->dim);
-    m->mods = TENSOR_NEW(&m->arena, 1, 6 * m->dim);
-    if (!m->blocks || !m->frequencies.data || !m->time.data || !m->time_silu.data ||
-        !m->modulation.data || !m->mods.data) {
+    if (!m->blocks) {
         error_memory(e);
         goto failed;
     }
-    if (load_weights(m, e))
+    if (make_small(m, e) || load_weights(m, e))
         goto failed;
     *out = m;
     return 0;
@@ -165,7 +184,8 @@ void wan_transformer_free(struct wan_transformer *m)
 {
     if (!m)
         return;
-    arena_free(&m->work.arena);
+    arena_free(&m->work.memory);
+    arena_free(&m->memory);
     arena_free(&m->arena);
     free(m);
 }

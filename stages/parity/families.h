@@ -6,11 +6,6 @@
 #include "kernels/device.h"
 #include "stages/parity/report.h"
 
-/* A module that is fed its golden input; and the whole chain, where differences add up. */
-#define PARITY_MODULE 1e-4
-#define PARITY_CHAIN  1e-3
-#define PARITY_NOISE  1e-6
-
 struct parity {
     const char *dir;
     struct device *device;

@@ -9,14 +9,13 @@
 
 #include <stdio.h>
 
-#include "kernels/tensor.h"
+#include "kernels/device.h"
 
 struct parity_options {
     const char *dir;    /* the checkpoint directory */
     const char *golden; /* NULL or "": DIR/golden.json. A name without '/': DIR/golden.NAME.json.
                            Else a path: a golden JSON file, or a folder that holds golden.json. */
-    enum device_kind device;
-    int threads; /* 0: all */
+    struct device_options device;
 };
 
 /* Prints one line a tensor (name, relative L2 error, tolerance, ok or FAIL) to `out`. 0 only when

@@ -7,8 +7,22 @@
 #include "kernels/base/json.h"
 #include "kernels/safetensors.h"
 
+/* What is compared decides how near it must be. */
+enum parity_class {
+    PARITY_NOISE,
+    PARITY_MODULE, /* a module that is fed its golden input */
+    PARITY_CHAIN,  /* where differences add up: steps of the whole chain, and what comes after */
+    PARITY_CLASSES
+};
+
+/* Relative L2 errors allowed to a device that computes in `activations`. */
+const double *parity_tolerances(enum device_kind kind, enum dtype activations);
+
 struct report {
     FILE *out;
+    const double *tolerance; /* [PARITY_CLASSES] */
+    const json_t *reference; /* the reference library's own error in this dtype by tensor name, or
+                                NULL; ours may be 1.5 times that */
     int checks, failures;
     char first[128]; /* name of the first that failed */
 };
@@ -23,6 +37,7 @@ struct golden {
     struct arena arena;
     const char *path; /* of the JSON */
     json_t *json;
+    json_t *errors; /* NAME.errors.json, or NULL: see tests/README.md */
     struct safetensors *tensors;
 };
 
@@ -35,8 +50,9 @@ void golden_close(struct golden *g); /* a zeroed one too */
  * the report has a line saying so. */
 bool golden_get(struct golden *g, struct report *r, const char *name, int rank, struct tensor *out);
 
-/* Compares with the golden tensor of this name, which must have as many numbers. */
+/* Compares with the golden tensor of this name, which must have as many numbers. `label` is what
+ * the line is called. */
 void golden_check(struct golden *g, struct report *r, const char *name, const char *label,
-                  const float *got, int64_t count, double tolerance);
+                  const float *got, int64_t count, enum parity_class what);
 
 #endif

@@ -247,7 +247,7 @@ static int keep_frame(void *ctx, int index, const float *rgb, int width, int hei
 }
 
 static int check_frames(struct wan *w, const struct tensor *latents, const char *label,
-                        double tolerance, struct error *e)
+                        enum parity_class what, struct error *e)
 {
     struct film film = {TENSOR_NEW(&w->arena, 3, wan_vae_frames(w->vae, (int)latents->shape[1]),
                                    latents->shape[2] * wan_vae_space_factor(w->vae),
@@ -258,7 +258,7 @@ static int check_frames(struct wan *w, const struct tensor *latents, const char 
     if (wan_vae_decode(w->vae, latents, keep_frame, &film, e))
         return -1;
     golden_check(&w->p->golden, &w->p->report, "vae.frames", label, film.planar.data,
-                 tensor_count(&film.planar), tolerance);
+                 tensor_count(&film.planar), what);
     return 0;
 }
 

@@ -13,7 +13,7 @@
 
 #include "kernels/cpu/isa.h"
 
-enum { ROUNDS = 12 };
+enum { ROUNDS = 16 };
 
 /* Relative L2 error allowed. Sums in F32 against sums in double: an error of n terms grows like
  * sqrt(n) 2^-24, a few 1e-7 for the depths here; exponentials add their own 1e-7. Moves and
@@ -25,10 +25,21 @@ static const struct tolerance {
     {"linear", 2e-6},     /* depth up to 600, activation after */
     {"attention", 4e-6},  /* two products and an exponential of scores up to +-30 */
     {"layer_norm", 2e-6}, /* a difference of near numbers when the mean is large */
-    {"rms_norm", 1e-6},   {"channel_norm", 1e-6}, {"softmax", 2e-6}, /* exponential of x - most */
-    {"rope", 5e-7},       {"activation", 1e-6},   {"add_gated", 2e-7},
-    {"mul", 1e-7},        {"modulate", 2e-7},     {"conv", 3e-6}, /* depth up to 27 * 70 */
+    {"rms_norm", 1e-6},
+    {"channel_norm", 1e-6},
+    {"softmax", 2e-6}, /* exponential of x - most */
+    {"rope", 5e-7},
+    {"activation", 1e-6},
+    {"add_gated", 2e-7},
+    {"mul", 1e-7},
+    {"modulate", 2e-7},
+    {"conv", 3e-6}, /* depth up to 27 * 70 */
     {"add", 1e-7},
+    {"blend", 2e-7},
+    {"glu", 1e-6},
+    {"linear_add", 2e-6},
+    {"group_norm", 6e-6}, /* numbers about a mean of 100 have lost 7 of their 24 bits */
+    {"modulate_nearest", 1e-6},
 };
 
 static uint64_t seed, state;
@@ -146,30 +157,75 @@ static void check_linear(void)
     compare("linear", &got, &want,
             text("m %lld n %lld k %lld act %d bias %d", (long long)m, (long long)n, (long long)k,
                  act, biased));
+    op_linear_add(reference, &want, &x, &a, &want);
+    op_linear_add(tested, &got, &x, &b, &got);
+    compare("linear_add", &got, &want, "residual in place");
+    struct tensor residual = NUMBERS(between(0, 5), 1, m, n);
+    op_linear_add(reference, &want, &x, &a, &residual);
+    op_linear_add(tested, &got, &x, &b, &residual);
+    compare("linear_add", &got, &want, "residual elsewhere");
+}
+
+/* Layers that read the same input, as one. */
+static void check_linears(void)
+{
+    int64_t m = between(1, 40), k = between(1, 90), sizes[3], total = 0;
+    struct tensor x = NUMBERS(0, 1, m, k), weight[3], bias[3], got, want;
+    const struct tensor *weights[3], *biases[3];
+    struct linear a, b;
+    struct error e = {0};
+
+    for (int i = 0; i < 3; i++) {
+        total += sizes[i] = between(1, 50);
+        weight[i] = NUMBERS(0, 0.3f, sizes[i], k);
+        bias[i] = NUMBERS(0, 1, sizes[i]);
+        weights[i] = &weight[i];
+        biases[i] = &bias[i];
+    }
+    got = NUMBERS(0, 1, m, total);
+    want = twin(got);
+    assert_int_equal(linear_pack_many(tested, &arena, 3, weights, biases, &b, &e), 0);
+    op_linear(tested, &got, &x, &b, ACT_SILU);
+    total = 0;
+    for (int i = 0; i < 3; i++) {
+        struct tensor part = tensor_slice(want, 1, total, sizes[i]);
+        assert_int_equal(linear_pack(reference, &arena, &weight[i], &bias[i], &a, &e), 0);
+        op_linear(reference, &part, &x, &a, ACT_SILU);
+        total += sizes[i];
+    }
+    compare("linear", &got, &want, "three side by side");
 }
 
 static void check_attention(void)
 {
-    int64_t queries = between(1, 230), keys = between(1, 600), heads = between(1, 4);
+    bool small = between(0, 2) == 0; /* many short sequences, as frames of a pixel are */
+    int64_t items = small ? between(1, 30) : between(1, 2);
+    int64_t queries = between(1, small ? 20 : 230), keys = between(1, small ? 20 : 500);
+    int64_t groups = between(1, 3), heads = groups * between(1, 3);
     int64_t dim = between(1, 5) == 1 ? between(1, 70) : 16 * between(1, 8);
-    struct tensor q = NUMBERS(between(0, 3), 1, queries, heads, dim);
-    struct tensor k = NUMBERS(between(0, 3), 1, keys, heads, dim);
-    struct tensor v = NUMBERS(between(0, 3), 1, keys, heads, dim);
-    struct tensor got = NUMBERS(between(0, 3), 1, queries, heads, dim), want = twin(got);
-    struct attention_bias bias = {0};
-    int which = (int)between(0, 3);
+    int which = (int)between(0, 7);
+    bool causal = which & 4;
+    if (causal)
+        keys += queries;
+    struct tensor q = NUMBERS(between(0, 3), 1, items, queries, heads, dim);
+    struct tensor k = NUMBERS(between(0, 3), 1, items, keys, groups, dim);
+    struct tensor v = NUMBERS(between(0, 3), 1, items, keys, groups, dim);
+    struct tensor got = NUMBERS(between(0, 3), 1, items, queries, heads, dim), want = twin(got);
+    struct attention_bias bias = {.causal = causal};
 
     if (which & 1)
         bias.key = NUMBERS(0, 3, keys);
-    if (which == 3)
-        ((float *)bias.key.data)[0] = keys > 1 ? -INFINITY : 0;
+    if ((which & 3) == 3 && !causal)
+        for (int64_t i = 0; i < keys - 1; i += 2)
+            ((float *)bias.key.data)[i] = -INFINITY;
     if (which & 2)
         bias.relative = NUMBERS(0, 2, heads, queries + keys - 1);
     op_attention(reference, &want, &q, &k, &v, 3 / sqrtf((float)dim), &bias);
     op_attention(tested, &got, &q, &k, &v, 3 / sqrtf((float)dim), &bias);
     compare("attention", &got, &want,
-            text("queries %lld keys %lld heads %lld dim %lld bias %d", (long long)queries,
-                 (long long)keys, (long long)heads, (long long)dim, which));
+            text("items %lld queries %lld keys %lld heads %lld groups %lld dim %lld bias %d",
+                 (long long)items, (long long)queries, (long long)keys, (long long)heads,
+                 (long long)groups, (long long)dim, which));
 }
 
 static void check_rows(void)
@@ -199,16 +255,26 @@ static void check_rows(void)
     BOTH(mul, &x, &y);
     BOTH(add_gated, &x, &y, weight);
     BOTH(modulate, &x, weight, bias);
+    BOTH(blend, 0.3f, &x, -1.7f, &y);
+    BOTH(blend, 0.3f, &x, 0, NULL);
+    {
+        struct tensor runs = NUMBERS(0, 1, m, c), other = NUMBERS(0, 1, 3 * m, c);
+        BOTH(layer_norm, &x, &runs, &other, 1e-6f * scale * scale);
+        BOTH(add_gated, &x, &y, &runs);
+        BOTH(modulate, &x, &runs, &other);
+    }
     for (act = 0; act < ACTIVATIONS; act++) {
         BOTH(activation, &x, act);
+        BOTH(glu, &y, &x, act);
     }
 #undef BOTH
     if (c % 2 == 0) {
         struct tensor cos = NUMBERS(0, 1, m, c / 2), sin = NUMBERS(0, 1, m, c / 2);
+        enum rope_pairs pairs = (enum rope_pairs)between(0, 1);
         op_copy(tested, &got, &x);
         op_copy(reference, &want, &x);
-        op_rope(reference, &want, &cos, &sin);
-        op_rope(tested, &got, &cos, &sin);
+        op_rope(reference, &want, &cos, &sin, pairs);
+        op_rope(tested, &got, &cos, &sin, pairs);
         compare("rope", &got, &want, how);
     }
 }
@@ -233,37 +299,111 @@ static void check_in_place(void)
     compare("add_gated", &y, &want, "out is y");
 }
 
-static void check_pictures(void)
+/* A convolution of random form: what it takes and gives. */
+struct conv_case {
+    int64_t frames, h, w, in, out;
+    int kt, kh, kw;
+    struct conv_form form;
+};
+
+static struct conv_case random_conv(void)
 {
     static const int64_t widths[] = {16, 32, 48, 64};
-    int64_t h = between(1, 9), w = between(0, 1) ? between(1, 60) : 4 * between(1, 40);
-    int64_t in = between(0, 1) ? widths[between(0, 3)] : between(1, 70);
-    int64_t n = between(0, 2) == 0 ? between(1, 4) /* as pictures have */
-                : between(0, 1)    ? widths[between(0, 3)]
-                                   : between(1, 70);
-    int kt = between(0, 1) ? 1 : (int)between(2, 3), kh = between(0, 2) ? 3 : 1,
-        kw = between(0, 3) ? kh : 4 - kh;
-    int scale = kt == 1 && kh == 3 && kw == 3 ? (int)between(1, 2) : 1;
-    struct tensor weight = NUMBERS(0, 0.2f, n, in, kt, kh, kw), bias = NUMBERS(0, 1, n);
-    struct tensor frames[CONV_MAX_TAPS], got = NUMBERS(0, 1, scale * h, scale * w, n);
-    struct tensor want = twin(got);
+    struct conv_case c = {.frames = between(1, 3),
+                          .h = between(1, 9),
+                          .w = between(0, 1) ? between(1, 60) : 4 * between(1, 20),
+                          .in = between(0, 1) ? widths[between(0, 3)] : between(1, 70),
+                          .out = between(0, 2) == 0 ? between(1, 4) /* as pictures have */
+                                 : between(0, 1)    ? widths[between(0, 3)]
+                                                    : between(1, 70),
+                          .kt = between(0, 1) ? 1 : (int)between(2, 3),
+                          .kh = between(0, 2) ? 3 : 1,
+                          .form = {.scale = 1, .stride = (int)between(1, 2)}};
+    c.kw = between(0, 3) ? c.kh : 4 - c.kh;
+    c.form.edge = (enum conv_edge)between(0, c.form.stride);
+    if (c.kh == 3 && c.kw == 3 && c.form.stride == 1)
+        c.form.scale = (int)between(1, 2);
+    if (c.form.edge == CONV_ZEROS_AFTER) { /* at least a pixel must come out */
+        c.h++;
+        c.w++;
+    }
+    return c;
+}
+
+static int64_t conv_comes_out(const struct conv_case *c, int64_t n)
+{
+    if (c->form.stride == 1)
+        return n * c->form.scale;
+    return c->form.edge == CONV_ZEROS_AFTER ? n / 2 : (n + 1) / 2;
+}
+
+static void check_conv(void)
+{
+    struct conv_case c = random_conv();
+    struct tensor weight = NUMBERS(0, 0.2f, c.out, c.in, c.kt, c.kh, c.kw);
+    struct tensor bias = NUMBERS(0, 1, c.out), frames[CONV_MAX_TAPS];
+    struct tensor got =
+        NUMBERS(0, 1, c.frames, conv_comes_out(&c, c.h), conv_comes_out(&c, c.w), c.out);
+    struct tensor want = twin(got), whole = NUMBERS(0, 1, c.frames + c.kt - 1, c.h, c.w, c.in);
     const struct tensor *x[CONV_MAX_TAPS] = {0};
-    bool add = between(0, 1);
+    bool add = between(0, 1), clip = between(0, 1);
     struct conv a, b;
     struct error e = {0};
 
-    for (int t = 0; t < kt; t++) {
-        frames[t] = NUMBERS(0, 1, h, w, in);
-        x[t] = t < kt - 1 && between(0, 3) == 0 ? NULL : &frames[t];
+    for (int t = 0; t < c.kt; t++) {
+        frames[t] =
+            clip ? tensor_slice(whole, 0, t, c.frames) : NUMBERS(0, 1, c.frames, c.h, c.w, c.in);
+        x[t] = t < c.kt - 1 && between(0, 3) == 0 ? NULL : &frames[t];
     }
-    assert_int_equal(conv_pack(reference, &arena, &weight, &bias, scale, &a, &e), 0);
-    assert_int_equal(conv_pack(tested, &arena, &weight, &bias, scale, &b, &e), 0);
-    memcpy(want.data, got.data, (size_t)(scale * scale * h * w * n) * sizeof(float));
+    assert_int_equal(conv_pack(reference, &arena, &weight, &bias, c.form, &a, &e), 0);
+    assert_int_equal(conv_pack(tested, &arena, &weight, &bias, c.form, &b, &e), 0);
+    memcpy(want.data, got.data, (size_t)tensor_count(&got) * sizeof(float));
     op_conv(reference, &want, x, &a, add ? &want : NULL);
     op_conv(tested, &got, x, &b, add ? &got : NULL);
     compare("conv", &got, &want,
-            text("h %lld w %lld in %lld out %lld kernel %d %d %d scale %d residual %d",
-                 (long long)h, (long long)w, (long long)in, (long long)n, kt, kh, kw, scale, add));
+            text("%lld frames of %lld x %lld in %lld out %lld kernel %d %d %d scale %d stride %d "
+                 "edge %d residual %d",
+                 (long long)c.frames, (long long)c.h, (long long)c.w, (long long)c.in,
+                 (long long)c.out, c.kt, c.kh, c.kw, c.form.scale, c.form.stride, c.form.edge,
+                 add));
+}
+
+static void check_groups(void)
+{
+    static const float means[] = {0, 1, 100};
+    int64_t items = between(1, 3), h = between(1, 20), w = between(1, 20);
+    int groups = (int)between(1, 8);
+    int64_t c = groups * between(1, 20);
+    struct tensor x = NUMBERS(0, 1, items, h, w, c), weight = NUMBERS(0, 1, c);
+    struct tensor bias = NUMBERS(0, 1, c), got = NUMBERS(0, 1, items, h, w, c), want = twin(got);
+    bool plain = between(0, 3) == 0;
+    float mean = means[between(0, 2)];
+    enum activation act = (enum activation)between(0, 1);
+
+    for (int64_t i = 0; i < tensor_count(&x); i++)
+        ((float *)x.data)[i] += mean;
+    op_group_norm(reference, &want, &x, groups, plain ? NULL : &weight, plain ? NULL : &bias, 1e-6f,
+                  act);
+    op_group_norm(tested, &got, &x, groups, plain ? NULL : &weight, plain ? NULL : &bias, 1e-6f,
+                  act);
+    compare("group_norm", &got, &want,
+            text("%lld items of %lld x %lld x %lld, %d groups, mean %g", (long long)items,
+                 (long long)h, (long long)w, (long long)c, groups, (double)mean));
+}
+
+static void check_nearest(void)
+{
+    int64_t n = between(1, 3), h = between(1, 5), w = between(1, 5), c = between(1, 70);
+    int64_t down = between(1, 4), across = between(1, 4);
+    struct tensor x = NUMBERS(0, 1, n, h * down, w * across, c), scale = NUMBERS(0, 1, n, h, w, c);
+    struct tensor shift = NUMBERS(0, 1, n, h, w, c), want = twin(x);
+    enum activation act = (enum activation)between(0, 1);
+
+    op_modulate_nearest(reference, &want, &x, &scale, &shift, act);
+    op_modulate_nearest(tested, &x, &x, &scale, &shift, act); /* in place */
+    compare("modulate_nearest", &x, &want,
+            text("%lld frames of %lld x %lld x %lld enlarged %lld x %lld", (long long)n,
+                 (long long)h, (long long)w, (long long)c, (long long)down, (long long)across));
 }
 
 static void with_every_isa(void (*check)(void))
@@ -307,7 +447,10 @@ TEST(linear)
 TEST(attention)
 TEST(rows)
 TEST(in_place)
-TEST(pictures)
+TEST(linears)
+TEST(conv)
+TEST(groups)
+TEST(nearest)
 
 /* NaN and infinity go through as they do in the reference: a broken model is noticed. */
 static void test_nan_is_kept(void **unused)
@@ -320,7 +463,7 @@ static void test_nan_is_kept(void **unused)
     struct device *d;
     (void)unused;
 
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     op_layer_norm(d, &out, &x, NULL, NULL, 1e-6f);
     assert_true(isnan(got[0]));
     op_activation(d, &out, &x, ACT_SILU);
@@ -343,7 +486,7 @@ static void test_errors_are_sticky(void **unused)
     struct device *d;
     (void)unused;
 
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     op_softmax(d, &wrong, &x);
     op_add(d, &right, &x, &x);
     assert_true(got[0] == 0);
@@ -354,7 +497,7 @@ static void test_errors_are_sticky(void **unused)
     op_add(d, &right, &x, &x);
     assert_true(got[5] == 12);
     device_close(d);
-    assert_int_equal(device_open(DEVICE_CUDA, 1, &d, &e), -1);
+    assert_int_equal(device_open(&(struct device_options){.kind = DEVICE_CUDA}, &d, &e), -1);
     assert_int_equal(e.code, ERROR_USAGE);
 }
 
@@ -370,7 +513,7 @@ static void test_patches_go_there_and_back(void **unused)
 
     for (int i = 0; i < 144; i++)
         latents[i] = (float)i;
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     op_patchify(d, &t, &l, patch);
     assert_true(tokens[0] == 0 && tokens[1] == 1 && tokens[2] == 6 && tokens[3] == 7);
     assert_true(tokens[4] == 72); /* the second channel */
@@ -391,7 +534,7 @@ static void run_some(int threads, const struct tensor *x, const struct linear *w
     struct error e = {0};
     struct device *d;
 
-    assert_int_equal(device_open(DEVICE_CPU, threads, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = threads}, &d, &e), 0);
     op_attention(d, out, x, x, x, 0.2f, NULL);
     {
         struct tensor rows = TENSOR_VIEW(*out, 300, 128);
@@ -417,7 +560,7 @@ static void test_same_bytes_every_run(void **unused)
     first = TENSOR_NEW(&arena, 300, 90);
     again = TENSOR_NEW(&arena, 300, 90);
     assert_true(out.data && first.data && again.data);
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     assert_int_equal(linear_pack(d, &arena, &weight, NULL, &w, &e), 0);
     device_close(d);
     run_some(1, &x, &w, &out, &first);
@@ -435,7 +578,10 @@ int main(void)
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_linears),
+        cmocka_unit_test(test_conv),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_nan_is_kept),
         cmocka_unit_test(test_errors_are_sticky),
         cmocka_unit_test(test_patches_go_there_and_back),

@@ -70,7 +70,7 @@ static void equals_golden_on_the_cpu(void **state)
     (void)state;
     struct error e = {0};
     struct device *d;
-    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
     golden(d);
     device_close(d);
 }
@@ -93,7 +93,7 @@ static void ids_out_of_range_are_refused(void **state)
     struct umt5 *m;
     float got[2 * WIDTH];
     struct tensor out = TENSOR_F32(got, 2, WIDTH);
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     assert_int_equal(umt5_load(FIXTURE "/text_encoder", d, &m, &e), 0);
     assert_int_equal(umt5_encode(m, (int32_t[]){5, umt5_vocabulary(m)}, 2, &out, &e), -1);
     assert_int_equal(umt5_encode(m, (int32_t[]){-1, 5}, 2, &out, &e), -1);
@@ -114,7 +114,7 @@ static void wrong_checkpoints_are_refused(void **state)
     struct umt5 *m;
     char *config, *weights;
     size_t config_size, weights_size;
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     assert_int_equal(
         file_read(FIXTURE "/text_encoder/config.json", 1 << 20, &config, &config_size, &e), 0);
     assert_int_equal(

@@ -25,7 +25,8 @@ static char scratch[64];
 static int run(const char *dir, const char *golden, enum device_kind device, char **lines,
                struct error *e)
 {
-    struct parity_options o = {.dir = dir, .golden = golden, .device = device, .threads = 2};
+    struct parity_options o = {
+        .dir = dir, .golden = golden, .device = {.kind = device, .threads = 2}};
     size_t size;
     FILE *out = open_memstream(lines, &size);
     int rc;
@@ -272,7 +273,7 @@ static void test_vae_streams(void **unused)
 
     for (int i = 0; i < 16 * 3 * 4 * 6; i++)
         data[i] = (float)(i * 37 % 101) / 50 - 1;
-    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
     assert_int_equal(wan_vae_load(FIXTURE "/vae", d, &v, &e), 0);
     assert_int_equal(wan_vae_frames(v, 3), 9);
     assert_int_equal(wan_vae_decode(v, &latents, take, &first, &e), 0);
@@ -299,7 +300,7 @@ static void test_latents_that_do_not_fit(void **unused)
     struct device *d;
     (void)unused;
 
-    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
     assert_int_equal(wan_transformer_load(FIXTURE "/transformer", d, &m, &e), 0);
     assert_int_equal(wan_transformer_prepare(m, &narrow, 8, &c, &e), -1);
     assert_non_null(strstr(e.text, "2 tokens of width 32 does not fit: text_dim is 64"));
@@ -343,7 +344,7 @@ static void test_reference_agrees(void **unused)
     assert_int_equal(device_open_reference(1, &d, &e), 0);
     call(d, &plain);
     device_close(d);
-    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
     call(d, &fast);
     device_close(d);
     for (int i = 0; i < 16 * 3 * 4 * 6; i++) {

@@ -54,7 +54,7 @@ static void every_step_equals_golden(void **state)
     assert_int_equal(json_read(FIXTURE "/golden.json", &root, &e), 0);
     const char *prompt = json_string_value(json_object_get(root, "prompt"));
     const char *negative = json_string_value(json_object_get(root, "negative_prompt"));
-    assert_int_equal(device_open(DEVICE_CPU, 2, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
     assert_int_equal(safetensors_open(FIXTURE "/golden.safetensors", &golden, &e), 0);
     assert_int_equal(wan_texts_add(&texts, prompt, &e), 0);
     assert_int_equal(wan_texts_add(&texts, negative, &e), 0);
@@ -103,7 +103,7 @@ static void encoding_stops_when_asked(void **state)
     struct error e = {0};
     struct device *d;
     struct wan_texts texts = {0};
-    assert_int_equal(device_open(DEVICE_CPU, 1, &d, &e), 0);
+    assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     assert_int_equal(wan_texts_add(&texts, "a sea", &e), 0);
     assert_int_equal(wan_texts_encode(&texts, FIXTURE, d, always, NULL, &e), -1);
     assert_int_equal(e.code, ERROR_CANCELLED);
