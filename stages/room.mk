@@ -59,6 +59,7 @@ STAGES_SRC += \
 	stages/generate/wan_transformer_load.c \
 	stages/parity/parity.c \
 	stages/parity/report.c \
+	stages/parity/schedulers.c \
 	stages/parity/wan.c
 
 STAGES_TESTS := \
