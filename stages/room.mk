@@ -6,10 +6,20 @@ STAGES_SRC := \
 	stages/generate/tiers.c \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
-	stages/generate/unipc_config.c \
 	stages/generate/verdict.c \
 	stages/generate/wan_sampler.c \
 	stages/generate/wan_texts.c
+
+STAGES_SRC += \
+	stages/generate/ddim.c \
+	stages/generate/euler.c \
+	stages/generate/euler_ancestral.c \
+	stages/generate/flow_euler.c \
+	stages/generate/noise_schedule.c \
+	stages/generate/sampler.c \
+	stages/generate/sampler_choice.c \
+	stages/generate/sampler_config.c \
+	stages/generate/sampler_state.c
 
 STAGES_SRC += \
 	stages/composite/block.c \
@@ -49,6 +59,7 @@ STAGES_SRC += \
 	stages/generate/wan_transformer_load.c \
 	stages/parity/parity.c \
 	stages/parity/report.c \
+	stages/parity/schedulers.c \
 	stages/parity/wan.c
 
 STAGES_TESTS := \
@@ -58,7 +69,6 @@ STAGES_TESTS := \
 	tests/stages/test_parity.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
-	tests/stages/test_unipc.c \
 	tests/stages/test_wan_sampler.c
 
 STAGES_TESTS += \

@@ -43,9 +43,9 @@ static int settings_of(const struct stage_env *env, const struct shot *shot, str
                      shot->guidance >= 0 ? shot->guidance : tier->guidance_2},
     };
     tier_geometry(tier, env->board, shot, &out->geometry);
-    if (out->steps > UNIPC_STEPS_MAX)
+    if (out->steps > SAMPLER_STEPS_MAX)
         return error_set(e, ERROR_INPUT, "%d steps: at most %d are possible", out->steps,
-                         UNIPC_STEPS_MAX);
+                         SAMPLER_STEPS_MAX);
     return 0;
 }
 
@@ -243,13 +243,13 @@ struct running {
 /* A checkpoint is the latents' blob followed by the sampler's state. */
 static int save(struct running *r, struct error *e)
 {
-    struct unipc *u = wan_sampling_unipc(r->sampling);
-    size_t first = latents_size(&r->latents), size = first + unipc_state_size(u);
+    struct sampler *u = wan_sampling_steps(r->sampling);
+    size_t first = latents_size(&r->latents), size = first + sampler_state_size(u);
     uint8_t *bytes = malloc(size);
     if (!bytes)
         return error_memory(e);
     latents_write(&r->latents, bytes);
-    unipc_state_write(u, bytes + first);
+    sampler_state_write(u, bytes + first);
     int rc = r->job->checkpoint_save(r->job, bytes, size, e);
     free(bytes);
     clock_gettime(CLOCK_MONOTONIC, &r->saved);
@@ -268,8 +268,8 @@ static void restore(struct running *r)
     if (bytes && size > first && latents_read(bytes, first, &a, &found, &ignored) == 0 &&
         found.frames == r->latents.frames && found.height == r->latents.height &&
         found.width == r->latents.width && found.channels == r->latents.channels &&
-        unipc_state_read(wan_sampling_unipc(r->sampling), bytes + first, size - first, &ignored) ==
-            0)
+        sampler_state_read(wan_sampling_steps(r->sampling), bytes + first, size - first,
+                           &ignored) == 0)
         memcpy(r->latents.data, found.data, latents_count(&found) * sizeof(float));
     arena_free(&a);
 }
@@ -322,7 +322,7 @@ static bool time_to_save(const struct running *r)
 
 static int sample(struct running *r, struct error *e)
 {
-    struct unipc *u = wan_sampling_unipc(r->sampling);
+    struct sampler *u = wan_sampling_steps(r->sampling);
     r->job->progress(r->job, u->index, u->steps, "step");
     while (u->index < u->steps) {
         if (wan_sampling_step(r->sampling, e) != 0)

@@ -1,57 +1,47 @@
-#include "stages/generate/unipc.h"
-
+/* UniPC, a predictor-corrector solver of the diffusion ODE: W. Zhao et al., "UniPC: A Unified
+ * Predictor-Corrector Framework for Fast Sampling of Diffusion Models" (2023), in the form the Wan
+ * checkpoints publish: flow prediction over flow sigmas, data prediction, B(h) = e^h - 1 ("bh2"),
+ * order 2 with a lower order at the first and the last step, last sigma zero.
+ *
+ * With x_t = (1 - sigma) x_0 + sigma noise, the model's output v gives x_0 = x_t - sigma v, and
+ * steps are taken in lambda = log((1 - sigma) / sigma).
+ */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "stages/generate/little_endian.h"
+#include "stages/generate/sampler_method.h"
 
-static const char STATE_MAGIC[8] = "unipc-1"; /* the last character is the version */
-enum { STATE_HEADER = 8 + 5 * 4 + 8 + 8 };
-
-int unipc_init(struct unipc *u, const struct unipc_config *config, int steps, size_t count,
-               struct error *e)
+/* Evenly from 1 to 1 / train_timesteps, then shifted. In double, and one operation a statement so
+ * that no compiler fuses two: the timestep is the whole part of sigma * 1000, where a last place
+ * can matter. */
+static int tables(struct sampler *s, struct error *e)
 {
-    memset(u, 0, sizeof *u);
-    if (steps < 1 || steps > UNIPC_STEPS_MAX)
-        return error_set(e, ERROR_INPUT, "%d sampling steps: from 1 to %d are possible", steps,
-                         UNIPC_STEPS_MAX);
-    u->config = *config;
-    u->steps = steps;
-    u->count = count;
-
-    /* Evenly from 1 to 1 / train_timesteps, then shifted. In double, and one operation a statement
-     * so that no compiler fuses two: the timestep is the whole part of sigma * 1000, where a last
-     * place can matter. */
-    double end = 1.0 / config->train_timesteps;
-    double stride = (end - 1.0) / steps;
-    for (int i = 0; i < steps; i++) {
+    const struct sampler_config *c = &s->config;
+    (void)e;
+    double end = 1.0 / c->train_timesteps;
+    double stride = (end - 1.0) / s->steps;
+    for (int i = 0; i < s->steps; i++) {
         double sigma = i * stride;
         sigma += 1.0;
-        double below = (config->flow_shift - 1.0) * sigma;
+        double below = (c->flow_shift - 1.0) * sigma;
         below += 1.0;
-        sigma = config->flow_shift * sigma / below;
+        sigma = c->flow_shift * sigma / below;
         if (i == 0 && fabs(sigma - 1.0) < 1e-6)
             sigma -= 1e-6; /* lambda of 1 is infinite */
-        u->timesteps[i] = (int)(sigma * config->train_timesteps);
-        u->sigmas[i] = (float)sigma;
+        s->timesteps[i] = (float)(int)(sigma * c->train_timesteps);
+        s->sigmas[i] = (float)sigma;
     }
-    u->sigmas[steps] = 0;
-
-    u->last_sample = calloc(count, sizeof(float));
-    u->x0 = calloc(count, sizeof(float));
-    u->x0_before = calloc(count, sizeof(float));
-    if (!u->last_sample || !u->x0 || !u->x0_before)
-        return error_memory(e);
+    s->sigmas[s->steps] = 0;
     return 0;
 }
 
-void unipc_free(struct unipc *u)
+/* Of the predictor at a step. The last one goes to sigma zero, where lambda is infinite, and the
+ * first one has nothing to look back on. */
+static int order_at(const struct sampler *s, int index)
 {
-    free(u->last_sample);
-    free(u->x0);
-    free(u->x0_before);
-    memset(u, 0, sizeof *u);
+    int order = s->config.order;
+    if (order > s->steps - index)
+        order = s->steps - index;
+    return order > index + 1 ? index + 1 : order;
 }
 
 static double lambda(float sigma)
@@ -59,7 +49,7 @@ static double lambda(float sigma)
     return log(1.0 - sigma) - log(sigma);
 }
 
-/* One exponential-integrator step from sigmas[from] = s to sigmas[from + 1] = t:
+/* One exponential-integrator step from sigmas[0] = s to sigmas[1] = t:
  *   x_t = carry x_s - alpha (e^-h - 1) (x0 + rho_before (x0_before - x0) / r + rho_here (x0_t -
  * x0)) where the predictor has no last term. */
 struct stride {
@@ -70,13 +60,13 @@ struct stride {
     double r;     /* (lambda of the step before - lambda_s) / h, when there is one */
 };
 
-static struct stride stride_from(const struct unipc *u, int from, int order)
+static struct stride stride_from(const float *sigmas, int order)
 {
-    float s = u->sigmas[from], t = u->sigmas[from + 1];
+    float s = sigmas[0], t = sigmas[1];
     struct stride d = {.carry = (double)t / s, .alpha = 1.0 - t, .hh = lambda(s) - lambda(t)};
     d.grown = expm1(d.hh);
     if (order == 2)
-        d.r = (lambda(u->sigmas[from - 1]) - lambda(s)) / -d.hh;
+        d.r = (lambda(sigmas[-1]) - lambda(s)) / -d.hh;
     return d;
 }
 
@@ -97,10 +87,11 @@ static struct weights weigh(const struct stride *d, double before, double here)
 }
 
 /* UniC: the step that the predictor took last, taken again with x_0 at the place it led to. */
-static struct weights corrector(const struct unipc *u)
+static struct weights corrector(const struct sampler *s)
 {
-    struct stride d = stride_from(u, u->index - 1, u->last_order);
-    if (u->last_order == 1)
+    int order = order_at(s, s->index - 1);
+    struct stride d = stride_from(s->sigmas + s->index - 1, order);
+    if (order == 1)
         return weigh(&d, 0, 0.5);
     /* rho solves [1 1; r 1] rho = b with b_k = k! h phi_{k+1}(h) / B(h). */
     double phi = d.grown / d.hh - 1.0;
@@ -111,86 +102,34 @@ static struct weights corrector(const struct unipc *u)
 }
 
 /* UniP: the next step, from the predictions of x_0 so far. */
-static struct weights predictor(const struct unipc *u, int order)
+static struct weights predictor(const struct sampler *s)
 {
-    struct stride d = stride_from(u, u->index, order);
+    int order = order_at(s, s->index);
+    struct stride d = stride_from(s->sigmas + s->index, order);
     return weigh(&d, order == 2 ? 0.5 / d.r : 0, 0);
 }
 
-void unipc_step(struct unipc *u, const float *output, float *latents)
+static void step(struct sampler *s, const float *output, float *latents)
 {
-    int left = u->steps - u->index;
-    int order = u->config.order;
-    if (order > left)
-        order = left; /* the last step goes to sigma zero, where lambda is infinite */
-    if (order > u->index + 1)
-        order = u->index + 1;
-
-    float sigma = u->sigmas[u->index];
-    struct weights p = predictor(u, order), c = {0};
-    if (u->index > 0)
-        c = corrector(u);
-    for (size_t i = 0; i < u->count; i++) {
+    float *last_sample = s->arrays;   /* the corrected latents before the last predictor */
+    float *x0 = s->arrays + s->count; /* the last prediction of x_0, */
+    float *x0_before = x0 + s->count; /* and the one before */
+    float sigma = s->sigmas[s->index];
+    struct weights p = predictor(s), c = {0};
+    if (s->index > 0)
+        c = corrector(s);
+    for (size_t i = 0; i < s->count; i++) {
         float here = latents[i] - sigma * output[i];
         float x = latents[i];
-        if (u->index > 0)
-            x = c.carried * u->last_sample[i] + c.x0_before * u->x0_before[i] + c.x0 * u->x0[i] +
+        if (s->index > 0)
+            x = c.carried * last_sample[i] + c.x0_before * x0_before[i] + c.x0 * x0[i] +
                 c.x0_here * here;
-        u->last_sample[i] = x;
-        u->x0_before[i] = u->x0[i];
-        u->x0[i] = here;
-        latents[i] = p.carried * x + p.x0_before * u->x0_before[i] + p.x0 * here;
+        last_sample[i] = x;
+        x0_before[i] = x0[i];
+        x0[i] = here;
+        latents[i] = p.carried * x + p.x0_before * x0_before[i] + p.x0 * here;
     }
-    u->last_order = order;
-    u->index++;
 }
 
-size_t unipc_state_size(const struct unipc *u)
-{
-    return STATE_HEADER + 3 * u->count * sizeof(float);
-}
-
-static void write_header(const struct unipc *u, uint8_t **p)
-{
-    memcpy(*p, STATE_MAGIC, sizeof STATE_MAGIC);
-    *p += sizeof STATE_MAGIC;
-    put_u32(p, (uint32_t)u->config.train_timesteps);
-    put_u32(p, (uint32_t)u->config.order);
-    put_f64(p, u->config.flow_shift);
-    put_u32(p, (uint32_t)u->steps);
-    put_u64(p, u->count);
-    put_u32(p, (uint32_t)u->index);
-    put_u32(p, (uint32_t)u->last_order);
-}
-
-void unipc_state_write(const struct unipc *u, uint8_t *bytes)
-{
-    uint8_t *p = bytes;
-    write_header(u, &p);
-    put_floats(&p, u->last_sample, u->count);
-    put_floats(&p, u->x0, u->count);
-    put_floats(&p, u->x0_before, u->count);
-}
-
-int unipc_state_read(struct unipc *u, const uint8_t *bytes, size_t size, struct error *e)
-{
-    /* Everything before index and order is settings: it must be what `u` would write. */
-    enum { SETTINGS = STATE_HEADER - 8 };
-    uint8_t expected[STATE_HEADER], *w = expected;
-    write_header(u, &w);
-    if (size < STATE_HEADER || memcmp(bytes, STATE_MAGIC, sizeof STATE_MAGIC) != 0)
-        return error_set(e, ERROR_MODEL, "sampler state: not one of this version");
-    if (memcmp(bytes, expected, SETTINGS) != 0 || size != unipc_state_size(u))
-        return error_set(e, ERROR_MODEL, "sampler state: made with other settings");
-    const uint8_t *p = bytes + SETTINGS;
-    uint32_t index = get_u32(&p), order = get_u32(&p);
-    if (index > (uint32_t)u->steps || order > (uint32_t)u->config.order ||
-        (index > 0) != (order > 0))
-        return error_set(e, ERROR_MODEL, "sampler state: damaged");
-    u->index = (int)index;
-    u->last_order = (int)order;
-    get_floats(&p, u->last_sample, u->count);
-    get_floats(&p, u->x0, u->count);
-    get_floats(&p, u->x0_before, u->count);
-    return 0;
-}
+const struct sampler_method sampler_unipc = {
+    .arrays = 3, .kept = 3, .tables = tables, .step = step};

@@ -12,7 +12,7 @@
 struct wan_sampler {
     struct arena arena;
     struct device *device;
-    struct unipc_config schedule;
+    struct sampler_config schedule;
     double boundary;     /* the lowest timestep of the first expert; -1: there is only one */
     const char *dirs[2]; /* of the experts */
     int loaded;          /* which one `expert` is; -1: none */
@@ -23,7 +23,7 @@ struct wan_sampler {
 struct wan_sampling {
     struct wan_sampler *sampler;
     struct wan_request request;
-    struct unipc unipc;
+    struct sampler steps;
     struct tensor latents;
     float *with, *without; /* the model's output given the prompt, and the negative prompt */
     int expert;            /* whose conditioning is prepared; -1: none's */
@@ -52,7 +52,7 @@ static int read_index(const char *path, double *boundary_ratio, struct error *e)
 }
 
 /* Everything but the weights. boundary: as in the sampler. */
-static int read_settings(const char *dir, struct arena *a, struct unipc_config *schedule,
+static int read_settings(const char *dir, struct arena *a, struct sampler_config *schedule,
                          double *boundary, struct error *e)
 {
     const char *index = path_join(a, dir, "model_index.json");
@@ -60,8 +60,11 @@ static int read_settings(const char *dir, struct arena *a, struct unipc_config *
     double ratio;
     if (!index || !steps)
         return error_memory(e);
-    if (read_index(index, &ratio, e) != 0 || unipc_config_read(steps, schedule, e) != 0)
+    if (read_index(index, &ratio, e) != 0 || sampler_config_read(steps, schedule, e) != 0)
         return -1;
+    if (schedule->prediction != PREDICTION_FLOW)
+        return error_set(e, ERROR_MODEL, "%s: sampler %s does not fit a Wan model: it is a flow",
+                         steps, sampler_config_name(schedule));
     *boundary = ratio > 0 ? ratio * schedule->train_timesteps : -1;
     return 0;
 }
@@ -142,6 +145,7 @@ int wan_sampling_open(struct wan_sampler *s, const struct wan_request *request, 
                       struct wan_sampling **out, struct error *e)
 {
     int channels = wan_sampler_channels(s);
+    struct sampler_config schedule = s->schedule;
     struct wan_sampling *g = calloc(1, sizeof *g);
     if (!g)
         return error_memory(e);
@@ -154,7 +158,9 @@ int wan_sampling_open(struct wan_sampler *s, const struct wan_request *request, 
     g->without = calloc(count, sizeof(float));
     int rc = g->with && g->without ? 0 : error_memory(e);
     if (rc == 0)
-        rc = unipc_init(&g->unipc, &s->schedule, request->steps, count, e);
+        rc = sampler_config_choose(&schedule, request->sampler, request->flow_shift, e);
+    if (rc == 0)
+        rc = sampler_init(&g->steps, &schedule, request->steps, count, NULL, e);
     if (rc == 0)
         *out = g;
     else
@@ -175,15 +181,15 @@ void wan_sampling_close(struct wan_sampling *g)
     if (!g)
         return;
     drop_conditioning(g);
-    unipc_free(&g->unipc);
+    sampler_free(&g->steps);
     free(g->with);
     free(g->without);
     free(g);
 }
 
-struct unipc *wan_sampling_unipc(struct wan_sampling *g)
+struct sampler *wan_sampling_steps(struct wan_sampling *g)
 {
-    return &g->unipc;
+    return &g->steps;
 }
 
 /* Makes the prompts ready for the expert of this step, once for all its steps. */
@@ -216,24 +222,25 @@ static int forward(struct wan_sampling *g, const struct wan_conditioning *c, flo
 
 int wan_sampling_step(struct wan_sampling *g, struct error *e)
 {
-    int step = g->unipc.index, timestep = g->unipc.timesteps[step];
+    int step = g->steps.index;
+    float timestep = g->steps.timesteps[step];
     int expert = g->sampler->boundary >= 0 && timestep < g->sampler->boundary;
     float guidance = (float)g->request.guidance[expert];
     float *latents = g->latents.data;
-    if (prepare(g, expert, e) != 0 || forward(g, g->prompt, (float)timestep, g->with, e) != 0)
+    if (prepare(g, expert, e) != 0 || forward(g, g->prompt, timestep, g->with, e) != 0)
         return -1;
     if (g->negative) {
-        if (forward(g, g->negative, (float)timestep, g->without, e) != 0)
+        if (forward(g, g->negative, timestep, g->without, e) != 0)
             return -1;
-        for (size_t i = 0; i < g->unipc.count; i++)
+        for (size_t i = 0; i < g->steps.count; i++)
             g->with[i] = g->without[i] + guidance * (g->with[i] - g->without[i]);
     }
-    unipc_step(&g->unipc, g->with, latents);
-    for (size_t i = 0; i < g->unipc.count; i++)
+    sampler_step(&g->steps, g->with, latents);
+    for (size_t i = 0; i < g->steps.count; i++)
         if (!isfinite(latents[i]))
             return error_set(e, ERROR_MODEL,
                              "step %d of %d gives numbers that are not finite: the checkpoint is "
                              "damaged, or the guidance (%g) too strong",
-                             step + 1, g->unipc.steps, (double)guidance);
+                             step + 1, g->steps.steps, (double)guidance);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Sampling with a Wan checkpoint: UniPC steps of its denoiser, or of its two experts, with
+/* Sampling with a Wan checkpoint: steps of its denoiser, or of its two experts, with
  * classifier-free guidance. One session serves many shots.
  *
  * Wan 2.2 A14B has two experts: "transformer" makes the steps whose timestep is at least
@@ -8,7 +8,7 @@
 #ifndef AUTEUR_STAGES_GENERATE_WAN_SAMPLER_H
 #define AUTEUR_STAGES_GENERATE_WAN_SAMPLER_H
 
-#include "stages/generate/unipc.h"
+#include "stages/generate/sampler.h"
 #include "stages/generate/wan_transformer.h"
 
 struct wan_sampler;
@@ -30,6 +30,8 @@ struct wan_request {
     int padded_length;  /* of both, in the model's eyes */
     double guidance[2]; /* of the first and the second expert; 1: none, one forward a step */
     int steps;
+    const char *sampler;       /* by name, "" or NULL: the checkpoint's */
+    double flow_shift;         /* 0: the checkpoint's */
     int frames, height, width; /* of the latents */
 };
 
@@ -43,7 +45,7 @@ void wan_sampling_close(struct wan_sampling *g); /* NULL-safe */
 
 /* The sampler's state: how many steps are done (index of steps), and what to save and restore
  * together with the latents for going on bit for bit. */
-struct unipc *wan_sampling_unipc(struct wan_sampling *g);
+struct sampler *wan_sampling_steps(struct wan_sampling *g);
 /* Takes the next step; index < steps. Latents that are not finite afterwards are ERROR_MODEL. */
 int wan_sampling_step(struct wan_sampling *g, struct error *e);
 

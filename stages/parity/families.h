@@ -15,4 +15,8 @@ struct parity {
 
 int parity_wan(struct parity *p, struct error *e);
 
+/* A golden of samplers alone names no family; it has objects with a "config". */
+bool parity_is_schedulers(const struct golden *g);
+int parity_schedulers(struct parity *p, struct error *e);
+
 #endif

@@ -15,6 +15,8 @@ static int run_family(struct parity *p, struct error *e)
 {
     const char *family = NULL;
 
+    if (!json_object_get(p->golden.json, "family") && parity_is_schedulers(&p->golden))
+        return parity_schedulers(p, e);
     if (json_get_string(p->golden.json, p->golden.path, "family", &family, e))
         return -1;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)

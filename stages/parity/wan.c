@@ -39,7 +39,7 @@ static int read_settings(const struct golden *g, struct settings *s, struct erro
         json_get_string(g->json, path, "negative_prompt", &s->negative, e) ||
         (json_object_get(g->json, "seed") &&
          json_get_number(g->json, path, "seed", 0, 9007199254740992.0, &s->seed, e)) ||
-        json_get_int(g->json, path, "steps", 1, UNIPC_STEPS_MAX, &s->steps, e) ||
+        json_get_int(g->json, path, "steps", 1, SAMPLER_STEPS_MAX, &s->steps, e) ||
         json_get_int(g->json, path, "height", 1, 65536, &s->height, e) ||
         json_get_int(g->json, path, "width", 1, 65536, &s->width, e) ||
         json_get_int(g->json, path, "frames", 1, 65536, &s->frames, e) ||
