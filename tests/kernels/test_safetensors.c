@@ -111,7 +111,7 @@ static void test_fields_that_lie(void **unused)
     expect_header(ENTRY("7", "[1]", "[0,4]"), 4, "dtype is missing or not a string");
     expect_header(ENTRY("\"F31\"", "[1]", "[0,4]"), 4, "dtype F31 is not supported");
     expect_header(ENTRY("\"F32\"", "\"x\"", "[0,4]"), 4, "shape is not a list");
-    expect_header(ENTRY("\"F32\"", "[1,1,1,1,1,1,1]", "[0,4]"), 4, "shape is not a list");
+    expect_header(ENTRY("\"F32\"", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, "shape is not a list");
     expect_header(ENTRY("\"F32\"", "[-1]", "[0,4]"), 4, "something other than a size");
     expect_header(ENTRY("\"F32\"", "[1.5]", "[0,4]"), 4, "something other than a size");
     expect_header(ENTRY("\"F32\"", "[4294967296,4294967296]", "[0,4]"), 4, "too large");
