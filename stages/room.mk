@@ -67,6 +67,7 @@ STAGES_TESTS := \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
+	tests/stages/test_samplers.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
 	tests/stages/test_wan_sampler.c
