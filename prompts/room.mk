@@ -8,7 +8,17 @@ PROMPTS_SRC := \
 	prompts/words.c \
 	prompts/charsmap.c \
 	prompts/sentencepiece.cc \
+	prompts/added_tokens.c \
+	prompts/bpe.c \
+	prompts/bpe_merges.c \
+	prompts/bpe_tokenizer.c \
+	prompts/clip_files.c \
+	prompts/text_normalizer.c \
+	prompts/text_pattern.c \
+	prompts/text_splitter.c \
 	prompts/tokenizer.c \
+	prompts/tokenizer_config.c \
+	prompts/vocabulary.c \
 	prompts/umt5.c
 
 PROMPTS_TESTS := \

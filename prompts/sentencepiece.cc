@@ -191,6 +191,12 @@ int spm_eos(const struct spm *s)
     return s->processor.eos_id();
 }
 
+int spm_find(const struct spm *s, const char *piece)
+{
+    const int id = s->processor.PieceToId(piece);
+    return s->processor.IsUnknown(id) && s->processor.IdToPiece(id) != piece ? -1 : id;
+}
+
 int spm_encode(const struct spm *s, const char *text, size_t size, int32_t *ids, int max,
                char message[SPM_MESSAGE])
 {

@@ -17,7 +17,8 @@ enum { SPM_MESSAGE = 256 };
 struct spm *spm_new(const char *model, size_t size, char message[SPM_MESSAGE]);
 void spm_free(struct spm *s); /* NULL-safe */
 int spm_vocabulary(const struct spm *s);
-int spm_eos(const struct spm *s); /* -1: the model has none */
+int spm_eos(const struct spm *s);                     /* -1: the model has none */
+int spm_find(const struct spm *s, const char *piece); /* its id; -1: the model has none such */
 /* The text's ids without </s>: writes the first `max`, returns how many there are; -1 on failure.
  * Any thread. */
 int spm_encode(const struct spm *s, const char *text, size_t size, int32_t *ids, int max,

@@ -1,6 +1,12 @@
-/* Words to numbers: a SentencePiece unigram model with the conventions of T5 and UMT5, where a
- * text's ids are its pieces followed by </s>. Any bytes are a text: what is no UTF-8 becomes
- * U+FFFD. A tokenizer is read-only once open and may be used by several threads. */
+/* Words to numbers: the tokenizers of the published checkpoints behind one face.
+ *
+ *   T5, UMT5   a SentencePiece unigram model: the text's pieces, then </s>
+ *   CLIP       byte-level BPE of words: <|startoftext|>, the text, <|endoftext|>
+ *   LLaMA-3    byte-level BPE as tokenizer.json describes it: <|begin_of_text|>, the text
+ *
+ * Any bytes are a text: what is no UTF-8 becomes U+FFFD. A tokenizer is read-only once open and may
+ * be used by several threads. Unicode's tables are those of libunistring and PCRE2 (Debian 12:
+ * Unicode 14); characters that are younger may have other ids than in the reference library. */
 #ifndef AUTEUR_PROMPTS_TOKENIZER_H
 #define AUTEUR_PROMPTS_TOKENIZER_H
 
@@ -10,28 +16,39 @@
 #include "kernels/base/error.h"
 
 enum {
-    TOKENIZER_LIMIT_MAX = 512,     /* the longest text the Wan family was trained on */
+    TOKENIZER_LIMIT_MAX = 512,     /* the most that tokenizer_limit() gives: what UMT5 reads */
     TOKENIZER_BYTES_MAX = 1 << 20, /* a longer text is refused */
 };
 
 struct tokenizer;
 
-/* Opens a tokenizer directory as published: spiece.model or tokenizer.model, and
- * tokenizer_config.json, whose model_max_length (at most 512 here, and 512 where it is missing) is
- * the padded length of the model's texts. */
+/* Opens a tokenizer directory as published: tokenizer_config.json and
+ *   - spiece.model or tokenizer.model (T5, UMT5), or
+ *   - tokenizer.json (a BPE model: LLaMA-3, CLIP), or
+ *   - vocab.json and merges.txt (CLIP), whose special tokens are those of tokenizer_config.json and
+ *     special_tokens_map.json: SDXL's second tokenizer pads with "!" and so takes every "!" in a
+ *     text for it, as the reference library does.
+ * Where several are there, the first counts. */
 int tokenizer_open(const char *dir, struct tokenizer **out, struct error *e);
 void tokenizer_close(struct tokenizer *t); /* NULL-safe */
 
-/* How many tokens, </s> included, the model reads of a text. */
+/* How many tokens, markers included, the model reads of a text: model_max_length, at most 512, and
+ * 512 where it is missing. A family that reads another number of tokens knows it itself. */
 int tokenizer_limit(const struct tokenizer *t);
 /* Ids are below this. */
 int tokenizer_vocabulary(const struct tokenizer *t);
 
-/* Writes the ids of `size` bytes of text and </s>, at most `max` of them (max >= 1): of a longer
- * text the first max - 1 pieces. *count is how many were written. */
+/* Writes the ids of `size` bytes of text with the markers around them, at most `max` (which has
+ * room for the markers): a longer text loses its end, not its markers. *count is how many were
+ * written. */
 int tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int32_t *ids,
                      int max, int *count, struct error *e);
-/* How many ids a text has in full, </s> included; -1 on failure. */
+/* The same, filled up to `length` ids with the padding token, on the right (or on the left, where
+ * tokenizer_config.json says so). The attention mask is 1 for the *count ids that are no padding.
+ */
+int tokenizer_encode_padded(const struct tokenizer *t, const char *text, size_t size, int32_t *ids,
+                            int length, int *count, struct error *e);
+/* How many ids a text has in full, markers included; -1 on failure. */
 int tokenizer_count(const struct tokenizer *t, const char *text, size_t size, struct error *e);
 
 #endif
