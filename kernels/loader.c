@@ -72,6 +72,24 @@ void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, 
         packed(l, linear_pack_many(l->device, l->arena, count, weight, bias, to, l->error), text);
 }
 
+void load_pointwise(struct loader *l, struct linear *to, int64_t out, int64_t in, const char *name,
+                    ...)
+{
+    const struct tensor *weight, *bias, *found;
+    char text[NAME_SIZE], full[NAME_SIZE + 32];
+    struct tensor flat;
+
+    FORMAT_NAME(text, name);
+    snprintf(full, sizeof full, "%s.weight", text);
+    found = safetensors_find(l->weights, full);
+    weight = get(l, text, ".weight", found && found->rank == 4 ? 4 : 2, (int64_t[]){out, in, 1, 1});
+    bias = get(l, text, ".bias", 1, &out);
+    if (!ready(l))
+        return;
+    flat = TENSOR_VIEW(*weight, out, in);
+    packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
+}
+
 void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, const int kernel[3],
                   const char *name, ...)
 {

@@ -22,6 +22,10 @@ void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, b
 void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
                   int count, const char *const *part, const char *name, ...)
     __attribute__((format(printf, 8, 9)));
+/* NAME.weight [out, in], or [out, in, 1, 1] (a convolution of one pixel is a linear layer), and
+ * NAME.bias. */
+void load_pointwise(struct loader *l, struct linear *to, int64_t out, int64_t in, const char *name,
+                    ...) __attribute__((format(printf, 5, 6)));
 /* NAME.weight [out, in, kernel...] seen as a linear layer of in * kernel inputs: patch embeddings.
  */
 void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, const int kernel[3],
