@@ -65,6 +65,9 @@ struct family {
      * ("?transformer_2"). The decoder's is always "vae". */
     const char *const *parts;
     bool needs_picture;
+    /* What the model can make: width and height are multiples of size_multiple, frames are
+     * frame_multiple * k + 1, at most frames_max (0: as many as memory holds). */
+    int size_multiple, frame_multiple, frames_max;
 
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
@@ -85,6 +88,9 @@ struct family {
      * W]. Sizes that the model cannot make are ERROR_INPUT. */
     int (*latents_shape)(void *model, const struct generation *g, int64_t shape[4],
                          struct error *e);
+    /* How many normal numbers the pipeline draws from the seed before the latents' noise (SVD: the
+     * noise on its picture). NULL: none. */
+    size_t (*noise_before)(const struct generation *g);
     /* A new shot: generation, conditions and sampler (its timesteps, and config) stay where they
      * are until the next begin. */
     int (*begin)(void *model, const struct generation *g, const struct conditions *c,
