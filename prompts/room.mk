@@ -19,10 +19,16 @@ PROMPTS_SRC := \
 	prompts/tokenizer.c \
 	prompts/tokenizer_config.c \
 	prompts/vocabulary.c \
-	prompts/umt5.c
+	prompts/clip_text.c \
+	prompts/encoder.c \
+	prompts/llama.c \
+	prompts/llama_rope.c \
+	prompts/t5.c
 
 PROMPTS_TESTS := \
 	tests/prompts/test_enhance.c \
 	tests/prompts/test_lexicon.c \
 	tests/prompts/test_tokenizer.c \
-	tests/prompts/test_umt5.c
+	tests/prompts/test_clip_text.c \
+	tests/prompts/test_llama.c \
+	tests/prompts/test_t5.c

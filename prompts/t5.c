@@ -91,7 +91,7 @@ static int read_feed_forward(struct t5 *m, const struct config *c, const char *f
 static int read_config(struct t5 *m, const char *dir, struct error *e)
 {
     struct config c = {0};
-    const char *form;
+    const char *form = NULL;
     int rc = -1;
 
     if (config_open(dir, NULL, &c, e) == 0 && read_type(m, &c, &form, e) == 0 &&

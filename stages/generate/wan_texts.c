@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "prompts/t5.h"
 #include "prompts/tokenizer.h"
-#include "prompts/umt5.h"
 
 const struct wan_text *wan_texts_find(const struct wan_texts *t, const char *text)
 {
@@ -35,7 +35,7 @@ int wan_texts_add(struct wan_texts *t, const char *text, struct error *e)
 }
 
 static int encode_one(struct wan_texts *t, struct wan_text *one, const struct tokenizer *tokenizer,
-                      struct umt5 *encoder, struct error *e)
+                      struct t5 *encoder, struct error *e)
 {
     int32_t ids[TOKENIZER_LIMIT_MAX];
     int count;
@@ -45,12 +45,12 @@ static int encode_one(struct wan_texts *t, struct wan_text *one, const struct to
     one->embeddings = TENSOR_NEW(&t->arena, count, t->width);
     if (!one->embeddings.data)
         return error_memory(e);
-    return umt5_encode(encoder, ids, count, &one->embeddings, e);
+    return t5_encode(encoder, ids, count, &one->embeddings, e);
 }
 
 /* The tokenizer and the encoder of a checkpoint. What is not opened is NULL, also on failure. */
 static int open_both(const char *dir, struct device *d, struct tokenizer **tokenizer,
-                     struct umt5 **encoder, struct error *e)
+                     struct t5 **encoder, struct error *e)
 {
     struct arena a = {0};
     const char *words = path_join(&a, dir, "tokenizer"),
@@ -61,10 +61,10 @@ static int open_both(const char *dir, struct device *d, struct tokenizer **token
     if (rc == 0)
         rc = tokenizer_open(words, tokenizer, e);
     if (rc == 0)
-        rc = umt5_load(model, d, encoder, e);
-    if (rc == 0 && tokenizer_vocabulary(*tokenizer) > umt5_vocabulary(*encoder))
+        rc = t5_load(model, d, encoder, e);
+    if (rc == 0 && tokenizer_vocabulary(*tokenizer) > t5_vocabulary(*encoder))
         rc = error_set(e, ERROR_MODEL, "%s: the tokenizer has %d pieces, the text encoder %d", dir,
-                       tokenizer_vocabulary(*tokenizer), umt5_vocabulary(*encoder));
+                       tokenizer_vocabulary(*tokenizer), t5_vocabulary(*encoder));
     arena_free(&a);
     return rc;
 }
@@ -72,11 +72,11 @@ static int open_both(const char *dir, struct device *d, struct tokenizer **token
 int wan_texts_check(const char *dir, int *width, struct error *e)
 {
     struct tokenizer *tokenizer;
-    struct umt5 *encoder;
+    struct t5 *encoder;
     int rc = open_both(dir, NULL, &tokenizer, &encoder, e);
     if (rc == 0)
-        *width = umt5_width(encoder);
-    umt5_free(encoder);
+        *width = t5_width(encoder);
+    t5_free(encoder);
     tokenizer_close(tokenizer);
     return rc;
 }
@@ -85,16 +85,16 @@ int wan_texts_encode(struct wan_texts *t, const char *dir, struct device *d,
                      bool (*stop)(void *ctx), void *ctx, struct error *e)
 {
     struct tokenizer *tokenizer;
-    struct umt5 *encoder;
+    struct t5 *encoder;
     int rc = open_both(dir, d, &tokenizer, &encoder, e);
     if (rc == 0) {
         t->padded_length = tokenizer_limit(tokenizer);
-        t->width = umt5_width(encoder);
+        t->width = t5_width(encoder);
     }
     for (size_t i = 0; i < t->count && rc == 0; i++)
         rc = stop(ctx) ? error_set(e, ERROR_CANCELLED, "interrupted while prompts were encoded")
                        : encode_one(t, &t->items[i], tokenizer, encoder, e);
-    umt5_free(encoder);
+    t5_free(encoder);
     tokenizer_close(tokenizer);
     return rc;
 }

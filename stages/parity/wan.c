@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "prompts/t5.h"
 #include "prompts/tokenizer.h"
-#include "prompts/umt5.h"
 #include "stages/decode/wan_vae.h"
 #include "stages/generate/torch_random.h"
 #include "stages/generate/wan_sampler.h"
@@ -25,7 +25,7 @@ struct wan {
     struct arena arena;
     struct settings s;
     struct tokenizer *tokenizer;
-    struct umt5 *text;
+    struct t5 *text;
     struct wan_vae *vae;
     struct tensor prompt, negative; /* [tokens, width], without padding */
 };
@@ -62,7 +62,7 @@ static int load(struct wan *w, struct error *e)
     struct device *d = w->p->device;
 
     return tokenizer_open(inside(w, "tokenizer"), &w->tokenizer, e) ||
-                   umt5_load(inside(w, "text_encoder"), d, &w->text, e) ||
+                   t5_load(inside(w, "text_encoder"), d, &w->text, e) ||
                    wan_vae_load(inside(w, "vae"), d, &w->vae, e)
                ? -1
                : 0;
@@ -155,11 +155,11 @@ static int encode(struct wan *w, const char *text, const char *name, struct tens
 
     if (tokenizer_encode(w->tokenizer, text, strlen(text), ids, w->s.max_tokens, &count, e))
         return -1;
-    padded = TENSOR_NEW(&w->arena, w->s.max_tokens, umt5_width(w->text));
+    padded = TENSOR_NEW(&w->arena, w->s.max_tokens, t5_width(w->text));
     if (!padded.data)
         return error_memory(e);
     *out = tensor_slice(padded, 0, 0, count);
-    if (umt5_encode(w->text, ids, count, out, e))
+    if (t5_encode(w->text, ids, count, out, e))
         return -1;
     golden_check(&w->p->golden, &w->p->report, name, name, padded.data, tensor_count(&padded),
                  PARITY_MODULE);
@@ -335,7 +335,7 @@ int parity_wan(struct parity *p, struct error *e)
     int rc = read_settings(&p->golden, &w.s, e) || load(&w, e) || check_all(&w, e) ? -1 : 0;
 
     tokenizer_close(w.tokenizer);
-    umt5_free(w.text);
+    t5_free(w.text);
     wan_vae_free(w.vae);
     arena_free(&w.arena);
     return rc;
