@@ -53,6 +53,17 @@ STAGES_SRC += \
 	stages/media/writer.c
 
 STAGES_SRC += \
+	stages/generate/unet.c \
+	stages/generate/unet_2d.c \
+	stages/generate/unet_config.c \
+	stages/generate/unet_context.c \
+	stages/generate/unet_load.c \
+	stages/generate/unet_resnet.c \
+	stages/generate/unet_spatio_temporal.c \
+	stages/generate/unet_transformer.c \
+	stages/generate/unet_work.c
+
+STAGES_SRC += \
 	stages/decode/wan_vae.c \
 	stages/decode/wan_vae_load.c \
 	stages/generate/wan_transformer.c \
@@ -62,11 +73,22 @@ STAGES_SRC += \
 	stages/parity/schedulers.c \
 	stages/parity/wan.c
 
+STAGES_SRC += \
+	stages/decode/hunyuan_vae.c \
+	stages/decode/hunyuan_vae_load.c \
+	stages/generate/conditions.c \
+	stages/generate/hunyuan.c \
+	stages/generate/hunyuan_conditioning.c \
+	stages/generate/hunyuan_text.c \
+	stages/generate/hunyuan_transformer.c \
+	stages/generate/hunyuan_transformer_load.c
+
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
+	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
