@@ -1,0 +1,239 @@
+#include "stages/generate/hunyuan_transformer.h"
+
+#include <math.h>
+
+#include "stages/generate/hunyuan_transformer_impl.h"
+
+/* ---- views */
+
+static struct tensor part(const struct hunyuan_transformer *m, const struct tensor *vectors, int i)
+{
+    struct tensor flat = TENSOR_VIEW(*vectors, tensor_count(vectors));
+    return tensor_slice(flat, 0, i * m->dim, m->dim);
+}
+
+/* dim columns of a matrix as [rows, heads, head_dim]. */
+static struct tensor heads_of(const struct hunyuan_transformer *m, const struct tensor *rows,
+                              int64_t column)
+{
+    struct tensor t = tensor_slice(*rows, 1, column, m->dim);
+
+    t.rank = 3;
+    t.shape[1] = m->heads;
+    t.shape[2] = m->head_dim;
+    t.stride[1] = m->head_dim;
+    t.stride[2] = 1;
+    return t;
+}
+
+/* A run of rows of everything that blocks work in. */
+struct rows {
+    struct tensor x, normed, qkv, wide;
+};
+
+static struct rows rows_of(const struct hunyuan_workspace *w, int64_t from, int64_t count)
+{
+    return (struct rows){
+        tensor_slice(w->x, 0, from, count), tensor_slice(w->normed, 0, from, count),
+        tensor_slice(w->qkv, 0, from, count), tensor_slice(w->wide, 0, from, count)};
+}
+
+/* ---- pieces of blocks */
+
+/* Queries and keys of these rows, normed a head at a time; `turning` of them, from the first, have
+ * a place in the video. */
+static void make_qkv(struct hunyuan_transformer *m, struct rows *r, const struct linear *qkv,
+                     const struct tensor *norm_q, const struct tensor *norm_k, int64_t turning)
+{
+    struct device *d = m->device;
+    struct tensor heads[2] = {heads_of(m, &r->qkv, 0), heads_of(m, &r->qkv, m->dim)};
+    const struct tensor *norm[2] = {norm_q, norm_k};
+
+    op_linear(d, &r->qkv, &r->normed, qkv, ACT_NONE);
+    for (int i = 0; i < 2; i++) {
+        struct tensor placed = tensor_slice(heads[i], 0, 0, turning);
+        if (norm[i]->data)
+            op_rms_norm(d, &heads[i], &heads[i], norm[i], HUNYUAN_EPS);
+        if (turning > 0)
+            op_rope(d, &placed, &m->work.cos, &m->work.sin, ROPE_NEIGHBOURS);
+    }
+}
+
+/* All of these rows attend to each other; out [rows, dim] may be columns of a wider matrix. */
+static void attend(struct hunyuan_transformer *m, const struct tensor *qkv, struct tensor *out)
+{
+    struct tensor q = heads_of(m, qkv, 0), k = heads_of(m, qkv, m->dim);
+    struct tensor v = heads_of(m, qkv, 2 * m->dim), to = heads_of(m, out, 0);
+
+    op_attention(m->device, &to, &q, &k, &v, 1 / sqrtf((float)m->head_dim), NULL);
+}
+
+/* x += gate * layer(in); `scratch` holds the layer's output. */
+static void add_gated(struct hunyuan_transformer *m, struct rows *r, const struct linear *layer,
+                      const struct tensor *in, struct tensor *scratch, const struct tensor *gate)
+{
+    op_linear(m->device, scratch, in, layer, ACT_NONE);
+    op_add_gated(m->device, &r->x, &r->x, scratch, gate);
+}
+
+static void feed_forward(struct hunyuan_transformer *m, struct rows *r, const struct linear *in,
+                         const struct linear *out, enum activation act, const struct tensor *gate)
+{
+    struct tensor hidden = tensor_slice(r->wide, 1, 0, in->out);
+
+    op_linear(m->device, &hidden, &r->normed, in, act);
+    add_gated(m, r, out, &hidden, &r->normed, gate);
+}
+
+/* ---- blocks */
+
+static void refine(struct hunyuan_transformer *m, struct rows *r, const struct hunyuan_refiner *b)
+{
+    struct device *d = m->device;
+    struct tensor gates = tensor_slice(m->word_mods, 1, 0, 2 * m->dim);
+    struct tensor gate = part(m, &m->word_mods, 0), ffn_gate = part(m, &m->word_mods, 1);
+    struct tensor none = {0}, scratch = tensor_slice(r->wide, 1, 0, m->dim);
+
+    op_linear(d, &gates, &m->refiner_signal, &b->gates, ACT_NONE);
+    op_layer_norm(d, &r->normed, &r->x, &b->weight_1, &b->bias_1, HUNYUAN_EPS);
+    make_qkv(m, r, &b->qkv, &none, &none, 0);
+    attend(m, &r->qkv, &r->normed);
+    add_gated(m, r, &b->out, &r->normed, &scratch, &gate);
+    op_layer_norm(d, &r->normed, &r->x, &b->weight_2, &b->bias_2, HUNYUAN_EPS);
+    feed_forward(m, r, &b->ffn_in, &b->ffn_out, ACT_SILU, &ffn_gate);
+}
+
+/* The norms of a side and its queries, keys and values. */
+static void side_in(struct hunyuan_transformer *m, struct rows *r, const struct hunyuan_side *s,
+                    struct tensor *mods, int64_t turning)
+{
+    struct tensor shift = part(m, mods, 0), scale = part(m, mods, 1);
+
+    op_linear(m->device, mods, &m->signal, &s->modulation, ACT_NONE);
+    op_layer_norm(m->device, &r->normed, &r->x, &scale, &shift, HUNYUAN_EPS);
+    make_qkv(m, r, &s->qkv, &s->norm_q, &s->norm_k, turning);
+}
+
+/* What the side was told (in r->normed), and its feed-forward. */
+static void side_out(struct hunyuan_transformer *m, struct rows *r, const struct hunyuan_side *s,
+                     const struct tensor *mods)
+{
+    struct tensor gate = part(m, mods, 2), shift = part(m, mods, 3), scale = part(m, mods, 4);
+    struct tensor ffn_gate = part(m, mods, 5), scratch = tensor_slice(r->wide, 1, 0, m->dim);
+
+    add_gated(m, r, &s->out, &r->normed, &scratch, &gate);
+    op_layer_norm(m->device, &r->normed, &r->x, &scale, &shift, HUNYUAN_EPS);
+    feed_forward(m, r, &s->ffn_in, &s->ffn_out, ACT_GELU_TANH, &ffn_gate);
+}
+
+static void dual(struct hunyuan_transformer *m, struct rows *all, struct rows *video,
+                 struct rows *words, const struct hunyuan_dual *b)
+{
+    side_in(m, video, &b->video, &m->video_mods, m->work.video);
+    side_in(m, words, &b->words, &m->word_mods, 0);
+    attend(m, &all->qkv, &all->normed);
+    side_out(m, video, &b->video, &m->video_mods);
+    side_out(m, words, &b->words, &m->word_mods);
+}
+
+/* Attention and feed-forward side by side, through one last layer. */
+static void single(struct hunyuan_transformer *m, struct rows *all, const struct hunyuan_single *b)
+{
+    struct device *d = m->device;
+    struct tensor mods = tensor_slice(m->video_mods, 1, 0, 3 * m->dim);
+    struct tensor shift = part(m, &mods, 0), scale = part(m, &mods, 1), gate = part(m, &mods, 2);
+    struct tensor joined = tensor_slice(all->wide, 1, 0, m->dim + m->ffn);
+    struct tensor told = tensor_slice(joined, 1, 0, m->dim);
+    struct tensor hidden = tensor_slice(joined, 1, m->dim, m->ffn);
+
+    op_linear(d, &mods, &m->signal, &b->modulation, ACT_NONE);
+    op_layer_norm(d, &all->normed, &all->x, &scale, &shift, HUNYUAN_EPS);
+    make_qkv(m, all, &b->qkv, &b->norm_q, &b->norm_k, m->work.video);
+    op_linear(d, &hidden, &all->normed, &b->ffn_in, ACT_GELU_TANH);
+    attend(m, &all->qkv, &told);
+    add_gated(m, all, &b->out, &joined, &all->normed, &gate);
+}
+
+/* ---- one step */
+
+/* Features of a token lie in the order channel, t, h, w. */
+static void unpatchify(struct hunyuan_transformer *m)
+{
+    struct hunyuan_workspace *w = &m->work;
+    const int64_t *s = w->shape;
+    const int *p = m->patch;
+    int64_t t = s[1] / p[0], h = s[2] / p[1], v = s[3] / p[2];
+    struct tensor to = TENSOR_VIEW(w->latents, s[0], t, p[0], h, p[1], v, p[2]);
+    struct tensor from = TENSOR_VIEW(w->projected, t, h, v, s[0], p[0], p[1], p[2]);
+
+    from = tensor_permute(from, (const int[]){3, 0, 4, 1, 5, 2, 6});
+    op_copy(m->device, &to, &from);
+}
+
+static void project(struct hunyuan_transformer *m, struct rows *video)
+{
+    struct device *d = m->device;
+    struct tensor mods = tensor_slice(m->video_mods, 1, 0, 2 * m->dim);
+    struct tensor scale = part(m, &mods, 0), shift = part(m, &mods, 1);
+
+    op_linear(d, &mods, &m->signal, &m->out_modulation, ACT_NONE);
+    op_layer_norm(d, &video->normed, &video->x, &scale, &shift, HUNYUAN_EPS);
+    op_linear(d, &m->work.projected, &video->normed, &m->out, ACT_NONE);
+    unpatchify(m);
+}
+
+static void run(struct hunyuan_transformer *m, const struct hunyuan_conditioning *c)
+{
+    struct device *d = m->device;
+    struct hunyuan_workspace *w = &m->work;
+    struct rows all = rows_of(w, 0, w->video + c->words), video = rows_of(w, 0, w->video);
+    struct rows words = rows_of(w, w->video, c->words);
+
+    op_patchify(d, &w->patches, &w->latents, m->patch);
+    op_linear(d, &video.x, &w->patches, &m->patch_embedding, ACT_NONE);
+    op_copy(d, &words.x, &c->text);
+    for (int i = 0; i < m->refiner_layers; i++)
+        refine(m, &words, &m->refiners[i]);
+    for (int i = 0; i < m->dual_layers; i++)
+        dual(m, &all, &video, &words, &m->duals[i]);
+    for (int i = 0; i < m->single_layers; i++)
+        single(m, &all, &m->singles[i]);
+    project(m, &video);
+}
+
+static int check_latents(const struct hunyuan_transformer *m, const struct tensor *latents,
+                         struct error *e)
+{
+    char text[96];
+
+    if (latents->rank != 4 || latents->shape[0] != m->channels)
+        return error_set(e, ERROR_MODEL,
+                         "%s: latents of shape %s do not fit a model of %d channels", m->dir,
+                         tensor_shape_text(latents, text, sizeof text), m->channels);
+    for (int i = 0; i < 3; i++)
+        if (latents->shape[i + 1] < 1 || latents->shape[i + 1] % m->patch[i])
+            return error_set(e, ERROR_MODEL,
+                             "%s: latents of shape %s: each of the last three must be a multiple "
+                             "of the patch %d x %d x %d",
+                             m->dir, tensor_shape_text(latents, text, sizeof text), m->patch[0],
+                             m->patch[1], m->patch[2]);
+    return 0;
+}
+
+int hunyuan_transformer_forward(struct hunyuan_transformer *m, const struct hunyuan_conditioning *c,
+                                const struct tensor *latents, float timestep, struct tensor *out,
+                                struct error *e)
+{
+    struct device *d = m->device;
+
+    if (check_latents(m, latents, e) || hunyuan_make_workspace(m, latents->shape, c->words, e))
+        return -1;
+    hunyuan_embed_scalar(m, &m->time, timestep, &c->constant, &m->signal);
+    op_activation(d, &m->signal, &m->signal, ACT_SILU);
+    hunyuan_embed_scalar(m, &m->refiner_time, timestep, &c->refiner_constant, &m->refiner_signal);
+    op_activation(d, &m->refiner_signal, &m->refiner_signal, ACT_SILU);
+    op_write(d, &m->work.latents, latents);
+    run(m, c);
+    op_read(d, out, &m->work.latents);
+    return device_status(d, e);
+}
