@@ -28,7 +28,7 @@ static int cumulate(struct sampler *s, struct error *e)
     for (int i = 0; i < c->train_timesteps; i++)
         if (!(alphas[i] >= 0 && alphas[i] < 1) || (alphas[i] == 0 && !c->zero_snr))
             return error_set(e, ERROR_MODEL,
-                             "sampler: beta_start %g, beta_end %g and snr_shift_scale %g give no "
+                             "beta_start %g, beta_end %g and snr_shift_scale %g give no "
                              "noise schedule",
                              c->beta_start, c->beta_end, c->snr_shift);
     return 0;
@@ -46,7 +46,7 @@ static int tables(struct sampler *s, struct error *e)
     for (int i = 0; i < s->steps; i++)
         if (s->timesteps[i] < 0 || s->timesteps[i] > (float)(c->train_timesteps - 1))
             return error_set(
-                e, ERROR_MODEL, "sampler: steps_offset %d leads to timestep %g of %d with %d steps",
+                e, ERROR_MODEL, "steps_offset %d leads to timestep %g of %d with %d steps",
                 c->steps_offset, (double)s->timesteps[i], c->train_timesteps, s->steps);
     return 0;
 }

@@ -86,7 +86,7 @@ int noise_schedule_sigmas(const struct sampler_config *c, float *sigmas, struct 
     free(alphas);
     if (rc != 0)
         return error_set(e, ERROR_MODEL,
-                         "sampler: beta_start %g and beta_end %g give no noise schedule over %d "
+                         "beta_start %g and beta_end %g give no noise schedule over %d "
                          "timesteps",
                          c->beta_start, c->beta_end, n);
     return 0;

@@ -1,7 +1,5 @@
 /* Reading a published scheduler_config.json: what is not named there has its class's published
  * default, and keys that its class does not know are passed over, as the published loader does. */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "stages/generate/sampler.h"
@@ -253,6 +251,17 @@ static int find_class(const json_t *root, const char *path, size_t *class, struc
                      classes[4].class);
 }
 
+/* Settings that are each in range may still give no noise schedule together: better said now, with
+ * the file's name, than after the text encoder ran. */
+static int prove(const struct sampler_config *c, const char *path, struct error *e)
+{
+    const struct torch_random random = {0};
+    struct sampler s;
+    int rc = sampler_init(&s, c, 1, 0, &random, e);
+    sampler_free(&s);
+    return rc == 0 ? 0 : error_wrap(e, "%s", path);
+}
+
 int sampler_config_from_json(const json_t *root, const char *path, struct sampler_config *out,
                              struct error *e)
 {
@@ -267,7 +276,7 @@ int sampler_config_from_json(const json_t *root, const char *path, struct sample
                      e) != 0)
         return -1;
     bool flow = c.prediction == PREDICTION_FLOW;
-    if ((flow ? read_flow : read_diffusion)(root, path, &c, e) != 0)
+    if ((flow ? read_flow : read_diffusion)(root, path, &c, e) != 0 || prove(&c, path, e) != 0)
         return -1;
     *out = c;
     return 0;

@@ -10,8 +10,9 @@
 /* What is compared decides how near it must be. */
 enum parity_class {
     PARITY_NOISE,
-    PARITY_MODULE, /* a module that is fed its golden input */
-    PARITY_CHAIN,  /* where differences add up: steps of the whole chain, and what comes after */
+    PARITY_SAMPLER, /* a sampler's tables and steps alone: F32 on the CPU, whatever the device */
+    PARITY_MODULE,  /* a module that is fed its golden input */
+    PARITY_CHAIN,   /* where differences add up: steps of the whole chain, and what comes after */
     PARITY_CLASSES
 };
 
