@@ -97,6 +97,43 @@ static void every_step_equals_golden(void **state)
     device_close(d);
 }
 
+/* What a board chooses in place of the checkpoint's own. */
+static void another_sampler_is_chosen(void **state)
+{
+    static float latents[COUNT], words[5 * 64];
+    (void)state;
+    struct error e = {0};
+    struct device *d;
+    struct wan_sampler *sampler;
+    struct wan_sampling *sampling;
+    struct wan_request request = {.prompt = TENSOR_F32(words, 5, 64),
+                                  .padded_length = PADDED,
+                                  .guidance = {1, 1},
+                                  .steps = 2,
+                                  .sampler = "flow_euler",
+                                  .flow_shift = 7,
+                                  .frames = 3,
+                                  .height = 8,
+                                  .width = 10};
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
+    assert_int_equal(wan_sampler_load(FIXTURE, d, &sampler, &e), 0);
+    assert_int_equal(wan_sampling_open(sampler, &request, latents, &sampling, &e), 0);
+    const struct sampler *steps = wan_sampling_steps(sampling);
+    assert_string_equal(sampler_config_name(&steps->config), "flow_euler");
+    assert_true(steps->timesteps[0] == 1000 && steps->timesteps[1] == 875); /* 7/2 / (1 + 6/2) */
+    assert_int_equal(wan_sampling_step(sampling, &e), 0);
+    assert_int_equal(wan_sampling_step(sampling, &e), 0);
+    assert_int_equal(steps->index, 2);
+    assert_true(isfinite(latents[0]) && latents[0] != 0);
+    wan_sampling_close(sampling);
+    request.sampler = "euler";
+    assert_int_equal(wan_sampling_open(sampler, &request, latents, &sampling, &e), -1);
+    assert_int_equal(e.code, ERROR_INPUT);
+    assert_non_null(strstr(e.text, "flow_euler and unipc fit it"));
+    wan_sampler_free(sampler);
+    device_close(d);
+}
+
 static void encoding_stops_when_asked(void **state)
 {
     (void)state;
@@ -156,6 +193,8 @@ static void wrong_checkpoints_are_found_before_long_work(void **state)
         {"model_index.json", "\"expand_timesteps\": false", "\"expand_timesteps\": true",
          "expand_timesteps"},
         {"scheduler/scheduler_config.json", "bh2", "bh1", "solver_type"},
+        {"scheduler/scheduler_config.json", "UniPCMultistepScheduler", "EulerDiscreteScheduler",
+         "prediction_type is flow_prediction: only epsilon"},
     };
     char dir[] = "/tmp/auteur-sampler-XXXXXX";
     assert_non_null(mkdtemp(dir));
@@ -187,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_equals_golden),
+        cmocka_unit_test(another_sampler_is_chosen),
         cmocka_unit_test(encoding_stops_when_asked),
         cmocka_unit_test(wrong_checkpoints_are_found_before_long_work),
     };
