@@ -81,7 +81,19 @@ STAGES_SRC += \
 	stages/generate/hunyuan_conditioning.c \
 	stages/generate/hunyuan_text.c \
 	stages/generate/hunyuan_transformer.c \
-	stages/generate/hunyuan_transformer_load.c
+	stages/generate/hunyuan_transformer_load.c \
+	stages/parity/hunyuan_video.c
+
+STAGES_SRC += \
+	stages/decode/cogvideox_vae.c \
+	stages/decode/cogvideox_vae_load.c \
+	stages/decode/cogvideox_vae_work.c \
+	stages/generate/cogvideox.c \
+	stages/generate/cogvideox_positions.c \
+	stages/generate/cogvideox_text.c \
+	stages/generate/cogvideox_transformer.c \
+	stages/generate/cogvideox_transformer_load.c \
+	stages/generate/cogvideox_workspace.c
 
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
