@@ -110,25 +110,41 @@ int hunyuan_text_crop(const struct hunyuan_text *t)
     return t->crop;
 }
 
+/* ids [max], padded; *count of them are no padding, and come first. */
+static int make_ids(struct hunyuan_text *t, const char *prompt, int max, struct arena *a,
+                    int32_t **ids, int *count, struct error *e)
+{
+    const char *text =
+        arena_printf(a, "%s%s%s", HUNYUAN_TEMPLATE_HEAD, prompt, HUNYUAN_TEMPLATE_TAIL);
+    int32_t *bare = arena_array(a, (size_t)max, sizeof *bare);
+
+    *ids = arena_array(a, (size_t)max, sizeof **ids);
+    if (!text || !bare || !*ids)
+        return error_memory(e);
+    if (tokenizer_encode(t->words, text, strlen(text), bare, max, count, e) ||
+        tokenizer_encode_padded(t->words, text, strlen(text), *ids, max, count, e))
+        return -1;
+    if (memcmp(bare, *ids, (size_t)*count * sizeof *bare) != 0)
+        return error_set(e, ERROR_MODEL,
+                         "%s/tokenizer/tokenizer_config.json: padding_side is left: HunyuanVideo's "
+                         "is right",
+                         t->dir);
+    if (*count <= t->crop)
+        return error_set(e, ERROR_INPUT, "a prompt of no tokens");
+    return 0;
+}
+
 static int encode_words(struct hunyuan_text *t, const char *prompt, struct tensor *embeds,
                         struct tensor *mask, struct arena *a, struct error *e)
 {
-    int length = (int)embeds->shape[0], max = t->crop + length, count;
-    const char *text =
-        arena_printf(a, "%s%s%s", HUNYUAN_TEMPLATE_HEAD, prompt, HUNYUAN_TEMPLATE_TAIL);
-    int32_t *ids = arena_array(a, (size_t)max, sizeof *ids);
-    struct tensor words;
+    int max = t->crop + (int)embeds->shape[0], count;
+    int32_t *ids;
 
-    if (!text || !ids)
-        return error_memory(e);
-    if (tokenizer_encode(t->words, text, strlen(text), ids, max, &count, e))
+    if (make_ids(t, prompt, max, a, &ids, &count, e))
         return -1;
-    if (count <= t->crop)
-        return error_set(e, ERROR_INPUT, "a prompt of no tokens");
     for (int i = 0; i < count - t->crop; i++)
         ((float *)mask->data)[i] = 1;
-    words = tensor_slice(*embeds, 0, 0, count - t->crop);
-    return llama_encode(t->llama, ids, count, count, &words, e);
+    return llama_encode(t->llama, ids, max, count, embeds, e);
 }
 
 static int encode_summary(struct hunyuan_text *t, const char *prompt, struct tensor *pooled,

@@ -38,8 +38,9 @@ int hunyuan_text_pooled_width(const struct hunyuan_text *t); /* of CLIP's summar
 int hunyuan_text_crop(const struct hunyuan_text *t);
 
 /* All F32 in host memory. embeds [length, width]: the states of the prompt's tokens and the tail's;
- * a longer text loses its end. Rows behind them are padding, which nothing reads, and are zero.
- * mask [length]: 1 for each row that is a token. pooled [pooled_width]. */
+ * a longer text loses its end. Rows behind them are of padding, as the reference library has them;
+ * the denoiser does not look at them. mask [length]: 1 for each row that is no padding. pooled
+ * [pooled_width]. */
 int hunyuan_text_encode(struct hunyuan_text *t, const char *prompt, struct tensor *embeds,
                         struct tensor *mask, struct tensor *pooled, struct error *e);
 

@@ -9,6 +9,7 @@ static const struct {
     int (*run)(struct parity *p, struct error *e);
 } families[] = {
     {"wan", parity_wan},
+    {"hunyuan_video", parity_hunyuan_video},
 };
 
 static int run_family(struct parity *p, struct error *e)
