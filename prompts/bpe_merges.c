@@ -65,6 +65,12 @@ static int together(const struct vocabulary *v, struct half a, struct half b)
     return id;
 }
 
+/* How much of a half an error message has room for. */
+static int shown(struct half h)
+{
+    return h.size < 40 ? (int)h.size : 40;
+}
+
 static int add(struct merges *m, const json_t *item, size_t rank, const struct vocabulary *v,
                const char *path, struct error *e)
 {
@@ -75,9 +81,9 @@ static int add(struct merges *m, const json_t *item, size_t rank, const struct v
         id = together(v, a, b);
     if (left < 0 || right < 0 || id < 0)
         return error_set(e, ERROR_MODEL,
-                         "%s: merge %zu (\"%.40s\" and \"%.40s\") makes or names a token that the "
+                         "%s: merge %zu (\"%.*s\" and \"%.*s\") makes or names a token that the "
                          "vocabulary does not have",
-                         path, rank + 1, a.text, b.text);
+                         path, rank + 1, shown(a), a.text, shown(b), b.text);
     *slot_of(m, left, right) = (struct merge){left, right, (uint32_t)rank, id};
     return 0;
 }

@@ -28,7 +28,9 @@ PROMPTS_SRC := \
 PROMPTS_TESTS := \
 	tests/prompts/test_enhance.c \
 	tests/prompts/test_lexicon.c \
+	tests/prompts/test_bpe_tokenizer.c \
 	tests/prompts/test_tokenizer.c \
+	tests/prompts/test_tokenizer_files.c \
 	tests/prompts/test_clip_text.c \
 	tests/prompts/test_llama.c \
 	tests/prompts/test_t5.c

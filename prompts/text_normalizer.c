@@ -186,6 +186,16 @@ int text_normalize(const struct text_normalizer *n, const char *text, size_t siz
     return rc;
 }
 
+/* How many bytes of what is no UTF-8 could be the beginning of one character. */
+static size_t maximal_subpart(const uint8_t *bytes, size_t size)
+{
+    ucs4_t c;
+    size_t n = 1;
+    while (n < 3 && n < size && u8_mbtoucr(&c, bytes, n + 1) == -2) /* -2: more would be needed */
+        n++;
+    return n;
+}
+
 int text_repair(const char *text, size_t size, char **out, size_t *out_size, struct error *e)
 {
     struct strbuf b = {0};
@@ -196,8 +206,7 @@ int text_repair(const char *text, size_t size, char **out, size_t *out_size, str
         strbuf_addn(&b, text + i, good);
         i += good;
         if (bad) {
-            ucs4_t c;
-            i += (size_t)u8_mbtouc(&c, bad, size - i);
+            i += maximal_subpart(bad, size - i);
             strbuf_add(&b, "\xef\xbf\xbd");
         }
     }

@@ -102,16 +102,18 @@ static int find_model(struct arena *a, const char *dir, enum kind *kind, const c
                      dir);
 }
 
-static int load_model(struct tokenizer *t, enum kind kind, const char *dir, const char *path,
-                      const struct tokenizer_config *c, struct error *e)
+static int load_model(struct tokenizer *t, struct arena *a, enum kind kind, const char *dir,
+                      const char *path, const struct tokenizer_config *c, struct error *e)
 {
     const char *pad = tokenizer_config_token(c, "pad_token", NULL);
     json_t *root = NULL;
     if (kind == SENTENCEPIECE)
         return load_spm(t, path, pad, e);
     int rc = kind == TOKENIZER_JSON ? json_read(path, &root, e) : clip_files_read(dir, c, &root, e);
+    if (rc == 0 && kind == CLIP_FILES && !(path = arena_printf(a, "%s, merges.txt", path)))
+        rc = error_memory(e);
     if (rc == 0)
-        rc = load_bpe(t, root, kind == TOKENIZER_JSON ? path : dir, pad, e);
+        rc = load_bpe(t, root, path, pad, e);
     json_decref(root);
     return rc;
 }
@@ -141,7 +143,7 @@ int tokenizer_open(const char *dir, struct tokenizer **out, struct error *e)
     if (rc == 0)
         rc = load_settings(t, &c, e);
     if (rc == 0)
-        rc = load_model(t, kind, dir, path, &c, e);
+        rc = load_model(t, &a, kind, dir, path, &c, e);
     tokenizer_config_close(&c);
     arena_free(&a);
     if (rc == 0)

@@ -18,7 +18,7 @@ import unicodedata
 DISPUTED = (
     "7FD 898-89F 8CA-8D3 9FE C3C D3B-D3C EBA 1715 1ABF-1ACE 1C89-1C8A 1DF6-1DFA A7CB-A7CE A7D2 A7D4 A7DA-A7DC A82C "
     "105C0-105F3 10D24-10D27 10D40-10D65 10D6F-10D85 10EAB-10EAC 10EC2-10EC4 10F46-10F50 10F82-10F85 11070 "
-    "1123F-11240 1133B 11380-11389 1138B 1138E 11390-113B5 113B7 113D1 113D3 1145E 116D0-116E3 11839-1183A 11930 "
+    "1123F-11240 1133B 11380-11389 1138B 1138E 11390-113B5 113B7 113D1 113D3 1145E 116D0-116E3 11839-1183A 11930 11938 "
     "1193D-1193E 11943 119E0 11A34 11A47 11A99 11BC0-11BE0 11BF0-11BF9 11D42 11D44-11D45 11D97 11F02 11F04-11F10 "
     "11F12-11F33 11F50-11F59 1342F 13441-13446 13460-143FA 16100-1611D 16130-16139 16D40-16D6C 16D70-16D79 "
     "16EA0-16EB8 16FF0-16FF1 18CFF 1B132 1B155 1CCF0-1CCF9 1D2C0-1D2D3 1DF25-1DF2A 1E030-1E06D 1E130-1E136 1E2AE "
@@ -107,11 +107,21 @@ def text(r):
     return s
 
 
+def hard():
+    """the cases that are worth having in any corpus"""
+    yield from ("", " ", "  leading and   multiple   spaces  ", "a" * 300, " " * 50 + "x", "\n" * 9 + " \r\n\t x")
+    yield from CASE + COMPOSE + EDGE + EMOJI + LITERAL
+    yield from (w + s + w for s in SPACE for w in ("Dawn",))
+    yield from ("don't WE'LL I'm They'Ve she'D'S'", "1234567890 3.14 1,000", "punct!?.,;:()[]{}<>@#$%^&*_+-=/\\|~`'\"", " ".join(WORDS))
+
+
 def main():
     r, encode = random.Random(SEED), encoder()
-    for _ in range(COUNT):
-        s = text(r)
+    texts = list(hard())
+    for i in range(COUNT):
+        s = texts[i] if i < len(texts) else text(r)
         print(json.dumps([s, encode(s)], separators=(",", ":")))
 
 
-main()
+if __name__ == "__main__":
+    main()
