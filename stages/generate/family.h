@@ -68,6 +68,10 @@ struct family {
     /* What the model can make: width and height are multiples of size_multiple, frames are
      * frame_multiple * k + 1, at most frames_max (0: as many as memory holds). */
     int size_multiple, frame_multiple, frames_max;
+    /* What its parts compute in on a GPU: as published, but where that is known to overflow. */
+    struct {
+        enum dtype encoder, model, vae;
+    } gpu;
 
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
