@@ -10,6 +10,7 @@ static const struct {
 } families[] = {
     {"wan", parity_wan},
     {"hunyuan_video", parity_hunyuan_video},
+    {"cogvideox", parity_cogvideox},
 };
 
 static int run_family(struct parity *p, struct error *e)
