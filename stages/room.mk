@@ -93,7 +93,8 @@ STAGES_SRC += \
 	stages/generate/cogvideox_text.c \
 	stages/generate/cogvideox_transformer.c \
 	stages/generate/cogvideox_transformer_load.c \
-	stages/generate/cogvideox_workspace.c
+	stages/generate/cogvideox_workspace.c \
+	stages/parity/cogvideox.c
 
 STAGES_TESTS := \
 	tests/stages/test_generate.c \

@@ -213,6 +213,12 @@ static int begin(void *model, const struct generation *g, const struct condition
     return rc;
 }
 
+static bool is_dynamic(const struct model *m)
+{
+    int asked = m->generation->dynamic_guidance;
+    return asked ? asked > 0 : cogvideox_transformer_sizes(m->transformer)->rotary;
+}
+
 static int predict(void *model, const struct tensor *latents, int i, struct tensor *out,
                    struct error *e)
 {
@@ -228,7 +234,7 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
         memcpy(to, with, (size_t)count * sizeof(float));
         return 0;
     }
-    if (cogvideox_transformer_sizes(m->transformer)->rotary)
+    if (is_dynamic(m))
         guidance = sampler_dynamic_guidance(guidance, m->sampler->steps, timestep);
     with += count;
     for (int64_t k = 0; k < count; k++)

@@ -11,8 +11,8 @@
  * CogVideoX 1.5 makes one latent frame more than it needs, which the decoder leaves out; it takes 8
  * n + 1 frames only.
  *
- * Guidance of the 5B form grows from 1 to what was asked for as the noise goes (dynamic guidance);
- * that of the 2B form stays.
+ * Guidance of the 5B form changes from step to step between 1 and 1 more than was asked for
+ * (dynamic guidance); that of the 2B form stays. struct generation can ask for the other.
  */
 #ifndef AUTEUR_STAGES_GENERATE_COGVIDEOX_H
 #define AUTEUR_STAGES_GENERATE_COGVIDEOX_H

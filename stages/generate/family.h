@@ -26,10 +26,11 @@ struct generation {
     uint64_t seed;
     int width, height, frames; /* what the VAE gives; of sizes that the family can make */
     int steps;
-    double guidance;   /* 1: none. HunyuanVideo: the embedded guidance. SVD: of the last frame */
-    double guidance_2; /* Wan: of the second expert. SVD: of the first frame */
-    double fps;        /* SVD: frames a second, as the model is told */
-    int motion_bucket; /* SVD */
+    double guidance;      /* 1: none. HunyuanVideo: the embedded guidance. SVD: of the last frame */
+    double guidance_2;    /* Wan: of the second expert. SVD: of the first frame */
+    int dynamic_guidance; /* CogVideoX: 1 with, -1 without, 0 as the model's form publishes */
+    double fps;           /* SVD: frames a second, as the model is told */
+    int motion_bucket;    /* SVD */
     double noise_strength; /* SVD: noise added to the picture */
     int text_length;       /* tokens that the model is given; 0: as the family publishes */
 };

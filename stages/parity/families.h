@@ -15,6 +15,7 @@ struct parity {
 
 int parity_wan(struct parity *p, struct error *e);
 int parity_hunyuan_video(struct parity *p, struct error *e);
+int parity_cogvideox(struct parity *p, struct error *e);
 
 /* A golden of samplers alone names no family; it has objects with a "config". */
 bool parity_is_schedulers(const struct golden *g);

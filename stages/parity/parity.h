@@ -12,15 +12,16 @@
 #include "kernels/device.h"
 
 struct parity_options {
-    const char *dir;    /* the checkpoint directory */
-    const char *golden; /* NULL or "": DIR/golden.json. A name without '/': DIR/golden.NAME.json.
-                           Else a path: a golden JSON file, or a folder that holds golden.json. */
+    const char *dir; /* the checkpoint directory */
+    /* NULL or "": every golden of DIR, golden.json and golden.NAME.json. A name without '/':
+     * DIR/golden.NAME.json. Else a path: a golden JSON file, or a folder that holds golden.json. */
+    const char *golden;
     struct device_options device;
 };
 
 /* Prints one line a tensor (name, relative L2 error, tolerance, ok or FAIL) to `out`. 0 only when
  * every one holds; else -1, *e saying how many failed and which was the first (ERROR_MODEL), or why
- * it could not be run at all. */
+ * it could not be run at all (ERROR_USAGE where DIR has no golden). */
 int parity_run(const struct parity_options *options, FILE *out, struct error *e);
 
 #endif

@@ -1,6 +1,9 @@
 #include "stages/parity/report.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/base/file.h"
@@ -60,6 +63,51 @@ static const char *golden_path(struct arena *a, const char *dir, const char *nam
     if (strchr(name, '/'))
         return path_join(a, name, "golden.json");
     return arena_printf(a, "%s/golden.%s.json", dir, name);
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static int is_golden(const struct dirent *entry)
+{
+    const char *name = entry->d_name;
+    return strncmp(name, "golden.", 7) == 0 && ends_with(name, ".json") &&
+           !ends_with(name, ".errors.json");
+}
+
+/* "golden.json" before all others. */
+static int in_order(const struct dirent **a, const struct dirent **b)
+{
+    bool first = strcmp((*a)->d_name, "golden.json") == 0;
+    bool second = strcmp((*b)->d_name, "golden.json") == 0;
+    return first != second ? (first ? -1 : 1) : strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int golden_list(const char *dir, struct arena *a, const char ***names, int *count, struct error *e)
+{
+    struct dirent **entries;
+    bool failed = false;
+
+    *count = scandir(dir, &entries, is_golden, in_order);
+    if (*count < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return error_errno(e, errno, "read", dir);
+        *count = 0;
+        entries = NULL;
+    }
+    *names = arena_array(a, (size_t)*count + 1, sizeof **names);
+    for (int i = 0; i < *count; i++) {
+        const char *name = *names ? arena_strdup(a, entries[i]->d_name) : NULL;
+        failed |= !name;
+        if (name)
+            (*names)[i] = name;
+        free(entries[i]);
+    }
+    free(entries);
+    return failed || !*names ? error_memory(e) : 0;
 }
 
 int golden_open(const char *dir, const char *name, struct golden *out, struct error *e)

@@ -42,6 +42,10 @@ struct golden {
     struct safetensors *tensors;
 };
 
+/* The goldens of a directory, "golden.json" and then every "golden.NAME.json" in the order of
+ * names; *count may be 0. From the arena. */
+int golden_list(const char *dir, struct arena *a, const char ***names, int *count, struct error *e);
+
 /* `name` as in parity_options.golden. */
 int golden_open(const char *dir, const char *name, struct golden *out, struct error *e);
 void golden_close(struct golden *g); /* a zeroed one too */
