@@ -7,8 +7,13 @@ STAGES_SRC := \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
 	stages/generate/verdict.c \
-	stages/generate/wan_sampler.c \
-	stages/generate/wan_texts.c
+	stages/generate/family.c \
+	stages/generate/keyframe.c \
+	stages/generate/sampling.c \
+	stages/generate/session.c \
+	stages/generate/settings.c \
+	stages/generate/t5_text.c \
+	stages/generate/wan.c
 
 STAGES_SRC += \
 	stages/generate/ddim.c \

@@ -6,7 +6,8 @@
 #include "kernels/base/json.h"
 #include "kernels/base/strbuf.h"
 
-const struct family *const families_all[] = {&family_wan, NULL};
+const struct family *const families_all[] = {&family_wan, &family_hunyuan_video,
+                                            &family_cogvideox, NULL};
 
 const struct family *family_named(const char *name)
 {
@@ -52,30 +53,4 @@ int family_of_checkpoint(const char *dir, const struct family **out, struct erro
     json_decref(root);
     arena_free(&a);
     return rc;
-}
-
-const struct tensor *conditions_find(const struct conditions *c, const char *name)
-{
-    for (int i = 0; i < c->count; i++)
-        if (strcmp(c->item[i].name, name) == 0)
-            return &c->item[i].value;
-    return NULL;
-}
-
-struct tensor *conditions_add(struct conditions *c, const char *name, int rank,
-                              const int64_t *shape)
-{
-    static struct tensor full; /* data NULL */
-    if (c->count == CONDITIONS_MAX)
-        return &full;
-    struct condition *item = &c->item[c->count++];
-    item->name = name;
-    item->value = tensor_new(&c->arena, rank, shape);
-    return &item->value;
-}
-
-void conditions_free(struct conditions *c)
-{
-    arena_free(&c->arena);
-    *c = (struct conditions){0};
 }

@@ -81,7 +81,7 @@ static void a_flat_card_is_exact_and_twice_the_same(void **state)
     assert_int_equal(read_master(m, expect_colour, want), 25);
     assert_int_equal(m->progressed, 25);
     assert_int_equal(hash_file(m->made[0].path, &first, &m->e), 0);
-    m->env.threads = 1;
+    m->env.device.threads = 1;
     media_must(m, STAGE_DECODE, &stage_decode);
     assert_int_equal(hash_file(m->made[1].path, &second, &m->e), 0);
     assert_true(hash_equal(first, second));
