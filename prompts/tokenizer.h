@@ -4,9 +4,14 @@
  *   CLIP       byte-level BPE of words: <|startoftext|>, the text, <|endoftext|>
  *   LLaMA-3    byte-level BPE as tokenizer.json describes it: <|begin_of_text|>, the text
  *
- * Any bytes are a text: what is no UTF-8 becomes U+FFFD. A tokenizer is read-only once open and may
- * be used by several threads. Unicode's tables are those of libunistring and PCRE2 (Debian 12:
- * Unicode 14); characters that are younger may have other ids than in the reference library. */
+ * Any bytes are a text: what is no UTF-8 becomes U+FFFD. Of T5's special tokens none is looked for
+ * in texts: "</s>" is five characters there. A tokenizer is read-only once open and may be used by
+ * several threads.
+ *
+ * Unicode's tables are those of PCRE2 and libunistring: in Debian 12, Unicode 14. The reference
+ * library `tokenizers` 0.23 has letters and digits of Unicode 17 and composes by Unicode 9, so ids
+ * may differ at 9300 letters and digits younger than Unicode 14, and where one of 220 combining
+ * marks younger than Unicode 9 stands beside another mark (every code point was tried). */
 #ifndef AUTEUR_PROMPTS_TOKENIZER_H
 #define AUTEUR_PROMPTS_TOKENIZER_H
 

@@ -1,6 +1,5 @@
 #include "prompts/vocabulary.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -41,8 +40,8 @@ static int add(struct vocabulary *v, const char *token, size_t size, int id, str
     return 0;
 }
 
-/* Adds all tokens; `seen` has a byte for each possible id. */
-static int add_all(struct vocabulary *v, const json_t *tokens, bool *seen, const char *path,
+/* Adds all tokens; `seen` has a bit for each possible id. */
+static int add_all(struct vocabulary *v, const json_t *tokens, uint8_t *seen, const char *path,
                    struct error *e)
 {
     json_t *object = (json_t *)tokens; /* jansson's iterators are not const */
@@ -54,10 +53,11 @@ static int add_all(struct vocabulary *v, const json_t *tokens, bool *seen, const
             return error_set(e, ERROR_MODEL,
                              "%s: the id of \"%.60s\" is no whole number from 0 to %d", path, token,
                              VOCABULARY_ID_MAX);
-        if (seen[(int)id])
+        uint8_t *byte = &seen[(int)id / 8], bit = (uint8_t)(1 << (int)id % 8);
+        if (*byte & bit)
             return error_set(e, ERROR_MODEL, "%s: \"%.60s\" has the id %d, which another token has",
                              path, token, (int)id);
-        seen[(int)id] = true;
+        *byte |= bit;
         if (add(v, token, json_object_iter_key_len(at), (int)id, e) != 0)
             return -1;
     }
@@ -73,7 +73,7 @@ int vocabulary_read(struct vocabulary *v, const json_t *tokens, const char *path
     while (v->room < 2 * json_object_size(tokens))
         v->room *= 2;
     v->slots = calloc(v->room, sizeof *v->slots);
-    bool *seen = calloc(VOCABULARY_ID_MAX + 1, sizeof *seen);
+    uint8_t *seen = calloc(VOCABULARY_ID_MAX / 8 + 1, 1);
     int rc = v->slots && seen ? add_all(v, tokens, seen, path, e) : error_memory(e);
     free(seen);
     return rc;

@@ -73,9 +73,11 @@ STAGES_SRC += \
 	stages/decode/wan_vae_load.c \
 	stages/generate/wan_transformer.c \
 	stages/generate/wan_transformer_load.c \
+	stages/parity/chain.c \
 	stages/parity/parity.c \
 	stages/parity/report.c \
 	stages/parity/schedulers.c \
+	stages/parity/unet.c \
 	stages/parity/wan.c
 
 STAGES_SRC += \

@@ -16,6 +16,11 @@ struct parity {
 int parity_wan(struct parity *p, struct error *e);
 int parity_hunyuan_video(struct parity *p, struct error *e);
 int parity_cogvideox(struct parity *p, struct error *e);
+int parity_sdxl(struct parity *p, struct error *e);
+
+/* The recorded calls unet.callK of a checkpoint's UNet; parts of a family's checks. */
+int parity_unet_2d(struct parity *p, struct error *e);
+int parity_unet_spatio_temporal(struct parity *p, struct error *e);
 
 /* A golden of samplers alone names no family; it has objects with a "config". */
 bool parity_is_schedulers(const struct golden *g);

@@ -92,7 +92,7 @@ static int ids_of(const char *from, int32_t ids[IDS_MAX])
 {
     struct tokenizer *t = NULL;
     struct error e = {0};
-    int count;
+    int count = 0;
     if (tokenizer_open(from, &t, &e) != 0 ||
         tokenizer_encode(t, text, strlen(text), ids, IDS_MAX, &count, &e) != 0)
         fail_msg("%s: %s", from, e.text);
@@ -183,6 +183,27 @@ static void special_tokens_are_found_in_either_file(void **state)
         }
         tokenizer_close(t);
     }
+}
+
+static void padding_stands_where_the_configuration_says(void **state)
+{
+    (void)state;
+    static const char left[] = "{\"pad_token\": \"<pad>\", \"padding_side\": \"left\"}";
+    struct tokenizer *t = NULL;
+    struct error e = {0};
+    int32_t ids[64], plain[64];
+    int count, n;
+    copy(LLAMA, "tokenizer.json");
+    put("tokenizer_config.json", left, strlen(left));
+    assert_int_equal(tokenizer_open(dir, &t, &e), 0);
+    assert_int_equal(tokenizer_limit(t), 512);
+    assert_int_equal(tokenizer_encode(t, "hover", 5, plain, 64, &n, &e), 0);
+    assert_int_equal(tokenizer_encode_padded(t, "hover", 5, ids, 64, &count, &e), 0);
+    assert_int_equal(count, n);
+    assert_memory_equal(ids + 64 - n, plain, (size_t)n * sizeof *ids);
+    for (int i = 0; i < 64 - n; i++)
+        assert_int_equal(ids[i], tokenizer_vocabulary(t) - 1); /* <pad> */
+    tokenizer_close(t);
 }
 
 static void missing_files_are_named(void **state)
@@ -356,6 +377,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(merges_may_be_strings_or_pairs, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(clip_may_be_in_one_file_or_two, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(special_tokens_are_found_in_either_file, make_dir,
+                                        drop_dir),
+        cmocka_unit_test_setup_teardown(padding_stands_where_the_configuration_says, make_dir,
                                         drop_dir),
         cmocka_unit_test_setup_teardown(missing_files_are_named, make_dir, drop_dir),
         cmocka_unit_test_setup_teardown(wrong_values_are_named, make_dir, drop_dir),

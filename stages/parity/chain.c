@@ -1,0 +1,314 @@
+#include "stages/parity/chain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "prompts/tokenizer.h"
+
+enum { TOKENS_MAX = 4096 };
+
+static const char *inside(struct chain *c, const char *name)
+{
+    const char *path = path_join(&c->arena, c->p->dir, name);
+    return path ? path : ""; /* out of memory: opening "" fails with its own message */
+}
+
+static int choose_scheduler(struct chain *c, struct error *e)
+{
+    const char *sampler = "", *path;
+
+    c->scheduler = inside(c, "scheduler/scheduler_config.json");
+    if (json_get_string(c->p->golden.json, c->p->golden.path, "sampler", &sampler, e))
+        return -1;
+    if (!*sampler || strchr(sampler, '/'))
+        return 0;
+    path = arena_printf(&c->arena, "%s/scheduler.%s/scheduler_config.json", c->p->dir, sampler);
+    if (!path)
+        return error_memory(e);
+    if (path_exists(path))
+        c->scheduler = path;
+    return 0;
+}
+
+static int read_settings(struct chain *c, struct error *e)
+{
+    const json_t *json = c->p->golden.json;
+    const char *path = c->p->golden.path;
+    struct generation *g = &c->g;
+    double seed = 0;
+
+    *g = (struct generation){.prompt = "", .negative = "", .frames = 1, .guidance = 1};
+    c->seeded = json_object_get(json, "seed") != NULL;
+    if (json_get_string(json, path, "prompt", &g->prompt, e) ||
+        json_get_string(json, path, "negative_prompt", &g->negative, e) ||
+        json_get_number(json, path, "seed", 0, 9007199254740992.0, &seed, e) ||
+        json_get_int(json, path, "steps", 1, SAMPLER_STEPS_MAX, &g->steps, e) ||
+        json_get_int(json, path, "height", 1, 65536, &g->height, e) ||
+        json_get_int(json, path, "width", 1, 65536, &g->width, e) ||
+        json_get_int(json, path, "frames", 1, 65536, &g->frames, e) ||
+        json_get_number(json, path, "guidance", 0, 1000, &g->guidance, e) ||
+        json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e) ||
+        json_get_int(json, path, "max_sequence_length", 1, TOKENS_MAX, &g->text_length, e))
+        return -1;
+    g->seed = (uint64_t)seed;
+    return 0;
+}
+
+int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e)
+{
+    *c = (struct chain){.p = p, .family = family};
+    return read_settings(c, e) || choose_scheduler(c, e) || family->check(p->dir, e) ? -1 : 0;
+}
+
+void chain_close(struct chain *c)
+{
+    conditions_free(&c->conditions);
+    arena_free(&c->arena);
+}
+
+/* ---- tokens */
+
+static bool same_ids(const struct tokenizer *t, const json_t *text, const json_t *ids, int length)
+{
+    const char *bytes = json_string_value(text);
+    size_t size = json_string_length(text);
+    int32_t got[TOKENS_MAX];
+    struct error e = {0};
+    int count, rc;
+
+    if (!bytes)
+        return false;
+    rc = length ? tokenizer_encode_padded(t, bytes, size, got, length, &count, &e)
+                : tokenizer_encode(t, bytes, size, got, TOKENS_MAX, &count, &e);
+    if (rc || json_array_size(ids) != (size_t)(length ? length : count))
+        return false;
+    for (size_t i = 0; i < json_array_size(ids); i++)
+        if (json_number_value(json_array_get(ids, i)) != got[i])
+            return false;
+    return true;
+}
+
+int chain_check_tokens(struct chain *c, const char *folder, const char *key, int length,
+                       struct error *e)
+{
+    const json_t *texts = json_object_get(json_object_get(c->p->golden.json, "tokenize"), key);
+    struct report *r = &c->p->report;
+    struct tokenizer *t;
+    char label[64], what[64];
+    size_t i, wrong = 0;
+    json_t *pair;
+
+    if (tokenizer_open(inside(c, folder), &t, e))
+        return -1;
+    snprintf(label, sizeof label, "tokenize.%s", key);
+    json_array_foreach(texts, i, pair)
+    {
+        if (same_ids(t, json_array_get(pair, 0), json_array_get(pair, 1), length))
+            continue;
+        wrong++;
+        snprintf(what, sizeof what, "text %zu differs", i);
+        report_fact(r, label, false, what);
+    }
+    tokenizer_close(t);
+    snprintf(what, sizeof what, "%zu texts", json_array_size(texts));
+    if (wrong == 0)
+        report_fact(r, label, json_array_size(texts) > 0, what);
+    return 0;
+}
+
+/* ---- noise and conditions */
+
+int chain_check_noise(struct chain *c, struct error *e)
+{
+    struct golden *g = &c->p->golden;
+    const struct tensor *noise;
+    struct torch_random random;
+    char name[32] = "noise0";
+
+    if (!c->seeded) {
+        fprintf(c->p->report.out, "%-34s not checked: the golden names no seed\n", name);
+        return 0;
+    }
+    torch_random_seed(&random, c->g.seed);
+    for (int i = 0; (noise = safetensors_find(g->tensors, name));
+         snprintf(name, sizeof name, "noise%d", ++i)) {
+        int64_t count = tensor_count(noise);
+        float *got = arena_array(&c->arena, (size_t)count, sizeof *got);
+        if (!got)
+            return error_memory(e);
+        torch_random_normal(&random, got, (size_t)count);
+        golden_check(g, &c->p->report, name, name, got, count, PARITY_NOISE);
+    }
+    return 0;
+}
+
+int chain_check_conditions(struct chain *c, struct error *e)
+{
+    struct golden *g = &c->p->golden;
+    void *encoder;
+    int rc;
+
+    if (c->family->encoder_open(c->p->dir, c->p->device, &encoder, e))
+        return -1;
+    rc = c->family->encode(encoder, &c->g, &c->conditions, e);
+    c->family->encoder_close(encoder);
+    for (int i = 0; rc == 0 && i < c->conditions.count; i++) {
+        const struct condition *one = &c->conditions.item[i];
+        if (safetensors_find(g->tensors, one->name))
+            golden_check(g, &c->p->report, one->name, one->name, one->value.data,
+                         tensor_count(&one->value), PARITY_MODULE);
+    }
+    return rc;
+}
+
+/* ---- the decoder */
+
+struct film {
+    struct chain *chain;
+    struct tensor planar; /* [3, frames, height, width], as the golden has it */
+};
+
+static int keep_frame(void *ctx, int index, const float *rgb, int width, int height,
+                      struct error *e)
+{
+    struct film *f = ctx;
+    int64_t area = (int64_t)width * height, frames = f->chain->g.frames;
+
+    if (!f->planar.data)
+        f->planar = TENSOR_NEW(&f->chain->arena, 3, frames, height, width);
+    if (!f->planar.data)
+        return error_memory(e);
+    if (index >= frames || width != f->planar.shape[3] || height != f->planar.shape[2])
+        return error_set(e, ERROR_MODEL, "the VAE made a frame of %d x %d, number %d", width,
+                         height, index);
+    for (int64_t i = 0; i < area; i++)
+        for (int k = 0; k < 3; k++)
+            ((float *)f->planar.data)[(k * frames + index) * area + i] = rgb[i * 3 + k];
+    return 0;
+}
+
+static int check_frames(struct chain *c, const struct tensor *latents, const char *label,
+                        enum parity_class what, struct error *e)
+{
+    struct film film = {.chain = c};
+    void *vae;
+    int rc;
+
+    if (c->family->vae_open(c->p->dir, c->p->device, &vae, e))
+        return -1;
+    rc = c->family->decode(vae, latents, keep_frame, &film, e);
+    c->family->vae_close(vae);
+    if (rc == 0)
+        golden_check(&c->p->golden, &c->p->report, "vae.frames", label, film.planar.data,
+                     tensor_count(&film.planar), what);
+    return rc;
+}
+
+int chain_check_decoder(struct chain *c, struct error *e)
+{
+    const struct tensor *t = safetensors_find(c->p->golden.tensors, "latents.final");
+    struct tensor latents;
+
+    if (!golden_get(&c->p->golden, &c->p->report, "latents.final", 4, &latents))
+        return 0;
+    if (t->rank == 4 && latents.shape[0] == 1) /* a picture's: [1, C, H, W] */
+        latents = TENSOR_VIEW(latents, latents.shape[1], 1, latents.shape[2], latents.shape[3]);
+    return check_frames(c, &latents, "vae.frames", PARITY_MODULE, e);
+}
+
+/* ---- sampling */
+
+/* The first latents, before they are scaled, and the generator as it stands after them. A golden
+ * that names no seed cannot say whether ours gives its noise: the chain starts from the noise that
+ * it holds. */
+static int make_noise(struct chain *c, struct tensor *latents, struct torch_random *random,
+                      struct error *e)
+{
+    size_t before = c->family->noise_before ? c->family->noise_before(&c->g) : 0;
+    const char *name = before ? "noise1" : "noise0";
+    struct golden *g = &c->p->golden;
+    const struct tensor *noise;
+    float *skipped;
+
+    torch_random_seed(random, c->g.seed);
+    if (c->seeded) {
+        skipped = before ? arena_array(&c->arena, before, sizeof *skipped) : NULL;
+        if (before && !skipped)
+            return error_memory(e);
+        if (before)
+            torch_random_normal(random, skipped, before);
+        torch_random_normal(random, latents->data, (size_t)tensor_count(latents));
+        return 0;
+    }
+    noise = safetensors_find(g->tensors, name);
+    if (!noise || noise->dtype != DTYPE_F32 || tensor_count(noise) != tensor_count(latents))
+        return error_set(e, ERROR_MODEL, "%s names no seed, and its %s is not of the latents' size",
+                         g->path, name);
+    tensor_to_f32(noise, latents->data);
+    return 0;
+}
+
+static int take_steps(struct chain *c, void *model, struct sampler *s, struct tensor *latents,
+                      struct error *e)
+{
+    struct golden *g = &c->p->golden;
+    struct report *r = &c->p->report;
+    struct tensor in = tensor_new(&c->arena, 4, latents->shape);
+    struct tensor out = tensor_new(&c->arena, 4, latents->shape);
+    float *x = latents->data;
+    char name[64];
+
+    if (!in.data || !out.data)
+        return error_memory(e);
+    for (int64_t i = 0; i < tensor_count(latents); i++)
+        x[i] *= s->init_noise_sigma;
+    for (int i = 0; i < c->g.steps; i++) {
+        sampler_scale_input(s, x, in.data);
+        if (c->family->predict(model, &in, i, &out, e))
+            return -1;
+        sampler_step(s, out.data, x);
+        snprintf(name, sizeof name, "latents.step%d", i);
+        golden_check(g, r, name, name, x, tensor_count(latents), PARITY_CHAIN);
+    }
+    golden_check(g, r, "latents.final", "latents.final", x, tensor_count(latents), PARITY_CHAIN);
+    return 0;
+}
+
+static int sample(struct chain *c, void *model, struct tensor *latents, struct error *e)
+{
+    struct sampler_config config;
+    struct sampler sampler = {0};
+    struct torch_random random;
+    int64_t shape[4];
+    int rc;
+
+    if (c->family->latents_shape(model, &c->g, shape, e) ||
+        sampler_config_read(c->scheduler, &config, e))
+        return -1;
+    *latents = tensor_new(&c->arena, 4, shape);
+    if (!latents->data)
+        return error_memory(e);
+    rc = make_noise(c, latents, &random, e) ||
+                 sampler_init(&sampler, &config, c->g.steps, (size_t)tensor_count(latents), &random,
+                              e) ||
+                 c->family->begin(model, &c->g, &c->conditions, &sampler, e) ||
+                 take_steps(c, model, &sampler, latents, e)
+             ? -1
+             : 0;
+    sampler_free(&sampler);
+    return rc;
+}
+
+int chain_check_sampling(struct chain *c, struct error *e)
+{
+    struct tensor latents;
+    void *model;
+    int rc;
+
+    if (c->family->model_open(c->p->dir, c->p->device, &model, e))
+        return -1;
+    rc = sample(c, model, &latents, e);
+    c->family->model_close(model);
+    return rc ? -1 : check_frames(c, &latents, "chain.frames", PARITY_CHAIN, e);
+}
