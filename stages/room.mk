@@ -112,7 +112,7 @@ STAGES_TESTS := \
 	tests/stages/test_samplers.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
-	tests/stages/test_wan_sampler.c
+	tests/stages/test_sampling.c
 
 STAGES_TESTS += \
 	tests/stages/test_composite.c \

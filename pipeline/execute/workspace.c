@@ -18,7 +18,7 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
     w->env = (struct stage_env){.board = &w->board,
                                 .models_dir = "",
                                 .tier = r->tier,
-                                .threads = paths_cores(),
+                                .device = {.threads = paths_cores()},
                                 .identify = identify_path};
     if (models && models[0])
         w->env.models_dir = paths_absolute(&w->arena, models);

@@ -130,7 +130,8 @@ static int encoding_open(struct encoding *x, struct stage_job *job, struct error
     if (!x->path || !x->poster_path || !x->prints)
         return error_memory(e);
     /* More threads than cores: they decode ahead while this one mixes, converts and encodes. */
-    if (media_reader_open(master->path, "the master", job->env->device.threads + 2, &x->master, e) != 0 ||
+    if (media_reader_open(master->path, "the master", job->env->device.threads + 2, &x->master,
+                          e) != 0 ||
         titles_open(titles, b, &x->titles, e) != 0 || choose_poster(x, titles, e) != 0)
         return -1;
     return open_writer(x, e);

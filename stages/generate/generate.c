@@ -241,8 +241,8 @@ static int finish(const struct running *r, const struct settings *s, struct erro
     const char *tier = arena_printf(job->arena, "\"%s\"", s->tier->name);
     const char *steps = arena_printf(job->arena, "%d", s->generation.steps);
     const char *guidance = arena_printf(job->arena, "%g", s->generation.guidance);
-    const char *sampler = arena_printf(job->arena, "\"%s\"",
-                                       sampler_config_name(&r->sampling.sampler.config));
+    const char *sampler =
+        arena_printf(job->arena, "\"%s\"", sampler_config_name(&r->sampling.sampler.config));
     if (!bytes || !tier || !steps || !guidance || !sampler)
         return error_memory(e);
     job->note(job, "tier", tier);

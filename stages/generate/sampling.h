@@ -8,9 +8,9 @@
 struct sampling {
     const struct family *family;
     void *model;
-    struct sampler sampler;         /* index of steps are done */
-    struct tensor latents;          /* as family->latents_shape() says; host memory */
-    struct tensor scaled, output;   /* what the model sees and says, likewise */
+    struct sampler sampler;       /* index of steps are done */
+    struct tensor latents;        /* as family->latents_shape() says; host memory */
+    struct tensor scaled, output; /* what the model sees and says, likewise */
     struct arena arena;
 };
 

@@ -28,9 +28,8 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
         .frames = g->frames,
         .steps = shot->steps > 0 ? shot->steps : tier->steps,
         .guidance = or_default(shot->guidance, tier->guidance),
-        .guidance_2 = or_default(shot->guidance_2, given && tier->guidance_2 > 1
-                                                       ? shot->guidance
-                                                       : tier->guidance_2),
+        .guidance_2 = or_default(shot->guidance_2,
+                                 given && tier->guidance_2 > 1 ? shot->guidance : tier->guidance_2),
         .fps = model_fps(env, g),
         .motion_bucket = shot->motion > 0 ? shot->motion : tier->motion,
         .noise_strength = or_default(shot->noise, tier->noise),

@@ -6,20 +6,20 @@
 #include "stages/stage.h"
 
 struct tier {
-    const char *name;             /* as a board writes it */
-    const char *model;            /* for people */
-    const struct family *family;  /* of the model that makes the frames */
-    bool embedded;                /* its checkpoint ships with the program, in data_dir/NAME */
-    bool small;                   /* was taught on short captions: few words are added to prompts */
-    int steps;                    /* by default */
-    double guidance;              /* by default; 1: no guidance, one forward a step */
-    double guidance_2;            /* of Wan's second expert, of SVD's first frame; else as guidance */
-    int motion;                   /* motion bucket of SVD */
-    double noise;                 /* strength of the noise on SVD's picture */
-    int text_length;              /* tokens that the model reads of a prompt */
-    int frames_max;               /* delivered frames of one shot; 0: it is slowed down, see below */
-    int64_t pixels_max;           /* of one frame as the model makes it */
-    const char *negative;         /* the base of every negative prompt: a list with commas */
+    const char *name;            /* as a board writes it */
+    const char *model;           /* for people */
+    const struct family *family; /* of the model that makes the frames */
+    bool embedded;               /* its checkpoint ships with the program, in data_dir/NAME */
+    bool small;                  /* was taught on short captions: few words are added to prompts */
+    int steps;                   /* by default */
+    double guidance;             /* by default; 1: no guidance, one forward a step */
+    double guidance_2;    /* of Wan's second expert, of SVD's first frame; else as guidance */
+    int motion;           /* motion bucket of SVD */
+    double noise;         /* strength of the noise on SVD's picture */
+    int text_length;      /* tokens that the model reads of a prompt */
+    int frames_max;       /* delivered frames of one shot; 0: it is slowed down, see below */
+    int64_t pixels_max;   /* of one frame as the model makes it */
+    const char *negative; /* the base of every negative prompt: a list with commas */
     /* A tier of two models: the first makes the picture that the second sets in motion, unless the
      * shot brings its own (`keyframe`). The tier's folder has one folder for each. */
     struct {
@@ -38,8 +38,8 @@ const struct tier *tier_find(const char *name); /* NULL: there is none such */
 
 /* The name of the tier that makes this shot: env->tier where given, else the shot's own. */
 const char *tier_name_of_shot(const struct stage_env *env, const struct shot *shot);
-/* The tier of that name. Unknown names are ERROR_INPUT; so are shots that the tier is too small for.
- * The shot is SHOT_GENERATED. */
+/* The tier of that name. Unknown names are ERROR_INPUT; so are shots that the tier is too small
+ * for. The shot is SHOT_GENERATED. */
 int tier_of_shot(const struct stage_env *env, const struct shot *shot, const struct tier **out,
                  struct error *e);
 
@@ -64,8 +64,8 @@ struct tier_geometry {
     int picture_width, picture_height; /* even; <= width, height */
     int left, top;                     /* of the picture within the frame; even */
     int picture_frames;                /* = the shot's frames */
-    bool spread;                       /* frame i shows the model's frame i * frames / picture_frames,
-                                          rounded down; else the model's frame i */
+    bool spread; /* frame i shows the model's frame i * frames / picture_frames,
+                    rounded down; else the model's frame i */
 };
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
                    struct tier_geometry *out);

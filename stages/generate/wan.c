@@ -2,8 +2,8 @@
  *
  * Wan 2.2 A14B has two experts: "transformer" makes the steps whose timestep is at least
  * boundary_ratio * train_timesteps (high noise), "transformer_2" the rest. One of them is in memory
- * at a time, though each shot loads both then: two of 14 billion weights are more than most machines
- * hold. */
+ * at a time, though each shot loads both then: two of 14 billion weights are more than most
+ * machines hold. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,9 +42,9 @@ static int encode(void *encoder, const struct generation *g, struct conditions *
 struct model {
     struct arena arena;
     struct device *device;
-    double boundary_ratio;     /* -1: there is only one expert */
+    double boundary_ratio; /* -1: there is only one expert */
     const char *dirs[EXPERTS];
-    int loaded;                /* which one `expert` is; -1: none */
+    int loaded; /* which one `expert` is; -1: none */
     struct wan_transformer *expert;
     int channels, text_dim;
 
@@ -53,8 +53,8 @@ struct model {
     const struct conditions *conditions;
     const struct sampler *sampler;
     struct arena shot;
-    struct tensor unguided;                    /* the output given the negative prompt */
-    int prepared;                              /* whose conditioning it is; -1: none's */
+    struct tensor unguided;                     /* the output given the negative prompt */
+    int prepared;                               /* whose conditioning it is; -1: none's */
     struct wan_conditioning *prompt, *negative; /* negative: NULL without guidance */
 };
 
@@ -225,25 +225,6 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
 
 /* ---- the whole checkpoint */
 
-static int check(const char *dir, struct error *e)
-{
-    struct t5_text *t = NULL;
-    void *model = NULL;
-    int rc = t5_text_open(dir, T5_PADDING_BLANK, 0, NULL, &t, e);
-    if (rc == 0)
-        rc = model_open(dir, NULL, &model, e);
-    struct model *m = model;
-    if (rc == 0 && m->boundary_ratio > 0)
-        rc = use_expert(m, 1, e);
-    if (rc == 0 && m->text_dim != t5_text_width(t))
-        rc = error_set(e, ERROR_MODEL,
-                       "%s: the denoiser takes texts of width %d, the text encoder gives %d", dir,
-                       m->text_dim, t5_text_width(t));
-    model_close(model);
-    t5_text_close(t);
-    return rc;
-}
-
 static int vae_open(const char *dir, struct device *d, void **out, struct error *e)
 {
     struct arena a = {0};
@@ -258,6 +239,31 @@ static int vae_open(const char *dir, struct device *d, void **out, struct error 
 static void vae_close(void *vae)
 {
     wan_vae_free(vae);
+}
+
+static int check(const char *dir, struct error *e)
+{
+    struct t5_text *t = NULL;
+    void *model = NULL, *vae = NULL;
+    int rc = t5_text_open(dir, T5_PADDING_BLANK, 0, NULL, &t, e);
+    if (rc == 0)
+        rc = model_open(dir, NULL, &model, e);
+    struct model *m = model;
+    if (rc == 0 && m->boundary_ratio > 0)
+        rc = use_expert(m, 1, e);
+    if (rc == 0 && m->text_dim != t5_text_width(t))
+        rc = error_set(e, ERROR_MODEL,
+                       "%s: the denoiser takes texts of width %d, the text encoder gives %d", dir,
+                       m->text_dim, t5_text_width(t));
+    if (rc == 0)
+        rc = vae_open(dir, NULL, &vae, e);
+    if (rc == 0 && wan_vae_channels(vae) != m->channels)
+        rc = error_set(e, ERROR_MODEL, "%s: the denoiser makes %d channels, the VAE takes %d", dir,
+                       m->channels, wan_vae_channels(vae));
+    vae_close(vae);
+    model_close(model);
+    t5_text_close(t);
+    return rc;
 }
 
 static int decode(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,

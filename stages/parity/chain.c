@@ -48,11 +48,11 @@ static int read_settings(struct chain *c, struct error *e)
         json_get_int(json, path, "width", 1, 65536, &g->width, e) ||
         json_get_int(json, path, "frames", 1, 65536, &g->frames, e) ||
         json_get_number(json, path, "guidance", 0, 1000, &g->guidance, e) ||
-        json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e) ||
         json_get_int(json, path, "max_sequence_length", 1, TOKENS_MAX, &g->text_length, e))
         return -1;
     g->seed = (uint64_t)seed;
-    return 0;
+    g->guidance_2 = g->guidance;
+    return json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e);
 }
 
 int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e)

@@ -96,7 +96,7 @@ static inline struct media_job *media_job_new(int width, int height, struct rati
     m->shot = (struct shot){.id = "s1", .kind = SHOT_CARD, .tier = "title", .frames = frames};
     m->shot.prompt = m->shot.negative = m->shot.look = m->shot.camera = "";
     m->shot.source.path = m->shot.source.written = "";
-    m->env = (struct stage_env){.board = &m->board, .threads = 2};
+    m->env = (struct stage_env){.board = &m->board, .device = {.threads = 2}};
     m->env.data_dir = m->env.models_dir = m->env.tier = "";
     m->job = (struct stage_job){.env = &m->env,
                                 .shot = &m->shot,
