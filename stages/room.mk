@@ -98,8 +98,18 @@ STAGES_SRC += \
 	stages/generate/cogvideox_workspace.c \
 	stages/parity/cogvideox.c
 
+STAGES_SRC += \
+	stages/decode/image_vae.c \
+	stages/decode/image_vae_blocks.c \
+	stages/decode/image_vae_decoder.c \
+	stages/decode/image_vae_encoder.c \
+	stages/decode/image_vae_temporal.c \
+	stages/decode/temporal_vae.c
+
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
+	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
