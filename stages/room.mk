@@ -110,7 +110,6 @@ STAGES_TESTS := \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
 	tests/stages/test_cogvideox.c \
-	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
