@@ -53,6 +53,8 @@ STAGES_SRC += \
 	stages/media/writer.c
 
 STAGES_SRC += \
+	stages/generate/sdxl.c \
+	stages/generate/sdxl_text.c \
 	stages/generate/unet.c \
 	stages/generate/unet_2d.c \
 	stages/generate/unet_config.c \
@@ -72,6 +74,7 @@ STAGES_SRC += \
 	stages/parity/parity.c \
 	stages/parity/report.c \
 	stages/parity/schedulers.c \
+	stages/parity/sdxl.c \
 	stages/parity/unet.c \
 	stages/parity/wan.c
 
