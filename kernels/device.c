@@ -1,4 +1,4 @@
-#include "kernels/device_impl.h"
+#include "kernels/cuda/entry.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -35,12 +35,24 @@ int device_open_reference(int threads, struct device **out, struct error *e)
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
 {
-    if (o->kind != DEVICE_CPU)
-        return error_set(e, ERROR_USAGE,
-                         "the CUDA side of the engine is not built yet; use --device cpu");
-    if (open_cpu(o->threads, out, e))
+    bool cuda = o->kind == DEVICE_CUDA;
+    struct device *d;
+
+    if (open_cpu(o->threads, &d, e))
         return -1;
-    ops_init_cpu(&(*out)->ops);
+    d->activations = cuda ? o->activations : DTYPE_F32;
+    if (cuda && cuda_load(d, o->index, e)) {
+        if (!o->or_cpu || e->code != ERROR_USAGE) {
+            device_close(d);
+            return -1;
+        }
+        error_clear(e);
+        d->activations = DTYPE_F32;
+        cuda = false;
+    }
+    if (!cuda)
+        ops_init_cpu(&d->ops);
+    *out = d;
     return 0;
 }
 

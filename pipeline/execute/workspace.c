@@ -11,6 +11,14 @@
 /* Ten megabytes of YAML is more than anyone writes by hand or script. */
 enum { LONGEST_BOARD = 64 << 20 };
 
+/* A GPU where there is one, unless the command line says which. */
+static struct device_options device_of(const char *name)
+{
+    return (struct device_options){.kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                                   .threads = paths_cores(),
+                                   .or_cpu = strcmp(name, "cuda") != 0};
+}
+
 static int surroundings(struct workspace *w, const struct request *r, struct error *e)
 {
     const char *models = r->models[0] ? r->models : getenv("AUTEUR_MODELS");
@@ -18,7 +26,7 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
     w->env = (struct stage_env){.board = &w->board,
                                 .models_dir = "",
                                 .tier = r->tier,
-                                .device = {.threads = paths_cores()},
+                                .device = device_of(r->device),
                                 .identify = identify_path};
     if (models && models[0])
         w->env.models_dir = paths_absolute(&w->arena, models);
