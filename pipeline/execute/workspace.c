@@ -136,8 +136,9 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .tier = text_of(w, options, "tier"),
                           .only = text_of(w, options, "only"),
                           .models = text_of(w, options, "models"),
+                          .device = text_of(w, options, "device"),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
-    if (!r->board || !r->tier || !r->only || !r->models)
+    if (!r->board || !r->tier || !r->only || !r->models || !r->device)
         error_memory(e);
     else
         rc = 0;
@@ -204,8 +205,9 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
 
     if (same_board(w, e) != 0)
         return -1;
-    options = json_pack("{ss ss ss si}", "tier", r->tier, "only", r->only, "models",
-                        r->models[0] ? w->env.models_dir : "", "jobs", r->jobs);
+    options =
+        json_pack("{ss ss ss ss si}", "tier", r->tier, "only", r->only, "models",
+                  r->models[0] ? w->env.models_dir : "", "device", r->device, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

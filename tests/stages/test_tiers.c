@@ -88,7 +88,7 @@ static void sizes_round_up_and_large_boards_are_fitted(void **state)
     geometry_is("workhorse", 1920, 1080, 129,
                 &(struct tier_geometry){1280, 720, 129, 1280, 720, 0, 0, 129, false});
     geometry_is("experimental", 1920, 1080, 49,
-                &(struct tier_geometry){784, 448, 49, 784, 440, 0, 4, 49, false});
+                &(struct tier_geometry){768, 432, 49, 768, 432, 0, 0, 49, false});
 }
 
 static void every_size_is_possible(void **state)
