@@ -53,8 +53,8 @@ static int read_settings(struct chain *c, struct error *e)
         json_get_int(json, path, "max_sequence_length", 0, TOKENS_MAX, &g->text_length, e))
         return -1;
     g->seed = (uint64_t)seed;
-    g->guidance_2 = g->guidance;
-    return json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e);
+    c->pictures = g->frames;
+    return 0;
 }
 
 int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e)
@@ -271,7 +271,7 @@ static int keep_frame(void *ctx, int index, const float *rgb, int width, int hei
                       struct error *e)
 {
     struct film *f = ctx;
-    int64_t area = (int64_t)width * height, frames = f->chain->g.frames;
+    int64_t area = (int64_t)width * height, frames = f->chain->pictures;
 
     if (!f->planar.data)
         f->planar = TENSOR_NEW(&f->chain->arena, 3, frames, height, width);

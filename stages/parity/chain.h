@@ -12,13 +12,15 @@ struct chain {
     struct arena arena;
     struct generation g;
     bool seeded;           /* the golden names a seed */
+    int pictures;          /* that the decoder gives of the shot's latents: g.frames */
     const char *scheduler; /* scheduler_config.json */
     struct conditions conditions;
 };
 
 /* Reads prompt, seed, size, steps and guidance from golden.json, and checks the checkpoint. Where
  * it names a "sampler" and the checkpoint has a folder scheduler.SAMPLER, the chain runs with that
- * one. What else a family is asked goes into c->g afterwards. */
+ * one. What else a family is asked goes into c->g afterwards, and another number of pictures into
+ * c->pictures. */
 int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e);
 void chain_close(struct chain *c);
 
