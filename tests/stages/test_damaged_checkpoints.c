@@ -143,7 +143,11 @@ static int faults(const char *dir, struct error *e)
                         .look = "",
                         .camera = "",
                         .frames = 7,
-                        .guidance = -1};
+                        .guidance = -1,
+                        .guidance_2 = -1,
+                        .sampler = "",
+                        .noise = -1,
+                        .keyframe = ""};
     int count = 0;
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         struct error why = {0};

@@ -198,7 +198,11 @@ static struct shot shots[] = {
      .seed = 11,
      .frames = 7,
      .steps = STEPS,
-     .guidance = -1},
+     .guidance = -1,
+     .guidance_2 = -1,
+     .sampler = "",
+     .noise = -1,
+     .keyframe = ""},
     {.id = "2",
      .tier = "flagship",
      .prompt = "Sunset over mountains",
@@ -208,7 +212,11 @@ static struct shot shots[] = {
      .seed = UINT64_MAX,
      .frames = 1,
      .steps = STEPS,
-     .guidance = 1},
+     .guidance = 1,
+     .guidance_2 = -1,
+     .sampler = "",
+     .noise = -1,
+     .keyframe = ""},
 };
 static struct fake enhanced[2];
 
