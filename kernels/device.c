@@ -1,4 +1,4 @@
-#include "kernels/device_impl.h"
+#include "kernels/cuda/entry.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -35,12 +35,20 @@ int device_open_reference(int threads, struct device **out, struct error *e)
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
 {
-    if (o->kind != DEVICE_CPU)
-        return error_set(e, ERROR_USAGE,
-                         "the CUDA side of the engine is not built yet; use --device cpu");
-    if (open_cpu(o->threads, out, e))
+    struct device *d;
+
+    if (open_cpu(o->threads, &d, e))
         return -1;
-    ops_init_cpu(&(*out)->ops);
+    if (o->kind == DEVICE_CUDA) {
+        d->activations = o->activations;
+        if (cuda_load(d, o->index, e)) {
+            device_close(d);
+            return -1;
+        }
+    } else {
+        ops_init_cpu(&d->ops);
+    }
+    *out = d;
     return 0;
 }
 

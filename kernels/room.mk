@@ -11,6 +11,7 @@ KERNELS_SRC := \
 	kernels/cpu/isa_avx2.c \
 	kernels/cpu/isa_avx512.c \
 	kernels/cpu/isa_base.c \
+	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/loader.c \
 	kernels/ops.c \
@@ -36,3 +37,5 @@ ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/kernels/cpu/isa_avx2.o: CFLAGS += -mavx2 -mfma
 $(BUILD)/kernels/cpu/isa_avx512.o: CFLAGS += -march=x86-64-v4 -mprefer-vector-width=512
 endif
+
+include kernels/cuda/cuda.mk

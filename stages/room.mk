@@ -53,6 +53,8 @@ STAGES_SRC += \
 	stages/media/writer.c
 
 STAGES_SRC += \
+	stages/generate/sdxl.c \
+	stages/generate/sdxl_text.c \
 	stages/generate/unet.c \
 	stages/generate/unet_2d.c \
 	stages/generate/unet_config.c \
@@ -72,6 +74,7 @@ STAGES_SRC += \
 	stages/parity/parity.c \
 	stages/parity/report.c \
 	stages/parity/schedulers.c \
+	stages/parity/sdxl.c \
 	stages/parity/unet.c \
 	stages/parity/wan.c
 
@@ -98,8 +101,18 @@ STAGES_SRC += \
 	stages/generate/cogvideox_workspace.c \
 	stages/parity/cogvideox.c
 
+STAGES_SRC += \
+	stages/decode/image_vae.c \
+	stages/decode/image_vae_blocks.c \
+	stages/decode/image_vae_decoder.c \
+	stages/decode/image_vae_encoder.c \
+	stages/decode/image_vae_temporal.c \
+	stages/decode/temporal_vae.c
+
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
+	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \

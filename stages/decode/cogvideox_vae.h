@@ -10,8 +10,8 @@
  * 2209.09002).
  *
  * Memory besides the weights does not grow with the length of a shot. At 480 x 720 in the published
- * form it is 3.7 G activations, 1.4 G of them what convolutions keep: 15 GB in F32, 7.4 GB in BF16;
- * in proportion to the area elsewhere.
+ * form it is 3.6 G activations, 1.4 G of them what convolutions keep: 14.4 GB in F32, 7.2 GB in
+ * BF16; in proportion to the area elsewhere.
  */
 #ifndef AUTEUR_STAGES_COGVIDEOX_VAE_H
 #define AUTEUR_STAGES_COGVIDEOX_VAE_H

@@ -11,9 +11,9 @@
  * Paper: "HunyuanVideo: A Systematic Framework For Large Video Generative Models" (arXiv
  * 2412.03603).
  *
- * Memory of a forward pass: about (9 + mlp_ratio) * tokens * width activations, where a token is a
- * patch of the latents or a word; for the published size in 16 bits at 720 x 1280 that is 1.4 GB
- * for 17 frames and 4.8 GB for 65.
+ * Memory of a forward pass: about (6 + mlp_ratio) * tokens * width activations, where a token is a
+ * patch of the latents or a word; for the published size in 16 bits at 720 x 1280 that is 1.1 GB
+ * for 17 frames and 3.8 GB for 65.
  */
 #ifndef AUTEUR_STAGES_HUNYUAN_TRANSFORMER_H
 #define AUTEUR_STAGES_HUNYUAN_TRANSFORMER_H

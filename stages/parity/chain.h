@@ -12,21 +12,25 @@ struct chain {
     struct arena arena;
     struct generation g;
     bool seeded;           /* the golden names a seed */
+    int pictures;          /* that the decoder gives of the shot's latents: g.frames */
     const char *scheduler; /* scheduler_config.json */
     struct conditions conditions;
 };
 
 /* Reads prompt, seed, size, steps and guidance from golden.json, and checks the checkpoint. Where
  * it names a "sampler" and the checkpoint has a folder scheduler.SAMPLER, the chain runs with that
- * one. What else a family is asked goes into c->g afterwards. */
+ * one. What else a family is asked goes into c->g afterwards, and another number of pictures into
+ * c->pictures. */
 int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e);
 void chain_close(struct chain *c);
 
 /* Every text of golden.json's tokenize.KEY, with the tokenizer in FOLDER. length: what the texts
- * were padded to and cut at; 0: neither. */
+ * were padded to and cut at; 0: neither. A text whose ids we have as another golden of the same
+ * checkpoint has them, and not as this one, is disputed between them: counted, and no failure. */
 int chain_check_tokens(struct chain *c, const char *folder, const char *key, int length,
                        struct error *e);
-/* Every noiseK of the golden, drawn one after another from the seed. */
+/* Every noiseK of the golden, drawn one after another from the seed; where the golden names none,
+ * small seeds are tried. Before chain_check_sampling(). */
 int chain_check_noise(struct chain *c, struct error *e);
 /* Encodes; every condition against the golden of its name, where it has one. */
 int chain_check_conditions(struct chain *c, struct error *e);

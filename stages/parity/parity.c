@@ -11,6 +11,7 @@ static const struct {
     {"wan", parity_wan},
     {"hunyuan_video", parity_hunyuan_video},
     {"cogvideox", parity_cogvideox},
+    {"sdxl", parity_sdxl},
 };
 
 static int run_family(struct parity *p, struct error *e)

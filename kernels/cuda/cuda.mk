@@ -1,0 +1,49 @@
+# The CUDA object, which the program opens at run time; `make cuda` builds it, `make` too where there
+# are both a compiler for it and an NVIDIA GPU. CUDA_ARCH: the architectures to compile for, the last
+# of them as PTX as well, for those to come. One of them is enough to try something:
+#   make cuda CUDA_ARCH=90a
+CUDA_HOME ?= /usr/local/cuda
+CUDA_ARCH ?= 80 90a 100 120 121
+NVCC      ?= $(or $(wildcard $(CUDA_HOME)/bin/nvcc),nvcc)
+
+CUDA_SRC := \
+	kernels/cuda/attention.cu \
+	kernels/cuda/context.cu \
+	kernels/cuda/conv.cu \
+	kernels/cuda/cudnn.cu \
+	kernels/cuda/gemm.cu \
+	kernels/cuda/group_norm.cu \
+	kernels/cuda/index.cu \
+	kernels/cuda/linear.cu \
+	kernels/cuda/map.cu \
+	kernels/cuda/norm.cu
+CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
+
+# PTX of an architecture with a letter runs on that one alone: the plain one is for the others.
+CUDA_LAST  = $(shell echo $(lastword $(CUDA_ARCH)) | tr -d a-z)
+CUDA_PTX   = -gencode arch=compute_$(CUDA_LAST),code=compute_$(CUDA_LAST)
+NVCC_FLAGS = -std=c++17 -O3 -I. -D_GNU_SOURCE --threads 2 -Werror all-warnings \
+             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
+             $(foreach a,$(CUDA_ARCH),-gencode arch=compute_$(a),code=sm_$(a)) \
+             $(if $(filter $(CUDA_LAST),$(CUDA_ARCH)),$(CUDA_PTX))
+
+$(BUILD)/kernels/cuda/%.o: kernels/cuda/%.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -MMD -MF $(@:.o=.d) -MP -c -o $@ $<
+
+$(BUILD)/libauteur-cuda.so: $(CUDA_OBJ)
+	$(NVCC) -shared -cudart static -gencode arch=compute_$(CUDA_LAST),code=sm_$(CUDA_LAST) \
+	  -Xlinker --gc-sections,-z,defs,-rpath,'$$ORIGIN:$$ORIGIN/lib:$(CUDA_HOME)/lib64' \
+	  -o $@ $^ -L$(CUDA_HOME)/lib64 -lcublasLt -ldl
+
+.PHONY: cuda
+cuda: $(BUILD)/libauteur-cuda.so
+ifneq ($(and $(wildcard /dev/nvidia0),$(shell command -v $(NVCC) 2>/dev/null)),)
+all: cuda
+endif
+
+# Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
+# that has nothing else.
+$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_matrices \
+  check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread

@@ -1,0 +1,33 @@
+/* Where the program and its CUDA object meet. The program opens build/libauteur-cuda.so at run time
+ * (kernels/cuda/load.c) and calls its one symbol, auteur_cuda_open. */
+#ifndef AUTEUR_KERNELS_CUDA_ENTRY_H
+#define AUTEUR_KERNELS_CUDA_ENTRY_H
+
+#include "kernels/device_impl.h"
+
+/* Goes up when anything changes that both sides must agree on. */
+enum { CUDA_INTERFACE = 1 };
+
+/* What the object needs of the program, which exports nothing. The sizes catch an object built from
+ * other headers than the program. */
+struct cuda_host {
+    int interface;
+    size_t device_size, ops_size, tensor_size;
+    void (*fail)(struct device *d, enum error_code code, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+    void *(*alloc)(struct arena *a, size_t size);
+    void (*pool_run)(struct pool *p, int64_t count, int64_t chunk, pool_part_fn *part,
+                     const void *job);
+};
+
+/* Fills the slots of `d`, whose `activations` are set, for the GPU of this index, and its source,
+ * backend, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
+typedef int cuda_open_fn(const struct cuda_host *host, struct device *d, int index,
+                         struct error *e);
+#define CUDA_OPEN_SYMBOL "auteur_cuda_open"
+
+/* Finds the object (AUTEUR_CUDA, beside the program, ../lib/auteur-pipe), opens it and has it fill
+ * `d`. ERROR_USAGE with the reason where the object, the driver or a GPU is missing. */
+int cuda_load(struct device *d, int index, struct error *e);
+
+#endif

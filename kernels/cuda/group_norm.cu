@@ -1,0 +1,205 @@
+/* Group norm in two passes over x. Sums are taken around the first pixel's number of each channel,
+ * so that a large mean costs no digits; partial sums meet in double, always in the same order. */
+#include "kernels/cuda/numbers.cuh"
+
+enum { THREADS = 256, COLUMN_CHUNKS = 128, SLABS = 512 };
+
+struct group_job {
+    void *out;
+    const void *x;
+    int out_type, x_type, act;
+    int64_t items, pixels, channels; /* pixels of an item */
+    int groups, slabs;
+    float eps;
+    const float *weight, *bias;
+    float *sums;   /* [items][slabs][2][channels]: of (x - first), of its square */
+    float *affine; /* [items][3][channels]: mean, scale, shift */
+    bool aligned;
+};
+
+/* Which chunk of channels a thread has, and its first pixel of those between. */
+struct lane {
+    int64_t column;
+    int n, first, step; /* pixels first, first + step, ... of a slab */
+};
+
+static __device__ bool lane_of(const struct group_job &j, struct lane *l)
+{
+    int64_t chunks = (j.channels + CHUNK - 1) / CHUNK;
+    int64_t begin = (int64_t)blockIdx.y * COLUMN_CHUNKS;
+    int width = (int)(chunks - begin < COLUMN_CHUNKS ? chunks - begin : COLUMN_CHUNKS);
+
+    l->step = THREADS / width;
+    l->first = (int)threadIdx.x / width;
+    l->column = (begin + threadIdx.x % width) * CHUNK;
+    l->n = (int)(j.channels - l->column < CHUNK ? j.channels - l->column : CHUNK);
+    return l->first < l->step;
+}
+
+static __global__ void __launch_bounds__(THREADS) sums_kernel(const struct group_job j)
+{
+    __shared__ float shared[2][COLUMN_CHUNKS * CHUNK];
+    struct lane l;
+    bool busy = lane_of(j, &l);
+    int64_t item = blockIdx.z, per_slab = (j.pixels + j.slabs - 1) / j.slabs;
+    int64_t from = per_slab * blockIdx.x;
+    int64_t to = from + per_slab < j.pixels ? from + per_slab : j.pixels;
+    int64_t base = item * j.pixels * j.channels + l.column;
+    float zero[CHUNK], sum[CHUNK] = {}, squares[CHUNK] = {};
+
+    if (busy) {
+        load_chunk(j.x, j.x_type, base, l.n, j.aligned, zero);
+        for (int64_t p = from + l.first; p < to; p += l.step) {
+            float v[CHUNK];
+            load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
+#pragma unroll
+            for (int k = 0; k < CHUNK; k++) {
+                float away = v[k] - zero[k];
+                sum[k] += away;
+                squares[k] += away * away;
+            }
+        }
+    }
+    /* The pixels' threads add in turn: the same order every time. */
+    int64_t at = l.column - (int64_t)blockIdx.y * COLUMN_CHUNKS * CHUNK;
+    for (int turn = 0; turn < l.step; turn++) {
+        if (busy && l.first == turn)
+            for (int k = 0; k < CHUNK; k++) {
+                shared[0][at + k] = (turn ? shared[0][at + k] : 0.0f) + sum[k];
+                shared[1][at + k] = (turn ? shared[1][at + k] : 0.0f) + squares[k];
+            }
+        __syncthreads();
+    }
+    if (busy && l.first == 0) {
+        float *out = j.sums + (item * j.slabs + blockIdx.x) * 2 * j.channels + l.column;
+        for (int k = 0; k < l.n; k++) {
+            out[k] = shared[0][at + k];
+            out[j.channels + k] = shared[1][at + k];
+        }
+    }
+}
+
+static __device__ double block_sum(double v, double *shared)
+{
+    for (int o = 16; o > 0; o /= 2)
+        v += __shfl_xor_sync(0xffffffffu, v, o);
+    __syncthreads();
+    if (threadIdx.x % 32 == 0)
+        shared[threadIdx.x / 32] = v;
+    __syncthreads();
+    v = 0;
+    for (int i = 0; i < THREADS / 32; i++)
+        v += shared[i];
+    return v;
+}
+
+/* One block a group of an item. */
+static __global__ void __launch_bounds__(THREADS) affine_kernel(const struct group_job j)
+{
+    __shared__ double shared[THREADS / 32];
+    int64_t item = blockIdx.y, width = j.channels / j.groups, begin = blockIdx.x * width;
+    double total = 0, squares = 0;
+    double count = (double)j.pixels * (double)width;
+    const float *sums = j.sums + item * j.slabs * 2 * j.channels;
+
+    for (int64_t i = threadIdx.x; i < width * j.slabs; i += THREADS) {
+        int64_t slab = i / width, channel = begin + i % width;
+        total += (double)sums[slab * 2 * j.channels + channel];
+    }
+    for (int64_t i = threadIdx.x; i < width; i += THREADS)
+        total +=
+            (double)j.pixels * load_one(j.x, j.x_type, item * j.pixels * j.channels + begin + i);
+    double mean = block_sum(total, shared) / count;
+    for (int64_t i = threadIdx.x; i < width * j.slabs; i += THREADS) {
+        int64_t slab = i / width, channel = begin + i % width;
+        double away = load_one(j.x, j.x_type, item * j.pixels * j.channels + channel) - mean;
+        const float *s = sums + slab * 2 * j.channels + channel;
+        squares += (double)s[j.channels] + 2 * away * (double)s[0];
+    }
+    for (int64_t i = threadIdx.x; i < width; i += THREADS) {
+        double away = load_one(j.x, j.x_type, item * j.pixels * j.channels + begin + i) - mean;
+        squares += (double)j.pixels * away * away;
+    }
+    double variance = block_sum(squares, shared) / count;
+    if (variance < 0) /* rounding; NaN stays */
+        variance = 0;
+    double scale = 1 / sqrt(variance + j.eps);
+    float *out = j.affine + item * 3 * j.channels;
+    for (int64_t i = begin + threadIdx.x; i < begin + width; i += THREADS) {
+        out[i] = (float)mean;
+        out[j.channels + i] = (float)(scale * (j.weight ? j.weight[i] : 1.0f));
+        out[2 * j.channels + i] = j.bias ? j.bias[i] : 0.0f;
+    }
+}
+
+static __global__ void __launch_bounds__(THREADS) apply_kernel(const struct group_job j)
+{
+    struct lane l;
+    if (!lane_of(j, &l))
+        return;
+    int64_t item = blockIdx.z, per_slab = (j.pixels + gridDim.x - 1) / gridDim.x;
+    int64_t from = per_slab * blockIdx.x;
+    int64_t to = from + per_slab < j.pixels ? from + per_slab : j.pixels;
+    int64_t base = item * j.pixels * j.channels + l.column;
+    const float *affine = j.affine + item * 3 * j.channels + l.column;
+    float mean[CHUNK], scale[CHUNK], shift[CHUNK];
+
+    load_chunk(affine, DTYPE_F32, 0, l.n, false, mean);
+    load_chunk(affine, DTYPE_F32, j.channels, l.n, false, scale);
+    load_chunk(affine, DTYPE_F32, 2 * j.channels, l.n, false, shift);
+    for (int64_t p = from + l.first; p < to; p += l.step) {
+        float v[CHUNK];
+        load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
+#pragma unroll
+        for (int k = 0; k < CHUNK; k++)
+            v[k] = activate(j.act, (v[k] - mean[k]) * scale[k] + shift[k]);
+        store_chunk(j.out, j.out_type, base + p * j.channels, l.n, j.aligned, v);
+    }
+}
+
+void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                     const struct tensor *weight, const struct tensor *bias, float eps,
+                     enum activation act)
+{
+    struct context *c = context_of(d);
+    struct group_job j = {};
+
+    j.out = out->data;
+    j.x = x->data;
+    j.out_type = out->dtype;
+    j.x_type = x->dtype;
+    j.act = act;
+    j.items = x->shape[0];
+    j.channels = x->shape[x->rank - 1];
+    j.pixels = 1;
+    for (int i = 1; i + 1 < x->rank; i++)
+        j.pixels *= x->shape[i];
+    j.groups = groups;
+    j.eps = eps;
+    j.weight = weight ? (const float *)weight->data : NULL;
+    j.bias = bias ? (const float *)bias->data : NULL;
+    j.aligned = j.channels % CHUNK == 0 && (((uintptr_t)j.x | (uintptr_t)j.out) & 15) == 0;
+    if (j.items == 0 || j.pixels == 0 || j.channels == 0)
+        return;
+
+    int64_t chunks = (j.channels + CHUNK - 1) / CHUNK;
+    int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
+    int64_t slabs = (j.pixels + 63) / 64; /* at least 64 pixels each, and enough blocks */
+    int64_t most = (SLABS * 2 + j.items * columns - 1) / (j.items * columns);
+    j.slabs = (int)(slabs < most ? slabs : most);
+    size_t sums = (size_t)(j.items * j.slabs * 2 * j.channels) * sizeof(float);
+    size_t affine = (size_t)(j.items * 3 * j.channels) * sizeof(float);
+    j.sums = (float *)scratch_take(c, SCRATCH_WEIGHTS, sums + affine);
+    if (!j.sums)
+        return;
+    j.affine = j.sums + sums / sizeof(float);
+    /* Items beyond what one launch takes would be a batch of 65536: not a picture. */
+    dim3 grid((unsigned)j.slabs, (unsigned)columns, (unsigned)j.items);
+    sums_kernel<<<grid, THREADS, 0, c->stream>>>(j);
+    affine_kernel<<<dim3((unsigned)groups, (unsigned)j.items), THREADS, 0, c->stream>>>(j);
+    int64_t rows = THREADS / (chunks < (int64_t)COLUMN_CHUNKS ? chunks : (int64_t)COLUMN_CHUNKS);
+    int64_t pieces = (j.pixels + rows * 8 - 1) / (rows * 8); /* eight pixels a thread */
+    grid.x = (unsigned)(pieces < 1 ? 1 : pieces > 65535 ? 65535 : pieces);
+    apply_kernel<<<grid, THREADS, 0, c->stream>>>(j);
+    launched(c, "a group norm");
+}

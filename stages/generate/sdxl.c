@@ -1,0 +1,286 @@
+#include "stages/generate/sdxl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "stages/decode/image_vae.h"
+#include "stages/generate/sdxl_text.h"
+#include "stages/generate/unet_2d.h"
+
+/* ---- the checkpoint */
+
+static int load_unet(const char *dir, struct device *d, struct unet_2d **out, struct error *e)
+{
+    struct arena a = {0};
+    const char *path = path_join(&a, dir, "unet");
+    int rc = path ? unet_2d_load(path, d, out, e) : error_memory(e);
+
+    arena_free(&a);
+    return rc;
+}
+
+static int load_vae(const char *dir, struct device *d, struct image_vae **out, struct error *e)
+{
+    struct arena a = {0};
+    const char *path = path_join(&a, dir, "vae");
+    int rc = path ? image_vae_load(path, d, IMAGE_VAE_DECODER, out, e) : error_memory(e);
+
+    arena_free(&a);
+    return rc;
+}
+
+static int read_vae(const char *dir, int *channels, int *factor, struct error *e)
+{
+    struct image_vae *v;
+
+    if (load_vae(dir, NULL, &v, e))
+        return -1;
+    *channels = image_vae_channels(v);
+    *factor = image_vae_space_factor(v);
+    image_vae_free(v);
+    return 0;
+}
+
+static int check_scheduler(const char *dir, struct error *e)
+{
+    struct sampler_config config;
+    struct arena a = {0};
+    const char *path = path_join(&a, dir, "scheduler/scheduler_config.json");
+    int rc = path ? sampler_config_read(path, &config, e) : error_memory(e);
+
+    arena_free(&a);
+    return rc;
+}
+
+static int check_widths(const char *dir, const struct unet_2d *m, const void *encoder,
+                        struct error *e)
+{
+    int channels, factor;
+
+    if (unet_2d_context_dim(m) != sdxl_encoder_width(encoder))
+        return error_set(e, ERROR_MODEL,
+                         "%s: the UNet's cross_attention_dim (%d) is not the text encoders' "
+                         "hidden_size together (%d)",
+                         dir, unet_2d_context_dim(m), sdxl_encoder_width(encoder));
+    if (unet_2d_pooled_width(m) != sdxl_encoder_pooled_width(encoder))
+        return error_set(e, ERROR_MODEL,
+                         "%s: the UNet wants pooled prompts of width %d, and text_encoder_2 has a "
+                         "projection_dim of %d",
+                         dir, unet_2d_pooled_width(m), sdxl_encoder_pooled_width(encoder));
+    if (read_vae(dir, &channels, &factor, e))
+        return -1;
+    if (unet_2d_channels(m) != channels)
+        return error_set(e, ERROR_MODEL,
+                         "%s: the UNet's in_channels (%d) are not the VAE's latent_channels (%d)",
+                         dir, unet_2d_channels(m), channels);
+    return 0;
+}
+
+static int check(const char *dir, struct error *e)
+{
+    struct unet_2d *m;
+    void *encoder;
+    int rc;
+
+    if (check_scheduler(dir, e) || sdxl_encoder_open(dir, NULL, &encoder, e))
+        return -1;
+    rc = load_unet(dir, NULL, &m, e);
+    if (rc == 0) {
+        rc = check_widths(dir, m, encoder, e);
+        unet_2d_free(m);
+    }
+    sdxl_encoder_close(encoder);
+    return rc;
+}
+
+/* ---- the denoiser */
+
+struct model {
+    struct unet_2d *unet;
+    int channels, factor; /* of the VAE */
+    struct unet_context *context;
+    struct arena shot;
+    struct tensor out; /* [items, C, H, W]: without the prompt where there are two, and with */
+    const struct generation *generation;
+    const struct sampler *sampler;
+};
+
+static void model_close(void *model)
+{
+    struct model *m = model;
+
+    if (!m)
+        return;
+    unet_context_free(m->context);
+    unet_2d_free(m->unet);
+    arena_free(&m->shot);
+    free(m);
+}
+
+static int model_open(const char *dir, struct device *d, void **model, struct error *e)
+{
+    struct model *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return error_memory(e);
+    if (read_vae(dir, &m->channels, &m->factor, e) || load_unet(dir, d, &m->unet, e)) {
+        model_close(m);
+        return -1;
+    }
+    *model = m;
+    return 0;
+}
+
+static int latents_shape(void *model, const struct generation *g, int64_t shape[4], struct error *e)
+{
+    const struct model *m = model;
+
+    if (g->width < m->factor || g->height < m->factor || g->width % m->factor ||
+        g->height % m->factor)
+        return error_set(e, ERROR_INPUT,
+                         "%d x %d: SDXL makes pictures of widths and heights that are multiples of "
+                         "%d",
+                         g->width, g->height, m->factor);
+    if (g->frames > 1)
+        return error_set(e, ERROR_INPUT, "%d frames: SDXL makes one picture", g->frames);
+    shape[0] = m->channels;
+    shape[1] = 1;
+    shape[2] = g->height / m->factor;
+    shape[3] = g->width / m->factor;
+    return 0;
+}
+
+/* Conditions of two names as a batch, [negative, prompt], or the prompt's alone. */
+static int gather(const struct conditions *c, bool guided, const char *negative, const char *prompt,
+                  struct arena *a, struct tensor *out, struct error *e)
+{
+    const struct tensor *of[2] = {conditions_find(c, negative), conditions_find(c, prompt)};
+    int from = guided ? 0 : 1;
+    int64_t count;
+
+    for (int i = from; i < 2; i++)
+        if (!of[i] || of[i]->rank != 2 || of[i]->shape[0] != of[1]->shape[0] ||
+            of[i]->shape[1] != of[1]->shape[1])
+            return error_set(e, ERROR_INTERNAL, "SDXL: there are no %s", i ? prompt : negative);
+    *out = TENSOR_NEW(a, 2 - from, of[1]->shape[0], of[1]->shape[1]);
+    if (!out->data)
+        return error_memory(e);
+    count = tensor_count(of[1]);
+    for (int i = from; i < 2; i++)
+        memcpy((float *)out->data + (i - from) * count, of[i]->data, (size_t)count * sizeof(float));
+    return 0;
+}
+
+/* The size of the original picture, what of it was cropped, the size that is made. */
+static void fill_time_ids(const struct generation *g, struct tensor *ids)
+{
+    const float one[UNET_2D_TIME_IDS] = {(float)g->height, (float)g->width, 0, 0,
+                                         (float)g->height, (float)g->width};
+
+    for (int64_t n = 0; n < ids->shape[0]; n++)
+        memcpy((float *)ids->data + n * UNET_2D_TIME_IDS, one, sizeof one);
+}
+
+static int prepare(struct model *m, const struct conditions *c, struct arena *a, struct error *e)
+{
+    bool guided = m->generation->guidance > 1;
+    struct tensor tokens, pooled, ids;
+
+    if (gather(c, guided, "negative_prompt_embeds", "prompt_embeds", a, &tokens, e) ||
+        gather(c, guided, "negative_pooled_prompt_embeds", "pooled_prompt_embeds", a, &pooled, e))
+        return -1;
+    pooled = TENSOR_VIEW(pooled, pooled.shape[0], pooled.shape[1] * pooled.shape[2]);
+    ids = TENSOR_NEW(a, pooled.shape[0], UNET_2D_TIME_IDS);
+    if (!ids.data)
+        return error_memory(e);
+    fill_time_ids(m->generation, &ids);
+    return unet_2d_prepare(m->unet, &tokens, &pooled, &ids, &m->context, e);
+}
+
+static int begin(void *model, const struct generation *g, const struct conditions *c,
+                 const struct sampler *s, struct error *e)
+{
+    struct arena scratch = {0};
+    struct model *m = model;
+    int64_t shape[4];
+    int rc;
+
+    if (latents_shape(m, g, shape, e))
+        return -1;
+    m->generation = g;
+    m->sampler = s;
+    unet_context_free(m->context);
+    m->context = NULL;
+    arena_free(&m->shot);
+    m->out = TENSOR_NEW(&m->shot, g->guidance > 1 ? 2 : 1, shape[0], shape[2], shape[3]);
+    rc = m->out.data ? prepare(m, c, &scratch, e) : error_memory(e);
+    arena_free(&scratch);
+    return rc;
+}
+
+static int predict(void *model, const struct tensor *latents, int i, struct tensor *out,
+                   struct error *e)
+{
+    struct model *m = model;
+    struct tensor in = TENSOR_VIEW(*latents, 1, m->out.shape[1], m->out.shape[2], m->out.shape[3]);
+    const float *without = m->out.data, *with = without;
+    float *to = out->data, guidance = (float)m->generation->guidance;
+    int64_t count = tensor_count(out);
+
+    if (unet_2d_forward(m->unet, m->context, &in, m->sampler->timesteps[i], &m->out, e))
+        return -1;
+    if (m->out.shape[0] == 1) {
+        memcpy(to, with, (size_t)count * sizeof(float));
+        return 0;
+    }
+    with += count;
+    for (int64_t k = 0; k < count; k++)
+        to[k] = without[k] + guidance * (with[k] - without[k]);
+    return 0;
+}
+
+/* ---- the decoder */
+
+static int vae_open(const char *dir, struct device *d, void **vae, struct error *e)
+{
+    struct image_vae *v;
+
+    if (load_vae(dir, d, &v, e))
+        return -1;
+    *vae = v;
+    return 0;
+}
+
+static void vae_close(void *vae)
+{
+    image_vae_free(vae);
+}
+
+static int decode(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
+                  struct error *e)
+{
+    return image_vae_decode(vae, latents, frame, ctx, e);
+}
+
+const struct family family_sdxl = {
+    .name = "sdxl",
+    .pipelines = (const char *const[]){"StableDiffusionXLPipeline", NULL},
+    .parts = (const char *const[]){"tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2",
+                                   "unet", "scheduler", NULL},
+    .size_multiple = 8,
+    .frame_multiple = 1,
+    .frames_max = 1,
+    .check = check,
+    .encoder_open = sdxl_encoder_open,
+    .encode = sdxl_encode,
+    .encoder_close = sdxl_encoder_close,
+    .model_open = model_open,
+    .model_close = model_close,
+    .latents_shape = latents_shape,
+    .begin = begin,
+    .predict = predict,
+    .vae_open = vae_open,
+    .vae_close = vae_close,
+    .decode = decode,
+};

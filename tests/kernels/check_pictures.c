@@ -1,0 +1,161 @@
+/* Cases of convolutions, coarse modulation and patches. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/kernels/check.h"
+
+struct conv_case {
+    int64_t n, h, w, in, out;
+    int kt, kh, kw;
+    struct conv_form form;
+    bool clip, add, in_place, biased;
+    int absent; /* the first taps that are NULL */
+};
+
+static struct conv_case random_conv(struct check *c)
+{
+    static const int64_t widths[] = {3, 4, 16, 32, 64, 96};
+    struct conv_case v = {
+        .n = between(c, 1, 3),
+        .h = between(c, 2, 12),
+        .w = between(c, 2, c->small ? 12 : 40),
+        .in = between(c, 0, 3) ? widths[between(c, 0, 5)] : between(c, 1, 70),
+        .out = between(c, 0, 3) ? widths[between(c, 0, 5)] : between(c, 1, 70),
+        .kt = between(c, 0, 1) ? 1 : (int)between(c, 2, 3),
+        .kh = between(c, 0, 3) ? 3 : 1,
+        .form = {.scale = 1, .stride = 1, .edge = (enum conv_edge)between(c, 0, 1)},
+        .clip = between(c, 0, 1),
+        .add = between(c, 0, 1),
+        .in_place = between(c, 0, 1),
+        .biased = between(c, 0, 3),
+    };
+
+    v.kw = between(c, 0, 3) ? v.kh : 4 - v.kh;
+    switch (between(c, 0, 4)) {
+    case 0:
+        v.form.scale = 2;
+        v.kh = v.kw = 3;
+        break;
+    case 1:
+        v.form.stride = 2;
+        v.form.edge = (enum conv_edge)between(c, 0, 2);
+        if (v.form.edge == CONV_ZEROS_AFTER)
+            v.kh = v.kw = 3;
+        break;
+    }
+    if (v.kt > 1 && !v.clip)
+        v.absent = (int)between(c, 0, v.kt - 1);
+    return v;
+}
+
+static int64_t out_size(const struct conv_form *f, int64_t n)
+{
+    return f->stride == 1 ? n * f->scale : f->edge == CONV_ZEROS_AFTER ? n / 2 : (n + 1) / 2;
+}
+
+/* The taps' frames: of one clip, or each somewhere. */
+static void make_taps(struct check *c, const struct conv_case *v, struct pair *taps,
+                      const struct tensor **host, const struct tensor **device)
+{
+    struct pair clip = NUMBERS(c, ACTIVATIONS_, 0, 1, v->n + v->kt - 1, v->h, v->w, v->in);
+
+    for (int t = 0; t < v->kt; t++) {
+        if (v->clip) {
+            taps[t].host = tensor_slice(clip.host, 0, t, v->n);
+            taps[t].device = tensor_slice(clip.device, 0, t, v->n);
+        } else {
+            taps[t] = NUMBERS(c, ACTIVATIONS_, 0, 1, v->n, v->h, v->w, v->in);
+        }
+        host[t] = t < v->absent ? NULL : &taps[t].host;
+        device[t] = t < v->absent ? NULL : &taps[t].device;
+    }
+}
+
+static void check_conv(struct check *c)
+{
+    struct conv_case v = random_conv(c);
+    int64_t shape[5] = {v.out, v.in, v.kt, v.kh, v.kw};
+    struct pair weight = numbers(c, ACTIVATIONS_, 5, shape, 0, 0, 0.2f);
+    struct pair bias = NUMBERS(c, VECTORS_, 0, 1, v.out), taps[CONV_MAX_TAPS];
+    int64_t h = out_size(&v.form, v.h), w = out_size(&v.form, v.w);
+    struct pair out = NUMBERS(c, ACTIVATIONS_, 0, 1, v.n, h, w, v.out);
+    struct pair add = NUMBERS(c, ACTIVATIONS_, 0, 1, v.n, h, w, v.out);
+    const struct tensor *host[CONV_MAX_TAPS] = {0}, *device[CONV_MAX_TAPS] = {0};
+    struct conv a, b;
+    struct error e = {0};
+
+    make_taps(c, &v, taps, host, device);
+    if (conv_pack(c->reference, &c->host, &weight.host, v.biased ? &bias.host : NULL, v.form, &a,
+                  &e) ||
+        conv_pack(c->tested, &c->device, &weight.host, v.biased ? &bias.host : NULL, v.form, &b,
+                  &e)) {
+        printf("conv_pack: %s\n", e.text);
+        c->failed++;
+        return;
+    }
+    if (v.add && v.in_place)
+        add = out;
+    else
+        poison(c, &out);
+    op_conv(c->reference, &out.host, host, &a, v.add ? &add.host : NULL);
+    op_conv(c->tested, &out.device, device, &b, v.add ? &add.device : NULL);
+    compare(c, "conv", &out,
+            "n %lld h %lld w %lld in %lld out %lld kernel %d %d %d scale %d stride %d edge %d clip "
+            "%d absent %d residual %d in place %d bias %d",
+            (long long)v.n, (long long)v.h, (long long)v.w, (long long)v.in, (long long)v.out, v.kt,
+            v.kh, v.kw, v.form.scale, v.form.stride, v.form.edge, v.clip, v.absent, v.add,
+            v.in_place, v.biased);
+}
+
+static void check_modulate_nearest(struct check *c)
+{
+    int64_t n = between(c, 1, 3), h = between(c, 1, 6), w = between(c, 1, 6);
+    int64_t down = between(c, 1, 3), across = between(c, 1, 3), channels = random_size(c, 64);
+    enum number_kind kind = either(c);
+    struct pair x = NUMBERS(c, either(c), 0, 1, n, h * down, w * across, channels);
+    struct pair out = NUMBERS(c, either(c), 0, 1, n, h * down, w * across, channels);
+    struct pair a = NUMBERS(c, kind, 0, 1, n, h, w, channels);
+    struct pair b = NUMBERS(c, kind, 0, 1, n, h, w, channels);
+    enum activation act = between(c, 0, 1) ? ACT_SILU : ACT_NONE;
+
+    poison(c, &out);
+    op_modulate_nearest(c->reference, &out.host, &x.host, &a.host, &b.host, act);
+    op_modulate_nearest(c->tested, &out.device, &x.device, &a.device, &b.device, act);
+    compare(c, "modulate_nearest", &out, "n %lld h %lld x %lld w %lld x %lld channels %lld",
+            (long long)n, (long long)h, (long long)down, (long long)w, (long long)across,
+            (long long)channels);
+}
+
+static void check_patches(struct check *c)
+{
+    int patch[3] = {(int)between(c, 1, 2), (int)between(c, 1, 3), (int)between(c, 1, 3)};
+    int64_t channels = between(c, 1, 20), t = between(c, 1, 4), h = between(c, 1, 9);
+    int64_t w = between(c, 1, 9), features = channels * patch[0] * patch[1] * patch[2];
+    struct pair latents =
+        NUMBERS(c, either(c), 0, 1, channels, t * patch[0], h * patch[1], w * patch[2]);
+    struct pair tokens = NUMBERS(c, either(c), between(c, 0, 3), 1, t * h * w, features);
+
+    poison(c, &tokens);
+    op_patchify(c->reference, &tokens.host, &latents.host, patch);
+    op_patchify(c->tested, &tokens.device, &latents.device, patch);
+    compare(c, "patchify", &tokens, "channels %lld t %lld h %lld w %lld patch %d %d %d",
+            (long long)channels, (long long)t, (long long)h, (long long)w, patch[0], patch[1],
+            patch[2]);
+    settle(c, &tokens);
+    poison(c, &latents);
+    op_unpatchify(c->reference, &latents.host, &tokens.host, patch);
+    op_unpatchify(c->tested, &latents.device, &tokens.device, patch);
+    compare(c, "unpatchify", &latents, "channels %lld t %lld h %lld w %lld patch %d %d %d",
+            (long long)channels, (long long)t, (long long)h, (long long)w, patch[0], patch[1],
+            patch[2]);
+}
+
+void check_pictures(struct check *c)
+{
+    if (wanted(c, "conv"))
+        check_conv(c);
+    if (wanted(c, "modulate_nearest"))
+        check_modulate_nearest(c);
+    if (wanted(c, "patchify") || wanted(c, "unpatchify"))
+        check_patches(c);
+}
