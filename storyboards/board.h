@@ -108,10 +108,10 @@ struct shot {
     const char *prompt; /* "" for media shots */
     const char *negative, *look, *camera; /* "" for none */
     enum text_policy text;
-    uint64_t seed;   /* none written: the first 32 bits of XXH3-128 of the id */
-    int frames;      /* >= 1, exactly what is delivered */
-    int steps;       /* 0: the tier's default */
-    double guidance; /* < 0: the tier's default */
+    uint64_t seed;        /* none written: the first 32 bits of XXH3-128 of the id */
+    int frames;           /* >= 1, exactly what is delivered */
+    int steps;            /* 0: the tier's default */
+    double guidance;      /* < 0: the tier's default */
     double guidance_2;    /* Wan's second expert, SVD's first frame; < 0: see guidance */
     const char *sampler;  /* "euler_karras" ...; "" for the checkpoint's own */
     double shift;         /* of the sampler's flow; 0: the checkpoint's own */

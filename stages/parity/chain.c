@@ -54,7 +54,8 @@ static int read_settings(struct chain *c, struct error *e)
         return -1;
     g->seed = (uint64_t)seed;
     c->pictures = g->frames;
-    return 0;
+    g->guidance_2 = g->guidance;
+    return json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e);
 }
 
 int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e)

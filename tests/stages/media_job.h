@@ -95,6 +95,8 @@ static inline struct media_job *media_job_new(int width, int height, struct rati
     m->board.deliver.quality = 80;
     m->shot = (struct shot){.id = "s1", .kind = SHOT_CARD, .tier = "title", .frames = frames};
     m->shot.prompt = m->shot.negative = m->shot.look = m->shot.camera = "";
+    m->shot.sampler = m->shot.keyframe = "";
+    m->shot.guidance = m->shot.guidance_2 = m->shot.noise = -1;
     m->shot.source.path = m->shot.source.written = "";
     m->env = (struct stage_env){.board = &m->board, .device = {.threads = 2}};
     m->env.data_dir = m->env.models_dir = m->env.tier = "";
