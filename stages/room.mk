@@ -118,8 +118,10 @@ STAGES_TESTS := \
 	tests/stages/test_parity.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
+	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
+	tests/stages/test_unet.c \
 	tests/stages/test_wan_sampler.c
 
 STAGES_TESTS += \
