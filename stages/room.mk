@@ -107,7 +107,11 @@ STAGES_SRC += \
 	stages/decode/image_vae_decoder.c \
 	stages/decode/image_vae_encoder.c \
 	stages/decode/image_vae_temporal.c \
-	stages/decode/temporal_vae.c
+	stages/decode/picture_file.c \
+	stages/decode/temporal_vae.c \
+	stages/generate/svd.c \
+	stages/generate/svd_picture.c \
+	stages/parity/svd.c
 
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
