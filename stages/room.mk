@@ -112,7 +112,11 @@ STAGES_SRC += \
 	stages/decode/image_vae_decoder.c \
 	stages/decode/image_vae_encoder.c \
 	stages/decode/image_vae_temporal.c \
-	stages/decode/temporal_vae.c
+	stages/decode/picture_file.c \
+	stages/decode/temporal_vae.c \
+	stages/generate/svd.c \
+	stages/generate/svd_picture.c \
+	stages/parity/svd.c
 
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
@@ -123,9 +127,11 @@ STAGES_TESTS := \
 	tests/stages/test_parity.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
+	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
-	tests/stages/test_sampling.c
+	tests/stages/test_sampling.c \
+	tests/stages/test_unet.c
 
 STAGES_TESTS += \
 	tests/stages/test_composite.c \

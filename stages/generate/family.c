@@ -7,7 +7,7 @@
 #include "kernels/base/strbuf.h"
 
 const struct family *const families_all[] = {&family_wan, &family_hunyuan_video, &family_cogvideox,
-                                             NULL};
+                                             &family_sdxl, NULL};
 
 const struct family *family_named(const char *name)
 {
