@@ -271,6 +271,7 @@ const struct family family_sdxl = {
     .size_multiple = 8,
     .frame_multiple = 1,
     .frames_max = 1,
+    .gpu = {DTYPE_F16, DTYPE_F16, DTYPE_F32}, /* its VAE leaves the range of F16 */
     .check = check,
     .encoder_open = sdxl_encoder_open,
     .encode = sdxl_encode,
