@@ -325,9 +325,15 @@ static bool ends_with(const char *s, const char *end)
 /* What a directory holds, or `path` itself. */
 static int find_file(struct arena *a, const char *path, const char **out, struct error *e)
 {
+    /* Weights in F16 are often published beside those in F32, and fetched alone. */
     static const char *const names[] = {"diffusion_pytorch_model.safetensors.index.json",
                                         "diffusion_pytorch_model.safetensors",
-                                        "model.safetensors.index.json", "model.safetensors"};
+                                        "model.safetensors.index.json",
+                                        "model.safetensors",
+                                        "diffusion_pytorch_model.safetensors.index.fp16.json",
+                                        "diffusion_pytorch_model.fp16.safetensors",
+                                        "model.safetensors.index.fp16.json",
+                                        "model.fp16.safetensors"};
 
     *out = arena_strdup(a, path);
     if (!*out)
@@ -343,7 +349,7 @@ static int find_file(struct arena *a, const char *path, const char **out, struct
     }
     return error_set(e, ERROR_MODEL,
                      "%s holds no weights: neither diffusion_pytorch_model.safetensors nor "
-                     "model.safetensors, nor an index of either",
+                     "model.safetensors (or .fp16.safetensors), nor an index of either",
                      path);
 }
 

@@ -15,7 +15,7 @@
 struct safetensors;
 
 /* path: a .safetensors file, an .index.json beside its shards, or a directory that holds
- * diffusion_pytorch_model.* or model.* of either kind. */
+ * diffusion_pytorch_model.* or model.* of either kind, or else their fp16 variant. */
 int safetensors_open(const char *path, struct safetensors **out, struct error *e);
 void safetensors_close(struct safetensors *s); /* NULL-safe; views into the map die */
 
