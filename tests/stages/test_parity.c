@@ -24,7 +24,7 @@ static char scratch[64];
 
 static const char *const fixtures[] = {
     "cogvideox ",  "cogvideox-2b ",         "hunyuan-video ", "schedulers ",     "schedulers more ",
-    "sdxl plain ", "sdxl euler_ancestral ", "svd-xt ",        "wan2.2-t2v-a14b "};
+    "sdxl euler_karras ", "sdxl euler_ancestral ", "svd-xt ",        "wan2.2-t2v-a14b "};
 
 static int run(const char *dir, const char *golden, enum device_kind device, char **lines,
                struct error *e)
