@@ -14,8 +14,8 @@
 
 struct safetensors;
 
-/* path: a .safetensors file, an .index.json beside its shards, or a directory that holds
- * diffusion_pytorch_model.* or model.* of either kind. */
+/* path: a .safetensors file, an index beside its shards, or a directory that holds one of them (see
+ * weight_file.h). */
 int safetensors_open(const char *path, struct safetensors **out, struct error *e);
 void safetensors_close(struct safetensors *s); /* NULL-safe; views into the map die */
 
