@@ -260,16 +260,16 @@ static int need_shard(struct safetensors *all, const char *dir, const char *name
 
     if (shard_named(all, name))
         return 0;
-    if (!*name || strchr(name, '/') || all->shard_count == SHARDS_MAX)
-        return error_set(e, ERROR_MODEL,
-                         "%s names the shard \"%.200s\": not a plain file name, or "
-                         "too many of them",
-                         all->path, name);
+    if (all->shard_count == SHARDS_MAX)
+        return error_set(e, ERROR_MODEL, "%s names more than %d shards", all->path,
+                         (int)SHARDS_MAX);
     s = &all->shards[all->shard_count++];
     s->name = arena_strdup(&all->arena, name);
     s->path = path_join(&all->arena, dir, name);
     if (!s->name || !s->path)
         return error_memory(e);
+    if (weight_file_check_shard(all->path, name, s->path, e))
+        return -1;
     return read_shard(all, s, e) ? error_wrap(e, "%s", all->path) : 0;
 }
 

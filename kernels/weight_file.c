@@ -150,3 +150,15 @@ int weight_file_find(const char *path, struct arena *a, const char **out, struct
     *out = pointer; /* whoever reads it says what it is */
     return pointer ? 0 : none_found(path, a, e);
 }
+
+int weight_file_check_shard(const char *index, const char *shard, const char *path, struct error *e)
+{
+    if (!*shard || strchr(shard, '/'))
+        return error_set(e, ERROR_MODEL, "%s names the shard \"%.200s\": not a plain file name",
+                         index, shard);
+    if (!path_exists(path))
+        return error_set(e, ERROR_MODEL,
+                         "%s names the shard %.200s, which is not there: download it", index,
+                         shard);
+    return 0;
+}

@@ -16,6 +16,11 @@
  * what is there instead: pickles, shards without an index, an unfinished download. */
 int weight_file_find(const char *path, struct arena *a, const char **out, struct error *e);
 
+/* Refuses what an index says when the shard is not there, or its name leads elsewhere
+ * (ERROR_MODEL). `path`: the shard's, beside the index. */
+int weight_file_check_shard(const char *index, const char *shard, const char *path,
+                            struct error *e);
+
 bool weight_file_is_index(const char *name);
 
 /* PyTorch's pickles (.bin, .pt, .pth, .ckpt): programs, in fact, that would run when read. They are
