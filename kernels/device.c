@@ -35,19 +35,23 @@ int device_open_reference(int threads, struct device **out, struct error *e)
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
 {
+    bool cuda = o->kind == DEVICE_CUDA;
     struct device *d;
 
     if (open_cpu(o->threads, &d, e))
         return -1;
-    if (o->kind == DEVICE_CUDA) {
-        d->activations = o->activations;
-        if (cuda_load(d, o->index, e)) {
+    d->activations = cuda ? o->activations : DTYPE_F32;
+    if (cuda && cuda_load(d, o->index, e)) {
+        if (!o->or_cpu || e->code != ERROR_USAGE) {
             device_close(d);
             return -1;
         }
-    } else {
-        ops_init_cpu(&d->ops);
+        error_clear(e);
+        d->activations = DTYPE_F32;
+        cuda = false;
     }
+    if (!cuda)
+        ops_init_cpu(&d->ops);
     *out = d;
     return 0;
 }

@@ -11,6 +11,7 @@ struct device_options {
     int threads;            /* of the CPU side; 0: as many as the machine lets this process have */
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
     int index;              /* CUDA: which of the machine's GPUs */
+    bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
 };
 /* The CUDA side is a shared object that is opened here; where it or a GPU is missing: ERROR_USAGE
  * with the reason. */

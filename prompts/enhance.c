@@ -160,7 +160,7 @@ static int gather(struct work *w, const char *prompt, struct phrases *to)
 
 static int count_tokens(const struct work *w, const char *text)
 {
-    return tokenizer_count(w->tokenizer, text, strlen(text), w->e);
+    return w->tokenizer ? tokenizer_count(w->tokenizer, text, strlen(text), w->e) : 0;
 }
 
 /* Removes the last phrase that was added, or else the last one. */

@@ -55,7 +55,8 @@ struct enhanced {
     int prompt_tokens, negative_tokens; /* </s> included, <= limit */
 };
 
-/* Everything in *out lives in the arena. */
+/* Everything in *out lives in the arena. tokenizer: NULL where no model reads the prompt; there are
+ * no token counts then. */
 int enhance(const struct lexicon *lexicon, const struct tokenizer *tokenizer,
             const struct enhance_request *request, struct arena *a, struct enhanced *out,
             struct error *e);

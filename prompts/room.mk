@@ -20,6 +20,8 @@ PROMPTS_SRC := \
 	prompts/tokenizer_config.c \
 	prompts/vocabulary.c \
 	prompts/clip_text.c \
+	prompts/clip_vision.c \
+	prompts/picture_resize.c \
 	prompts/encoder.c \
 	prompts/llama.c \
 	prompts/llama_rope.c \

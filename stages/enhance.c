@@ -19,17 +19,18 @@ static const char *lexicon_path(const struct stage_env *env, struct arena *a)
     return path_join(a, env->data_dir, "lexicon.yaml");
 }
 
-/* The tokenizer's directory of a tier's checkpoint. NULL on failure. */
-static const char *tokenizer_path(const struct stage_env *env, const struct tier *tier,
-                                  struct arena *a, struct error *e)
+/* The directory of the tokenizer that reads a tier's prompts; *path is NULL where no model of its
+ * reads any. */
+static int tokenizer_path(const struct stage_env *env, const struct tier *tier, struct arena *a,
+                          const char **path, struct error *e)
 {
     const char *checkpoint;
-    if (tier_checkpoint(env, tier, a, &checkpoint, e) != 0)
-        return NULL;
-    const char *path = path_join(a, checkpoint, "tokenizer");
-    if (!path)
-        error_memory(e);
-    return path;
+    *path = NULL;
+    if (tier_prompt_checkpoint(env, tier, a, &checkpoint, e) != 0)
+        return -1;
+    if (checkpoint && !(*path = path_join(a, checkpoint, "tokenizer")))
+        return error_memory(e);
+    return 0;
 }
 
 int enhancer_open(const struct stage_env *env, const struct tier *tier, struct enhancer **out,
@@ -37,13 +38,13 @@ int enhancer_open(const struct stage_env *env, const struct tier *tier, struct e
 {
     struct arena a = {0};
     struct enhancer *enhancer = calloc(1, sizeof *enhancer);
-    const char *lexicon = lexicon_path(env, &a), *tokenizer = tokenizer_path(env, tier, &a, e);
+    const char *lexicon = lexicon_path(env, &a), *tokenizer;
     int rc = -1;
     if (!enhancer || !lexicon)
         error_memory(e);
-    else if (tokenizer && lexicon_open(lexicon, &enhancer->lexicon, e) == 0 &&
-             tokenizer_open(tokenizer, &enhancer->tokenizer, e) == 0)
-        rc = 0;
+    else if (tokenizer_path(env, tier, &a, &tokenizer, e) == 0 &&
+             lexicon_open(lexicon, &enhancer->lexicon, e) == 0)
+        rc = tokenizer ? tokenizer_open(tokenizer, &enhancer->tokenizer, e) : 0;
     arena_free(&a);
     if (rc != 0) {
         enhancer_close(enhancer);
@@ -65,7 +66,9 @@ void enhancer_close(struct enhancer *enhancer)
 
 int enhancer_limit(const struct enhancer *enhancer)
 {
-    return tokenizer_limit(enhancer->tokenizer);
+    int limit = enhancer->tokenizer ? tokenizer_limit(enhancer->tokenizer) : TOKENIZER_LIMIT_MAX;
+    int length = enhancer->tier->text_length;
+    return length < limit ? length : limit;
 }
 
 int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, struct arena *a,
@@ -84,7 +87,7 @@ int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, stru
         .lettering = policies[shot->text],
         .base_negative = enhancer->tier->negative,
         .small = enhancer->tier->small,
-        .limit = tokenizer_limit(enhancer->tokenizer),
+        .limit = enhancer_limit(enhancer),
     };
     return enhance(enhancer->lexicon, enhancer->tokenizer, &request, a, out, e);
 }
@@ -139,14 +142,15 @@ static int describe(const struct stage_env *env, const struct shot *shot, struct
 {
     static const char *const policies[TEXT_POLICIES] = {"overlay", "drop", "keep"};
     const struct tier *tier;
-    struct hash128 lexicon, tokenizer;
+    struct hash128 lexicon, tokenizer = {0};
     if (tier_of_shot(env, shot, &tier, e) != 0)
         return -1;
-    const char *words = lexicon_path(env, a), *model = tokenizer_path(env, tier, a, e);
+    const char *words = lexicon_path(env, a), *model;
     if (!words)
         return error_memory(e);
-    if (!model || env->identify(env->identify_ctx, words, &lexicon, e) != 0 ||
-        env->identify(env->identify_ctx, model, &tokenizer, e) != 0)
+    if (tokenizer_path(env, tier, a, &model, e) != 0 ||
+        env->identify(env->identify_ctx, words, &lexicon, e) != 0 ||
+        (model && env->identify(env->identify_ctx, model, &tokenizer, e) != 0))
         return -1;
     in->text(in, "tier", tier->name);
     in->text(in, "prompt", shot->prompt);
@@ -194,13 +198,14 @@ static int enhance_check(const struct stage_env *env, const struct shot *shot, s
     const struct tier *tier;
     int rc = -1;
     if (tier_of_shot(env, shot, &tier, e) == 0) {
-        const char *words = lexicon_path(env, &a), *model = tokenizer_path(env, tier, &a, e);
+        const char *words = lexicon_path(env, &a), *model;
         if (!words)
             error_memory(e);
         else if (!path_exists(words))
             error_set(e, ERROR_IO, "the lexicon is not there: %s", words);
-        else if (model && verdict_on(check_lexicon, words, e) == 0)
-            rc = verdict_on(check_tokenizer, model, e);
+        else if (tokenizer_path(env, tier, &a, &model, e) == 0 &&
+                 verdict_on(check_lexicon, words, e) == 0)
+            rc = model ? verdict_on(check_tokenizer, model, e) : 0;
     }
     arena_free(&a);
     return rc;

@@ -7,8 +7,13 @@ STAGES_SRC := \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
 	stages/generate/verdict.c \
-	stages/generate/wan_sampler.c \
-	stages/generate/wan_texts.c
+	stages/generate/family.c \
+	stages/generate/keyframe.c \
+	stages/generate/sampling.c \
+	stages/generate/session.c \
+	stages/generate/settings.c \
+	stages/generate/t5_text.c \
+	stages/generate/wan.c
 
 STAGES_SRC += \
 	stages/generate/ddim.c \
@@ -107,7 +112,11 @@ STAGES_SRC += \
 	stages/decode/image_vae_decoder.c \
 	stages/decode/image_vae_encoder.c \
 	stages/decode/image_vae_temporal.c \
-	stages/decode/temporal_vae.c
+	stages/decode/picture_file.c \
+	stages/decode/temporal_vae.c \
+	stages/generate/svd.c \
+	stages/generate/svd_picture.c \
+	stages/parity/svd.c
 
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
@@ -118,9 +127,11 @@ STAGES_TESTS := \
 	tests/stages/test_parity.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
+	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
-	tests/stages/test_wan_sampler.c
+	tests/stages/test_sampling.c \
+	tests/stages/test_unet.c
 
 STAGES_TESTS += \
 	tests/stages/test_composite.c \

@@ -27,6 +27,7 @@
 #include "kernels/base/arena.h"
 #include "kernels/base/error.h"
 #include "kernels/base/hash.h"
+#include "kernels/device.h"
 #include "storyboards/board.h"
 
 enum stage_id {
@@ -50,7 +51,9 @@ struct stage_env {
     const char *data_dir;   /* lexicon, styles, embedded checkpoint: see pipeline/paths.h */
     const char *models_dir; /* --models or AUTEUR_MODELS; "" for none */
     const char *tier;       /* --tier overrides every generated shot; "" for none */
-    int threads;            /* for one stage's own use, >= 1 */
+    /* What the engine's stages run on; its threads (>= 1) are for one stage's own use, its dtype is
+     * the model family's affair. */
+    struct device_options device;
     /* Content identity of a file or of a model directory, cached by the executor. */
     int (*identify)(void *ctx, const char *path, struct hash128 *out, struct error *e);
     void *identify_ctx;

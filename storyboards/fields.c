@@ -16,6 +16,10 @@ static const char *const move_names[] = {"none",      "push-in", "pull-out",  "p
 static const char *const fit_names[] = {"cover", "contain", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
 static const char *const codec_names[] = {"h264", "prores", NULL};
+/* Those of stages/generate/sampler.h, which this room may not know; a test compares them. */
+static const char *const samplers[] = {
+    "euler", "euler_karras", "euler_ancestral", "euler_ancestral_karras",
+    "ddim",  "flow_euler",   "unipc",           NULL};
 static const char *const kind_names[] = {"generated", "still", "footage", "title"};
 
 /* clang-format off */
@@ -95,6 +99,24 @@ static const struct field shot_fields[] = {
     {"guidance", FIELD_NUMBER, AT(shot_values, shot.guidance), .min = 0, .max = 50, .unset = -1,
      .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
      .help = "guidance scale: how strictly the model follows the prompt"},
+    {"guidance_2", FIELD_NUMBER, AT(shot_values, shot.guidance_2), .min = 0, .max = 50, .unset = -1,
+     .without = "as guidance, or the tier's own", .flags = FIELD_MODEL_ONLY,
+     .help = "the same for Wan's second expert, or for SVD's first frame"},
+    {"sampler", FIELD_WORD, AT(shot_values, shot.sampler), .choices = samplers,
+     .without = "the checkpoint's own", .flags = FIELD_MODEL_ONLY,
+     .help = "how noise becomes a picture, step by step; not every model was trained for every one"},
+    {"shift", FIELD_NUMBER, AT(shot_values, shot.shift), .min = 0.01, .max = 100, .unset = 0,
+     .without = "the checkpoint's own", .flags = FIELD_MODEL_ONLY,
+     .help = "of flow_euler and unipc: above 1, more of the steps go to the noisy part"},
+    {"motion", FIELD_WHOLE, AT(shot_values, shot.motion), .min = 1, .max = 255, .unset = 0,
+     .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
+     .help = "motion bucket of SVD: more of it moves more"},
+    {"noise", FIELD_NUMBER, AT(shot_values, shot.noise), .min = 0, .max = 1, .unset = -1,
+     .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
+     .help = "strength of the noise that SVD lays on its picture: more of it departs further"},
+    {"keyframe", FIELD_PATH, AT(shot_values, shot.keyframe), .without = "made from the prompt",
+     .flags = FIELD_MODEL_ONLY | FIELD_NOT_DEFAULT,
+     .help = "a picture file that SVD sets in motion"},
     {"look", FIELD_PROSE, AT(shot_values, shot.look), .min = 0, .max = 2000,
      .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "film stock, palette, light"},
     {"camera", FIELD_PROSE, AT(shot_values, shot.camera), .min = 0, .max = 2000,
@@ -154,7 +176,8 @@ static const struct field board_fields[] = {
     {"deliver", FIELD_OBJECT, .table = &deliver_table, .without = "its defaults",
      .help = "the form of the finished files"},
     {"defaults", FIELD_OBJECT, .table = &shot_table, .without = "none",
-     .help = "fields of a shot, for every shot that does not say otherwise; all but id"},
+     .help = "fields of a shot, for every shot that does not say otherwise; all but id and "
+             "keyframe"},
     {"shots", FIELD_LIST, .table = &shot_table, .flags = FIELD_REQUIRED,
      .help = "in the order of the film"},
 };

@@ -12,7 +12,7 @@ enum field_type {
     FIELD_TEXT,   /* const char *: lines are kept, ends trimmed; min..max bytes */
     FIELD_PROSE,  /* const char *: runs of white space become one space; min..max bytes */
     FIELD_PATH,   /* const char *: absolute, from the board's folder */
-    FIELD_WORD,   /* const char *: one of choices */
+    FIELD_WORD,   /* const char *: one of choices, "" when not given */
     FIELD_CHOICE, /* int: the index in choices */
     FIELD_WHOLE,  /* int */
     FIELD_SEED,   /* uint64_t */
@@ -47,11 +47,11 @@ struct field {
     unsigned flags;
 };
 
-enum { FIELDS_LIMIT = 16 };
+enum { FIELDS_LIMIT = 24 };
 struct table {
     const char *name; /* "a shot" */
     const struct field *fields;
-    size_t count; /* <= FIELDS_LIMIT */
+    size_t count; /* <= FIELDS_LIMIT, and 32: object_read() tells rows as bits */
     size_t size;  /* of the struct */
 };
 
@@ -100,6 +100,12 @@ enum shot_row {
     SHOT_ROW_DURATION,
     SHOT_ROW_STEPS,
     SHOT_ROW_GUIDANCE,
+    SHOT_ROW_GUIDANCE_2,
+    SHOT_ROW_SAMPLER,
+    SHOT_ROW_SHIFT,
+    SHOT_ROW_MOTION,
+    SHOT_ROW_NOISE,
+    SHOT_ROW_KEYFRAME,
     SHOT_ROW_LOOK,
     SHOT_ROW_CAMERA,
     SHOT_ROW_NEGATIVE,

@@ -127,6 +127,7 @@ static void set_unset(const struct field *field, void *place)
     case FIELD_TEXT:
     case FIELD_PROSE:
     case FIELD_PATH:
+    case FIELD_WORD:
         *(const char **)place = "";
         break;
     case FIELD_WHOLE:

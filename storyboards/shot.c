@@ -114,7 +114,7 @@ static bool settle_media(struct reader *r, const struct slots *slots, struct sho
         return false;
     }
     shot->tier = own;
-    shot->prompt = shot->look = shot->camera = shot->negative = "";
+    shot->prompt = shot->look = shot->camera = shot->negative = shot->keyframe = "";
     return true;
 }
 

@@ -2,7 +2,7 @@
 
 static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
-static const char *const devices[] = {"cpu", "cuda", NULL};
+static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -73,10 +73,12 @@ const struct option options_all[] = {
      .type = OPTION_CHOICE,
      .offset = FIELD(device),
      .choices = devices,
-     .initial = "cpu",
+     .initial = "",
      .argument = "DEVICE",
-     .commands = " parity ",
-     .help = "What computes: the processor or a CUDA device."},
+     .commands = " run resume parity ",
+     .help =
+         "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
+         "is one (auto, unless said otherwise; parity takes the processor)."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),

@@ -31,8 +31,11 @@ static void print_problems(const struct workspace *w, const char *path)
 /* With no journal everything would have to run, so every stage's check is asked. */
 int command_check(const struct options *o)
 {
-    const struct request r = {
-        .board = o->operands[0], .tier = o->tier, .only = o->only, .models = o->models};
+    const struct request r = {.board = o->operands[0],
+                              .tier = o->tier,
+                              .only = o->only,
+                              .models = o->models,
+                              .device = "auto"};
     struct workspace w = {0};
     struct error e = {0};
     int status = EXIT_DELIVERED;

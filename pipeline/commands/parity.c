@@ -7,11 +7,12 @@
 
 static struct device_options device_of(const struct options *o)
 {
-    return (struct device_options){.kind =
-                                       strcmp(o->device, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU,
-                                   .activations = strcmp(o->precision, "bf16") == 0  ? DTYPE_BF16
-                                                  : strcmp(o->precision, "f16") == 0 ? DTYPE_F16
-                                                                                     : DTYPE_F32};
+    return (struct device_options){
+        .kind = !*o->device || strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+        .or_cpu = strcmp(o->device, "auto") == 0,
+        .activations = strcmp(o->precision, "bf16") == 0  ? DTYPE_BF16
+                       : strcmp(o->precision, "f16") == 0 ? DTYPE_F16
+                                                          : DTYPE_F32};
 }
 
 int command_parity(const struct options *o)

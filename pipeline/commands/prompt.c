@@ -138,7 +138,8 @@ int command_prompt(const struct options *o)
     const struct request r = {.board = o->operand_count ? o->operands[0] : "--text",
                               .tier = o->tier,
                               .only = o->only,
-                              .models = o->models};
+                              .models = o->models,
+                              .device = "auto"};
     struct workspace w = {0};
     struct error e = {0};
     json_t *list = o->json ? json_array() : NULL;

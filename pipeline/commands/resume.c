@@ -33,6 +33,8 @@ int command_resume(const struct options *o)
     w.journal = NULL;
     if (o->jobs)
         r.jobs = o->jobs;
+    if (o->device[0])
+        r.device = o->device;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     status = produce(&w, &r, o->json, began);

@@ -10,6 +10,7 @@ int command_run(const struct options *o)
                               .tier = o->tier,
                               .only = o->only,
                               .models = o->models,
+                              .device = o->device,
                               .jobs = o->jobs};
     double began = clock_monotonic();
     struct workspace w = {0};

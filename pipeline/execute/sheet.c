@@ -71,6 +71,18 @@ static json_t *asked(const struct shot *shot, bool *ok)
             put(o, "steps", json_integer(shot->steps), ok);
         if (shot->guidance >= 0)
             put(o, "guidance", json_real(shot->guidance), ok);
+        if (shot->guidance_2 >= 0)
+            put(o, "guidance_2", json_real(shot->guidance_2), ok);
+        if (shot->sampler[0])
+            put(o, "sampler", json_string(shot->sampler), ok);
+        if (shot->shift > 0)
+            put(o, "shift", json_real(shot->shift), ok);
+        if (shot->motion > 0)
+            put(o, "motion", json_integer(shot->motion), ok);
+        if (shot->noise >= 0)
+            put(o, "noise", json_real(shot->noise), ok);
+        if (shot->keyframe[0])
+            put(o, "keyframe", json_string(shot->keyframe), ok);
     } else if (shot->kind == SHOT_CARD) {
         put(o, "background", color(shot->card.background), ok);
         put(o, "background_to", color(shot->card.background_to), ok);

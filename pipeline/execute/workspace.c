@@ -11,6 +11,14 @@
 /* Ten megabytes of YAML is more than anyone writes by hand or script. */
 enum { LONGEST_BOARD = 64 << 20 };
 
+/* A GPU where there is one, unless the command line says which. */
+static struct device_options device_of(const char *name)
+{
+    return (struct device_options){.kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                                   .threads = paths_cores(),
+                                   .or_cpu = strcmp(name, "cuda") != 0};
+}
+
 static int surroundings(struct workspace *w, const struct request *r, struct error *e)
 {
     const char *models = r->models[0] ? r->models : getenv("AUTEUR_MODELS");
@@ -18,7 +26,7 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
     w->env = (struct stage_env){.board = &w->board,
                                 .models_dir = "",
                                 .tier = r->tier,
-                                .threads = paths_cores(),
+                                .device = device_of(r->device),
                                 .identify = identify_path};
     if (models && models[0])
         w->env.models_dir = paths_absolute(&w->arena, models);
@@ -128,8 +136,9 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .tier = text_of(w, options, "tier"),
                           .only = text_of(w, options, "only"),
                           .models = text_of(w, options, "models"),
+                          .device = text_of(w, options, "device"),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
-    if (!r->board || !r->tier || !r->only || !r->models)
+    if (!r->board || !r->tier || !r->only || !r->models || !r->device)
         error_memory(e);
     else
         rc = 0;
@@ -196,8 +205,9 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
 
     if (same_board(w, e) != 0)
         return -1;
-    options = json_pack("{ss ss ss si}", "tier", r->tier, "only", r->only, "models",
-                        r->models[0] ? w->env.models_dir : "", "jobs", r->jobs);
+    options =
+        json_pack("{ss ss ss ss si}", "tier", r->tier, "only", r->only, "models",
+                  r->models[0] ? w->env.models_dir : "", "device", r->device, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

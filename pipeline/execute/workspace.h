@@ -28,6 +28,7 @@ struct workspace {
  * given. Strings in the workspace's arena when they come from the journal. */
 struct request {
     const char *board, *tier, *only, *models;
+    const char *device; /* "auto", "cpu" or "cuda" */
     int jobs;
 };
 

@@ -2,16 +2,14 @@
 #include <stdlib.h>
 
 #include "kernels/base/file.h"
-#include "kernels/device.h"
 #include "stages/decode/sources.h"
-#include "stages/decode/wan_vae.h"
 #include "stages/generate/tiers.h"
-#include "stages/generate/verdict.h"
 #include "stages/stage.h"
 
 struct session {
+    const struct family *family;
     struct device *device;
-    struct wan_vae *vae;
+    void *vae;
 };
 
 static enum lane decode_lane(const struct stage_env *env, const struct shot *shot)
@@ -99,16 +97,7 @@ static int decode_describe(const struct stage_env *env, const struct shot *shot,
     return 0;
 }
 
-static int check_vae(const char *dir, struct error *e)
-{
-    struct wan_vae *vae;
-
-    if (wan_vae_load(dir, NULL, &vae, e) != 0)
-        return -1;
-    wan_vae_free(vae);
-    return 0;
-}
-
+/* generate's check has looked the checkpoint through, its VAE too; there must be one. */
 static int check_generated(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
     struct arena a = {0};
@@ -117,7 +106,9 @@ static int check_generated(const struct stage_env *env, const struct shot *shot,
     int rc = -1;
 
     if (tier_of_shot(env, shot, &tier, e) == 0 && vae_path(env, tier, &a, &path, e) == 0)
-        rc = verdict_on(check_vae, path, e);
+        rc = path_exists(path)
+                 ? 0
+                 : error_set(e, ERROR_MODEL, "the checkpoint is incomplete: there is no %s", path);
     arena_free(&a);
     return rc;
 }
@@ -137,7 +128,8 @@ static void decode_close(void *opaque)
 
     if (!s)
         return;
-    wan_vae_free(s->vae);
+    if (s->family)
+        s->family->vae_close(s->vae);
     device_close(s->device);
     free(s);
 }
@@ -146,6 +138,7 @@ static int decode_open(const struct stage_group *group, void **session, struct e
 {
     struct session *s = calloc(1, sizeof *s);
     struct arena a = {0};
+    struct device_options options = group->env->device;
     const struct tier *tier;
     const char *path;
     int rc = -1;
@@ -153,14 +146,16 @@ static int decode_open(const struct stage_group *group, void **session, struct e
     if (!s)
         return error_memory(e);
     if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
-        vae_path(group->env, tier, &a, &path, e) == 0 &&
-        device_open(&(struct device_options){.threads = group->env->threads}, &s->device, e) == 0 &&
-        wan_vae_load(path, s->device, &s->vae, e) == 0) {
-        *session = s;
-        s = NULL;
-        rc = 0;
+        tier_checkpoint(group->env, tier, &a, &path, e) == 0) {
+        s->family = tier->family;
+        options.activations = s->family->gpu.vae;
+        if (device_open(&options, &s->device, e) == 0)
+            rc = s->family->vae_open(path, s->device, &s->vae, e);
     }
-    decode_close(s);
+    if (rc == 0)
+        *session = s;
+    else
+        decode_close(s);
     arena_free(&a);
     return rc;
 }
@@ -171,7 +166,7 @@ static int decode_run(void *opaque, struct stage_job *job, struct error *e)
 
     switch (job->shot->kind) {
     case SHOT_GENERATED:
-        return decode_generated(s->vae, job, e);
+        return decode_generated(s->family, s->vae, job, e);
     case SHOT_STILL:
         return decode_still(job, e);
     case SHOT_FOOTAGE:

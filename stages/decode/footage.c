@@ -210,8 +210,8 @@ int decode_footage(struct stage_job *job, struct error *e)
     struct clip c;
     int rc = -1;
 
-    if (clip_open(&c, job->shot, job->env->threads, e) == 0 &&
-        clip_begin(&c, job->env->threads, e) == 0 && master_open(job, &m, e) == 0 &&
+    if (clip_open(&c, job->shot, job->env->device.threads, e) == 0 &&
+        clip_begin(&c, job->env->device.threads, e) == 0 && master_open(job, &m, e) == 0 &&
         conform(&c, job, m, e) == 0)
         rc = master_finish(m, e);
     master_close(m);

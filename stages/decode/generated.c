@@ -1,9 +1,7 @@
 #include <math.h>
 
-#include "kernels/tensor.h"
 #include "stages/decode/master.h"
 #include "stages/decode/sources.h"
-#include "stages/decode/wan_vae.h"
 #include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
 
@@ -12,6 +10,7 @@ struct delivery {
     struct tier_geometry geometry;
     struct picture picture, board; /* the picture's part of a frame; on the board */
     struct resampler *resampler;   /* NULL when they are of one size */
+    int done;                      /* frames of the shot */
 };
 
 static int take_picture(struct delivery *d, const float *rgb, int width, int height, int index,
@@ -41,21 +40,33 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
     return 0;
 }
 
+/* The model's frame that frame i of the shot shows. */
+static int64_t model_frame(const struct tier_geometry *g, int i)
+{
+    return g->spread ? (int64_t)i * g->frames / g->picture_frames : i;
+}
+
+static int add_frame(struct delivery *d, struct error *e)
+{
+    d->done++;
+    return master_add(d->master, d->resampler ? &d->board : &d->picture, e);
+}
+
 static int on_frame(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
 {
     struct delivery *d = ctx;
     const struct tier_geometry *g = &d->geometry;
     struct window all = {0, 0, g->picture_width, g->picture_height};
 
-    if (index >= g->picture_frames)
-        return 0; /* the model's own rounding up */
-    if (take_picture(d, rgb, width, height, index, e) != 0)
+    if (d->done == g->picture_frames || model_frame(g, d->done) != index)
+        return 0; /* the model's own rounding up, or it is not shown */
+    if (take_picture(d, rgb, width, height, index, e) != 0 ||
+        (d->resampler && resample(d->resampler, &d->picture, all, &d->board, e) != 0))
         return -1;
-    if (!d->resampler)
-        return master_add(d->master, &d->picture, e);
-    if (resample(d->resampler, &d->picture, all, &d->board, e) != 0)
-        return -1;
-    return master_add(d->master, &d->board, e);
+    while (d->done < g->picture_frames && model_frame(g, d->done) == index)
+        if (add_frame(d, e) != 0)
+            return -1;
+    return 0;
 }
 
 static int delivery_open(struct delivery *d, struct stage_job *job, const struct tier *tier,
@@ -72,25 +83,20 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
     return master_open(job, &d->master, e);
 }
 
-int decode_generated(struct wan_vae *vae, struct stage_job *job, struct error *e)
+int decode_generated(const struct family *family, void *vae, struct stage_job *job, struct error *e)
 {
     const struct artefact *a = job->input(job, STAGE_GENERATE, "latents");
     struct delivery d = {0};
     const struct tier *tier;
-    struct latents l;
-    struct tensor t;
+    struct tensor latents;
     int rc = -1;
 
     if (!a || !a->bytes)
         return error_set(e, ERROR_INTERNAL, "there are no latents to decode");
     if (tier_of_shot(job->env, job->shot, &tier, e) != 0 ||
-        latents_read(a->bytes, a->size, job->arena, &l, e) != 0)
+        latents_read(a->bytes, a->size, job->arena, &latents, e) != 0)
         return -1;
-    if (l.channels != wan_vae_channels(vae))
-        return error_set(e, ERROR_MODEL, "the latents have %d channels, the VAE takes %d",
-                         l.channels, wan_vae_channels(vae));
-    t = TENSOR_F32(l.data, l.channels, l.frames, l.height, l.width);
-    if (delivery_open(&d, job, tier, e) == 0 && wan_vae_decode(vae, &t, on_frame, &d, e) == 0)
+    if (delivery_open(&d, job, tier, e) == 0 && family->decode(vae, &latents, on_frame, &d, e) == 0)
         rc = master_finish(d.master, e);
     master_close(d.master);
     resampler_close(d.resampler);

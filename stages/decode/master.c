@@ -33,7 +33,7 @@ int master_open(struct stage_job *job, struct master **out, struct error *e)
         .width = b->width,
         .height = b->height,
         .fps = b->fps,
-        .threads = job->env->threads < slices ? job->env->threads : slices,
+        .threads = job->env->device.threads < slices ? job->env->device.threads : slices,
         .slices = slices,
         .gop = 1,
         .matrix = AVCOL_SPC_RGB,

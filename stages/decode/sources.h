@@ -7,10 +7,11 @@
 #include "stages/decode/resample.h"
 #include "stages/stage.h"
 
-struct device;
-struct wan_vae;
+struct family;
 
-int decode_generated(struct wan_vae *vae, struct stage_job *job, struct error *e);
+/* vae: as family->vae_open() gave it. */
+int decode_generated(const struct family *family, void *vae, struct stage_job *job,
+                     struct error *e);
 int decode_still(struct stage_job *job, struct error *e);
 int decode_footage(struct stage_job *job, struct error *e);
 int decode_card(struct stage_job *job, struct error *e);

@@ -81,7 +81,7 @@ static int open_writer(struct encoding *x, struct error *e)
         .width = b->width,
         .height = b->height,
         .fps = b->fps,
-        .threads = x->prores ? x->job->env->threads : X264_THREADS,
+        .threads = x->prores ? x->job->env->device.threads : X264_THREADS,
         .gop = x->prores ? 0 : (b->fps.num + b->fps.den / 2) / b->fps.den,
         .matrix = AVCOL_SPC_BT709,
         .range = AVCOL_RANGE_MPEG,
@@ -130,7 +130,8 @@ static int encoding_open(struct encoding *x, struct stage_job *job, struct error
     if (!x->path || !x->poster_path || !x->prints)
         return error_memory(e);
     /* More threads than cores: they decode ahead while this one mixes, converts and encodes. */
-    if (media_reader_open(master->path, "the master", job->env->threads + 2, &x->master, e) != 0 ||
+    if (media_reader_open(master->path, "the master", job->env->device.threads + 2, &x->master,
+                          e) != 0 ||
         titles_open(titles, b, &x->titles, e) != 0 || choose_poster(x, titles, e) != 0)
         return -1;
     return open_writer(x, e);

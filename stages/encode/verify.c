@@ -231,7 +231,7 @@ int verify_delivery(struct stage_job *job, const struct delivery *d, struct erro
 
     if (d->index_first && check_index_first(d->path, e) != 0)
         return -1;
-    if (media_reader_open(d->path, "the delivered file", job->env->threads, &file, e) == 0 &&
+    if (media_reader_open(d->path, "the delivered file", job->env->device.threads, &file, e) == 0 &&
         check_stream(media_reader_stream(file), d, e) == 0 &&
         check_pictures(job, file, d, &worst, e) == 0) {
         note_found(job, d, worst);

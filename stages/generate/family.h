@@ -69,6 +69,10 @@ struct family {
     /* What the model can make: width and height are multiples of size_multiple, frames are
      * frame_multiple * k + 1, at most frames_max (0: as many as memory holds). */
     int size_multiple, frame_multiple, frames_max;
+    /* What its parts compute in on a GPU: as published, but where that is known to overflow. */
+    struct {
+        enum dtype encoder, model, vae;
+    } gpu;
 
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
@@ -103,6 +107,9 @@ struct family {
 
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */
+    /* How many frames are decoded together: less memory, and where families differ in this another
+     * result (SVD). 0, as it is at first: all. NULL: the family chooses for itself. */
+    void (*vae_chunk)(void *vae, int frames);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e);

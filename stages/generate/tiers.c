@@ -14,8 +14,7 @@ const struct tier tiers_all[] = {
     {
         .name = "previs",
         .model = "Wan 2.2 form, small",
-        .family = FAMILY_WAN,
-        .supported = true,
+        .family = &family_wan,
         .embedded = true,
         .small = true,
         .steps = 16,
@@ -23,43 +22,67 @@ const struct tier tiers_all[] = {
         .guidance_2 = 2.5,
         .frames_max = 121,
         .pixels_max = 384 * 224,
+        .text_length = 512,
         /* short, and mostly words that it was taught */
         .negative = "text, letters, watermark, subtitles, logo, blurry, low quality",
     },
     {
         .name = "validator",
         .model = "SDXL and SVD-XT",
-        .family = FAMILY_SDXL_SVD,
+        .steps = 25,
+        .guidance = 3,
+        .guidance_2 = 1,
+        .motion = 127,
+        .noise = 0.02,
+        .pixels_max = 1024 * 576,
+        .text_length = 77,
+        .negative = NO_LETTERS ", blurry, low quality, JPEG artefacts, deformed, frame, border",
+        .keyframe = {.folder = "sdxl",
+                     .motion_folder = "svd-xt",
+                     .steps = 30,
+                     .guidance = 5,
+                     .pixels = 1024 * 1024},
     },
     {
         .name = "workhorse",
         .model = "HunyuanVideo",
-        .family = FAMILY_HUNYUAN_VIDEO,
+        .family = &family_hunyuan_video,
+        .steps = 50,
+        .guidance = 6,
+        .guidance_2 = 6,
+        .frames_max = 129,
+        .pixels_max = 1280 * 720,
+        .text_length = 256,
+        .negative = NO_LETTERS, /* the model reads none: its guidance is distilled */
     },
     {
         .name = "experimental",
         .model = "CogVideoX",
-        .family = FAMILY_COGVIDEOX,
+        .family = &family_cogvideox,
+        .steps = 50,
+        .guidance = 6,
+        .guidance_2 = 6,
+        .frames_max = 49,
+        .pixels_max = 720 * 480,
+        .text_length = 226,
+        .negative = NO_LETTERS ", blurry, low quality, deformed, still picture",
     },
     {
         .name = "flagship",
         .model = "Wan 2.2 A14B",
-        .family = FAMILY_WAN,
-        .supported = true,
+        .family = &family_wan,
         .steps = 40,
-        .guidance = 4.0,
-        .guidance_2 = 3.0,
+        .guidance = 4,
+        .guidance_2 = 3,
         .frames_max = 121,
         .pixels_max = 1280 * 720,
+        .text_length = 512,
         .negative = NO_LETTERS ", blurry, low quality, JPEG artefacts, overexposed, washed out, "
                                "still picture, deformed, extra fingers, poorly drawn hands, "
                                "poorly drawn faces, fused fingers, walking backwards",
     },
 };
 const int tier_count = sizeof tiers_all / sizeof *tiers_all;
-
-/* What the Wan VAE and the denoiser's patches ask of sizes. */
-enum { SIZE_MULTIPLE = 16, FRAME_MULTIPLE = 4, SPACE_FACTOR = 8, TIME_FACTOR = 4 };
 
 const struct tier *tier_find(const char *name)
 {
@@ -73,8 +96,7 @@ static int unknown_tier(const char *name, struct error *e)
 {
     struct strbuf names = {0};
     for (int i = 0; i < tier_count; i++)
-        if (tiers_all[i].supported)
-            strbuf_addf(&names, "%s%s", names.length ? ", " : "", tiers_all[i].name);
+        strbuf_addf(&names, "%s%s", names.length ? ", " : "", tiers_all[i].name);
     error_set(e, ERROR_INPUT, "there is no tier %s: this version has %s", name,
               names.text && !names.failed ? names.text : "others");
     strbuf_free(&names);
@@ -93,10 +115,10 @@ int tier_of_shot(const struct stage_env *env, const struct shot *shot, const str
     const struct tier *tier = tier_find(name);
     if (!tier)
         return unknown_tier(name, e);
-    if (!tier->supported)
+    if (!tier->family)
         return error_set(e, ERROR_INPUT, "tier %s (%s) is not supported by this version",
                          tier->name, tier->model);
-    if (shot->frames > tier->frames_max)
+    if (tier->frames_max && shot->frames > tier->frames_max)
         return error_set(e, ERROR_INPUT, "%d frames: tier %s makes at most %d; split the shot",
                          shot->frames, tier->name, tier->frames_max);
     *out = tier;
@@ -109,28 +131,79 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The tier's folder, there or not. NULL when nothing says where. */
+static const char *tier_folder(const struct stage_env *env, const struct tier *tier,
+                               struct arena *a)
+{
+    for (size_t i = 0; i < env->board->model_count; i++)
+        if (strcmp(env->board->models[i].tier, tier->name) == 0)
+            return env->board->models[i].path;
+    if (tier->embedded)
+        return path_join(a, env->data_dir, tier->name);
+    return env->models_dir && *env->models_dir ? path_join(a, env->models_dir, tier->name) : NULL;
+}
+
+static int no_folder(const struct stage_env *env, const struct tier *tier, struct error *e)
+{
+    if (tier->embedded || (env->models_dir && *env->models_dir))
+        return error_memory(e); /* it was said where */
+    return error_set(e, ERROR_MODEL,
+                     "tier %s (%s) has no checkpoint: name its directory in the storyboard "
+                     "(models: {%s: PATH}), or put it under --models as %s",
+                     tier->name, tier->model, tier->name, tier->name);
+}
+
+static int need_directory(const struct tier *tier, const char *path, struct error *e)
+{
+    if (is_directory(path))
+        return 0;
+    return error_set(e, ERROR_MODEL, "the checkpoint of tier %s is not there: %s is no directory",
+                     tier->name, path);
+}
+
+/* Whether the folder is itself a checkpoint, rather than one of two. */
+static bool is_checkpoint(const char *folder, struct arena *a)
+{
+    const char *index = path_join(a, folder, "model_index.json");
+    return index && path_exists(index);
+}
+
 int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
                     const char **path, struct error *e)
 {
-    const char *found = NULL;
-    for (size_t i = 0; i < env->board->model_count; i++)
-        if (strcmp(env->board->models[i].tier, tier->name) == 0)
-            found = env->board->models[i].path;
-    if (!found && !tier->embedded && !(env->models_dir && *env->models_dir))
-        return error_set(e, ERROR_MODEL,
-                         "tier %s (%s) has no checkpoint: name its directory in the storyboard "
-                         "(models: {%s: PATH}), or put it under --models as %s",
-                         tier->name, tier->model, tier->name, tier->name);
-    if (!found)
-        found = path_join(a, tier->embedded ? env->data_dir : env->models_dir, tier->name);
-    if (!found)
+    const char *folder = tier_folder(env, tier, a);
+    if (!folder)
+        return no_folder(env, tier, e);
+    if (need_directory(tier, folder, e) != 0)
+        return -1;
+    if (tier->keyframe.family && !is_checkpoint(folder, a)) {
+        folder = path_join(a, folder, tier->keyframe.motion_folder);
+        if (!folder)
+            return error_memory(e);
+    }
+    *path = folder;
+    return need_directory(tier, folder, e);
+}
+
+int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
+                           const char **path, struct error *e)
+{
+    const char *folder;
+    *path = NULL;
+    if (!tier->keyframe.family)
+        return tier_checkpoint(env, tier, a, path, e);
+    folder = tier_folder(env, tier, a);
+    if (!folder)
+        return no_folder(env, tier, e);
+    if (need_directory(tier, folder, e) != 0)
+        return -1;
+    if (is_checkpoint(folder, a))
+        return 0;
+    folder = path_join(a, folder, tier->keyframe.folder);
+    if (!folder)
         return error_memory(e);
-    if (!is_directory(found))
-        return error_set(e, ERROR_MODEL,
-                         "the checkpoint of tier %s is not there: %s is no directory", tier->name,
-                         found);
-    *path = found;
-    return 0;
+    *path = folder;
+    return need_directory(tier, folder, e);
 }
 
 static int round_up(int value, int multiple)
@@ -138,15 +211,15 @@ static int round_up(int value, int multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
-/* The largest multiple of SIZE_MULTIPLE for the longer side at which the picture is within the
- * tier's pixels; the other side follows the board's aspect. */
-static void fit(int64_t pixels_max, int long_side, int short_side, int *fitted_long,
+/* The largest multiple for the longer side at which the picture is within these pixels; the other
+ * side follows the board's aspect. */
+static void fit(int64_t pixels_max, int multiple, int long_side, int short_side, int *fitted_long,
                 int *fitted_short)
 {
     double aspect = (double)short_side / long_side;
-    int side = (int)sqrt((double)pixels_max / aspect) / SIZE_MULTIPLE * SIZE_MULTIPLE;
-    if (side < SIZE_MULTIPLE)
-        side = SIZE_MULTIPLE;
+    int side = (int)sqrt((double)pixels_max / aspect) / multiple * multiple;
+    if (side < multiple)
+        side = multiple;
     if (side > long_side)
         side = round_up(long_side, 2);
     *fitted_long = side;
@@ -155,24 +228,47 @@ static void fit(int64_t pixels_max, int long_side, int short_side, int *fitted_l
         *fitted_short = 2;
 }
 
+/* How many frames the model makes for a shot, and whether they are spread over it. */
+static int model_frames(const struct tier *tier, int frames, bool *spread)
+{
+    const struct family *family = tier->family;
+    *spread = family->frames_max && frames > family->frames_max;
+    if (*spread)
+        return family->frames_max;
+    return round_up(frames - 1, family->frame_multiple) + 1;
+}
+
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
                    struct tier_geometry *out)
 {
+    int multiple = tier->family->size_multiple;
     struct tier_geometry g = {.picture_width = board->width, .picture_height = board->height};
     if ((int64_t)board->width * board->height > tier->pixels_max) {
         if (board->width >= board->height)
-            fit(tier->pixels_max, board->width, board->height, &g.picture_width, &g.picture_height);
+            fit(tier->pixels_max, multiple, board->width, board->height, &g.picture_width,
+                &g.picture_height);
         else
-            fit(tier->pixels_max, board->height, board->width, &g.picture_height, &g.picture_width);
+            fit(tier->pixels_max, multiple, board->height, board->width, &g.picture_height,
+                &g.picture_width);
     }
-    g.width = round_up(g.picture_width, SIZE_MULTIPLE);
-    g.height = round_up(g.picture_height, SIZE_MULTIPLE);
+    g.width = round_up(g.picture_width, multiple);
+    g.height = round_up(g.picture_height, multiple);
     g.left = (g.width - g.picture_width) / 4 * 2;
     g.top = (g.height - g.picture_height) / 4 * 2;
     g.picture_frames = shot->frames;
-    g.frames = round_up(shot->frames - 1, FRAME_MULTIPLE) + 1;
-    g.latent_frames = (g.frames - 1) / TIME_FACTOR + 1;
-    g.latent_width = g.width / SPACE_FACTOR;
-    g.latent_height = g.height / SPACE_FACTOR;
+    g.frames = model_frames(tier, shot->frames, &g.spread);
     *out = g;
+}
+
+void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int *width,
+                        int *height)
+{
+    int multiple = tier->keyframe.family->size_multiple;
+    double scale = sqrt((double)tier->keyframe.pixels / ((double)g->width * g->height));
+    if (scale < 1) /* a smaller one would only be enlarged */
+        scale = 1;
+    *width = (int)lround(g->width * scale / multiple) * multiple;
+    *height = (int)lround(g->height * scale / multiple) * multiple;
+    *width = *width < multiple ? multiple : *width;
+    *height = *height < multiple ? multiple : *height;
 }

@@ -1,33 +1,34 @@
-/* The tiers: which model makes a shot, where its checkpoint lies, and what it can do. */
+/* The tiers: which models make a shot, where their checkpoints lie, and what they can do. */
 #ifndef AUTEUR_STAGES_GENERATE_TIERS_H
 #define AUTEUR_STAGES_GENERATE_TIERS_H
 
-#include <stdbool.h>
-
-#include "kernels/base/arena.h"
-#include "kernels/base/error.h"
+#include "stages/generate/family.h"
 #include "stages/stage.h"
 
-enum model_family {
-    FAMILY_WAN,
-    FAMILY_HUNYUAN_VIDEO,
-    FAMILY_COGVIDEOX,
-    FAMILY_SDXL_SVD,
-};
-
 struct tier {
-    const char *name;  /* as a board writes it */
-    const char *model; /* for people */
-    enum model_family family;
-    bool supported;     /* this version can run it */
-    bool embedded;      /* its checkpoint ships with the program, in data_dir/NAME */
-    bool small;         /* was taught on short captions: few words are added to its prompts */
-    int steps;          /* by default */
-    double guidance;    /* by default; 1: no guidance, one forward a step */
-    double guidance_2;  /* of the low-noise expert of a checkpoint that has two; else as guidance */
-    int frames_max;     /* delivered frames of one shot */
-    int64_t pixels_max; /* of one frame as the model makes it */
+    const char *name;            /* as a board writes it */
+    const char *model;           /* for people */
+    const struct family *family; /* of the model that makes the frames */
+    bool embedded;               /* its checkpoint ships with the program, in data_dir/NAME */
+    bool small;                  /* was taught on short captions: few words are added to prompts */
+    int steps;                   /* by default */
+    double guidance;             /* by default; 1: no guidance, one forward a step */
+    double guidance_2;    /* of Wan's second expert, of SVD's first frame; else as guidance */
+    int motion;           /* motion bucket of SVD */
+    double noise;         /* strength of the noise on SVD's picture */
+    int text_length;      /* tokens that the model reads of a prompt */
+    int frames_max;       /* delivered frames of one shot; 0: it is slowed down, see below */
+    int64_t pixels_max;   /* of one frame as the model makes it */
     const char *negative; /* the base of every negative prompt: a list with commas */
+    /* A tier of two models: the first makes the picture that the second sets in motion, unless the
+     * shot brings its own (`keyframe`). The tier's folder has one folder for each. */
+    struct {
+        const struct family *family; /* NULL: there is none */
+        const char *folder, *motion_folder;
+        int steps;
+        double guidance;
+        int64_t pixels; /* about what the model was trained on */
+    } keyframe;
 };
 
 extern const struct tier tiers_all[];
@@ -37,30 +38,40 @@ const struct tier *tier_find(const char *name); /* NULL: there is none such */
 
 /* The name of the tier that makes this shot: env->tier where given, else the shot's own. */
 const char *tier_name_of_shot(const struct stage_env *env, const struct shot *shot);
-/* The tier of that name. Unknown names and
- * tiers that this version cannot run are ERROR_INPUT; so are shots that the tier is too small for.
- * The shot is SHOT_GENERATED. */
+/* The tier of that name. Unknown names are ERROR_INPUT; so are shots that the tier is too small
+ * for. The shot is SHOT_GENERATED. */
 int tier_of_shot(const struct stage_env *env, const struct shot *shot, const struct tier **out,
                  struct error *e);
 
-/* The tier's checkpoint directory: what the board's `models` say, else where it ships or lies under
- * env->models_dir. ERROR_MODEL, with the mend, when there is no such directory. The path lives in
- * the arena or the board. */
+/* The checkpoint directory of the tier's family: what the board's `models` say, else where it ships
+ * or lies under env->models_dir. ERROR_MODEL, with the mend, when there is no such directory. The
+ * path lives in the arena or the board. */
 int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
                     const char **path, struct error *e);
+/* The same of the model that reads the prompt: the keyframe's where the tier has one. *path is NULL
+ * when the tier's folder holds the second model alone, which is enough for shots that bring their
+ * picture. */
+int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
+                           const char **path, struct error *e);
 
-/* What the model makes for a shot and which part of it is the picture. Sizes are rounded up to
- * multiples of 16 and frames to 4k + 1; the picture is the middle part of every frame and the first
+/* What the model makes for a shot and which part of it is the picture. Sizes and frames are rounded
+ * up to what the family can make; the picture is the middle part of every frame and the first
  * frames. A board larger than the tier can make gets a smaller picture of (nearly) the same aspect,
- * which decode scales to the board's size. */
+ * which decode scales to the board's size. A model whose frames are few and spread over a shot of
+ * any length (SVD: 25) has each of them shown several times. */
 struct tier_geometry {
     int width, height, frames;         /* what the VAE gives */
     int picture_width, picture_height; /* even; <= width, height */
     int left, top;                     /* of the picture within the frame; even */
     int picture_frames;                /* = the shot's frames */
-    int latent_frames, latent_height, latent_width;
+    bool spread; /* frame i shows the model's frame i * frames / picture_frames,
+                    rounded down; else the model's frame i */
 };
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
                    struct tier_geometry *out);
+/* The size of the keyframe for such frames: of their aspect, about as many pixels as its model was
+ * trained on. */
+void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int *width,
+                        int *height);
 
 #endif

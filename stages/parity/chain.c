@@ -50,12 +50,13 @@ static int read_settings(struct chain *c, struct error *e)
         json_get_int(json, path, "width", 1, 65536, &g->width, e) ||
         json_get_int(json, path, "frames", 1, 65536, &g->frames, e) ||
         json_get_number(json, path, "guidance", 0, 1000, &g->guidance, e) ||
-        json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e) ||
+        json_get_int(json, path, "decode_chunk_size", 0, 65536, &c->decode_chunk, e) ||
         json_get_int(json, path, "max_sequence_length", 0, TOKENS_MAX, &g->text_length, e))
         return -1;
     g->seed = (uint64_t)seed;
     c->pictures = g->frames;
-    return 0;
+    g->guidance_2 = g->guidance;
+    return json_get_number(json, path, "guidance_2", 0, 1000, &g->guidance_2, e);
 }
 
 int chain_open(struct chain *c, struct parity *p, const struct family *family, struct error *e)
@@ -296,6 +297,8 @@ static int check_frames(struct chain *c, const struct tensor *latents, const cha
 
     if (c->family->vae_open(c->p->dir, c->p->device, &vae, e))
         return -1;
+    if (c->family->vae_chunk)
+        c->family->vae_chunk(vae, c->decode_chunk);
     rc = c->family->decode(vae, latents, keep_frame, &film, e);
     c->family->vae_close(vae);
     if (rc == 0)

@@ -12,6 +12,7 @@ struct chain {
     struct arena arena;
     struct generation g;
     bool seeded;           /* the golden names a seed */
+    int decode_chunk;      /* frames that the golden's decoder was given together; 0: all */
     int pictures;          /* that the decoder gives of the shot's latents: g.frames */
     const char *scheduler; /* scheduler_config.json */
     struct conditions conditions;

@@ -59,9 +59,10 @@ static int check_call(struct chain *c, struct cogvideox_transformer *m, int call
     if (!golden_get(g, r, in, 5, &latents) || !golden_get(g, r, words, 3, &text) ||
         !golden_get(g, r, time, 1, &timestep))
         return 0;
-    if (text.shape[0] != latents.shape[0])
-        return error_set(e, ERROR_MODEL, "%s: %s and %s are of different batches", g->path, in,
-                         words);
+    if (text.shape[0] != latents.shape[0] || tensor_count(&latents) < 1 ||
+        tensor_count(&timestep) < 1)
+        return error_set(e, ERROR_MODEL, "%s: the inputs of call %d do not fit each other", g->path,
+                         call);
     one = first_item(&latents);
     out = tensor_new(&c->arena, 5, latents.shape);
     if (!out.data)

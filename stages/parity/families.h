@@ -17,6 +17,7 @@ int parity_wan(struct parity *p, struct error *e);
 int parity_hunyuan_video(struct parity *p, struct error *e);
 int parity_cogvideox(struct parity *p, struct error *e);
 int parity_sdxl(struct parity *p, struct error *e);
+int parity_svd(struct parity *p, struct error *e);
 
 /* The recorded calls unet.callK of a checkpoint's UNet; parts of a family's checks. */
 int parity_unet_2d(struct parity *p, struct error *e);

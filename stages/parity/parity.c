@@ -12,6 +12,7 @@ static const struct {
     {"hunyuan_video", parity_hunyuan_video},
     {"cogvideox", parity_cogvideox},
     {"sdxl", parity_sdxl},
+    {"svd", parity_svd},
 };
 
 static int run_family(struct parity *p, struct error *e)

@@ -202,5 +202,5 @@ void golden_check(struct golden *g, struct report *r, const char *name, const ch
         error += (got[i] - w) * (got[i] - w);
         norm += w * w;
     }
-    report_error(r, label, norm > 0 ? sqrt(error / norm) : sqrt(error), limit(r, name, what));
+    report_error(r, label, norm > 0 ? sqrt(error / norm) : sqrt(error), limit(r, label, what));
 }

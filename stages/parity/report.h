@@ -22,8 +22,8 @@ const double *parity_tolerances(enum device_kind kind, enum dtype activations);
 struct report {
     FILE *out;
     const double *tolerance; /* [PARITY_CLASSES] */
-    const json_t *reference; /* the reference library's own error in this dtype by tensor name, or
-                                NULL; ours may be 1.5 times that */
+    const json_t *reference; /* the reference library's own error in this dtype by the lines'
+                                names, or NULL; ours may be 1.5 times that */
     int checks, failures;
     char first[128]; /* name of the first that failed */
 };

@@ -47,7 +47,7 @@ static inline int fake_begin(struct fake_run *run, struct fake_board *board, con
                                   .data_dir = "",
                                   .models_dir = "",
                                   .tier = "",
-                                  .threads = 1,
+                                  .device = {.threads = 1},
                                   .identify = identify_path,
                                   .identify_ctx = run->identify};
     run->setup = (struct plan_setup){.stages = fake_stages,

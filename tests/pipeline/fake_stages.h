@@ -354,6 +354,10 @@ static inline void fake_board_make(struct fake_board *b, size_t shots)
                                     .seed = 7 + i,
                                     .frames = 24,
                                     .guidance = -1,
+                                    .guidance_2 = -1,
+                                    .sampler = "",
+                                    .noise = -1,
+                                    .keyframe = "",
                                     .overlays = &b->overlays[i],
                                     .overlay_count = 1,
                                     .source = {.path = "", .written = ""}};

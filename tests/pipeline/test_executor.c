@@ -555,6 +555,8 @@ static void sheets_are_stable_but_for_their_timings(void **state)
     struct error e;
 
     (void)state;
+    board.shots[1].sampler = "unipc";
+    board.shots[1].motion = 20;
     for (int i = 0; i < 2; i++) {
         if (i)
             assert_int_equal(path_remove(scratch, &e), 0);
@@ -568,6 +570,10 @@ static void sheets_are_stable_but_for_their_timings(void **state)
     assert_true(json_equal(sheets[0], sheets[1]));
     shot = json_object_get(sheets[0], "asked");
     assert_string_equal(json_string_value(json_object_get(shot, "prompt")), "a hill at dawn, 1");
+    assert_string_equal(json_string_value(json_object_get(shot, "sampler")), "unipc");
+    assert_int_equal(json_integer_value(json_object_get(shot, "motion")), 20);
+    assert_null(json_object_get(shot, "shift"));
+    assert_null(json_object_get(shot, "keyframe"));
     assert_true(json_is_true(json_object_get(
         json_object_get(json_object_get(json_object_get(sheets[0], "made"), "enhance"), "notes"),
         "enhanced")));

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "kernels/safetensors.h"
 #include "stages/decode/cogvideox_vae.h"
 #include "stages/generate/cogvideox.h"
 #include "stages/generate/cogvideox_transformer.h"
@@ -19,6 +20,9 @@
 
 #define ROTARY "tests/fixtures/cogvideox"    /* 17 frames of 48 x 32 */
 #define ADDED  "tests/fixtures/cogvideox-2b" /* 13 frames of 32 x 48 */
+
+/* A denoiser whose patches span two frames, and one call of it in the reference library. */
+#define SPANNING "tests/stages/data/cogvideox-1.5"
 
 static char scratch[64];
 
@@ -223,6 +227,74 @@ static void test_what_does_not_fit_the_denoiser(void **unused)
     device_close(d);
 }
 
+/* ---- CogVideoX 1.5 */
+
+static struct tensor recorded(const struct safetensors *s, struct arena *a, const char *name)
+{
+    char full[64];
+    const struct tensor *t;
+    struct tensor out;
+
+    snprintf(full, sizeof full, "transformer.call0.%s", name);
+    t = safetensors_find(s, full);
+    assert_non_null(t);
+    out = tensor_new(a, t->rank, t->shape);
+    assert_non_null(out.data);
+    tensor_to_f32(t, out.data);
+    return out;
+}
+
+static double distance(const struct tensor *got, const struct tensor *want)
+{
+    const float *a = got->data, *b = want->data;
+    double error = 0, norm = 0;
+
+    assert_int_equal(tensor_count(got), tensor_count(want));
+    for (int64_t i = 0; i < tensor_count(got); i++) {
+        error += (a[i] - b[i]) * (double)(a[i] - b[i]);
+        norm += b[i] * (double)b[i];
+    }
+    return sqrt(error / norm);
+}
+
+static void test_patches_that_span_frames(void **unused)
+{
+    struct tensor latents, text, want, cosines, out, one, tall = {0};
+    struct cogvideox_transformer *m;
+    float cos[24 * 8], sin[24 * 8];
+    struct safetensors *s;
+    struct arena a = {0};
+    struct error e = {0};
+    struct device *d = cpu();
+    (void)unused;
+
+    assert_int_equal(safetensors_open(SPANNING "/call.safetensors", &s, &e), 0);
+    latents = recorded(s, &a, "in.hidden_states");
+    text = recorded(s, &a, "in.encoder_hidden_states");
+    cosines = recorded(s, &a, "in.image_rotary_emb.0");
+    want = recorded(s, &a, "out");
+    one = tensor_slice(latents, 0, 0, 1);
+    one = tensor_view(one, 4, latents.shape + 1);
+    out = tensor_new(&a, 5, want.shape);
+    assert_int_equal(cogvideox_transformer_load(SPANNING "/transformer", d, &m, &e), 0);
+    assert_int_equal(cogvideox_tokens(m, one.shape), 24);
+    cogvideox_rotary_tables(m, one.shape, cos, sin);
+    for (int i = 0; i < 24 * 16; i++)
+        assert_true(fabsf(cos[i / 2] - ((float *)cosines.data)[i]) < 1e-6f);
+    assert_int_equal(cogvideox_transformer_prepare(m, &text, one.shape, &e), 0);
+    assert_int_equal(cogvideox_transformer_forward(m, &one, 611, &out, &e), 0);
+    if (!(distance(&out, &want) < 1e-4))
+        fail_msg("relative error %g", distance(&out, &want));
+    memcpy(tall.shape, (int64_t[]){4, 4, 12, 8}, 4 * sizeof *tall.shape);
+    assert_int_equal(cogvideox_transformer_prepare(m, &text, tall.shape, &e), -1);
+    assert_int_equal(e.code, ERROR_INPUT);
+    assert_non_null(strstr(e.text, "larger than the 10 x 14"));
+    cogvideox_transformer_free(m);
+    device_close(d);
+    safetensors_close(s);
+    arena_free(&a);
+}
+
 /* ---- the VAE */
 
 struct taken {
@@ -311,7 +383,8 @@ static void agree(const char *transformer, const char *vae)
     static struct outcome plain, fast;
     struct error e = {0};
     struct device *d;
-    double error = 0, norm = 0;
+    struct tensor want = TENSOR_F32(plain.flow, sizeof plain.flow / sizeof(float));
+    struct tensor got = TENSOR_F32(fast.flow, sizeof fast.flow / sizeof(float));
 
     assert_int_equal(device_open_reference(1, &d, &e), 0);
     call(d, transformer, vae, &plain);
@@ -319,12 +392,8 @@ static void agree(const char *transformer, const char *vae)
     d = cpu();
     call(d, transformer, vae, &fast);
     device_close(d);
-    for (size_t i = 0; i < sizeof plain.flow / sizeof *plain.flow; i++) {
-        error += (plain.flow[i] - fast.flow[i]) * (double)(plain.flow[i] - fast.flow[i]);
-        norm += plain.flow[i] * (double)plain.flow[i];
-    }
-    if (!(sqrt(error / norm) < 1e-5)) /* sums of some hundred terms, two blocks deep */
-        fail_msg("relative error %g", sqrt(error / norm));
+    if (!(distance(&got, &want) < 1e-5)) /* sums of some hundred terms, two blocks deep */
+        fail_msg("relative error %g", distance(&got, &want));
     assert_true(plain.film.count == 9 && fast.film.count == 9);
     if (!(fabs(plain.film.sum - fast.film.sum) < 1e-4 * fabs(plain.film.sum)))
         fail_msg("%g is not %g", fast.film.sum, plain.film.sum);
@@ -360,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_damaged_checkpoints),
         cmocka_unit_test(test_sizes_of_a_shot),
         cmocka_unit_test(test_what_does_not_fit_the_denoiser),
+        cmocka_unit_test(test_patches_that_span_frames),
         cmocka_unit_test(test_vae_batches),
         cmocka_unit_test(test_reference_agrees),
     };

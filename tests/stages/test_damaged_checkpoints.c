@@ -134,8 +134,11 @@ static int faults(const char *dir, struct error *e)
     struct model_path models[] = {{.tier = "flagship", .path = dir}};
     struct board board = {
         .width = 80, .height = 64, .fps = {24, 1}, .models = models, .model_count = 1};
-    struct stage_env env = {
-        .board = &board, .data_dir = "prompts", .models_dir = "", .tier = "", .threads = 1};
+    struct stage_env env = {.board = &board,
+                            .data_dir = "prompts",
+                            .models_dir = "",
+                            .tier = "",
+                            .device = {.threads = 1}};
     struct shot shot = {.id = "1",
                         .tier = "flagship",
                         .prompt = "the sea",
@@ -143,7 +146,11 @@ static int faults(const char *dir, struct error *e)
                         .look = "",
                         .camera = "",
                         .frames = 7,
-                        .guidance = -1};
+                        .guidance = -1,
+                        .guidance_2 = -1,
+                        .sampler = "",
+                        .noise = -1,
+                        .keyframe = ""};
     int count = 0;
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         struct error why = {0};

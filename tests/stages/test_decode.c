@@ -81,7 +81,7 @@ static void a_flat_card_is_exact_and_twice_the_same(void **state)
     assert_int_equal(read_master(m, expect_colour, want), 25);
     assert_int_equal(m->progressed, 25);
     assert_int_equal(hash_file(m->made[0].path, &first, &m->e), 0);
-    m->env.threads = 1;
+    m->env.device.threads = 1;
     media_must(m, STAGE_DECODE, &stage_decode);
     assert_int_equal(hash_file(m->made[1].path, &second, &m->e), 0);
     assert_true(hash_equal(first, second));
@@ -609,18 +609,17 @@ static void make_latents(struct media_job *m, bool noise, float value)
 {
     struct artefact a = {.name = "latents"};
     struct tier_geometry g;
-    struct latents l;
+    struct tensor l;
     uint8_t *bytes;
     unsigned seed = 1;
 
     tier_geometry(tier_find(m->shot.tier), &m->board, &m->shot, &g);
-    l = (struct latents){16, g.latent_frames, g.latent_height, g.latent_width, NULL};
-    l.data = arena_array(&m->arena, latents_count(&l), sizeof *l.data);
+    l = TENSOR_NEW(&m->arena, 16, (g.frames - 1) / 4 + 1, g.height / 8, g.width / 8);
     bytes = arena_alloc(&m->arena, latents_size(&l));
     assert_true(l.data && bytes);
-    for (size_t i = 0; i < latents_count(&l); i++) {
+    for (size_t i = 0; i < (size_t)tensor_count(&l); i++) {
         seed = seed * 1664525u + 1013904223u;
-        l.data[i] = noise ? (float)(seed >> 8) / (1 << 23) - 1 : value;
+        ((float *)l.data)[i] = noise ? (float)(seed >> 8) / (1 << 23) - 1 : value;
     }
     latents_write(&l, bytes);
     a.bytes = bytes;
@@ -679,7 +678,7 @@ static void latents_become_exactly_the_shot(void **state)
 static void latents_that_are_none_are_refused(void **state)
 {
     struct media_job *m = generated(64, 48, 9);
-    struct latents l;
+    struct tensor l;
     struct error e;
 
     (void)state;

@@ -235,7 +235,7 @@ static void the_same_input_gives_the_same_bytes(void **state)
     assert_int_equal(hash_file(made(m, "deliver.mp4"), &film_a, &m->e), 0);
     assert_int_equal(hash_file(made(m, "deliver.poster.png"), &poster_a, &m->e), 0);
     sleep(1);
-    m->env.threads = 1; /* another number of cores */
+    m->env.device.threads = 1; /* another number of cores */
     media_must(m, STAGE_ENCODE, &stage_encode);
     assert_int_equal(hash_file(made(m, "deliver.mp4"), &film_b, &m->e), 0);
     assert_int_equal(hash_file(made(m, "deliver.poster.png"), &poster_b, &m->e), 0);

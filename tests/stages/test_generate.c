@@ -186,7 +186,7 @@ static struct stage_env env = {.board = &board,
                                .data_dir = "prompts", /* where lexicon.yaml is */
                                .models_dir = "",
                                .tier = "",
-                               .threads = 2,
+                               .device = {.threads = 2},
                                .identify = identify};
 static struct shot shots[] = {
     {.id = "1",
@@ -198,7 +198,11 @@ static struct shot shots[] = {
      .seed = 11,
      .frames = 7,
      .steps = STEPS,
-     .guidance = -1},
+     .guidance = -1,
+     .guidance_2 = -1,
+     .sampler = "",
+     .noise = -1,
+     .keyframe = ""},
     {.id = "2",
      .tier = "flagship",
      .prompt = "Sunset over mountains",
@@ -208,7 +212,11 @@ static struct shot shots[] = {
      .seed = UINT64_MAX,
      .frames = 1,
      .steps = STEPS,
-     .guidance = 1},
+     .guidance = 1,
+     .guidance_2 = -1,
+     .sampler = "",
+     .noise = -1,
+     .keyframe = ""},
 };
 static struct fake enhanced[2];
 
@@ -317,11 +325,11 @@ static void same_inputs_give_the_same_latents(void **state)
     assert_int_equal(first.made[0].size, second.made[0].size);
     assert_memory_equal(first.made[0].bytes, second.made[0].bytes, first.made[0].size);
     struct arena a = {0};
-    struct latents l;
+    struct tensor l;
     assert_int_equal(latents_read(first.made[0].bytes, first.made[0].size, &a, &l, &e), 0);
-    assert_true(l.channels == 16 && l.frames == 3 && l.height == 6 && l.width == 8);
+    assert_true(l.shape[0] == 16 && l.shape[1] == 3 && l.shape[2] == 6 && l.shape[3] == 8);
     assert_int_equal(latents_read(still.made[0].bytes, still.made[0].size, &a, &l, &e), 0);
-    assert_int_equal(l.frames, 1);
+    assert_int_equal(l.shape[1], 1);
     arena_free(&a);
     fake_drop(&first);
     fake_drop(&second);
@@ -475,7 +483,7 @@ static void checks_find_what_is_missing(void **state)
         const char *tier, *says;
         int steps, frames;
     } bad[] = {
-        {"workhorse", "not supported by this version", 0, 9},
+        {"validator", "not supported by this version", 0, 9},
         {"nonsense", "there is no tier nonsense", 0, 9},
         {"previs", "is no directory", 0, 9},
         {"flagship", "at most 121", 0, 500},

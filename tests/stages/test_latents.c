@@ -17,7 +17,7 @@ static void write_one(uint8_t *bytes, float first)
     for (int i = 0; i < COUNT; i++)
         data[i] = (float)i / 7;
     data[0] = first;
-    struct latents l = {2, 3, 4, 5, data};
+    struct tensor l = TENSOR_F32(data, 2, 3, 4, 5);
     assert_int_equal(latents_size(&l), SIZE);
     latents_write(&l, bytes);
 }
@@ -28,19 +28,19 @@ static void what_is_read_was_written(void **state)
     uint8_t bytes[SIZE];
     write_one(bytes, -1.5f);
     struct arena a = {0};
-    struct latents l;
+    struct tensor l;
     struct error e = {0};
     assert_int_equal(latents_read(bytes, SIZE, &a, &l, &e), 0);
-    assert_true(l.channels == 2 && l.frames == 3 && l.height == 4 && l.width == 5);
-    assert_true(l.data[0] == -1.5f);
-    assert_true(l.data[COUNT - 1] == (float)(COUNT - 1) / 7);
+    assert_true(l.shape[0] == 2 && l.shape[1] == 3 && l.shape[2] == 4 && l.shape[3] == 5);
+    assert_true(((float *)l.data)[0] == -1.5f);
+    assert_true(((float *)l.data)[COUNT - 1] == (float)(COUNT - 1) / 7);
     arena_free(&a);
 }
 
 static void refused(const uint8_t *bytes, size_t size)
 {
     struct arena a = {0};
-    struct latents l;
+    struct tensor l;
     struct error e = {0};
     uint8_t *exact = malloc(size + 1); /* so that a sanitizer sees reads past the end */
     assert_non_null(exact);

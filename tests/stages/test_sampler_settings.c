@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "storyboards/fields.h"
 #include "tests/stages/sampler_settings.h"
 
 enum { COUNT = 8 };
@@ -243,10 +244,23 @@ static void impossible_beginnings_are_refused(void **state)
     sampler_free(&s);
 }
 
+/* Boards cannot include stages: the names stand in both. */
+static void boards_may_ask_for_every_sampler(void **state)
+{
+    (void)state;
+    const struct field *field = &shot_table.fields[SHOT_ROW_SAMPLER];
+    size_t i = 0;
+    assert_string_equal(field->name, "sampler");
+    for (; sampler_names[i] && field->choices[i]; i++)
+        assert_string_equal(field->choices[i], sampler_names[i]);
+    assert_true(i > 0 && !sampler_names[i] && !field->choices[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_read),
+        cmocka_unit_test(boards_may_ask_for_every_sampler),
         cmocka_unit_test(wrong_settings_are_refused_by_name),
         cmocka_unit_test(files_that_are_no_settings_are_refused),
         cmocka_unit_test(boards_choose_what_fits),

@@ -11,12 +11,15 @@
 #include "stages/generate/tiers.h"
 
 static struct board board = {.width = 384, .height = 224, .fps = {24, 1}};
-static struct stage_env env = {
-    .board = &board, .data_dir = "/tmp/auteur-no-data", .models_dir = "", .tier = "", .threads = 1};
+static struct stage_env env = {.board = &board,
+                               .data_dir = "/tmp/auteur-no-data",
+                               .models_dir = "",
+                               .tier = "",
+                               .device = {.threads = 1}};
 
 static void refuse(const char *tier, int frames, const char *says)
 {
-    struct shot shot = {.id = "1", .tier = tier, .frames = frames};
+    struct shot shot = {.id = "1", .tier = tier, .frames = frames, .sampler = "", .keyframe = ""};
     const struct tier *t = NULL;
     struct error e = {0};
     assert_int_equal(tier_of_shot(&env, &shot, &t, &e), -1);
@@ -28,7 +31,7 @@ static void refuse(const char *tier, int frames, const char *says)
 static void names_lead_to_tiers(void **state)
 {
     (void)state;
-    struct shot shot = {.id = "1", .tier = "previs", .frames = 33};
+    struct shot shot = {.id = "1", .tier = "previs", .frames = 33, .sampler = "", .keyframe = ""};
     const struct tier *t = NULL;
     struct error e = {0};
     assert_int_equal(tier_of_shot(&env, &shot, &t, &e), 0);
@@ -37,11 +40,9 @@ static void names_lead_to_tiers(void **state)
     assert_int_equal(tier_of_shot(&env, &shot, &t, &e), 0);
     assert_string_equal(t->name, "flagship");
     env.tier = "";
-    refuse("Previs", 33, "there is no tier Previs: this version has previs, flagship");
+    refuse("Previs", 33, "there is no tier Previs: this version has previs, validator");
     refuse("", 33, "there is no tier");
-    refuse("workhorse", 33, "tier workhorse (HunyuanVideo) is not supported by this version");
-    refuse("validator", 33, "SDXL and SVD-XT");
-    refuse("experimental", 33, "CogVideoX");
+    refuse("experimental", 50, "at most 49");
     refuse("previs", 122, "122 frames: tier previs makes at most 121");
 }
 
@@ -49,8 +50,6 @@ static void every_base_negative_names_lettering(void **state)
 {
     (void)state;
     for (int i = 0; i < tier_count; i++) {
-        if (!tiers_all[i].supported)
-            continue;
         assert_non_null(strstr(tiers_all[i].negative, "text"));
         assert_non_null(strstr(tiers_all[i].negative, "letters"));
         assert_non_null(strstr(tiers_all[i].negative, "watermark"));
@@ -64,30 +63,32 @@ static void geometry_is(const char *tier, int width, int height, int frames,
     struct board b = {.width = width, .height = height};
     struct shot shot = {.frames = frames};
     struct tier_geometry g;
-    memset(&g, 0, sizeof g);
     tier_geometry(tier_find(tier), &b, &shot, &g);
-    if (memcmp(&g, expected, sizeof g) != 0)
-        fail_msg("%dx%d, %d frames by %s: made %dx%dx%d, picture %dx%dx%d at %d,%d, latents "
-                 "%dx%dx%d",
+    if (memcmp(&g, expected, offsetof(struct tier_geometry, spread)) != 0 ||
+        g.spread != expected->spread)
+        fail_msg("%dx%d, %d frames by %s: made %dx%dx%d, picture %dx%dx%d at %d,%d, spread %d",
                  width, height, frames, tier, g.width, g.height, g.frames, g.picture_width,
-                 g.picture_height, g.picture_frames, g.left, g.top, g.latent_width, g.latent_height,
-                 g.latent_frames);
+                 g.picture_height, g.picture_frames, g.left, g.top, g.spread);
 }
 
 static void sizes_round_up_and_large_boards_are_fitted(void **state)
 {
     (void)state;
     geometry_is("previs", 384, 224, 33,
-                &(struct tier_geometry){384, 224, 33, 384, 224, 0, 0, 33, 9, 28, 48});
+                &(struct tier_geometry){384, 224, 33, 384, 224, 0, 0, 33, false});
     geometry_is("previs", 384, 216, 24,
-                &(struct tier_geometry){384, 224, 25, 384, 216, 0, 4, 24, 7, 28, 48});
-    geometry_is("previs", 18, 16, 1, &(struct tier_geometry){32, 16, 1, 18, 16, 6, 0, 1, 1, 2, 4});
+                &(struct tier_geometry){384, 224, 25, 384, 216, 0, 4, 24, false});
+    geometry_is("previs", 18, 16, 1, &(struct tier_geometry){32, 16, 1, 18, 16, 6, 0, 1, false});
     geometry_is("previs", 1920, 1080, 2,
-                &(struct tier_geometry){384, 224, 5, 384, 216, 0, 4, 2, 2, 28, 48});
+                &(struct tier_geometry){384, 224, 5, 384, 216, 0, 4, 2, false});
     geometry_is("previs", 1080, 1920, 5,
-                &(struct tier_geometry){224, 384, 5, 216, 384, 4, 0, 5, 2, 48, 28});
+                &(struct tier_geometry){224, 384, 5, 216, 384, 4, 0, 5, false});
     geometry_is("flagship", 1920, 1080, 81,
-                &(struct tier_geometry){1280, 720, 81, 1280, 720, 0, 0, 81, 21, 90, 160});
+                &(struct tier_geometry){1280, 720, 81, 1280, 720, 0, 0, 81, false});
+    geometry_is("workhorse", 1920, 1080, 129,
+                &(struct tier_geometry){1280, 720, 129, 1280, 720, 0, 0, 129, false});
+    geometry_is("experimental", 1920, 1080, 49,
+                &(struct tier_geometry){768, 432, 49, 768, 432, 0, 0, 49, false});
 }
 
 static void every_size_is_possible(void **state)

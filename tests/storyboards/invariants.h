@@ -37,6 +37,12 @@ static inline void shot_holds(const struct shot *s, struct rational fps)
     HOLDS((unsigned)s->text < TEXT_POLICIES);
     HOLDS(s->frames >= 1 && s->frames <= 1000000 && s->steps >= 0 && s->steps <= 1000);
     HOLDS(s->guidance <= 50 && (s->guidance >= 0 || s->guidance == -1));
+    HOLDS(s->guidance_2 <= 50 && (s->guidance_2 >= 0 || s->guidance_2 == -1));
+    HOLDS(s->sampler && s->shift >= 0 && s->shift <= 100);
+    HOLDS(s->motion >= 0 && s->motion <= 255);
+    HOLDS(s->noise <= 1 && (s->noise >= 0 || s->noise == -1));
+    HOLDS(s->keyframe && (!*s->keyframe || *s->keyframe == '/'));
+    HOLDS(!*s->keyframe || s->kind == SHOT_GENERATED);
     HOLDS(s->source.path && s->source.written);
     HOLDS((s->kind == SHOT_STILL || s->kind == SHOT_FOOTAGE) == (*s->source.path == '/'));
     HOLDS((unsigned)s->source.move < STILL_MOVES && (unsigned)s->source.fit < SOURCE_FITS);

@@ -184,7 +184,10 @@ static void a_bare_shot_takes_every_default(void **state)
     assert_string_equal(s->tier, "previs");
     assert_int_equal(s->frames, 33);
     assert_int_equal(s->steps, 0);
-    assert_true(s->guidance == -1);
+    assert_true(s->guidance == -1 && s->guidance_2 == -1);
+    assert_string_equal(s->sampler, "");
+    assert_true(s->shift == 0 && s->motion == 0 && s->noise == -1);
+    assert_string_equal(s->keyframe, "");
     assert_string_equal(s->look, "");
     assert_int_equal(s->overlay_count, 0);
     assert_string_equal(s->source.path, "");
@@ -206,6 +209,38 @@ static void seeds_come_from_ids(void **state)
     reading_free(&r);
     r = read_good("defaults: {seed: 5}\nshots: [{id: a, prompt: x}, {id: b, prompt: x, seed: 0}]");
     assert_true(r.board.shots[0].seed == 5 && r.board.shots[1].seed == 0);
+    reading_free(&r);
+}
+
+static void how_a_model_samples(void **state)
+{
+    struct reading r =
+        read_good("defaults: {sampler: unipc, shift: 7, guidance_2: 3, motion: 127,\n"
+                  "  noise: 0.02}\n"
+                  "shots:\n"
+                  "  - {id: a, prompt: x}\n"
+                  "  - {id: b, prompt: x, sampler: euler_karras, shift: 0.01,\n"
+                  "      guidance_2: 0, motion: 255, noise: 0, keyframe: art/b.png}\n"
+                  "  - {id: c, prompt: x, guidance_2: 50, shift: 100, motion: 1,\n"
+                  "      noise: 1, keyframe: /pictures/c.png}\n"
+                  "  - {id: d, card: Hello}\n");
+    const struct shot *s = r.board.shots;
+    char path[4096];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/art/b.png", r.board.dir);
+    assert_string_equal(s[0].sampler, "unipc");
+    assert_true(s[0].shift == 7 && s[0].guidance_2 == 3 && s[0].motion == 127);
+    assert_true(s[0].noise == 0.02 && s[0].guidance == -1);
+    assert_string_equal(s[0].keyframe, "");
+    assert_string_equal(s[1].sampler, "euler_karras");
+    assert_true(s[1].shift == 0.01 && s[1].guidance_2 == 0 && s[1].motion == 255);
+    assert_true(s[1].noise == 0);
+    assert_string_equal(s[1].keyframe, path);
+    assert_true(s[2].guidance_2 == 50 && s[2].shift == 100 && s[2].motion == 1);
+    assert_true(s[2].noise == 1);
+    assert_string_equal(s[2].keyframe, "/pictures/c.png");
+    assert_string_equal(s[3].keyframe, "");
     reading_free(&r);
 }
 
@@ -366,8 +401,8 @@ static void merge_errors(void **state)
     (void)state;
     expect_messages("shots:\n- {id: a, prompt: x, \"<<\": {steps: 1}}\n",
                     "t.yaml:2:22: unknown key '<<' in a shot, which may hold id, prompt, tier, "
-                    "seed, frames, duration, steps, guidance, look, camera, negative, text, "
-                    "overlays, source, card\n");
+                    "seed, frames, duration, steps, guidance, guidance_2, sampler, shift, motion, "
+                    "noise, keyframe, look, camera, negative, text, overlays, source, card\n");
     expect_messages("x-a: &a {prompt: x, stepps: 1}\n"
                     "shots:\n- {id: a, <<: *a}\n- {id: b, <<: *a}\n",
                     "t.yaml:1:21: unknown key 'stepps' in a shot; did you mean 'steps'?\n");
@@ -448,6 +483,7 @@ int main(void)
         cmocka_unit_test(durations_round_to_the_nearest_frame),
         cmocka_unit_test(a_bare_shot_takes_every_default),
         cmocka_unit_test(seeds_come_from_ids),
+        cmocka_unit_test(how_a_model_samples),
         cmocka_unit_test(defaults_go_under_shots),
         cmocka_unit_test(default_media_give_way),
         cmocka_unit_test(sources),

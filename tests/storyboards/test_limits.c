@@ -218,8 +218,9 @@ static void messages_are_printable(void **state)
     (void)state;
     expect_messages("shots:\n- {id: a, prompt: 港, \"ste\\e[31mps\": 1}\n",
                     "t.yaml:2:22: unknown key 'ste?[31mps' in a shot, which may hold id, prompt, "
-                    "tier, seed, frames, duration, steps, guidance, look, camera, negative, text, "
-                    "overlays, source, card\n");
+                    "tier, seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
+                    "motion, noise, keyframe, look, camera, negative, text, overlays, source, "
+                    "card\n");
     expect_messages("shots:\n- {id: a, prompt: x, steps: 港港港港港港港港港港港港港港港}\n",
                     "t.yaml:2:29: 'steps' must be a whole number from 1 to 1000; it is "
                     "'港港港港港港港港港港港港港...'\n");
@@ -301,7 +302,8 @@ static size_t mutate(char *mutant, size_t size, uint64_t *random)
                                          "source: ",   "card: ",
                                          "\xFF",       "\xC2\x85",
                                          "\r",         "99999999999999999999",
-                                         "defaults: ", "{still: a.png, in: 1}"};
+                                         "defaults: ", "{still: a.png, in: 1}",
+                                         "sampler: ",  "keyframe: "};
     const char *token = tokens[next(random) % (sizeof tokens / sizeof tokens[0])];
     size_t at = size ? next(random) % size : 0, n;
 
@@ -333,7 +335,8 @@ static void mutants(void **state)
         "storyboards/demo.yaml",          "storyboards/exhibition.yaml",
         "storyboards/bad/sources.yaml",   "storyboards/bad/overlay-times.yaml",
         "storyboards/bad/merges.yaml",    "storyboards/bad/misspelt-values.yaml",
-        "storyboards/bad/durations.yaml", "storyboards/bad/control-characters.yaml"};
+        "storyboards/bad/durations.yaml", "storyboards/bad/control-characters.yaml",
+        "storyboards/bad/sampling.yaml",  "storyboards/bad/keyframes.yaml"};
     uint64_t random = test_seed();
     char *mutant = malloc(MUTANT_ROOM + 64);
 
@@ -344,7 +347,9 @@ static void mutants(void **state)
         char *bytes;
         size_t size;
 
-        assert_int_equal(file_read(parents[round % 8], MUTANT_ROOM, &bytes, &size, &e), 0);
+        assert_int_equal(file_read(parents[round % (sizeof parents / sizeof parents[0])],
+                                   MUTANT_ROOM, &bytes, &size, &e),
+                         0);
         memcpy(mutant, bytes, size);
         free(bytes);
         for (uint64_t changes = next(&random) % 8; changes < 8; changes++)

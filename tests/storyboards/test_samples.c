@@ -296,8 +296,9 @@ static void readme_example_is_read(void **state)
 
 static void help_names_every_field(void **state)
 {
-    static const char *const fields[] = {"overlays", "fade_out", "background", "quality",
-                                         "guidance", "flagship", "footage"};
+    static const char *const fields[] = {"overlays", "fade_out", "background",
+                                         "quality",  "guidance", "flagship",
+                                         "footage",  "keyframe", "euler_ancestral_karras"};
     char *help = board_help();
 
     (void)state;

@@ -1,0 +1,211 @@
+#include "stages/generate/keyframe.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "stages/decode/picture.h"
+#include "stages/generate/sampling.h"
+#include "stages/media/reader.h"
+
+/* ---- the shot's own */
+
+/* One picture, upright. */
+static int read_picture(const struct shot *shot, struct picture *p, struct error *e)
+{
+    struct media_reader *reader = NULL;
+    struct picture_reader *convert = NULL;
+    AVFrame *frame;
+    int rc = media_reader_open(shot->keyframe, shot->keyframe, 1, &reader, e);
+    if (rc == 0) {
+        int got = media_reader_next(reader, &frame, e);
+        rc = got > 0   ? picture_read(&convert, frame, p, e)
+             : got < 0 ? -1
+                       : error_set(e, ERROR_MEDIA, "%s holds no picture", shot->keyframe);
+    }
+    if (rc == 0) {
+        bool mirrored;
+        int turns = media_reader_turns(reader, frame, &mirrored);
+        rc = picture_turn(p, turns, mirrored, e);
+    }
+    picture_reader_free(convert);
+    media_reader_close(reader);
+    return rc;
+}
+
+int keyframe_check(const struct shot *shot, struct error *e)
+{
+    struct picture p = {0};
+    int rc = read_picture(shot, &p, e);
+    picture_free(&p);
+    return rc;
+}
+
+int keyframe_read(const struct shot *shot, struct generation *g, struct arena *a, struct error *e)
+{
+    struct picture p = {0};
+    int rc = read_picture(shot, &p, e);
+    size_t pixels = (size_t)p.width * (size_t)p.height;
+    uint8_t *rgb = rc == 0 ? arena_array(a, pixels, 3) : NULL;
+    if (rc == 0 && !rgb)
+        rc = error_memory(e);
+    for (size_t i = 0; rc == 0 && i < pixels; i++)
+        for (int c = 0; c < 3; c++)
+            rgb[3 * i + c] = (uint8_t)((p.planes[c][i] + 128) / 257);
+    g->picture.rgb = rgb;
+    g->picture.width = p.width;
+    g->picture.height = p.height;
+    picture_free(&p);
+    return rc;
+}
+
+/* ---- made from the prompt: one model in memory at a time, each for all shots */
+
+struct work {
+    const struct stage_group *group;
+    struct session *session;
+    const struct family *family;
+    const char *dir;
+    struct conditions *conditions; /* of each shot */
+    struct tensor *latents;        /* of each shot, in the session's arena */
+};
+
+static bool wanted(const struct work *w, size_t i)
+{
+    return w->session->shots[i].settings.makes_keyframe;
+}
+
+static int open_device(const struct work *w, enum dtype activations, struct device **d,
+                       struct error *e)
+{
+    struct device_options options = w->group->env->device;
+    options.activations = activations;
+    return device_open(&options, d, e);
+}
+
+static int interrupted(const struct work *w, struct error *e)
+{
+    return w->group->cancelled(w->group)
+               ? error_set(e, ERROR_CANCELLED, "interrupted while keyframes were made")
+               : 0;
+}
+
+static int encode_prompts(struct work *w, struct error *e)
+{
+    struct device *d;
+    void *encoder = NULL;
+    if (open_device(w, w->family->gpu.encoder, &d, e) != 0)
+        return -1;
+    int rc = w->family->encoder_open(w->dir, d, &encoder, e);
+    for (size_t i = 0; i < w->session->count && rc == 0; i++)
+        if (wanted(w, i) && (rc = interrupted(w, e)) == 0)
+            rc = w->family->encode(encoder, &w->session->shots[i].settings.keyframe,
+                                   &w->conditions[i], e);
+    w->family->encoder_close(encoder);
+    device_close(d);
+    return rc;
+}
+
+static int sample_one(struct work *w, void *model, const struct sampler_config *config, size_t i,
+                      struct error *e)
+{
+    struct sampling sampling;
+    int rc = sampling_open(&sampling, w->family, model, config,
+                           &w->session->shots[i].settings.keyframe, &w->conditions[i], e);
+    while (rc == 0 && sampling.sampler.index < sampling.sampler.steps &&
+           (rc = interrupted(w, e)) == 0)
+        rc = sampling_step(&sampling, e);
+    if (rc == 0) {
+        w->latents[i] = tensor_new(&w->session->arena, 4, sampling.latents.shape);
+        if (w->latents[i].data)
+            memcpy(w->latents[i].data, sampling.latents.data,
+                   (size_t)tensor_count(&sampling.latents) * sizeof(float));
+        else
+            rc = error_memory(e);
+    }
+    sampling_close(&sampling);
+    return rc;
+}
+
+static int sample_all(struct work *w, struct error *e)
+{
+    struct sampler_config config;
+    struct device *d;
+    void *model = NULL;
+    if (sampling_config(w->dir, "", 0, &config, e) != 0 ||
+        open_device(w, w->family->gpu.model, &d, e) != 0)
+        return -1;
+    int rc = w->family->model_open(w->dir, d, &model, e);
+    for (size_t i = 0; i < w->session->count && rc == 0; i++)
+        if (wanted(w, i))
+            rc = sample_one(w, model, &config, i, e);
+    w->family->model_close(model);
+    device_close(d);
+    return rc;
+}
+
+struct taken {
+    struct arena *arena;
+    struct generation *generation;
+};
+
+static int take_picture(void *ctx, int index, const float *rgb, int width, int height,
+                        struct error *e)
+{
+    struct taken *t = ctx;
+    size_t count = (size_t)width * (size_t)height * 3;
+    uint8_t *bytes = index == 0 ? arena_alloc(t->arena, count) : NULL;
+    if (index > 0)
+        return error_set(e, ERROR_MODEL, "the keyframe's model made more than one picture");
+    if (!bytes)
+        return error_memory(e);
+    for (size_t i = 0; i < count; i++) {
+        float value = (rgb[i] + 1) * 127.5f;
+        if (!isfinite(value))
+            return error_set(e, ERROR_MODEL, "the keyframe holds numbers that are not finite");
+        bytes[i] = (uint8_t)(fminf(fmaxf(value, 0), 255) + 0.5f);
+    }
+    t->generation->picture.rgb = bytes;
+    t->generation->picture.width = width;
+    t->generation->picture.height = height;
+    return 0;
+}
+
+static int decode_all(struct work *w, struct error *e)
+{
+    struct device *d;
+    void *vae = NULL;
+    if (open_device(w, w->family->gpu.vae, &d, e) != 0)
+        return -1;
+    int rc = w->family->vae_open(w->dir, d, &vae, e);
+    for (size_t i = 0; i < w->session->count && rc == 0; i++)
+        if (wanted(w, i) && (rc = interrupted(w, e)) == 0) {
+            struct taken t = {&w->session->arena, &w->session->shots[i].settings.generation};
+            rc = w->family->decode(vae, &w->latents[i], take_picture, &t, e);
+        }
+    w->family->vae_close(vae);
+    device_close(d);
+    return rc;
+}
+
+int keyframes_make(const struct stage_group *group, struct session *s, struct error *e)
+{
+    struct work w = {.group = group, .session = s, .family = s->tier->keyframe.family};
+    bool any = false;
+    for (size_t i = 0; i < s->count; i++)
+        any |= wanted(&w, i);
+    if (!any)
+        return 0;
+    if (tier_prompt_checkpoint(group->env, s->tier, &s->arena, &w.dir, e) != 0)
+        return -1;
+    if (!w.dir)
+        return error_set(e, ERROR_MODEL, "tier %s: there is no %s folder to make keyframes with",
+                         s->tier->name, s->tier->keyframe.folder);
+    w.conditions = arena_array(&s->arena, s->count, sizeof *w.conditions);
+    w.latents = arena_array(&s->arena, s->count, sizeof *w.latents);
+    if (!w.conditions || !w.latents)
+        return error_memory(e);
+    int rc = encode_prompts(&w, e) == 0 && sample_all(&w, e) == 0 ? decode_all(&w, e) : -1;
+    for (size_t i = 0; i < s->count; i++)
+        conditions_free(&w.conditions[i]);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/* One shot being sampled: noise of its seed, the sampler's steps around a family's predictions, and
+ * what must be kept to go on bit for bit. */
+#ifndef AUTEUR_STAGES_GENERATE_SAMPLING_H
+#define AUTEUR_STAGES_GENERATE_SAMPLING_H
+
+#include "stages/generate/family.h"
+
+struct sampling {
+    const struct family *family;
+    void *model;
+    struct sampler sampler;       /* index of steps are done */
+    struct tensor latents;        /* as family->latents_shape() says; host memory */
+    struct tensor scaled, output; /* what the model sees and says, likewise */
+    struct arena arena;
+};
+
+/* The sampler of a checkpoint (scheduler/scheduler_config.json), with what a board chose in its
+ * place: sampler "" and flow_shift 0 keep the published ones. */
+int sampling_config(const char *dir, const char *sampler, double flow_shift,
+                    struct sampler_config *out, struct error *e);
+
+/* Begins a shot: `generation` and `conditions` must outlive it. `s` may be uninitialised; close it
+ * also when this fails. */
+int sampling_open(struct sampling *s, const struct family *family, void *model,
+                  const struct sampler_config *config, const struct generation *generation,
+                  const struct conditions *conditions, struct error *e);
+void sampling_close(struct sampling *s); /* a zeroed one too */
+
+/* The first noise, before the sampler's own scaling: the family's draws of this seed. `noise` has
+ * the latents' size; *random is left after it. */
+int sampling_noise(const struct family *family, const struct generation *generation,
+                   struct tensor *noise, struct torch_random *random, struct error *e);
+
+/* Takes the next step; index < steps. Latents that are not finite afterwards are ERROR_MODEL. */
+int sampling_step(struct sampling *s, struct error *e);
+
+/* All that steps change. State of other settings, of another version or a damaged one is
+ * ERROR_MODEL and leaves the sampling as it was. */
+size_t sampling_state_size(const struct sampling *s);
+void sampling_state_write(const struct sampling *s, uint8_t *bytes);
+int sampling_state_read(struct sampling *s, const uint8_t *bytes, size_t size, struct error *e);
+
+#endif

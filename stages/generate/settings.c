@@ -1,0 +1,111 @@
+#include "stages/generate/settings.h"
+
+#include <math.h>
+#include <string.h>
+
+static double or_default(double value, double otherwise)
+{
+    return value >= 0 ? value : otherwise;
+}
+
+/* The rate at which the model's frames are shown: what SVD is told. */
+static double model_fps(const struct stage_env *env, const struct tier_geometry *g)
+{
+    double fps = (double)env->board->fps.num / env->board->fps.den;
+    return g->spread ? fmax(1, round(fps * g->frames / g->picture_frames)) : fps;
+}
+
+static void fill_generation(const struct stage_env *env, const struct shot *shot,
+                            struct settings *s)
+{
+    const struct tier *tier = s->tier;
+    const struct tier_geometry *g = &s->geometry;
+    bool given = shot->guidance >= 0; /* for both, unless the second is given as well */
+    s->generation = (struct generation){
+        .seed = shot->seed,
+        .width = g->width,
+        .height = g->height,
+        .frames = g->frames,
+        .steps = shot->steps > 0 ? shot->steps : tier->steps,
+        .guidance = or_default(shot->guidance, tier->guidance),
+        .guidance_2 = or_default(shot->guidance_2,
+                                 given && tier->guidance_2 > 1 ? shot->guidance : tier->guidance_2),
+        .fps = model_fps(env, g),
+        .motion_bucket = shot->motion > 0 ? shot->motion : tier->motion,
+        .noise_strength = or_default(shot->noise, tier->noise),
+    };
+}
+
+static void fill_keyframe(const struct shot *shot, struct settings *s)
+{
+    const struct tier *tier = s->tier;
+    s->keyframe = (struct generation){.seed = shot->seed,
+                                      .frames = 1,
+                                      .steps = tier->keyframe.steps,
+                                      .guidance = tier->keyframe.guidance,
+                                      .guidance_2 = tier->keyframe.guidance};
+    tier_keyframe_size(tier, &s->geometry, &s->keyframe.width, &s->keyframe.height);
+}
+
+/* What only some models can do must not be asked of the others in vain. */
+static int refuse(const struct tier *tier, const char *what, struct error *e)
+{
+    return error_set(e, ERROR_INPUT, "tier %s (%s) has no %s; leave it out", tier->name,
+                     tier->model, what);
+}
+
+static int check_shot(const struct shot *shot, const struct tier *tier, struct error *e)
+{
+    bool moves_pictures = tier->family->needs_picture;
+    if (shot->steps > SAMPLER_STEPS_MAX)
+        return error_set(e, ERROR_INPUT, "%d steps: at most %d are possible", shot->steps,
+                         SAMPLER_STEPS_MAX);
+    if (*shot->keyframe && !moves_pictures)
+        return refuse(tier, "keyframe: it makes its pictures from words", e);
+    if (shot->motion > 0 && !moves_pictures)
+        return refuse(tier, "motion", e);
+    return shot->noise >= 0 && !moves_pictures ? refuse(tier, "noise", e) : 0;
+}
+
+int settings_of(const struct stage_env *env, const struct shot *shot, struct settings *out,
+                struct error *e)
+{
+    const struct tier *tier;
+    if (tier_of_shot(env, shot, &tier, e) != 0 || check_shot(shot, tier, e) != 0)
+        return -1;
+    *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
+    tier_geometry(tier, env->board, shot, &out->geometry);
+    fill_generation(env, shot, out);
+    out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;
+    if (out->makes_keyframe)
+        fill_keyframe(shot, out);
+    return 0;
+}
+
+void settings_describe(const struct settings *s, struct inputs *in)
+{
+    const struct generation *g = &s->generation;
+    in->text(in, "tier", s->tier->name);
+    in->integer(in, "seed", (int64_t)g->seed);
+    in->integer(in, "width", g->width);
+    in->integer(in, "height", g->height);
+    in->integer(in, "frames", g->frames);
+    in->integer(in, "steps", g->steps);
+    in->number(in, "guidance", g->guidance);
+    in->number(in, "guidance_2", g->guidance_2);
+    if (*s->sampler)
+        in->text(in, "sampler", s->sampler);
+    if (s->flow_shift > 0)
+        in->number(in, "shift", s->flow_shift);
+    if (s->tier->family->needs_picture) {
+        in->number(in, "fps", g->fps);
+        in->integer(in, "motion", g->motion_bucket);
+        in->number(in, "noise", g->noise_strength);
+    }
+    if (s->makes_keyframe) {
+        in->integer(in, "keyframe.width", s->keyframe.width);
+        in->integer(in, "keyframe.height", s->keyframe.height);
+        in->integer(in, "keyframe.steps", s->keyframe.steps);
+        in->number(in, "keyframe.guidance", s->keyframe.guidance);
+    }
+}
