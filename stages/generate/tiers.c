@@ -131,9 +131,7 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The tier's folder, there or not. NULL when nothing says where. */
-static const char *tier_folder(const struct stage_env *env, const struct tier *tier,
-                               struct arena *a)
+const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
 {
     for (size_t i = 0; i < env->board->model_count; i++)
         if (strcmp(env->board->models[i].tier, tier->name) == 0)

@@ -11,13 +11,11 @@
 #include "kernels/base/json.h"
 #include "kernels/safetensors.h"
 #include "kernels/weight_file.h"
+#include "stages/models/published.h"
 
-#define HUNYUAN   "hunyuanvideo-community/HunyuanVideo"
-#define COGVIDEOX "THUDM/CogVideoX-5b or THUDM/CogVideoX-2b"
-#define WAN_2_2   "Wan-AI/Wan2.2-T2V-A14B-Diffusers"
-#define WAN_2_1   "Wan-AI/Wan2.1-T2V-14B-Diffusers or Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
-#define SDXL      "stabilityai/stable-diffusion-xl-base-1.0"
-#define SVD       "stabilityai/stable-video-diffusion-img2vid-xt"
+#define COGVIDEOX REPOSITORY_COGVIDEOX_5B " or " REPOSITORY_COGVIDEOX_2B
+#define WAN_2_1   REPOSITORY_WAN_2_1 " or " REPOSITORY_WAN_2_1_1_3B
+#define WAN       WAN_2_1 ", or of Wan 2.2 " REPOSITORY_WAN_2_2
 
 /* By what lies in the folder; the first that fits. */
 static const struct layout {
@@ -27,18 +25,20 @@ static const struct layout {
 } layouts[] = {
     {{"hunyuan-video-t2v-720p/transformers/*", "transformers/mp_rank_*", "hunyuan-video-t2v-720p"},
      "HunyuanVideo in its original layout",
-     HUNYUAN},
-    {{"hunyuan-video-i2v-720p"}, "HunyuanVideo-I2V in its original layout", HUNYUAN},
-    {{"high_noise_model", "low_noise_model"}, "Wan 2.2 A14B in its original layout", WAN_2_2},
+     REPOSITORY_HUNYUAN},
+    {{"hunyuan-video-i2v-720p"}, "HunyuanVideo-I2V in its original layout", REPOSITORY_HUNYUAN},
+    {{"high_noise_model", "low_noise_model"},
+     "Wan 2.2 A14B in its original layout",
+     REPOSITORY_WAN_2_2},
     {{"models_t5_umt5-xxl-enc-bf16.pth", "Wan2.1_VAE.pth", "Wan2.2_VAE.pth"},
      "Wan in its original layout",
-     WAN_2_1 ", or of Wan 2.2 " WAN_2_2},
+     WAN},
     {{"transformer/1/mp_rank_*", "1/mp_rank_*", "transformer/latest", "vae/3d-vae.pt", "3d-vae.pt"},
      "CogVideoX in its original (SAT) layout",
      COGVIDEOX},
     {{"split_files/diffusion_models", "diffusion_models", "split_files"},
      "a repackaging for ComfyUI",
-     HUNYUAN ", " WAN_2_2 ", " COGVIDEOX},
+     REPOSITORY_HUNYUAN ", " REPOSITORY_WAN_2_2 ", " COGVIDEOX},
 };
 
 /* By the names of the tensors in a single file. */
@@ -46,12 +46,14 @@ static const struct {
     const char *part; /* of a tensor's name */
     const char *what, *published;
 } single_files[] = {
-    {"individual_token_refiner.", "HunyuanVideo's transformer in one file", HUNYUAN},
-    {"model.diffusion_model.input_blocks.1.0.time_stack.", "SVD in one file", SVD},
-    {"conditioner.embedders.1.model.", "SDXL in one file", SDXL},
-    {"cond_stage_model.", "Stable Diffusion 1 or 2 in one file, which no tier uses", SDXL},
-    {"model.diffusion_model.", "a model in one file", SDXL " or " SVD},
-    {"blocks.0.self_attn.q.", "Wan's transformer under its original names", WAN_2_2 ", " WAN_2_1},
+    {"individual_token_refiner.", "HunyuanVideo's transformer in one file", REPOSITORY_HUNYUAN},
+    {"model.diffusion_model.input_blocks.1.0.time_stack.", "SVD in one file", REPOSITORY_SVD_XT},
+    {"conditioner.embedders.1.model.", "SDXL in one file", REPOSITORY_SDXL},
+    {"cond_stage_model.", "Stable Diffusion 1 or 2 in one file, which no tier uses",
+     REPOSITORY_SDXL},
+    {"blocks.0.self_attn.q.", "Wan's transformer under its original names",
+     REPOSITORY_WAN_2_2 ", " WAN_2_1},
+    {"model.diffusion_model.", "a model in one file", REPOSITORY_SDXL " or " REPOSITORY_SVD_XT},
 };
 
 static bool is_directory(const char *path)
@@ -142,8 +144,8 @@ static const char *by_config(const char *dir, struct arena *a)
         json_get_string(root, path, "_class_name", &class, &ignored) != 0)
         class = "";
     if (strcmp(class, "WanModel") == 0)
-        explained = explain_model("Wan in its original layout", "config.json of a WanModel",
-                                  WAN_2_1 ", or of Wan 2.2 " WAN_2_2, a);
+        explained =
+            explain_model("Wan in its original layout", "config.json of a WanModel", WAN, a);
     else if (*class)
         explained = arena_printf(a,
                                  "one component of a checkpoint (%.80s): name the folder that it "
