@@ -56,6 +56,15 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     return 0;
 }
 
+int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
+                       struct error *e)
+{
+    return device_open(
+        &(struct device_options){
+            .kind = d->kind, .threads = d->threads, .activations = activations, .index = d->index},
+        out, e);
+}
+
 void device_close(struct device *d)
 {
     if (!d)

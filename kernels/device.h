@@ -16,6 +16,10 @@ struct device_options {
 /* The CUDA side is a shared object that is opened here; where it or a GPU is missing: ERROR_USAGE
  * with the reason. */
 int device_open(const struct device_options *o, struct device **out, struct error *e);
+/* Another one on the same hardware that holds activations in this dtype: for a part of a model
+ * whose numbers go beyond what the first one's hold. */
+int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
+                       struct error *e);
 /* As DEVICE_CPU with the plain C reference in every slot: slow, for comparison. */
 int device_open_reference(int threads, struct device **out, struct error *e);
 void device_close(struct device *d); /* NULL-safe */

@@ -69,7 +69,7 @@ struct device {
     struct ops ops;
     enum device_kind kind;
     enum dtype activations;
-    int threads;
+    int threads, index;
     struct pool *pool; /* of that many threads, the caller's included */
     bool failed;       /* error holds the first failure */
     struct error error;

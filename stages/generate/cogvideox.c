@@ -306,6 +306,7 @@ const struct family family_cogvideox = {
     .size_multiple = 16,
     .frame_multiple = 8,
     .frames_max = 49,
+    .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_BF16},
     .check = check,
     .encoder_open = cogvideox_encoder_open,
     .encode = cogvideox_encode,

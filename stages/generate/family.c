@@ -6,8 +6,8 @@
 #include "kernels/base/json.h"
 #include "kernels/base/strbuf.h"
 
-const struct family *const families_all[] = {&family_wan, &family_hunyuan_video, &family_cogvideox,
-                                             &family_sdxl, NULL};
+const struct family *const families_all[] = {&family_wan,  &family_hunyuan_video, &family_cogvideox,
+                                             &family_sdxl, &family_svd,           NULL};
 
 const struct family *family_named(const char *name)
 {

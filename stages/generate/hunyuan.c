@@ -214,6 +214,7 @@ const struct family family_hunyuan_video = {
     .size_multiple = 16,
     .frame_multiple = 4,
     .frames_max = 129, /* what it was trained on */
+    .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_F16},
     .check = check,
     .encoder_open = encoder_open,
     .encode = encode,

@@ -242,25 +242,63 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
 
 /* ---- the decoder */
 
-static int vae_open(const char *dir, struct device *d, void **vae, struct error *e)
-{
-    struct image_vae *v;
-
-    if (load_vae(dir, d, &v, e))
-        return -1;
-    *vae = v;
-    return 0;
-}
+struct decoder {
+    struct image_vae *vae;
+    struct device *wide; /* for a VAE that goes beyond F16, beside a device of F16; else NULL */
+};
 
 static void vae_close(void *vae)
 {
-    image_vae_free(vae);
+    struct decoder *v = vae;
+
+    if (!v)
+        return;
+    image_vae_free(v->vae);
+    device_close(v->wide);
+    free(v);
+}
+
+/* As the published pipeline has it, a VAE with force_upcast computes in F32 where all else is F16.
+ */
+static int widen(struct decoder *v, const char *dir, struct device **d, struct error *e)
+{
+    struct image_vae *looked;
+    bool upcast;
+
+    if (device_activations(*d) != DTYPE_F16)
+        return 0;
+    if (load_vae(dir, NULL, &looked, e))
+        return -1;
+    upcast = image_vae_force_upcast(looked);
+    image_vae_free(looked);
+    if (!upcast)
+        return 0;
+    if (device_open_beside(*d, DTYPE_F32, &v->wide, e))
+        return -1;
+    *d = v->wide;
+    return 0;
+}
+
+static int vae_open(const char *dir, struct device *d, void **vae, struct error *e)
+{
+    struct decoder *v = calloc(1, sizeof *v);
+
+    if (!v)
+        return error_memory(e);
+    if (widen(v, dir, &d, e) || load_vae(dir, d, &v->vae, e)) {
+        vae_close(v);
+        return -1;
+    }
+    *vae = v;
+    return 0;
 }
 
 static int decode(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e)
 {
-    return image_vae_decode(vae, latents, frame, ctx, e);
+    struct decoder *v = vae;
+
+    return image_vae_decode(v->vae, latents, frame, ctx, e);
 }
 
 const struct family family_sdxl = {
@@ -271,6 +309,7 @@ const struct family family_sdxl = {
     .size_multiple = 8,
     .frame_multiple = 1,
     .frames_max = 1,
+    .gpu = {DTYPE_F16, DTYPE_F16, DTYPE_F32}, /* its VAE leaves the range of F16 */
     .check = check,
     .encoder_open = sdxl_encoder_open,
     .encode = sdxl_encode,

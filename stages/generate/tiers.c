@@ -29,6 +29,7 @@ const struct tier tiers_all[] = {
     {
         .name = "validator",
         .model = "SDXL and SVD-XT",
+        .family = &family_svd,
         .steps = 25,
         .guidance = 3,
         .guidance_2 = 1,
@@ -37,7 +38,8 @@ const struct tier tiers_all[] = {
         .pixels_max = 1024 * 576,
         .text_length = 77,
         .negative = NO_LETTERS ", blurry, low quality, JPEG artefacts, deformed, frame, border",
-        .keyframe = {.folder = "sdxl",
+        .keyframe = {.family = &family_sdxl,
+                     .folder = "sdxl",
                      .motion_folder = "svd-xt",
                      .steps = 30,
                      .guidance = 5,
@@ -115,9 +117,6 @@ int tier_of_shot(const struct stage_env *env, const struct shot *shot, const str
     const struct tier *tier = tier_find(name);
     if (!tier)
         return unknown_tier(name, e);
-    if (!tier->family)
-        return error_set(e, ERROR_INPUT, "tier %s (%s) is not supported by this version",
-                         tier->name, tier->model);
     if (tier->frames_max && shot->frames > tier->frames_max)
         return error_set(e, ERROR_INPUT, "%d frames: tier %s makes at most %d; split the shot",
                          shot->frames, tier->name, tier->frames_max);

@@ -6,8 +6,8 @@
  * the number of heads of each level, whatever it is called. Settings of other models of this class
  * (class embeddings, dual cross-attention, other blocks or norms) are refused by name.
  *
- * Memory, F16, two pictures of 1024 x 1024 (guidance): 5.2 GB of weights, 0.50 GB of workspace
- * (0.10 of it skips) and 55 MB of keys and values of the prompts.
+ * Memory, F16, two pictures of 1024 x 1024 (guidance): 5.2 GB of weights, 0.33 GB of workspace
+ * (0.10 of it skips) and 51 MB of keys and values of the prompts.
  */
 #ifndef AUTEUR_STAGES_GENERATE_UNET_2D_H
 #define AUTEUR_STAGES_GENERATE_UNET_2D_H

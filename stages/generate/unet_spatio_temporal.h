@@ -6,7 +6,7 @@
  * tensors that would choose among tokens (queries, keys and the norm before them) are looked up but
  * not read.
  *
- * Memory, F16, 25 frames of 1024 x 576 in a batch of two (guidance): 3.0 GB of weights and 4.3 GB
+ * Memory, F16, 25 frames of 1024 x 576 in a batch of two (guidance): 3.0 GB of weights and 4.0 GB
  * of workspace, 1.5 of it skips.
  */
 #ifndef AUTEUR_STAGES_GENERATE_UNET_SPATIO_TEMPORAL_H

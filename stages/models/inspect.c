@@ -158,6 +158,7 @@ struct listening {
 
 enum { TENSORS_TOLD = 8 };
 
+/* A file may come again, when the parts are checked together: what is told of it is the same. */
 static void end_of_file(struct listening *l)
 {
     if (l->rc == 0 && l->told > TENSORS_TOLD)
@@ -183,18 +184,38 @@ static void listen(void *ctx, const struct error *fault)
         l->rc = inspection_error(l->inspection, fault, l->error);
 }
 
+static int check_part(struct listening *l, int rc, struct error *why)
+{
+    if (l->rc == 0 && rc != 0)
+        l->rc = inspection_error(l->inspection, why, l->error);
+    error_clear(why);
+    return rc;
+}
+
+/* Each part by itself, so that a fault of one hides none of another; then what they are together.
+ */
+static void check_parts(struct listening *l, const struct family *f, const char *dir)
+{
+    struct error why = {0};
+    void *part;
+
+    if (check_part(l, f->encoder_open(dir, NULL, &part, &why), &why) == 0)
+        f->encoder_close(part);
+    if (check_part(l, f->model_open(dir, NULL, &part, &why), &why) == 0)
+        f->model_close(part);
+    if (check_part(l, f->vae_open(dir, NULL, &part, &why), &why) == 0)
+        f->vae_close(part);
+    check_part(l, f->check(dir, &why), &why);
+}
+
 static int check_family(struct inspection *i, const struct checkpoint *c, struct error *e)
 {
     struct listening l = {.inspection = i, .error = e};
-    struct error why = {0};
-    int rc;
 
     loader_listen(listen, &l);
-    rc = c->family->check(c->dir, &why);
+    check_parts(&l, c->family, c->dir);
     loader_listen(NULL, NULL);
     end_of_file(&l);
-    if (l.rc == 0 && rc != 0)
-        l.rc = inspection_error(i, &why, e);
     return l.rc;
 }
 

@@ -483,7 +483,6 @@ static void checks_find_what_is_missing(void **state)
         const char *tier, *says;
         int steps, frames;
     } bad[] = {
-        {"validator", "not supported by this version", 0, 9},
         {"nonsense", "there is no tier nonsense", 0, 9},
         {"previs", "is no directory", 0, 9},
         {"flagship", "at most 121", 0, 500},

@@ -149,6 +149,7 @@ static void cut_shots_go_on_bit_for_bit(void **state)
         {FIXTURES "cogvideox-2b", "", 64, 48, 5},
         {FIXTURES "sdxl", "", 64, 64, 1},
         {FIXTURES "sdxl", "euler_ancestral", 64, 64, 1},
+        {FIXTURES "svd-xt", "", 64, 64, 3},
     };
     (void)state;
     for (size_t i = 0; i < sizeof picture; i++)

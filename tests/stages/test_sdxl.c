@@ -265,6 +265,21 @@ static void test_missing_and_cut_files(void **unused)
         }
 }
 
+/* Weights in F16 that were fetched without those in F32 beside them. */
+static void test_variant(void **unused)
+{
+    const char *dir = copy("variant");
+    struct error e = {0};
+    (void)unused;
+
+    shell("cd %s && for x in unet vae; do mv $x/diffusion_pytorch_model.safetensors "
+          "$x/diffusion_pytorch_model.fp16.safetensors; done; for x in text_encoder "
+          "text_encoder_2; do mv $x/model.safetensors $x/model.fp16.safetensors; done",
+          dir);
+    if (family_sdxl.check(dir, &e))
+        fail_msg("%s", e.text);
+}
+
 /* ---- the family */
 
 static void test_sizes(void **unused)
@@ -348,13 +363,10 @@ static int remove_scratch(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixture_holds),
-        cmocka_unit_test(test_one_golden),
-        cmocka_unit_test(test_wrong_goldens),
-        cmocka_unit_test(test_disputed_tokens),
-        cmocka_unit_test(test_wrong_checkpoints),
-        cmocka_unit_test(test_missing_and_cut_files),
-        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_fixture_holds),     cmocka_unit_test(test_one_golden),
+        cmocka_unit_test(test_wrong_goldens),     cmocka_unit_test(test_disputed_tokens),
+        cmocka_unit_test(test_wrong_checkpoints), cmocka_unit_test(test_missing_and_cut_files),
+        cmocka_unit_test(test_variant),           cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_negative_prompts),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
