@@ -100,7 +100,6 @@ STAGES_SRC += \
 	stages/decode/cogvideox_vae_work.c \
 	stages/generate/cogvideox.c \
 	stages/generate/cogvideox_positions.c \
-	stages/generate/cogvideox_text.c \
 	stages/generate/cogvideox_transformer.c \
 	stages/generate/cogvideox_transformer_load.c \
 	stages/generate/cogvideox_workspace.c \

@@ -6,7 +6,7 @@
 #include "kernels/base/file.h"
 #include "kernels/config.h"
 #include "stages/decode/cogvideox_vae.h"
-#include "stages/generate/cogvideox_text.h"
+#include "stages/generate/t5_text.h"
 #include "stages/generate/cogvideox_transformer.h"
 
 /* ---- the checkpoint */
@@ -82,20 +82,60 @@ static int check_widths(const char *dir, const struct cogvideox_transformer *m, 
     return 0;
 }
 
+/* ---- words */
+
+/* How many tokens of a text the denoiser was trained on. */
+static int read_text_length(const char *dir, int *length, struct error *e)
+{
+    struct arena a = {0};
+    struct config c = {0};
+    const char *path = path_join(&a, dir, "transformer");
+    int rc = path ? config_open(path, NULL, &c, e) : error_memory(e);
+
+    *length = 226;
+    if (rc == 0)
+        rc = config_int(&c, "max_text_seq_length", 2, T5_TEXT_MAX, length, e);
+    config_close(&c);
+    arena_free(&a);
+    return rc;
+}
+
+static int encoder_open(const char *dir, struct device *d, void **encoder, struct error *e)
+{
+    struct t5_text *t = NULL;
+    int length, rc = read_text_length(dir, &length, e);
+
+    if (rc == 0)
+        rc = t5_text_open(dir, T5_PADDING_READ, length, d, &t, e);
+    *encoder = t;
+    return rc;
+}
+
+static int encode(void *encoder, const struct generation *g, struct conditions *out,
+                  struct error *e)
+{
+    return t5_text_encode(encoder, g, g->guidance > 1, out, e);
+}
+
+static void encoder_close(void *encoder)
+{
+    t5_text_close(encoder);
+}
+
 static int check(const char *dir, struct error *e)
 {
     struct cogvideox_transformer *m;
     void *encoder;
     int rc;
 
-    if (check_scheduler(dir, e) || cogvideox_encoder_open(dir, NULL, &encoder, e))
+    if (check_scheduler(dir, e) || encoder_open(dir, NULL, &encoder, e))
         return -1;
     rc = load_transformer(dir, NULL, &m, e);
     if (rc == 0) {
-        rc = check_widths(dir, m, cogvideox_encoder_width(encoder), e);
+        rc = check_widths(dir, m, t5_text_width(encoder), e);
         cogvideox_transformer_free(m);
     }
-    cogvideox_encoder_close(encoder);
+    encoder_close(encoder);
     return rc;
 }
 
@@ -308,9 +348,9 @@ const struct family family_cogvideox = {
     .frames_max = 49,
     .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_BF16},
     .check = check,
-    .encoder_open = cogvideox_encoder_open,
-    .encode = cogvideox_encode,
-    .encoder_close = cogvideox_encoder_close,
+    .encoder_open = encoder_open,
+    .encode = encode,
+    .encoder_close = encoder_close,
     .model_open = model_open,
     .model_close = model_close,
     .latents_shape = latents_shape,

@@ -33,6 +33,7 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
         .fps = model_fps(env, g),
         .motion_bucket = shot->motion > 0 ? shot->motion : tier->motion,
         .noise_strength = or_default(shot->noise, tier->noise),
+        .dynamic_guidance = -1, /* off, as the published pipeline has it unless told otherwise */
     };
 }
 
