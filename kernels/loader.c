@@ -173,8 +173,8 @@ static const struct tensor *get_numbers(struct loader *l, const char *name, int6
                   name);
     else
         error_set(l->error, ERROR_MODEL, "%s: tensor %s has the shape %s, not %lld numbers",
-                  safetensors_path(l->weights), name, tensor_shape_text(t, shape, sizeof shape),
-                  (long long)count);
+                  safetensors_file(l->weights, name), name,
+                  tensor_shape_text(t, shape, sizeof shape), (long long)count);
     fault(l);
     return NULL;
 }

@@ -15,7 +15,7 @@ enum {
 };
 
 struct entry {
-    const char *name;
+    const char *name, *path; /* the path: of its file */
     struct tensor tensor;
     uint64_t begin, end; /* in the data of its file */
 };
@@ -171,6 +171,7 @@ static int read_entries(struct safetensors *all, struct shard *s, json_t *root, 
             continue;
         if (read_entry(s, name, value, entry, e))
             return -1;
+        entry->path = s->path;
         entry->name = arena_strdup(&all->arena, name);
         if (!entry->name)
             return error_memory(e);
@@ -376,11 +377,22 @@ const char *safetensors_name(const struct safetensors *s, size_t i)
     return s->entries[i].name;
 }
 
-const struct tensor *safetensors_find(const struct safetensors *s, const char *name)
+static const struct entry *find(const struct safetensors *s, const char *name)
 {
     struct entry key = {.name = name};
-    struct entry *found = bsearch(&key, s->entries, s->count, sizeof key, by_name);
+    return bsearch(&key, s->entries, s->count, sizeof key, by_name);
+}
+
+const struct tensor *safetensors_find(const struct safetensors *s, const char *name)
+{
+    const struct entry *found = find(s, name);
     return found ? &found->tensor : NULL;
+}
+
+const char *safetensors_file(const struct safetensors *s, const char *name)
+{
+    const struct entry *found = find(s, name);
+    return found ? found->path : s->path;
 }
 
 int safetensors_get(const struct safetensors *s, const char *name, int rank, const int64_t *shape,
@@ -400,12 +412,12 @@ int safetensors_get(const struct safetensors *s, const char *name, int rank, con
         char wants[96];
         memcpy(want.shape, shape, (size_t)rank * sizeof *shape);
         return error_set(e, ERROR_MODEL, "%s: tensor %s has the shape %s, the model's config %s",
-                         s->path, name, tensor_shape_text(t, has, sizeof has),
+                         safetensors_file(s, name), name, tensor_shape_text(t, has, sizeof has),
                          tensor_shape_text(&want, wants, sizeof wants));
     }
     if (!dtype_is_float(t->dtype))
-        return error_set(e, ERROR_MODEL, "%s: tensor %s holds %s, not floats", s->path, name,
-                         dtype_name(t->dtype));
+        return error_set(e, ERROR_MODEL, "%s: tensor %s holds %s, not floats",
+                         safetensors_file(s, name), name, dtype_name(t->dtype));
     *out = t;
     return 0;
 }

@@ -148,40 +148,53 @@ static int inspect_components(struct inspection *i, struct checkpoint *c, json_t
 
 /* ---- the family's own check: every tensor there in its shape, parts that fit each other */
 
+enum { FILES_MAX = 64, TENSORS_TOLD = 8 };
+
 struct listening {
     struct inspection *inspection;
-    char file[512]; /* that the last faults were in */
-    int told;       /* of that file */
+    int part; /* that is checked now */
+    struct faulty_file {
+        const char *path;
+        int part, faults; /* told in the part that it was first met in: others say the same */
+    } files[FILES_MAX];
+    int file_count;
     struct error *error;
     int rc;
 };
 
-enum { TENSORS_TOLD = 8 };
-
-/* A file may come again, when the parts are checked together: what is told of it is the same. */
-static void end_of_file(struct listening *l)
+/* NULL: out of memory, or too many files. */
+static struct faulty_file *file_of(struct listening *l, const struct error *fault)
 {
-    if (l->rc == 0 && l->told > TENSORS_TOLD)
-        l->rc = inspection_fault(l->inspection, l->error, "%s: and %d more tensors", l->file,
-                                 l->told - TENSORS_TOLD);
-    l->told = 0;
+    const char *end = strstr(fault->text, ": tensor ");
+    size_t length = end ? (size_t)(end - fault->text) : strlen(fault->text);
+
+    for (int k = 0; k < l->file_count; k++)
+        if (strncmp(l->files[k].path, fault->text, length) == 0 && !l->files[k].path[length])
+            return &l->files[k];
+    if (l->file_count == FILES_MAX)
+        return NULL;
+    const char *path = arena_strndup(&l->inspection->arena, fault->text, length);
+    if (!path)
+        return NULL;
+    l->files[l->file_count] = (struct faulty_file){path, l->part, 0};
+    return &l->files[l->file_count++];
 }
 
 static void listen(void *ctx, const struct error *fault)
 {
     struct listening *l = ctx;
-    const char *end = strstr(fault->text, ": tensor ");
-    size_t length = end ? (size_t)(end - fault->text) : 0;
+    struct faulty_file *f = file_of(l, fault);
 
-    if (length >= sizeof l->file)
-        length = 0;
-    if (strncmp(l->file, fault->text, length) != 0 || l->file[length]) {
-        end_of_file(l);
-        memcpy(l->file, fault->text, length);
-        l->file[length] = '\0';
-    }
-    if (l->rc == 0 && l->told++ < TENSORS_TOLD)
+    if (l->rc == 0 && f && f->part == l->part && f->faults++ < TENSORS_TOLD)
         l->rc = inspection_error(l->inspection, fault, l->error);
+}
+
+static void tell_counts(struct listening *l)
+{
+    for (int k = 0; k < l->file_count && l->rc == 0; k++)
+        if (l->files[k].faults > TENSORS_TOLD)
+            l->rc = inspection_fault(l->inspection, l->error, "%s: and %d more tensors",
+                                     l->files[k].path, l->files[k].faults - TENSORS_TOLD);
 }
 
 static int check_part(struct listening *l, int rc, struct error *why)
@@ -189,6 +202,7 @@ static int check_part(struct listening *l, int rc, struct error *why)
     if (l->rc == 0 && rc != 0)
         l->rc = inspection_error(l->inspection, why, l->error);
     error_clear(why);
+    l->part++;
     return rc;
 }
 
@@ -215,7 +229,7 @@ static int check_family(struct inspection *i, const struct checkpoint *c, struct
     loader_listen(listen, &l);
     check_parts(&l, c->family, c->dir);
     loader_listen(NULL, NULL);
-    end_of_file(&l);
+    tell_counts(&l);
     return l.rc;
 }
 
