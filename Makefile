@@ -5,6 +5,8 @@
 #   make test          install missing packages, build, run every test
 #   make sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make check-style   clang-format, headers compile alone, no exit() below main
+#   make cuda          build/libauteur-cuda.so, for NVIDIA GPUs; needs the CUDA toolkit
+#   make bundle        build/bundle: the program with all that it needs, to take elsewhere
 #   make bench fuzz format install clean
 #
 # Each room lists its own sources in ROOM/room.mk.
@@ -74,7 +76,7 @@ $(BUILD)/%.o: %.cc | $(BUILD)/.packages
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS) -lcmocka
 
-include pipeline/data.mk
+include kernels/cuda/cuda.mk pipeline/data.mk pipeline/bundle.mk
 
 test: all $(TEST_BIN)
 	tests/run $(TEST_BIN)

@@ -38,5 +38,3 @@ ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/kernels/cpu/isa_avx2.o: CFLAGS += -mavx2 -mfma
 $(BUILD)/kernels/cpu/isa_avx512.o: CFLAGS += -march=x86-64-v4 -mprefer-vector-width=512
 endif
-
-include kernels/cuda/cuda.mk

@@ -34,5 +34,7 @@ PROMPTS_TESTS := \
 	tests/prompts/test_tokenizer.c \
 	tests/prompts/test_tokenizer_files.c \
 	tests/prompts/test_clip_text.c \
+	tests/prompts/test_clip_vision.c \
+	tests/prompts/test_picture_resize.c \
 	tests/prompts/test_llama.c \
 	tests/prompts/test_t5.c

@@ -129,10 +129,12 @@ STAGES_TESTS := \
 	tests/stages/test_hunyuan_video.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
+	tests/stages/test_image_vae.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
+	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \

@@ -147,31 +147,169 @@ static void unfold_and_multiply(struct context *c, struct tensor *out, struct un
     }
 }
 
-/* ---- which way */
+/* ---- frames as cuDNN wants them: one after another, enlarged, their edges around them */
 
-static bool frames_joined(const struct tensor *t)
+struct frames_job {
+    void *out;
+    const void *x[CONV_MAX_TAPS];
+    int64_t frame[CONV_MAX_TAPS]; /* strides between frames */
+    int type, scale, top, left, edge;
+    bool clip; /* frame d of an item is x[0]'s; else x[d]'s frame of the item */
+    int64_t items, depth, height, width, channels, out_height, out_width;
+};
+
+static __global__ void __launch_bounds__(256) frames_kernel(const struct frames_job j)
 {
-    return t->shape[0] == 1 || t->stride[0] == t->shape[1] * t->shape[2] * t->shape[3];
+    int64_t chunks = j.channels / CHUNK;
+    int64_t total = j.items * j.depth * j.out_height * j.out_width * chunks;
+    int64_t step = (int64_t)gridDim.x * blockDim.x;
+
+    for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
+        int64_t pixel = divide(i, chunks), channel = (i - pixel * chunks) * CHUNK;
+        int64_t line = divide(pixel, j.out_width), x = pixel - line * j.out_width - j.left;
+        int64_t frame = divide(line, j.out_height), y = line - frame * j.out_height - j.top;
+        int64_t item = divide(frame, j.depth), d = frame - item * j.depth;
+        int64_t height = j.height * j.scale, width = j.width * j.scale;
+        const void *data = j.clip ? j.x[0] : j.x[d];
+        float v[CHUNK] = {};
+        if (j.edge == CONV_REPLICATE) {
+            y = y < 0 ? 0 : y >= height ? height - 1 : y;
+            x = x < 0 ? 0 : x >= width ? width - 1 : x;
+        }
+        if (data && y >= 0 && x >= 0 && y < height && x < width) {
+            int64_t at = j.clip ? d * j.frame[0] : item * j.frame[d];
+            if (j.scale == 2) {
+                y /= 2;
+                x /= 2;
+            }
+            load_eight(data, j.type, at + (y * j.width + x) * j.channels + channel, v);
+        }
+        store_eight(j.out, j.type, i * CHUNK, v);
+    }
 }
+
+/* What one call of cuDNN gets at most: larger ones are cut in time. Frames that are gathered first
+ * take scratch memory, and many engines count in 32 bits. */
+static const int64_t MOST_NUMBERS = (int64_t)1 << 29;
+
+/* How a convolution goes to cuDNN. */
+struct passage {
+    struct frames_job frames;
+    bool gathered, padded;
+    int64_t first, count; /* the output frames of this call */
+};
+
+/* The frames that the output frames first..first + count - 1 need. */
+static bool gather_frames(struct context *c, struct passage *p, struct conv_input *x)
+{
+    struct frames_job f = p->frames;
+    int64_t size = (int64_t)size_of(f.type), pixels;
+
+    for (int t = 0; t < CONV_MAX_TAPS; t++)
+        if (f.x[t])
+            f.x[t] = (const char *)f.x[t] + p->first * f.frame[t] * size;
+    f.items = f.clip ? 1 : p->count;
+    f.depth = f.clip ? p->count + f.depth - 1 : f.depth;
+    *x = {f.x[0], f.items, f.depth, f.height, f.width, p->padded};
+    if (!p->gathered)
+        return true;
+    pixels = f.items * f.depth * f.out_height * f.out_width;
+    f.out = scratch_take(c, SCRATCH_UNFOLDED, (size_t)(pixels * f.channels * size));
+    if (!f.out)
+        return false;
+    frames_kernel<<<blocks_for(pixels * f.channels / CHUNK, 256), 256, 0, c->stream>>>(f);
+    *x = {f.out, f.items, f.depth, f.out_height, f.out_width, p->padded};
+    return launched(c, "a convolution");
+}
+
+static struct tensor some_frames(const struct tensor *t, int64_t first, int64_t count)
+{
+    struct tensor part = *t;
+    part.data = (char *)t->data + first * t->stride[0] * (int64_t)size_of(t->dtype);
+    part.shape[0] = count;
+    return part;
+}
+
+/* False: cuDNN does not take it, and nothing has been written that stays. */
+static bool pass_to_cudnn(struct context *c, struct tensor *out, const struct conv *w,
+                          const struct tensor *residual, struct passage *p)
+{
+    const struct frames_job *f = &p->frames;
+    int64_t frames = out->shape[0], in = f->out_height * f->out_width * w->in;
+    int64_t made = out->shape[1] * out->shape[2] * w->out;
+    int64_t most = MOST_NUMBERS / (in > made ? in : made) - (f->clip ? w->kt - 1 : 0);
+
+    if (!f->clip)
+        most /= w->kt;
+    most = most < 1 ? 1 : most;
+    for (p->first = 0; p->first < frames; p->first += p->count) {
+        struct conv_input x;
+        p->count = frames - p->first < most ? frames - p->first : most;
+        struct tensor to = some_frames(out, p->first, p->count), add = {};
+        if (residual)
+            add = some_frames(residual, p->first, p->count);
+        if (!gather_frames(c, p, &x) || !cudnn_conv(c, &to, &x, w, residual ? &add : NULL)) {
+            if (p->first > 0 && !c->device->failed)
+                c->host.fail(c->device, ERROR_INTERNAL,
+                             "cuDNN takes %lld frames of a convolution, but not the last %lld",
+                             (long long)most, (long long)p->count);
+            return c->device->failed;
+        }
+    }
+    return true;
+}
+
+/* ---- which way */
 
 /* A pixel's own numbers are its neighbourhood. */
 static bool is_linear(const struct conv *w, const struct tensor *x)
 {
-    return taps_of(w) == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0 && x &&
-           frames_joined(x);
+    return taps_of(w) == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0 && x;
 }
 
 /* x[i] + 1 frame = x[i + 1]: one clip, its past in front. */
 static bool is_clip(const struct tensor *const *x, const struct conv *w)
 {
     for (int t = 0; t < w->kt; t++) {
-        if (!x[t] || !frames_joined(x[t]))
+        if (!x[t])
             return false;
         size_t frame = (size_t)(x[t]->shape[1] * x[t]->shape[2] * w->in) * size_of(x[t]->dtype);
         if (t > 0 && (char *)x[t]->data != (char *)x[t - 1]->data + frame)
             return false;
     }
     return true;
+}
+
+static bool by_cudnn(struct context *c, struct tensor *out, const struct conv *w,
+                     const struct tensor *residual, const struct unfold_job *j, bool clip)
+{
+    struct passage p = {};
+    struct frames_job *f = &p.frames;
+    bool around = j->edge == CONV_REPLICATE && (w->kh > 1 || w->kw > 1);
+
+    if (!c->cudnn || !is_half(c) || !j->whole || w->out % 8)
+        return false;
+    f->type = j->type;
+    f->scale = j->scale;
+    f->edge = j->edge;
+    f->clip = clip;
+    p.gathered = around || j->scale == 2 || (!clip && w->kt > 1);
+    p.padded = around;
+    f->top = around ? j->top : 0;
+    f->left = around ? j->left : 0;
+    f->height = j->height;
+    f->width = j->width;
+    f->channels = w->in;
+    f->out_height = j->height * j->scale + 2 * f->top;
+    f->out_width = j->width * j->scale + 2 * f->left;
+    f->depth = w->kt;
+    if (w->kt == 1) /* pictures side by side in the batch */
+        f->clip = false;
+    for (int t = 0; t < w->kt; t++) {
+        f->x[t] = j->x[t];
+        f->frame[t] = j->frame[t];
+    }
+    return pass_to_cudnn(c, out, w, residual, &p);
 }
 
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
@@ -192,8 +330,6 @@ void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const 
         cuda_linear(d, &to, &from, &layer, ACT_NONE, residual ? &add : NULL);
         return;
     }
-    if (is_clip(x, w) && (cudnn_conv(c, out, x[0], w, residual) || d->failed))
-        return;
     j.type = d->activations;
     j.kt = w->kt;
     j.kh = w->kh;
@@ -217,5 +353,7 @@ void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const 
         }
     j.height = any ? any->shape[1] : 1;
     j.width = any ? any->shape[2] : 1;
+    if (any && (by_cudnn(c, out, w, residual, &j, is_clip(x, w)) || d->failed))
+        return;
     unfold_and_multiply(c, out, &j, w, residual);
 }

@@ -97,6 +97,12 @@ struct vector {
  * merge with rows too. Returns whether all may be read 16 bytes at a time. */
 bool domain_of(struct domain *s, struct operand *o, const struct tensor *const *t, int count,
                bool flat);
+/* Whether kernels may leave out what odd shapes need: whole chunks of eight on 16 bytes, and no
+ * more of them than 32 bits count with a grid to spare. */
+static inline bool is_fast(bool aligned, const struct domain *s, int64_t chunks)
+{
+    return aligned && s->columns % 8 == 0 && chunks < ((int64_t)1 << 31) && s->columns < 1 << 30;
+}
 struct vector vector_of(const struct tensor *v, const struct tensor *x);
 
 /* ---- used by several files */
@@ -111,6 +117,9 @@ struct tensor device_tensor(void *data, int type, int rank, const int64_t *shape
 
 /* x + bias, then the activation, in place; either may be nothing. */
 void bias_activate(struct context *c, const struct tensor *x, const float *bias, int act);
+/* out = x + bias + y; bias and y may be NULL. */
+void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
+              const float *bias, const struct tensor *y);
 
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
@@ -138,8 +147,14 @@ void cudnn_close(struct context *c);
 bool cudnn_attention(struct context *c, const struct tensor *out, const struct tensor *q,
                      const struct tensor *k, const struct tensor *v, float scale,
                      const struct attention_bias *bias);
-/* The frames of all taps lie in one buffer, a frame apart: x is the first; valid in time. */
-bool cudnn_conv(struct context *c, const struct tensor *out, const struct tensor *x,
+/* One convolution over frames that lie one after another: `items` clips of `depth` frames, as many
+ * as the kernel is deep or more. */
+struct conv_input {
+    const void *data;
+    int64_t items, depth, height, width;
+    bool padded; /* its edges are part of it; else they are zeros around it */
+};
+bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
                 const struct conv *w, const struct tensor *residual);
 
 /* ---- slots */

@@ -11,6 +11,8 @@ CUDA_SRC := \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
 	kernels/cuda/cudnn.cu \
+	kernels/cuda/cudnn_attention.cu \
+	kernels/cuda/cudnn_conv.cu \
 	kernels/cuda/gemm.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
@@ -47,3 +49,17 @@ endif
 $(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_matrices \
   check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
+
+# Part of the tests: on the CPU always, on a GPU where there is one (it says so when there is none).
+.PHONY: check-ops
+check-ops: $(BUILD)/tests/kernels/check_ops
+	$< --device cpu --rounds 10
+	$< --rounds 20
+test run-tests: check-ops
+
+# Into lib/auteur-pipe, where it has been built.
+.PHONY: install-cuda
+install-cuda: all
+	if [ -f $(BUILD)/libauteur-cuda.so ]; then \
+	  install -D -m 755 $(BUILD)/libauteur-cuda.so $(INSTALLED)/lib/auteur-pipe/libauteur-cuda.so; fi
+install: install-cuda

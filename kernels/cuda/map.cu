@@ -110,34 +110,36 @@ static __device__ __forceinline__ float mapped(const struct map_job &j, float x,
     case MAP_MODULATE:
         return x * (1.0f + a) + b;
     case MAP_BIAS:
-        return activate(j.act, x + a);
+        return activate(j.act, x + a + y);
     default:
         return x;
     }
 }
 
-template <int MAP> static __global__ void __launch_bounds__(256) map_kernel(const struct map_job j)
+/* FAST: whole chunks on 16 bytes only, counted in 32 bits; what large activations are. */
+template <int MAP, bool FAST>
+static __global__ void __launch_bounds__(256) map_kernel(const struct map_job j)
 {
-    int64_t chunks = (j.shape.columns + CHUNK - 1) / CHUNK, total = j.shape.rows * chunks;
-    int64_t step = (int64_t)gridDim.x * blockDim.x;
+    typedef typename index_of<FAST>::type index;
+    index columns = (index)j.shape.columns, chunks = (columns + CHUNK - 1) / CHUNK;
+    index total = (index)j.shape.rows * chunks, step = (index)gridDim.x * blockDim.x;
 
-    for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
-        int64_t row = divide(i, chunks), column = (i - row * chunks) * CHUNK;
-        int n = (int)(j.shape.columns - column < CHUNK ? j.shape.columns - column : CHUNK);
+    for (index i = (index)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
+        index row = quotient(i, chunks), column = (i - row * chunks) * CHUNK;
+        int n = FAST ? CHUNK : (int)(columns - column < CHUNK ? columns - column : CHUNK);
+        bool aligned = FAST || j.aligned, vectors = FAST || j.vectors_aligned;
         float x[CHUNK], y[CHUNK] = {}, a[CHUNK] = {}, b[CHUNK] = {};
-        load_chunk(j.x.data, j.x.type, row_offset(j.shape, j.x, row) + column, n, j.aligned, x);
+        load_chunk(j.x.data, j.x.type, row_offset(j.shape, j.x, row) + column, n, aligned, x);
         if (MAP >= MAP_MUL && j.y.data)
-            load_chunk(j.y.data, j.y.type, row_offset(j.shape, j.y, row) + column, n, j.aligned, y);
+            load_chunk(j.y.data, j.y.type, row_offset(j.shape, j.y, row) + column, n, aligned, y);
         if (MAP >= MAP_ADD_GATED && j.a.data)
-            load_chunk(j.a.data, DTYPE_F32, divide(row, j.a.run) * j.shape.columns + column, n,
-                       j.vectors_aligned, a);
+            load_chunk(j.a.data, DTYPE_F32, vector_row(j.a, row) * columns + column, n, vectors, a);
         if (MAP == MAP_MODULATE && j.b.data)
-            load_chunk(j.b.data, DTYPE_F32, divide(row, j.b.run) * j.shape.columns + column, n,
-                       j.vectors_aligned, b);
+            load_chunk(j.b.data, DTYPE_F32, vector_row(j.b, row) * columns + column, n, vectors, b);
 #pragma unroll
         for (int k = 0; k < CHUNK; k++)
             x[k] = mapped<MAP>(j, x[k], y[k], a[k], b[k]);
-        store_chunk(j.out.data, j.out.type, row_offset(j.shape, j.out, row) + column, n, j.aligned,
+        store_chunk(j.out.data, j.out.type, row_offset(j.shape, j.out, row) + column, n, aligned,
                     x);
     }
 }
@@ -163,10 +165,15 @@ static void run_map(struct context *c, enum map map, struct map_job *j, const st
     if (total == 0)
         return;
     unsigned blocks = blocks_for(total, 256);
+    bool fast =
+        is_fast(j->aligned && j->vectors_aligned, &j->shape, total) && j->x.type <= DTYPE_BF16;
     switch (map) {
 #define CASE(name)                                                                                 \
     case name:                                                                                     \
-        map_kernel<name><<<blocks, 256, 0, c->stream>>>(*j);                                       \
+        if (fast)                                                                                  \
+            map_kernel<name, true><<<blocks, 256, 0, c->stream>>>(*j);                             \
+        else                                                                                       \
+            map_kernel<name, false><<<blocks, 256, 0, c->stream>>>(*j);                            \
         break
         CASE(MAP_COPY);
         CASE(MAP_ACTIVATION);
@@ -236,6 +243,16 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
     j.a.data = bias;
     j.a.run = INT64_MAX;
     run_map(c, MAP_BIAS, &j, x, x, NULL);
+}
+
+void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
+              const float *bias, const struct tensor *y)
+{
+    struct map_job j = {};
+    j.act = ACT_NONE;
+    j.a.data = bias;
+    j.a.run = INT64_MAX;
+    run_map(c, MAP_BIAS, &j, out, x, y);
 }
 
 /* ---- copies */

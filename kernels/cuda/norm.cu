@@ -3,7 +3,8 @@
 #include "kernels/cuda/numbers.cuh"
 
 enum norm { NORM_LAYER, NORM_RMS, NORM_CHANNEL, NORM_SOFTMAX };
-enum { THREADS = 256, HELD = 4 }; /* chunks of a row that a thread keeps */
+enum { THREADS = 128 };
+/* HELD: the chunks of a row that a thread keeps in registers, 1, 4 or 8; FAST: see is_fast() */
 
 struct norm_job {
     struct domain shape;
@@ -46,37 +47,41 @@ static __device__ float row_max(float v, int lanes, float *shared)
 }
 
 /* One thread's share of a row: chunks first, first + lanes, ... */
-struct share {
+template <int HELD> struct share {
     float held[HELD][CHUNK];
     int64_t from; /* of the row, in x */
     int first, lanes, chunks;
 };
 
+template <bool FAST>
 static __device__ __forceinline__ int chunk_width(const struct norm_job &j, int chunk)
 {
+    if (FAST)
+        return CHUNK;
     int64_t left = j.shape.columns - (int64_t)chunk * CHUNK;
     return left < CHUNK ? (int)left : CHUNK;
 }
 
 /* Calls f(v, column, width) for each chunk, with its numbers. */
-template <typename F>
-static __device__ __forceinline__ void each_chunk(const struct norm_job &j, struct share &s, F f)
+template <bool FAST, int HELD, typename F>
+static __device__ __forceinline__ void each_chunk(const struct norm_job &j, struct share<HELD> &s,
+                                                  F f)
 {
 #pragma unroll
     for (int i = 0; i < HELD; i++) {
         int chunk = s.first + i * s.lanes;
         if (chunk < s.chunks)
-            f(s.held[i], chunk, chunk_width(j, chunk));
+            f(s.held[i], chunk, chunk_width<FAST>(j, chunk));
     }
     for (int chunk = s.first + HELD * s.lanes; chunk < s.chunks; chunk += s.lanes) {
         float v[CHUNK];
-        int n = chunk_width(j, chunk);
-        load_chunk(j.x.data, j.x.type, s.from + (int64_t)chunk * CHUNK, n, j.aligned, v);
+        int n = chunk_width<FAST>(j, chunk);
+        load_chunk(j.x.data, j.x.type, s.from + (int64_t)chunk * CHUNK, n, FAST || j.aligned, v);
         f(v, chunk, n);
     }
 }
 
-template <int NORM>
+template <int NORM, bool FAST>
 static __device__ __forceinline__ void finish(const struct norm_job &j, float *v, int chunk, int n,
                                               int64_t row, int64_t to, float mean, float scale)
 {
@@ -87,11 +92,11 @@ static __device__ __forceinline__ void finish(const struct norm_job &j, float *v
     for (int k = 0; k < CHUNK; k++)
         w[k] = 1.0f;
     if (NORM != NORM_SOFTMAX && j.weight.data)
-        load_chunk(j.weight.data, DTYPE_F32, divide(row, j.weight.run) * j.shape.columns + column,
-                   n, j.vectors_aligned, w);
+        load_chunk(j.weight.data, DTYPE_F32, vector_row(j.weight, row) * j.shape.columns + column,
+                   n, FAST || j.vectors_aligned, w);
     if (NORM == NORM_LAYER && j.bias.data)
-        load_chunk(j.bias.data, DTYPE_F32, divide(row, j.bias.run) * j.shape.columns + column, n,
-                   j.vectors_aligned, b);
+        load_chunk(j.bias.data, DTYPE_F32, vector_row(j.bias, row) * j.shape.columns + column, n,
+                   FAST || j.vectors_aligned, b);
 #pragma unroll
     for (int k = 0; k < CHUNK; k++) {
         if (NORM == NORM_SOFTMAX)
@@ -101,25 +106,25 @@ static __device__ __forceinline__ void finish(const struct norm_job &j, float *v
         if (NORM == NORM_CHANNEL)
             w[k] = activate(j.act, w[k]);
     }
-    store_chunk(j.out.data, j.out.type, to + column, n, j.aligned, w);
+    store_chunk(j.out.data, j.out.type, to + column, n, FAST || j.aligned, w);
 }
 
 /* What is taken from every number and what it is multiplied with. */
-template <int NORM>
-static __device__ __forceinline__ void statistics(const struct norm_job &j, struct share &s,
+template <int NORM, bool FAST, int HELD>
+static __device__ __forceinline__ void statistics(const struct norm_job &j, struct share<HELD> &s,
                                                   float *shared, float *mean, float *scale)
 {
     float columns = (float)j.shape.columns, sum = 0, squares = 0, most = -INFINITY;
 
     *mean = 0;
     if (NORM == NORM_SOFTMAX) {
-        each_chunk(j, s, [&](float *v, int, int n) {
+        each_chunk<FAST>(j, s, [&](float *v, int, int n) {
             for (int k = 0; k < CHUNK; k++)
                 if (k < n)
                     most = fmaxf(most, v[k]);
         });
         *mean = row_max(most, s.lanes, shared);
-        each_chunk(j, s, [&](float *v, int, int n) {
+        each_chunk<FAST>(j, s, [&](float *v, int, int n) {
             for (int k = 0; k < CHUNK; k++)
                 if (k < n)
                     sum += expf(v[k] - *mean);
@@ -128,13 +133,13 @@ static __device__ __forceinline__ void statistics(const struct norm_job &j, stru
         return;
     }
     if (NORM == NORM_LAYER) {
-        each_chunk(j, s, [&](float *v, int, int) { /* zeros beyond n add nothing */
-                                                   for (int k = 0; k < CHUNK; k++)
-                                                       sum += v[k];
+        each_chunk<FAST>(j, s, [&](float *v, int, int) { /* zeros beyond n add nothing */
+                                                         for (int k = 0; k < CHUNK; k++)
+                                                             sum += v[k];
         });
         *mean = row_sum(sum, s.lanes, shared) / columns;
     }
-    each_chunk(j, s, [&](float *v, int, int n) {
+    each_chunk<FAST>(j, s, [&](float *v, int, int n) {
         for (int k = 0; k < CHUNK; k++)
             if (k < n)
                 squares += (v[k] - *mean) * (v[k] - *mean);
@@ -144,11 +149,12 @@ static __device__ __forceinline__ void statistics(const struct norm_job &j, stru
                                   : 1.0f / sqrtf(squares / columns + j.eps);
 }
 
-template <int NORM> static __global__ void __launch_bounds__(THREADS) norm_kernel(struct norm_job j)
+template <int NORM, int HELD, bool FAST>
+static __global__ void __launch_bounds__(THREADS) norm_kernel(const struct norm_job j)
 {
     __shared__ float shared[THREADS / 32];
     int rows_at_once = THREADS / j.lanes;
-    struct share s;
+    struct share<HELD> s;
 
     s.first = (int)threadIdx.x % j.lanes;
     s.lanes = j.lanes;
@@ -166,15 +172,32 @@ template <int NORM> static __global__ void __launch_bounds__(THREADS) norm_kerne
             int chunk = s.first + i * s.lanes;
             if (chunk < s.chunks)
                 load_chunk(j.x.data, j.x.type, s.from + (int64_t)chunk * CHUNK,
-                           chunk_width(j, chunk), j.aligned, s.held[i]);
+                           chunk_width<FAST>(j, chunk), FAST || j.aligned, s.held[i]);
         }
-        statistics<NORM>(j, s, shared, &mean, &scale);
+        statistics<NORM, FAST>(j, s, shared, &mean, &scale);
         int64_t to = row_offset(j.shape, j.out, row);
-        each_chunk(j, s, [&](float *v, int chunk, int n) {
+        each_chunk<FAST>(j, s, [&](float *v, int chunk, int n) {
             if (real)
-                finish<NORM>(j, v, chunk, n, row, to, mean, scale);
+                finish<NORM, FAST>(j, v, chunk, n, row, to, mean, scale);
         });
     }
+}
+
+template <int NORM>
+static void launch_norm(cudaStream_t stream, const struct norm_job *j, int64_t chunks)
+{
+    int64_t per_block = THREADS / j->lanes, each = (chunks + j->lanes - 1) / j->lanes;
+    unsigned blocks = blocks_for((j->shape.rows + per_block - 1) / per_block, 1);
+    bool fast = is_fast(j->aligned && j->vectors_aligned, &j->shape, chunks);
+
+    if (!fast)
+        norm_kernel<NORM, 4, false><<<blocks, THREADS, 0, stream>>>(*j);
+    else if (each <= 1)
+        norm_kernel<NORM, 1, true><<<blocks, THREADS, 0, stream>>>(*j);
+    else if (each <= 4)
+        norm_kernel<NORM, 4, true><<<blocks, THREADS, 0, stream>>>(*j);
+    else
+        norm_kernel<NORM, 8, true><<<blocks, THREADS, 0, stream>>>(*j);
 }
 
 static void run_norm(struct device *d, enum norm norm, struct norm_job *j, const struct tensor *out,
@@ -194,22 +217,20 @@ static void run_norm(struct device *d, enum norm norm, struct norm_job *j, const
     int64_t chunks = (j->shape.columns + CHUNK - 1) / CHUNK;
     for (j->lanes = 1; j->lanes < 32 && j->lanes < chunks; j->lanes *= 2)
         ;
-    if (chunks > 32 * HELD)
+    if (chunks > 32 * 4)
         j->lanes = THREADS;
-    unsigned blocks =
-        blocks_for((j->shape.rows + THREADS / j->lanes - 1) / (THREADS / j->lanes), 1);
     switch (norm) {
     case NORM_LAYER:
-        norm_kernel<NORM_LAYER><<<blocks, THREADS, 0, c->stream>>>(*j);
+        launch_norm<NORM_LAYER>(c->stream, j, chunks);
         break;
     case NORM_RMS:
-        norm_kernel<NORM_RMS><<<blocks, THREADS, 0, c->stream>>>(*j);
+        launch_norm<NORM_RMS>(c->stream, j, chunks);
         break;
     case NORM_CHANNEL:
-        norm_kernel<NORM_CHANNEL><<<blocks, THREADS, 0, c->stream>>>(*j);
+        launch_norm<NORM_CHANNEL>(c->stream, j, chunks);
         break;
     case NORM_SOFTMAX:
-        norm_kernel<NORM_SOFTMAX><<<blocks, THREADS, 0, c->stream>>>(*j);
+        launch_norm<NORM_SOFTMAX>(c->stream, j, chunks);
         break;
     }
     launched(c, "a norm");

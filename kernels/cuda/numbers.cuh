@@ -126,22 +126,49 @@ static __device__ __forceinline__ int64_t divide(int64_t a, int64_t b)
     return ((a | b) >> 32) == 0 ? (int64_t)((uint32_t)a / (uint32_t)b) : a / b;
 }
 
+template <bool SMALL> struct index_of {
+    typedef int64_t type;
+};
+template <> struct index_of<true> {
+    typedef uint32_t type;
+};
+static __device__ __forceinline__ int64_t quotient(int64_t a, int64_t b)
+{
+    return divide(a, b);
+}
+static __device__ __forceinline__ uint32_t quotient(uint32_t a, uint32_t b)
+{
+    return a / b;
+}
+
+/* x / (1 + exp(-k x)), to a few units in the last place; 0 where exp() overflows. */
+static __device__ __forceinline__ float gated(float x, float k)
+{
+    return __fdividef(x, 1.0f + __expf(-k * x));
+}
+
 static __device__ __forceinline__ float activate(int act, float x)
 {
     switch (act) {
     case ACT_SILU:
-        return __fdividef(x, 1.0f + expf(-x)); /* to two units in the last place */
+        return gated(x, 1.0f);
     case ACT_GELU:
         return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
-    case ACT_GELU_TANH:
-        return 0.5f * x * (1.0f + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
+    case ACT_GELU_TANH: /* (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)) */
+        return gated(x, 1.59576912160573072f * (1.0f + 0.044715f * x * x));
     case ACT_RELU:
         return x < 0.0f ? 0.0f : x;
     case ACT_QUICK_GELU:
-        return __fdividef(x, 1.0f + expf(-1.702f * x));
+        return gated(x, 1.702f);
     default:
         return x;
     }
+}
+
+/* The row of a vector that goes with row r of x. */
+static __device__ __forceinline__ int64_t vector_row(const struct vector &v, int64_t r)
+{
+    return r < v.run ? 0 : divide(r, v.run);
 }
 
 /* Where row r of an operand begins. */

@@ -67,8 +67,8 @@ const struct option options_all[] = {
      .initial = "",
      .argument = "NAME",
      .commands = " parity ",
-     .help = "Compare with DIR/golden.NAME.json rather than DIR/golden.json; a path names a golden "
-             "elsewhere."},
+     .help = "Compare with DIR/golden.NAME.json alone rather than with every golden in DIR; a path "
+             "names a golden elsewhere."},
     {.name = "device",
      .type = OPTION_CHOICE,
      .offset = FIELD(device),

@@ -182,18 +182,21 @@ static void fill_latents(const struct tensor *latents, struct tensor *in)
                    (const float *)latents->data + t * half, (size_t)half * sizeof(float));
 }
 
+void svd_time_ids(const struct generation *g, float ids[SVD_TIME_IDS])
+{
+    ids[0] = (float)(g->fps - 1);
+    ids[1] = (float)g->motion_bucket;
+    ids[2] = (float)g->noise_strength;
+}
+
 static int prepare(struct model *m, const struct generation *g, const struct tensor *embeddings,
                    struct error *e)
 {
-    float ids[2 * UNET_SPATIO_TEMPORAL_TIME_IDS];
-    struct tensor time_ids = TENSOR_F32(ids, embeddings->shape[0], UNET_SPATIO_TEMPORAL_TIME_IDS);
+    float ids[2 * SVD_TIME_IDS];
+    struct tensor time_ids = TENSOR_F32(ids, embeddings->shape[0], SVD_TIME_IDS);
 
-    for (int64_t b = 0; b < embeddings->shape[0]; b++) {
-        float *one = ids + b * UNET_SPATIO_TEMPORAL_TIME_IDS;
-        one[0] = (float)(g->fps - 1);
-        one[1] = (float)g->motion_bucket;
-        one[2] = (float)g->noise_strength;
-    }
+    for (int64_t b = 0; b < embeddings->shape[0]; b++)
+        svd_time_ids(g, ids + b * SVD_TIME_IDS);
     return unet_spatio_temporal_prepare(m->unet, embeddings, &time_ids, g->frames, &m->context, e);
 }
 

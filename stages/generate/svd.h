@@ -29,6 +29,9 @@ int svd_encoder_channels(const void *encoder); /* C */
 int svd_conditioning_picture(const struct generation *g, struct tensor *out, struct error *e);
 /* Normal numbers that its noise takes from the seed. */
 size_t svd_picture_noise(const struct generation *g);
+/* What the model is told of the film: frames a second less one, motion bucket, noise strength. */
+enum { SVD_TIME_IDS = 3 };
+void svd_time_ids(const struct generation *g, float ids[SVD_TIME_IDS]);
 /* Whether anything is guided: everything is then made twice, once without the picture. */
 bool svd_is_guided(const struct generation *g);
 

@@ -11,8 +11,14 @@ struct tensor unet_view(const struct tensor *flat, int rank, const int64_t *shap
 
 struct tensor unet_rows(const struct tensor *x)
 {
-    int64_t channels = x->shape[x->rank - 1];
-    return TENSOR_VIEW(*x, tensor_count(x) / channels, channels);
+    struct tensor rows = *x;
+
+    rows.rank = 2;
+    rows.shape[0] = tensor_count(x) / x->shape[3];
+    rows.shape[1] = x->shape[3];
+    rows.stride[0] = x->stride[2];
+    rows.stride[1] = x->stride[3];
+    return rows;
 }
 
 /* ---- in and out */
@@ -142,18 +148,27 @@ static struct tensor upsample(struct unet *m, int level, const struct tensor *x,
     return out;
 }
 
-/* x and a skip side by side, in work.wide. */
+/* Room for x of so many channels and a skip side by side, in work.wide. */
+static struct tensor both_of(struct unet *m, int64_t channels, const struct tensor *skip)
+{
+    const int64_t *s = skip->shape;
+    return UNET_VIEW(&m->work.wide, s[0], s[1], s[2], channels + s[3]);
+}
+
+/* Puts them there; x may be there already. */
 static struct tensor beside(struct unet *m, const struct tensor *x, const struct tensor *skip)
 {
-    int64_t a = x->shape[3], b = skip->shape[3];
-    struct tensor both = UNET_VIEW(&m->work.wide, x->shape[0], x->shape[1], x->shape[2], a + b);
-    struct tensor left = tensor_slice(both, 3, 0, a), right = tensor_slice(both, 3, a, b);
+    struct tensor both = both_of(m, x->shape[3], skip);
+    struct tensor left = tensor_slice(both, 3, 0, x->shape[3]);
+    struct tensor right = tensor_slice(both, 3, x->shape[3], skip->shape[3]);
 
-    op_copy(m->device, &left, x);
+    if (x->data != left.data)
+        op_copy(m->device, &left, x);
     op_copy(m->device, &right, skip);
     return both;
 }
 
+/* A transformer writes where the next layer wants to find x beside its skip. */
 static struct tensor go_up(struct unet *m, const struct unet_context *c, int skip, struct tensor x)
 {
     struct unet_workspace *w = &m->work;
@@ -161,9 +176,13 @@ static struct tensor go_up(struct unet *m, const struct unet_context *c, int ski
     for (int i = 0; i < m->levels; i++) {
         const struct unet_level *v = &m->up[i];
         for (int j = 0; j < v->layers; j++) {
-            struct tensor both = beside(m, &x, &w->skips[--skip]);
+            struct tensor both = beside(m, &x, &w->skips[--skip]), next;
             int64_t shape[] = {both.shape[0], both.shape[1], both.shape[2], v->channels};
             x = unet_view(&w->x, 4, shape);
+            if (v->attends && j + 1 < v->layers) {
+                next = both_of(m, v->channels, &w->skips[skip - 1]);
+                x = tensor_slice(next, 3, 0, v->channels);
+            }
             layer(m, c, v, j, v->attends, &both, &x);
         }
         if (v->resamples)

@@ -168,7 +168,7 @@ int unet_forward(struct unet *m, const struct unet_context *c, const struct tens
 /* out may be a skip or work.x; x may be work.wide and is then spoilt. [N, H, W, C] both. */
 void unet_resnet_forward(struct unet *m, const struct unet_resnet *r, const struct tensor *x,
                          struct tensor *out);
-/* x is in work.x; out may be it. */
+/* x is in work.x; out may be it, or columns of work.wide. */
 void unet_transformer_forward(struct unet *m, const struct unet_context *c,
                               const struct unet_transformer *t, const struct tensor *x,
                               struct tensor *out);
@@ -178,7 +178,7 @@ struct tensor unet_view(const struct tensor *flat, int rank, const int64_t *shap
 #define UNET_VIEW(flat, ...)                                                                       \
     unet_view((flat), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                   \
               (const int64_t[]){__VA_ARGS__})
-/* [N, H, W, C] as [N * H * W, C] */
+/* [N, H, W, C], or columns of one, as [N * H * W, C] */
 struct tensor unet_rows(const struct tensor *x);
 /* Numbers that a feed-forward's hidden layer may take at once. */
 int64_t unet_feed_forward_room(int64_t rows, int64_t channels);

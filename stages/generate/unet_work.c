@@ -160,6 +160,8 @@ int unet_make_workspace(struct unet *m, int64_t clips, int64_t frames, int64_t h
         goto failed;
     return 0;
 failed:
+    arena_free(&w->arena);
+    arena_free(&w->host);
     w->clips = 0; /* for no size */
     return -1;
 }

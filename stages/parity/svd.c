@@ -54,14 +54,35 @@ static int check_picture(struct chain *c, struct error *e)
     return 0;
 }
 
+/* One row of them for each item of the batch. */
+static void check_time_ids(struct chain *c)
+{
+    static const char name[] = "unet.call0.in.added_time_ids";
+    float ids[2 * SVD_TIME_IDS];
+
+    if (!safetensors_find(c->p->golden.tensors, name))
+        return;
+    svd_time_ids(&c->g, ids);
+    svd_time_ids(&c->g, ids + SVD_TIME_IDS);
+    golden_check(&c->p->golden, &c->p->report, name, "added_time_ids", ids,
+                 (svd_is_guided(&c->g) ? 2 : 1) * SVD_TIME_IDS, PARITY_NOISE);
+}
+
+/* What a shot asks, made into what the model is given. */
+static int check_inputs(struct chain *c, struct error *e)
+{
+    check_time_ids(c);
+    return check_picture(c, e) || chain_check_conditions(c, e) ? -1 : 0;
+}
+
 int parity_svd(struct parity *p, struct error *e)
 {
     struct chain c;
     uint8_t *rgb = NULL;
     int rc = chain_open(&c, p, &family_svd, e) || read_settings(&c, &rgb, e) ||
-                     chain_check_noise(&c, e) || check_picture(&c, e) ||
-                     chain_check_conditions(&c, e) || parity_unet_spatio_temporal(p, e) ||
-                     chain_check_decoder(&c, e) || chain_check_sampling(&c, e)
+                     chain_check_noise(&c, e) || check_inputs(&c, e) ||
+                     parity_unet_spatio_temporal(p, e) || chain_check_decoder(&c, e) ||
+                     chain_check_sampling(&c, e)
                  ? -1
                  : 0;
 
