@@ -266,40 +266,126 @@ static int make_work(struct hunyuan_vae *v, const int64_t shape[3], struct error
 
 /* ---- a clip */
 
-/* [C, T, H, W] to [T, H, W, C], scaled. */
-static void take_latents(struct hunyuan_vae *v, const struct tensor *latents)
+/* Frames from .. of [C, T, H, W] to [T, H, W, C], scaled: as many as work is for. */
+static void take_latents(struct hunyuan_vae *v, const struct tensor *latents, int64_t from)
 {
-    const float *from = latents->data;
-    int64_t area = tensor_count(latents) / v->channels;
+    int64_t frame = latents->shape[2] * latents->shape[3], area = v->shape[0] * frame;
     float scaling = (float)v->scaling;
 
-    for (int64_t c = 0; c < v->channels; c++)
+    for (int64_t c = 0; c < v->channels; c++) {
+        const float *plane = (const float *)latents->data + (c * latents->shape[1] + from) * frame;
         for (int64_t i = 0; i < area; i++)
-            v->host_latents[i * v->channels + c] = from[c * area + i] / scaling;
+            v->host_latents[i * v->channels + c] = plane[i] / scaling;
+    }
+}
+
+/* Latent frames from .. from + count - 1 become v->pixels. */
+static int decode_tile(struct hunyuan_vae *v, const struct tensor *latents, int64_t from,
+                       int64_t count, struct clip *out, struct error *e)
+{
+    struct pass p = {.v = v};
+    struct tensor host;
+
+    if (make_work(v, (int64_t[]){count, latents->shape[2], latents->shape[3]}, e))
+        return -1;
+    take_latents(v, latents, from);
+    *out = run(&p, v->shape[0], v->shape[1], v->shape[2]);
+    host = TENSOR_F32(v->pixels, out->frames, out->height, out->width, 3);
+    op_read(v->device, &host, &out->t);
+    return device_status(v->device, e);
+}
+
+/* What of one tile the next one needs: its last pictures. */
+struct tail {
+    float *pixels; /* [OVERLAP][height][width][3] */
+    int64_t frames;
+};
+enum { OVERLAP = TIME_FACTOR };
+
+/* The first pictures of a tile come out of the last of the tile before. */
+static void fade(const struct tail *before, float *pixels, int64_t frames, int64_t picture)
+{
+    int64_t extent = before->frames < OVERLAP ? before->frames : OVERLAP;
+
+    extent = extent < frames ? extent : frames;
+    for (int64_t x = 0; x < extent; x++) {
+        const float *old = before->pixels + (before->frames - extent + x) * picture;
+        float part = (float)x / (float)extent;
+        for (int64_t i = 0; i < picture; i++)
+            pixels[x * picture + i] = old[i] * (1 - part) + pixels[x * picture + i] * part;
+    }
+}
+
+static void keep_tail(struct tail *t, const float *pixels, int64_t frames, int64_t picture)
+{
+    t->frames = frames < OVERLAP ? frames : OVERLAP;
+    memcpy(t->pixels, pixels + (frames - t->frames) * picture,
+           (size_t)(t->frames * picture) * sizeof *pixels);
+}
+
+static int deliver(const struct clip *tile, const float *pixels, int64_t count, int *index,
+                   hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
+{
+    for (int64_t i = 0; i < count; i++, (*index)++)
+        if (frame(ctx, *index, pixels + i * tile->height * tile->width * 3, (int)tile->width,
+                  (int)tile->height, e))
+            return -1;
+    return 0;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The published pipeline's way through a clip that is longer than a tile. */
+static int decode_tiles(struct hunyuan_vae *v, const struct tensor *latents,
+                        hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
+{
+    int64_t length = v->tile / TIME_FACTOR, stride = length - 1, frames = latents->shape[1];
+    int64_t picture = latents->shape[2] * latents->shape[3] * v->space_factor * v->space_factor * 3;
+    int64_t total = hunyuan_vae_frames(v, (int)frames);
+    struct arena a = {0};
+    struct tail before = {arena_array(&a, (size_t)(OVERLAP * picture), sizeof(float)), 0};
+    int index = 0, rc = before.pixels ? 0 : error_memory(e);
+
+    for (int64_t from = 0; rc == 0 && from < frames && index < total; from += stride) {
+        int64_t first = from > 0; /* of a later tile the first picture is the beginning's own */
+        struct clip tile = {0};
+        float *pixels;
+        rc = decode_tile(v, latents, from, least(length + 1, frames - from), &tile, e);
+        if (rc)
+            break;
+        pixels = v->pixels + first * picture;
+        fade(&before, pixels, tile.frames - first, picture);
+        keep_tail(&before, pixels, tile.frames - first, picture);
+        rc = deliver(
+            &tile, pixels,
+            least(least(stride * TIME_FACTOR + 1 - first, tile.frames - first), total - index),
+            &index, frame, ctx, e);
+    }
+    arena_free(&a);
+    return rc;
+}
+
+void hunyuan_vae_tile(struct hunyuan_vae *v, int pictures)
+{
+    v->tile = pictures;
 }
 
 int hunyuan_vae_decode(struct hunyuan_vae *v, const struct tensor *latents,
                        hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
 {
-    struct pass p = {.v = v};
-    struct clip rgb;
-    struct tensor host;
+    struct clip whole;
     char text[96];
+    int index = 0;
 
     if (latents->rank != 4 || latents->shape[0] != v->channels || tensor_count(latents) < 1)
         return error_set(e, ERROR_MODEL, "%s: latents of shape %s do not fit a VAE of %d channels",
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->channels);
-    if (make_work(v, latents->shape + 1, e))
+    if (v->tile && latents->shape[1] > v->tile / TIME_FACTOR)
+        return decode_tiles(v, latents, frame, ctx, e);
+    if (decode_tile(v, latents, 0, latents->shape[1], &whole, e))
         return -1;
-    take_latents(v, latents);
-    rgb = run(&p, v->shape[0], v->shape[1], v->shape[2]);
-    host = TENSOR_F32(v->pixels, rgb.frames, rgb.height, rgb.width, 3);
-    op_read(v->device, &host, &rgb.t);
-    if (device_status(v->device, e))
-        return -1;
-    for (int64_t i = 0; i < rgb.frames; i++)
-        if (frame(ctx, (int)i, v->pixels + i * rgb.height * rgb.width * 3, (int)rgb.width,
-                  (int)rgb.height, e))
-            return -1;
-    return 0;
+    return deliver(&whole, v->pixels, whole.frames, &index, frame, ctx, e);
 }

@@ -1,5 +1,5 @@
 /* The decoder half of HunyuanVideo's causal video VAE: AutoencoderKLHunyuanVideo as diffusers
- * publishes it, untiled.
+ * publishes it, in one piece in space.
  *
  * Its group norms take their statistics over the whole clip, time included, so no frame can be
  * finished before all have come equally far: it goes layer by layer over the clip. The first latent
@@ -7,7 +7,9 @@
  *
  * Memory: three clips, each as large as the largest layer that is put into it. With the published
  * sizes that is, for every picture, height * width * 512 numbers: in 16 bits at 720 x 1280
- *   0.94 GB a picture: 16.0 GB for 17 frames, 61.3 GB for 65,
+ *   0.94 GB a picture: 16.0 GB for 17 frames,
+ * and no more for longer clips, which are decoded in tiles of 17 pictures (whole, 65 frames would
+ * take 61.3 GB);
  * plus the weights (0.2 GB) and what the convolutions' implementation takes for itself. Nothing is
  * copied for padding or for enlarging: convolutions read the source frames where they are.
  */
@@ -34,6 +36,11 @@ int hunyuan_vae_frames(const struct hunyuan_vae *v, int latent_frames); /* 1 + (
  * *e. */
 typedef int hunyuan_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
                                  struct error *e);
+
+/* Longer clips are decoded in tiles of so many pictures (a multiple of 4, at least 8) and one more,
+ * which overlap by 4 pictures that fade from one into the next: 16, as at first, is what the
+ * published pipeline does. 0: in one piece. */
+void hunyuan_vae_tile(struct hunyuan_vae *v, int pictures);
 
 /* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (the model's
  * scaling_factor is applied here). */

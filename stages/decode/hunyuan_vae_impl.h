@@ -42,6 +42,7 @@ struct hunyuan_vae {
     int64_t shape[3];                      /* frames, height, width of the latents work is for */
     struct tensor clip[HUNYUAN_VAE_CLIPS]; /* [numbers] */
     float *host_latents, *pixels;          /* [T, H, W, C] and [frames, height, width, 3] */
+    int tile;                              /* pictures; 0: no tiles */
     struct arena host;
 };
 

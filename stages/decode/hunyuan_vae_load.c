@@ -170,6 +170,7 @@ int hunyuan_vae_load(const char *dir, struct device *d, struct hunyuan_vae **out
     if (!v)
         return error_memory(e);
     v->device = d;
+    v->tile = 16;
     if (d)
         v->weights = device_arena(d);
     v->dir = arena_strdup(&v->arena, dir);

@@ -110,8 +110,9 @@ struct family {
 
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */
-    /* How many frames are decoded together: less memory, and where families differ in this another
-     * result (SVD). 0, as it is at first: all. NULL: the family chooses for itself. */
+    /* How many frames are decoded together: fewer take less memory, and give another result. 0:
+     * all. At first as the published pipeline does without being told: SVD all, HunyuanVideo tiles
+     * of 16 that overlap. NULL: the family chooses for itself. */
     void (*vae_chunk)(void *vae, int frames);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,

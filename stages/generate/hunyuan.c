@@ -200,6 +200,11 @@ static void vae_close(void *vae)
     hunyuan_vae_free(vae);
 }
 
+static void vae_chunk(void *vae, int frames)
+{
+    hunyuan_vae_tile(vae, frames);
+}
+
 static int decode(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e)
 {
@@ -226,5 +231,6 @@ const struct family family_hunyuan_video = {
     .predict = predict,
     .vae_open = vae_open,
     .vae_close = vae_close,
+    .vae_chunk = vae_chunk,
     .decode = decode,
 };
