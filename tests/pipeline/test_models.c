@@ -215,6 +215,7 @@ static void whole_checkpoints_are_told_in_full(void **state)
         {"tests/fixtures/cogvideox", "cogvideox", "experimental", "", 5},
         {"tests/fixtures/cogvideox-2b", "cogvideox", "experimental", "", 5},
         {"tests/fixtures/sdxl", "sdxl", "validator", "picture", 7},
+        {"tests/fixtures/svd-xt", "svd", "validator", "motion", 5},
         {"stages/generate/previs/checkpoint", "wan", "flagship", "", 5},
     };
 
@@ -675,6 +676,22 @@ static void the_validators_folder_holds_two(void **state)
     assert_string_equal(i.checkpoints[0].part, "picture");
     assert_int_equal(i.fault_count, 1);
     assert_non_null(strstr(i.faults[0], "m/svd-xt is not there: tier validator needs it"));
+    inspection_free(&i);
+
+    link_tree("tests/fixtures/svd-xt", "m/svd-xt");
+    inspected(in_scratch("m"), &i);
+    print_faults(&i);
+    assert_int_equal(i.checkpoint_count, 2);
+    assert_string_equal(i.checkpoints[1].part, "motion");
+    assert_int_equal(i.fault_count, 0);
+    assert_string_equal(i.note, "");
+    inspection_free(&i);
+
+    assert_int_equal(path_remove(in_scratch("m/sdxl"), &e), 0);
+    inspected(in_scratch("m"), &i);
+    assert_int_equal(i.checkpoint_count, 1);
+    assert_int_equal(i.fault_count, 0);
+    assert_non_null(strstr(i.note, "shots must bring their own keyframe"));
     inspection_free(&i);
 }
 
