@@ -157,8 +157,7 @@ int weight_file_check_shard(const char *index, const char *shard, const char *pa
         return error_set(e, ERROR_MODEL, "%s names the shard \"%.200s\": not a plain file name",
                          index, shard);
     if (!path_exists(path))
-        return error_set(e, ERROR_MODEL,
-                         "%s names the shard %.200s, which is not there: download it", index,
-                         shard);
+        return error_set(e, ERROR_MODEL, "%s names a shard that is not there: %s; download it",
+                         index, path);
     return 0;
 }

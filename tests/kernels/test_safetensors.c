@@ -222,7 +222,7 @@ static void test_shards(void **unused)
     expect_index("{\"weight_map\":{\"w\":3}}", "is not a string");
     expect_index("{\"weight_map\":{\"w\":\"../one.safetensors\"}}", "not a plain file name");
     expect_index("{\"weight_map\":{\"w\":\"absent.safetensors\"}}",
-                 "names the shard absent.safetensors, which is not there");
+                 "absent.safetensors; download it");
     expect_index("{\"weight_map\":{\"x\":\"bad.safetensors\"}}", "bad.safetensors is cut short");
     expect_index("{\"weight_map\":{\"v\":\"one.safetensors\"}}", "tensor v is not in the shard");
     write_file("again.safetensors", a, strlen(a), 4, -1);
