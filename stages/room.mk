@@ -130,6 +130,7 @@ STAGES_TESTS := \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \
+	tests/stages/test_inspect.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
 	tests/stages/test_sampler_settings.c \

@@ -9,12 +9,15 @@
 #include "pipeline/exit_code.h"
 #include "pipeline/paths.h"
 
-/* Prints it and lets it go; NULL is a lack of memory. */
+/* Prints it and lets it go. */
 static int print_json(json_t *root, struct error *e)
 {
-    int rc = root && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 ? 0 : error_memory(e);
+    int rc = root && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF
+                 ? 0
+                 : error_set(e, ERROR_USAGE,
+                             "this cannot be told as JSON: a file's name is not UTF-8, or memory "
+                             "has run out");
 
-    putchar('\n');
     json_decref(root);
     return rc;
 }
