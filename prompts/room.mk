@@ -19,6 +19,7 @@ PROMPTS_SRC := \
 	prompts/tokenizer.c \
 	prompts/tokenizer_config.c \
 	prompts/vocabulary.c \
+	prompts/clip_layers.c \
 	prompts/clip_text.c \
 	prompts/clip_vision.c \
 	prompts/picture_resize.c \

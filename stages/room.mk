@@ -117,6 +117,13 @@ STAGES_SRC += \
 	stages/generate/svd_picture.c \
 	stages/parity/svd.c
 
+STAGES_SRC += \
+	stages/models/files.c \
+	stages/models/inspect.c \
+	stages/models/layout.c \
+	stages/models/published.c \
+	stages/models/weights.c
+
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
