@@ -10,6 +10,7 @@ CUDA_SRC := \
 	kernels/cuda/attention.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/copy.cu \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
@@ -18,7 +19,8 @@ CUDA_SRC := \
 	kernels/cuda/index.cu \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
-	kernels/cuda/norm.cu
+	kernels/cuda/norm.cu \
+	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
 
 # PTX of an architecture with a letter runs on that one alone: the plain one is for the others.
