@@ -28,7 +28,7 @@ static const struct layout {
      REPOSITORY_HUNYUAN},
     {{"hunyuan-video-i2v-720p"}, "HunyuanVideo-I2V in its original layout", REPOSITORY_HUNYUAN},
     {{"high_noise_model", "low_noise_model"},
-     "Wan 2.2 A14B in its original layout",
+     "Wan 2.2 A14B in its original layout, whose text encoder and VAE are pickles",
      REPOSITORY_WAN_2_2},
     {{"models_t5_umt5-xxl-enc-bf16.pth", "Wan2.1_VAE.pth", "Wan2.2_VAE.pth"},
      "Wan in its original layout",
