@@ -265,7 +265,7 @@ static void the_tiers_are_listed(void **state)
     write_text("models/experimental/transformer/latest", "1");
     p = PROGRAM("models", "--models", in_scratch("models"));
     assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "flagship      Wan 2.2 A14B: complete, 3.8 MiB\n"));
+    assert_non_null(strstr(p.out, "flagship      Wan 2.2 A14B: complete, 2.7 MiB\n"));
     assert_non_null(strstr(p.out, "experimental  CogVideoX: 1 fault\n"));
     assert_non_null(strstr(p.out, "workhorse     HunyuanVideo: not there\n"));
     assert_non_null(strstr(p.out, "hf download " REPOSITORY_HUNYUAN));
