@@ -314,10 +314,23 @@ static const struct tier *tier_of_two(const struct inspection *i, struct arena *
     return NULL;
 }
 
+/* The folder that --models names. */
+static bool is_folder_of_tiers(struct inspection *i)
+{
+    for (int k = 0; k < tier_count; k++) {
+        const char *path = path_join(&i->arena, i->dir, tiers_all[k].name);
+        if (path && is_directory(path))
+            return true;
+    }
+    return false;
+}
+
 static int inspect_other(struct inspection *i, struct error *e)
 {
     const char *known = layout_explain(i->dir, &i->arena);
 
+    if (is_folder_of_tiers(i))
+        known = "a folder of tiers: auteur-pipe models --models tells of them all";
     return inspection_fault(i, e, "%s is %s", i->dir,
                             known ? known
                                   : "no checkpoint: it has no model_index.json (auteur-pipe models "

@@ -272,6 +272,10 @@ static void the_tiers_are_listed(void **state)
     assert_non_null(strstr(p.out, "models/validator/svd-xt"));
     lines_fit_a_terminal(p.out);
     program_free(&p);
+    p = PROGRAM("models", "inspect", in_scratch("models"));
+    assert_int_equal(p.status, 3);
+    assert_non_null(strstr(unfold(p.out), "is a folder of tiers: auteur-pipe models --models"));
+    program_free(&p);
 
     assert_int_equal(setenv("AUTEUR_MODELS", in_scratch("models"), 1), 0);
     p = PROGRAM("models", "--json");
