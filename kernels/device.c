@@ -101,6 +101,12 @@ struct tensor activation_new(struct device *d, struct arena *a, int rank, const 
     return tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
 }
 
+struct tensor residual_new(struct device *d, struct arena *a, int rank, const int64_t *shape)
+{
+    enum dtype t = d ? d->activations : DTYPE_F32;
+    return tensor_new_of(a, t == DTYPE_F16 ? DTYPE_F32 : t, rank, shape);
+}
+
 int device_status(struct device *d, struct error *e)
 {
     if (d->wait)

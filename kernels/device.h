@@ -37,6 +37,13 @@ struct tensor activation_new(struct device *d, struct arena *a, int rank, const 
     activation_new((d), (arena), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),        \
                    (const int64_t[]){__VA_ARGS__})
 
+/* The same for sums that run through all layers of a model, and for what is added to them: F32
+ * where activations are F16, whose range (65504) trained models leave. */
+struct tensor residual_new(struct device *d, struct arena *a, int rank, const int64_t *shape);
+#define RESIDUAL_NEW(d, arena, ...)                                                                \
+    residual_new((d), (arena), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \
+                 (const int64_t[]){__VA_ARGS__})
+
 /* Waits for all that the device was told to do. 0, or -1 with the first failure since the last
  * call, which is then forgotten. */
 int device_status(struct device *d, struct error *e);

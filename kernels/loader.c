@@ -14,7 +14,29 @@ enum { NAME_SIZE = 256, PARTS_MAX = 4 };
         va_end(args);                                                                              \
     } while (0)
 
-/* The tensor NAME + suffix of this shape; NULL when the loader has failed. */
+static _Thread_local struct {
+    loader_fault_fn *tell;
+    void *ctx;
+} listener;
+
+void loader_listen(loader_fault_fn *tell, void *ctx)
+{
+    listener.tell = tell;
+    listener.ctx = ctx;
+}
+
+/* A tensor that cannot be used, as *l->error says. */
+static void fault(struct loader *l)
+{
+    if (l->device || !listener.tell) {
+        l->failed = true;
+        return;
+    }
+    listener.tell(listener.ctx, l->error);
+    error_clear(l->error);
+}
+
+/* The tensor NAME + suffix of this shape; NULL when there is none of it. */
 static const struct tensor *get(struct loader *l, const char *name, const char *suffix, int rank,
                                 const int64_t *shape)
 {
@@ -23,7 +45,7 @@ static const struct tensor *get(struct loader *l, const char *name, const char *
 
     snprintf(full, sizeof full, "%s%s", name, suffix);
     if (!l->failed && safetensors_get(l->weights, full, rank, shape, &t, l->error))
-        l->failed = true;
+        fault(l);
     return t;
 }
 
@@ -146,14 +168,14 @@ static const struct tensor *get_numbers(struct loader *l, const char *name, int6
         return NULL;
     if (t && tensor_count(t) == count)
         return get(l, name, "", t->rank, t->shape); /* does it hold floats? */
-    l->failed = true;
     if (!t)
         error_set(l->error, ERROR_MODEL, "%s: tensor %s is missing", safetensors_path(l->weights),
                   name);
     else
         error_set(l->error, ERROR_MODEL, "%s: tensor %s has the shape %s, not %lld numbers",
-                  safetensors_path(l->weights), name, tensor_shape_text(t, shape, sizeof shape),
-                  (long long)count);
+                  safetensors_file(l->weights, name), name,
+                  tensor_shape_text(t, shape, sizeof shape), (long long)count);
+    fault(l);
     return NULL;
 }
 

@@ -15,6 +15,12 @@ struct loader {
     bool failed;
 };
 
+/* For whoever wants all faults of a checkpoint, not the first: while a listener is set (for the
+ * calling thread), loaders without a device tell it of each tensor that is missing or of another
+ * shape, and go on as if it were there. NULL ends it. */
+typedef void loader_fault_fn(void *ctx, const struct error *fault);
+void loader_listen(loader_fault_fn *listener, void *ctx);
+
 /* NAME.weight [out, in] and, unless biased is false, NAME.bias [out]. */
 void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
                  const char *name, ...) __attribute__((format(printf, 6, 7)));

@@ -22,7 +22,8 @@ KERNELS_SRC := \
 	kernels/reference/reference.c \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
-	kernels/tensor.c
+	kernels/tensor.c \
+	kernels/weight_file.c
 
 KERNELS_TESTS := \
 	tests/kernels/test_file.c \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "kernels/weight_file.h"
 
 enum {
     LENGTH_SIZE = 8,
@@ -14,7 +15,7 @@ enum {
 };
 
 struct entry {
-    const char *name;
+    const char *name, *path; /* the path: of its file */
     struct tensor tensor;
     uint64_t begin, end; /* in the data of its file */
 };
@@ -77,7 +78,7 @@ static int read_shape(const struct shard *s, const char *name, const json_t *val
     size_t rank = json_array_size(value);
 
     if (!json_is_array(value) || rank > TENSOR_MAX_RANK)
-        return bad(e, s, name, "shape is not a list of at most six sizes");
+        return bad(e, s, name, "shape is not a list of at most eight sizes");
     *bytes = dtype_size(dtype);
     for (size_t i = 0; i < rank; i++) {
         const json_t *n = json_array_get(value, i);
@@ -91,7 +92,7 @@ static int read_shape(const struct shard *s, const char *name, const json_t *val
     return 0;
 }
 
-static int read_entry(const struct shard *s, const char *name, const json_t *value, uint64_t data,
+static int read_entry(const struct shard *s, const char *name, const json_t *value,
                       struct entry *out, struct error *e)
 {
     const json_t *offsets = json_object_get(value, "data_offsets");
@@ -109,8 +110,6 @@ static int read_entry(const struct shard *s, const char *name, const json_t *val
         return bad(e, s, name, "data_offsets is not [begin, end]");
     out->begin = (uint64_t)json_integer_value(begin);
     out->end = (uint64_t)json_integer_value(end);
-    if (out->end > data)
-        return bad(e, s, name, "data_offsets lie outside the file: it is cut short, or lies");
     if (out->end - out->begin != bytes)
         return bad(e, s, name, "data_offsets do not hold dtype times shape");
     return 0;
@@ -124,9 +123,18 @@ static int by_begin(const void *a, const void *b)
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
+static int cut_short(const struct shard *s, const char *tensor, uint64_t missing, struct error *e)
+{
+    return error_set(e, ERROR_MODEL,
+                     "%s is cut short: it has %zu bytes, %llu fewer than its header says (tensor "
+                     "%.200s is the first that lies outside the file); download it again",
+                     s->path, s->map.size, (unsigned long long)missing, tensor);
+}
+
 /* Tensors lie side by side: any other arrangement is a damaged or a lying header. */
 static int check_cover(const struct shard *s, uint64_t data, struct error *e)
 {
+    const char *outside = NULL;
     uint64_t at = 0;
 
     for (size_t i = 0; i < s->count; i++) {
@@ -135,7 +143,11 @@ static int check_cover(const struct shard *s, uint64_t data, struct error *e)
         if (s->entries[i].begin > at)
             return bad(e, s, s->entries[i].name, "data_offsets leave a gap before it");
         at = s->entries[i].end;
+        if (at > data && !outside)
+            outside = s->entries[i].name;
     }
+    if (outside)
+        return cut_short(s, outside, at - data, e);
     if (at != data)
         return error_set(e, ERROR_MODEL, "%s: %llu bytes after the last tensor belong to none",
                          s->path, (unsigned long long)(data - at));
@@ -157,16 +169,20 @@ static int read_entries(struct safetensors *all, struct shard *s, json_t *root, 
         struct entry *entry = &s->entries[s->count];
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        if (read_entry(s, name, value, data, entry, e))
+        if (read_entry(s, name, value, entry, e))
             return -1;
+        entry->path = s->path;
         entry->name = arena_strdup(&all->arena, name);
         if (!entry->name)
             return error_memory(e);
-        entry->tensor.data = (void *)(uintptr_t)(s->map.bytes + start + entry->begin);
         s->count++;
     }
     qsort(s->entries, s->count, sizeof *s->entries, by_begin);
-    return check_cover(s, data, e);
+    if (check_cover(s, data, e))
+        return -1;
+    for (size_t i = 0; i < s->count; i++)
+        s->entries[i].tensor.data = (void *)(uintptr_t)(s->map.bytes + start + s->entries[i].begin);
+    return 0;
 }
 
 static int read_shard(struct safetensors *all, struct shard *s, struct error *e)
@@ -176,7 +192,8 @@ static int read_shard(struct safetensors *all, struct shard *s, struct error *e)
     json_t *root;
     int rc;
 
-    if (file_map_open(s->path, &s->map, e))
+    if (file_map_open(s->path, &s->map, e) ||
+        file_refuse_lfs_pointer(s->path, s->map.bytes, s->map.size, e))
         return -1;
     if (s->map.size < LENGTH_SIZE)
         return error_set(e, ERROR_MODEL, "%s is %zu bytes long: too short for a safetensors file",
@@ -244,16 +261,16 @@ static int need_shard(struct safetensors *all, const char *dir, const char *name
 
     if (shard_named(all, name))
         return 0;
-    if (!*name || strchr(name, '/') || all->shard_count == SHARDS_MAX)
-        return error_set(e, ERROR_MODEL,
-                         "%s names the shard \"%.200s\": not a plain file name, or "
-                         "too many of them",
-                         all->path, name);
+    if (all->shard_count == SHARDS_MAX)
+        return error_set(e, ERROR_MODEL, "%s names more than %d shards", all->path,
+                         (int)SHARDS_MAX);
     s = &all->shards[all->shard_count++];
     s->name = arena_strdup(&all->arena, name);
     s->path = path_join(&all->arena, dir, name);
     if (!s->name || !s->path)
         return error_memory(e);
+    if (weight_file_check_shard(all->path, name, s->path, e))
+        return -1;
     return read_shard(all, s, e) ? error_wrap(e, "%s", all->path) : 0;
 }
 
@@ -297,6 +314,10 @@ static int read_index(struct safetensors *all, struct error *e)
         return error_memory(e);
     if (file_read(all->path, INDEX_MAX, &text, &size, e))
         return -1;
+    if (file_refuse_lfs_pointer(all->path, text, size, e)) {
+        free(text);
+        return -1;
+    }
     root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
     free(text);
     if (!root)
@@ -316,51 +337,14 @@ static int read_single(struct safetensors *all, struct error *e)
     return read_shard(all, all->shards, e) || join_shards(all, e) ? -1 : 0;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
-/* What a directory holds, or `path` itself. */
-static int find_file(struct arena *a, const char *path, const char **out, struct error *e)
-{
-    /* Weights in F16 are often published beside those in F32, and fetched alone. */
-    static const char *const names[] = {"diffusion_pytorch_model.safetensors.index.json",
-                                        "diffusion_pytorch_model.safetensors",
-                                        "model.safetensors.index.json",
-                                        "model.safetensors",
-                                        "diffusion_pytorch_model.safetensors.index.fp16.json",
-                                        "diffusion_pytorch_model.fp16.safetensors",
-                                        "model.safetensors.index.fp16.json",
-                                        "model.fp16.safetensors"};
-
-    *out = arena_strdup(a, path);
-    if (!*out)
-        return error_memory(e);
-    if (ends_with(path, ".safetensors") || ends_with(path, ".json"))
-        return 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        *out = path_join(a, path, names[i]);
-        if (!*out)
-            return error_memory(e);
-        if (path_exists(*out))
-            return 0;
-    }
-    return error_set(e, ERROR_MODEL,
-                     "%s holds no weights: neither diffusion_pytorch_model.safetensors nor "
-                     "model.safetensors (or .fp16.safetensors), nor an index of either",
-                     path);
-}
-
 int safetensors_open(const char *path, struct safetensors **out, struct error *e)
 {
     struct safetensors *s = calloc(1, sizeof *s);
 
     if (!s)
         return error_memory(e);
-    if (find_file(&s->arena, path, &s->path, e) ||
-        (ends_with(s->path, ".json") ? read_index(s, e) : read_single(s, e))) {
+    if (weight_file_find(path, &s->arena, &s->path, e) ||
+        (weight_file_is_index(s->path) ? read_index(s, e) : read_single(s, e))) {
         safetensors_close(s);
         return -1;
     }
@@ -393,11 +377,22 @@ const char *safetensors_name(const struct safetensors *s, size_t i)
     return s->entries[i].name;
 }
 
-const struct tensor *safetensors_find(const struct safetensors *s, const char *name)
+static const struct entry *find(const struct safetensors *s, const char *name)
 {
     struct entry key = {.name = name};
-    struct entry *found = bsearch(&key, s->entries, s->count, sizeof key, by_name);
+    return bsearch(&key, s->entries, s->count, sizeof key, by_name);
+}
+
+const struct tensor *safetensors_find(const struct safetensors *s, const char *name)
+{
+    const struct entry *found = find(s, name);
     return found ? &found->tensor : NULL;
+}
+
+const char *safetensors_file(const struct safetensors *s, const char *name)
+{
+    const struct entry *found = find(s, name);
+    return found ? found->path : s->path;
 }
 
 int safetensors_get(const struct safetensors *s, const char *name, int rank, const int64_t *shape,
@@ -417,12 +412,12 @@ int safetensors_get(const struct safetensors *s, const char *name, int rank, con
         char wants[96];
         memcpy(want.shape, shape, (size_t)rank * sizeof *shape);
         return error_set(e, ERROR_MODEL, "%s: tensor %s has the shape %s, the model's config %s",
-                         s->path, name, tensor_shape_text(t, has, sizeof has),
+                         safetensors_file(s, name), name, tensor_shape_text(t, has, sizeof has),
                          tensor_shape_text(&want, wants, sizeof wants));
     }
     if (!dtype_is_float(t->dtype))
-        return error_set(e, ERROR_MODEL, "%s: tensor %s holds %s, not floats", s->path, name,
-                         dtype_name(t->dtype));
+        return error_set(e, ERROR_MODEL, "%s: tensor %s holds %s, not floats",
+                         safetensors_file(s, name), name, dtype_name(t->dtype));
     *out = t;
     return 0;
 }

@@ -14,8 +14,8 @@
 
 struct safetensors;
 
-/* path: a .safetensors file, an .index.json beside its shards, or a directory that holds
- * diffusion_pytorch_model.* or model.* of either kind, or else their fp16 variant. */
+/* path: a .safetensors file, an index beside its shards, or a directory that holds one of them (see
+ * weight_file.h). */
 int safetensors_open(const char *path, struct safetensors **out, struct error *e);
 void safetensors_close(struct safetensors *s); /* NULL-safe; views into the map die */
 
@@ -25,6 +25,8 @@ size_t safetensors_count(const struct safetensors *s);
 const char *safetensors_name(const struct safetensors *s, size_t i);
 /* NULL when there is none. */
 const struct tensor *safetensors_find(const struct safetensors *s, const char *name);
+/* The path of the file that the tensor lies in; of what was opened when there is no such tensor. */
+const char *safetensors_file(const struct safetensors *s, const char *name);
 
 /* The tensor must be there, hold floats (F32, F16, BF16, FP8), and have this shape; -1 in it
  * stands for any size. */

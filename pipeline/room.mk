@@ -11,6 +11,8 @@ PIPELINE_SRC := \
 	pipeline/commands/command_line.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
+	pipeline/commands/models.c \
+	pipeline/commands/models_show.c \
 	pipeline/commands/parity.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
@@ -48,6 +50,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_full_disk.c \
 	tests/pipeline/test_key.c \
 	tests/pipeline/test_kill.c \
+	tests/pipeline/test_models.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c

@@ -117,12 +117,20 @@ STAGES_SRC += \
 	stages/generate/svd_picture.c \
 	stages/parity/svd.c
 
+STAGES_SRC += \
+	stages/models/files.c \
+	stages/models/inspect.c \
+	stages/models/layout.c \
+	stages/models/published.c \
+	stages/models/weights.c
+
 STAGES_TESTS := \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \
+	tests/stages/test_inspect.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
 	tests/stages/test_sampler_settings.c \

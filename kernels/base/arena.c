@@ -10,6 +10,7 @@ struct arena_block {
     struct arena_block *next;
     size_t used, size;
     unsigned char *bytes;
+    void *raw; /* as it was allocated: bytes is the first aligned one in it */
 };
 
 enum { BLOCK_SIZE = 64 * 1024 };
@@ -20,8 +21,10 @@ static struct arena_block *block_new(struct arena_source *source, size_t size)
 
     if (!b)
         return NULL;
-    b->bytes = source ? source->get(source, size) : aligned_alloc(64, size);
-    if (!b->bytes) {
+    /* calloc() gives large blocks as pages that are not there until they are written to. */
+    b->raw = source ? source->get(source, size) : calloc(1, size + 63);
+    b->bytes = source ? b->raw : (unsigned char *)(((uintptr_t)b->raw + 63) & ~(uintptr_t)63);
+    if (!b->raw) {
         free(b);
         return NULL;
     }
@@ -59,7 +62,7 @@ void *arena_alloc(struct arena *a, size_t size)
         at = 0;
     }
     b->used = at + size;
-    return a->source ? b->bytes + at : memset(b->bytes + at, 0, size);
+    return b->bytes + at;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
@@ -109,9 +112,9 @@ void arena_free(struct arena *a)
         struct arena_block *next = b->next;
 
         if (a->source)
-            a->source->put(a->source, b->bytes);
+            a->source->put(a->source, b->raw);
         else
-            free(b->bytes);
+            free(b->raw);
         free(b);
         b = next;
     }

@@ -75,6 +75,18 @@ done:
     return rc;
 }
 
+int file_refuse_lfs_pointer(const char *path, const void *bytes, size_t size, struct error *e)
+{
+    static const char first[] = "version https://git-lfs";
+
+    if (size < sizeof first - 1 || memcmp(bytes, first, sizeof first - 1) != 0)
+        return 0;
+    return error_set(e, ERROR_MODEL,
+                     "%s is a Git LFS pointer, a note where the file itself belongs: run `git lfs "
+                     "pull` in the clone, or download the file",
+                     path);
+}
+
 static int fsync_path(const char *path, int flags, struct error *e)
 {
     int fd = open(path, flags | O_CLOEXEC);

@@ -18,6 +18,10 @@ int file_open(const char *path, int *fd, uint64_t *size, struct error *e);
  * anything but a regular file. Caller frees *bytes. */
 int file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *e);
 
+/* A clone made without Git LFS has small notes where the large files belong. Refuses one
+ * (ERROR_MODEL, with the mend): `bytes` are the file's, or its beginning. */
+int file_refuse_lfs_pointer(const char *path, const void *bytes, size_t size, struct error *e);
+
 /* Temporary name beside `path`, write, fsync, rename, fsync the directory: a reader sees the old
  * file or the new one, never a part. */
 int file_write_atomic(const char *path, const void *bytes, size_t size, struct error *e);

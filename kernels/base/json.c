@@ -13,6 +13,10 @@ int json_read(const char *path, json_t **root, struct error *e)
     size_t size;
     if (file_read(path, JSON_BYTES_MAX, &text, &size, e) != 0)
         return -1;
+    if (file_refuse_lfs_pointer(path, text, size, e) != 0) {
+        free(text);
+        return -1;
+    }
     json_error_t bad;
     json_t *read = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, &bad);
     free(text);

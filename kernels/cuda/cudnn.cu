@@ -26,6 +26,7 @@ static bool find_all(void *library, struct cudnn_functions *f)
            find(library, "cudnnBackendExecute", &f->execute);
 }
 
+/* AUTEUR_CUDNN=0: as if it were not installed, to compare. */
 void cudnn_open(struct context *c)
 {
     const char *off = getenv("AUTEUR_CUDNN");

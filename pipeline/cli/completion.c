@@ -23,6 +23,8 @@ static void words_after(FILE *out, const char *command)
 {
     if (strcmp(command, "journal") == 0)
         fprintf(out, "dump check salvage");
+    else if (strcmp(command, "models") == 0)
+        fprintf(out, "inspect");
     else if (strcmp(command, "help") == 0) {
         for (size_t i = 0; i < commands_count; i++)
             fprintf(out, "%s ", commands_all[i].name);
@@ -32,7 +34,8 @@ static void words_after(FILE *out, const char *command)
 
 static bool takes_word(const char *command)
 {
-    return strcmp(command, "journal") == 0 || strcmp(command, "help") == 0;
+    return strcmp(command, "journal") == 0 || strcmp(command, "models") == 0 ||
+           strcmp(command, "help") == 0;
 }
 
 static void bash(FILE *out)
@@ -79,13 +82,15 @@ static void bash(FILE *out)
     fprintf(out,
             "    esac\n    case $word in\n"
             "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")); return ;;\n    esac\n"
-            "    case $COMP_CWORD,${COMP_WORDS[1]} in\n"
-            "    2,journal) COMPREPLY=($(compgen -W \"");
-    words_after(out, "journal");
-    fprintf(out, "\" -- \"$word\")) ;;\n    2,help) COMPREPLY=($(compgen -W \"");
-    words_after(out, "help");
-    fprintf(out, "\" -- \"$word\")) ;;\n"
-                 "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
+            "    case $COMP_CWORD,${COMP_WORDS[1]} in\n");
+    for (size_t i = 0; i < commands_count; i++) {
+        if (!takes_word(commands_all[i].name))
+            continue;
+        fprintf(out, "    2,%s) COMPREPLY=($(compgen -W \"", commands_all[i].name);
+        words_after(out, commands_all[i].name);
+        fprintf(out, "\" -- \"$word\")) ;;\n");
+    }
+    fprintf(out, "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
                  "complete -o filenames -F _auteur_pipe auteur-pipe\n");
 }
 

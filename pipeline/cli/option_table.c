@@ -51,7 +51,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check prompt ",
+     .commands = " run check prompt models ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -91,7 +91,7 @@ const struct option options_all[] = {
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status prompt journal ",
+     .commands = " run resume status prompt journal models ",
      .help = "JSON on standard output: for run and resume one event a line."},
     {.name = "watch",
      .letter = 'w',

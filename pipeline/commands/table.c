@@ -37,6 +37,13 @@ const struct command commands_all[] = {
      "salvage copies what can still be read into a new journal and keeps the damaged one beside "
      "it.",
      command_journal},
+    {"models", "[inspect DIR]", 0, 2, "which models are there, what a folder is",
+     "Lists the tiers: where each one's checkpoint is looked for, whether it is there and whole, "
+     "what it takes on disk, and otherwise which repository to download.\n\n"
+     "inspect DIR says what a folder is, which tier it serves, the class, dtype and size of each "
+     "component, and everything that is missing, cut short or of another shape. Only configs and "
+     "the headers of weight files are read. Exits 3 when there is a fault.",
+     command_models},
     {"parity", "DIR...", 1, OPERANDS, "compare the engine with a checkpoint's golden tensors",
      "Loads the checkpoint in DIR, feeds every module its golden input, runs the chain from "
      "prompt and seed to frames, and prints a line a tensor: name, relative L2 error, tolerance. "

@@ -6,9 +6,9 @@
  * Statistics of norms and convolutions in time see the frames that are decoded together (a chunk)
  * and nothing beyond; so the size of the chunk is part of the result.
  *
- * Memory of the published sizes, for frames of W x H: two clips of 128 W H numbers a frame of the
- * chunk, and 5 * 256 W H numbers beside: at 1024 x 576 in 16 bits, 8.2 GB for 25 frames at once and
- * 1.5 GB.
+ * Memory of the published sizes, for frames of W x H: two clips of 128 W H numbers for every frame
+ * of the chunk and two more, and 640 W H numbers beside: at 1024 x 576 in 16 bits, 9 GB for 25
+ * frames at once and 5.7 GB for 14.
  */
 #ifndef AUTEUR_STAGES_TEMPORAL_VAE_H
 #define AUTEUR_STAGES_TEMPORAL_VAE_H

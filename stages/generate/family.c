@@ -5,6 +5,7 @@
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/base/strbuf.h"
+#include "stages/models/layout.h"
 
 const struct family *const families_all[] = {&family_wan,  &family_hunyuan_video, &family_cogvideox,
                                              &family_sdxl, &family_svd,           NULL};
@@ -38,12 +39,23 @@ static int unknown_class(const char *path, const char *class, struct error *e)
     return -1;
 }
 
+static int no_index(const char *dir, struct arena *a, struct error *e)
+{
+    const char *known = layout_explain(dir, a);
+    return error_set(e, ERROR_MODEL, "%s is %s", dir,
+                     known ? known : "no checkpoint: it has no model_index.json");
+}
+
 int family_of_checkpoint(const char *dir, const struct family **out, struct error *e)
 {
     struct arena a = {0};
     json_t *root = NULL;
     const char *class = NULL, *path = path_join(&a, dir, "model_index.json");
-    int rc = path ? json_read(path, &root, e) : error_memory(e);
+    int rc = path ? 0 : error_memory(e);
+    if (rc == 0 && !path_exists(path))
+        rc = no_index(dir, &a, e);
+    if (rc == 0)
+        rc = json_read(path, &root, e);
     if (rc == 0)
         rc = json_get_string(root, path, "_class_name", &class, e);
     if (rc == 0) {

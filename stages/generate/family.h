@@ -79,6 +79,9 @@ struct family {
      * shape, widths that fit each other. ERROR_MODEL. */
     int (*check)(const char *dir, struct error *e);
 
+    /* The three open()s below take device NULL: configs are read and every tensor looked up, and
+     * what they give may only be closed. */
+
     int (*encoder_open)(const char *dir, struct device *d, void **encoder, struct error *e);
     /* Fills empty conditions. The negative prompt is not looked at where guidance is 1. A text that
      * was encoded just before need not be encoded again: shots of one board share their negative.

@@ -1,61 +1,40 @@
 #include "stages/generate/keyframe.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "stages/decode/picture.h"
+#include "stages/decode/picture_file.h"
 #include "stages/generate/sampling.h"
-#include "stages/media/reader.h"
 
 /* ---- the shot's own */
 
-/* One picture, upright. */
-static int read_picture(const struct shot *shot, struct picture *p, struct error *e)
-{
-    struct media_reader *reader = NULL;
-    struct picture_reader *convert = NULL;
-    AVFrame *frame;
-    int rc = media_reader_open(shot->keyframe, shot->keyframe, 1, &reader, e);
-    if (rc == 0) {
-        int got = media_reader_next(reader, &frame, e);
-        rc = got > 0   ? picture_read(&convert, frame, p, e)
-             : got < 0 ? -1
-                       : error_set(e, ERROR_MEDIA, "%s holds no picture", shot->keyframe);
-    }
-    if (rc == 0) {
-        bool mirrored;
-        int turns = media_reader_turns(reader, frame, &mirrored);
-        rc = picture_turn(p, turns, mirrored, e);
-    }
-    picture_reader_free(convert);
-    media_reader_close(reader);
-    return rc;
-}
-
 int keyframe_check(const struct shot *shot, struct error *e)
 {
-    struct picture p = {0};
-    int rc = read_picture(shot, &p, e);
-    picture_free(&p);
+    uint8_t *rgb = NULL;
+    int width, height;
+    int rc = picture_file_rgb(shot->keyframe, shot->keyframe, &rgb, &width, &height, e);
+    free(rgb);
     return rc;
 }
 
 int keyframe_read(const struct shot *shot, struct generation *g, struct arena *a, struct error *e)
 {
-    struct picture p = {0};
-    int rc = read_picture(shot, &p, e);
-    size_t pixels = (size_t)p.width * (size_t)p.height;
-    uint8_t *rgb = rc == 0 ? arena_array(a, pixels, 3) : NULL;
-    if (rc == 0 && !rgb)
-        rc = error_memory(e);
-    for (size_t i = 0; rc == 0 && i < pixels; i++)
-        for (int c = 0; c < 3; c++)
-            rgb[3 * i + c] = (uint8_t)((p.planes[c][i] + 128) / 257);
-    g->picture.rgb = rgb;
-    g->picture.width = p.width;
-    g->picture.height = p.height;
-    picture_free(&p);
-    return rc;
+    uint8_t *rgb = NULL, *kept;
+    int width, height;
+    if (picture_file_rgb(shot->keyframe, shot->keyframe, &rgb, &width, &height, e) != 0)
+        return -1;
+    size_t size = (size_t)width * (size_t)height * 3;
+    kept = arena_alloc(a, size);
+    if (kept)
+        memcpy(kept, rgb, size);
+    free(rgb);
+    if (!kept)
+        return error_memory(e);
+    g->picture.rgb = kept;
+    g->picture.width = width;
+    g->picture.height = height;
+    return 0;
 }
 
 /* ---- made from the prompt: one model in memory at a time, each for all shots */

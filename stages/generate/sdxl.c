@@ -265,7 +265,7 @@ static int widen(struct decoder *v, const char *dir, struct device **d, struct e
     struct image_vae *looked;
     bool upcast;
 
-    if (device_activations(*d) != DTYPE_F16)
+    if (!*d || device_activations(*d) != DTYPE_F16)
         return 0;
     if (load_vae(dir, NULL, &looked, e))
         return -1;

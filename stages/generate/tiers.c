@@ -6,6 +6,7 @@
 
 #include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
+#include "stages/models/layout.h"
 
 /* No model here writes legible letters, so lettering heads every list. */
 #define NO_LETTERS "text, letters, lettering, subtitles, captions, watermark, logo, signature"
@@ -130,9 +131,7 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The tier's folder, there or not. NULL when nothing says where. */
-static const char *tier_folder(const struct stage_env *env, const struct tier *tier,
-                               struct arena *a)
+const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
 {
     for (size_t i = 0; i < env->board->model_count; i++)
         if (strcmp(env->board->models[i].tier, tier->name) == 0)
@@ -152,19 +151,39 @@ static int no_folder(const struct stage_env *env, const struct tier *tier, struc
                      tier->name, tier->model, tier->name, tier->name);
 }
 
-static int need_directory(const struct tier *tier, const char *path, struct error *e)
-{
-    if (is_directory(path))
-        return 0;
-    return error_set(e, ERROR_MODEL, "the checkpoint of tier %s is not there: %s is no directory",
-                     tier->name, path);
-}
-
 /* Whether the folder is itself a checkpoint, rather than one of two. */
 static bool is_checkpoint(const char *folder, struct arena *a)
 {
     const char *index = path_join(a, folder, "model_index.json");
     return index && path_exists(index);
+}
+
+/* A folder in another layout is told apart here, before any stage looks for a part of it. */
+static int need_checkpoint(const struct tier *tier, const char *path, struct arena *a,
+                           struct error *e)
+{
+    if (is_checkpoint(path, a))
+        return 0;
+    const char *known = layout_explain(path, a);
+    if (known)
+        return error_set(e, ERROR_MODEL, "the checkpoint of tier %s cannot be used: %s is %s",
+                         tier->name, path, known);
+    return error_set(e, ERROR_MODEL, "the checkpoint of tier %s is not there: %s %s", tier->name,
+                     path, is_directory(path) ? "has no model_index.json" : "is no directory");
+}
+
+/* One of the two folders of a tier of two models; what the tier's folder is when it has neither. */
+static int need_one_of_two(const struct tier *tier, const char *folder, const char *name,
+                           struct arena *a, const char **path, struct error *e)
+{
+    const char *first = path_join(a, folder, tier->keyframe.folder);
+    const char *second = path_join(a, folder, tier->keyframe.motion_folder);
+    *path = path_join(a, folder, name);
+    if (!first || !second || !*path)
+        return error_memory(e);
+    if (!is_directory(first) && !is_directory(second) && layout_explain(folder, a))
+        return need_checkpoint(tier, folder, a, e);
+    return need_checkpoint(tier, *path, a, e);
 }
 
 int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
@@ -173,15 +192,10 @@ int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct
     const char *folder = tier_folder(env, tier, a);
     if (!folder)
         return no_folder(env, tier, e);
-    if (need_directory(tier, folder, e) != 0)
-        return -1;
-    if (tier->keyframe.family && !is_checkpoint(folder, a)) {
-        folder = path_join(a, folder, tier->keyframe.motion_folder);
-        if (!folder)
-            return error_memory(e);
-    }
     *path = folder;
-    return need_directory(tier, folder, e);
+    if (tier->keyframe.family && !is_checkpoint(folder, a))
+        return need_one_of_two(tier, folder, tier->keyframe.motion_folder, a, path, e);
+    return need_checkpoint(tier, folder, a, e);
 }
 
 int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
@@ -194,15 +208,9 @@ int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier,
     folder = tier_folder(env, tier, a);
     if (!folder)
         return no_folder(env, tier, e);
-    if (need_directory(tier, folder, e) != 0)
-        return -1;
     if (is_checkpoint(folder, a))
         return 0;
-    folder = path_join(a, folder, tier->keyframe.folder);
-    if (!folder)
-        return error_memory(e);
-    *path = folder;
-    return need_directory(tier, folder, e);
+    return need_one_of_two(tier, folder, tier->keyframe.folder, a, path, e);
 }
 
 static int round_up(int value, int multiple)

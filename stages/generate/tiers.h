@@ -43,6 +43,9 @@ const char *tier_name_of_shot(const struct stage_env *env, const struct shot *sh
 int tier_of_shot(const struct stage_env *env, const struct shot *shot, const struct tier **out,
                  struct error *e);
 
+/* The tier's folder, there or not: what the board's `models` say, else where it ships or lies under
+ * env->models_dir. NULL when nothing says where, or memory has run out. */
+const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a);
 /* The checkpoint directory of the tier's family: what the board's `models` say, else where it ships
  * or lies under env->models_dir. ERROR_MODEL, with the mend, when there is no such directory. The
  * path lives in the arena or the board. */

@@ -157,14 +157,15 @@ static int make_workspace(struct wan_transformer *m, const int64_t shape[4], str
     w->latents = TENSOR_NEW(&w->memory, shape[0], shape[1], shape[2], shape[3]);
     w->flow = TENSOR_NEW(&w->memory, m->out_channels, shape[1], shape[2], shape[3]);
     w->patches = ACTIVATION_NEW(d, &w->memory, tokens, m->in_channels * patch);
-    w->x = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
+    w->x = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
+    w->added = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
     w->normed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
     w->mixed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
     w->qkv = ACTIVATION_NEW(d, &w->memory, tokens, 3 * m->dim);
     w->hidden = ACTIVATION_NEW(d, &w->memory, tokens, m->ffn_dim);
     w->projected = ACTIVATION_NEW(d, &w->memory, tokens, m->out_channels * patch);
-    if (!w->latents.data || !w->flow.data || !w->patches.data || !w->x.data || !w->normed.data ||
-        !w->mixed.data || !w->qkv.data || !w->hidden.data || !w->projected.data)
+    if (!w->latents.data || !w->flow.data || !w->patches.data || !w->x.data || !w->added.data ||
+        !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data || !w->projected.data)
         return error_memory(e);
     if (upload_positions(m, shape, tokens, e))
         return -1;
@@ -229,7 +230,7 @@ static void self_attention(struct wan_transformer *m, const struct wan_block *b)
     op_rope(d, &q_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
     op_rope(d, &k_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), NULL);
-    op_linear(d, &w->normed, &w->mixed, &b->out, ACT_NONE);
+    op_linear(d, &w->added, &w->mixed, &b->out, ACT_NONE);
 }
 
 static void cross_attention(struct wan_transformer *m, const struct wan_block *b,
@@ -250,7 +251,7 @@ static void cross_attention(struct wan_transformer *m, const struct wan_block *b
     op_linear(d, &q, in, &b->cross_q, ACT_NONE);
     op_rms_norm(d, &q, &q, &b->cross_norm_q, (float)m->eps);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), &bias);
-    op_linear(d, &w->normed, &w->mixed, &b->cross_out, ACT_NONE);
+    op_linear_add(d, &w->x, &w->mixed, &b->cross_out, &w->x);
 }
 
 static void block(struct wan_transformer *m, int i, const struct wan_conditioning *c)
@@ -266,15 +267,14 @@ static void block(struct wan_transformer *m, int i, const struct wan_conditionin
     op_add(d, &m->mods, &table, &m->modulation);
     op_layer_norm(d, &w->normed, &w->x, &scale, &shift, (float)m->eps);
     self_attention(m, b);
-    op_add_gated(d, &w->x, &w->x, &w->normed, &gate);
+    op_add_gated(d, &w->x, &w->x, &w->added, &gate);
 
     cross_attention(m, b, c, &c->kv[i]);
-    op_add(d, &w->x, &w->x, &w->normed);
 
     op_layer_norm(d, &w->normed, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
     op_linear(d, &w->hidden, &w->normed, &b->ffn_in, ACT_GELU_TANH);
-    op_linear(d, &w->normed, &w->hidden, &b->ffn_out, ACT_NONE);
-    op_add_gated(d, &w->x, &w->x, &w->normed, &ffn_gate);
+    op_linear(d, &w->added, &w->hidden, &b->ffn_out, ACT_NONE);
+    op_add_gated(d, &w->x, &w->x, &w->added, &ffn_gate);
 }
 
 static void project(struct wan_transformer *m)

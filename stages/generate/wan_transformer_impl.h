@@ -18,14 +18,15 @@ struct wan_block {
 /* Everything whose size depends on the latents' shape. */
 struct wan_workspace {
     struct arena memory;
-    int64_t shape[4];               /* of the latents it is for */
-    struct tensor latents, flow;    /* as the latents, F32 */
-    struct tensor patches;          /* [tokens, channels * patch] */
-    struct tensor x, normed, mixed; /* [tokens, dim] */
-    struct tensor qkv;              /* [tokens, 3 * dim] */
-    struct tensor hidden;           /* [tokens, ffn] */
-    struct tensor projected;        /* [tokens, out_channels * patch] */
-    struct tensor cos, sin;         /* [tokens, head_dim / 2] */
+    int64_t shape[4];            /* of the latents it is for */
+    struct tensor latents, flow; /* as the latents, F32 */
+    struct tensor patches;       /* [tokens, channels * patch] */
+    struct tensor x, added;      /* [tokens, dim]; what is added to x */
+    struct tensor normed, mixed; /* [tokens, dim] */
+    struct tensor qkv;           /* [tokens, 3 * dim] */
+    struct tensor hidden;        /* [tokens, ffn] */
+    struct tensor projected;     /* [tokens, out_channels * patch] */
+    struct tensor cos, sin;      /* [tokens, head_dim / 2] */
 };
 
 struct wan_transformer {

@@ -25,7 +25,8 @@
  * bias and x in F32, its result before an activation that cuBLASLt does not fuse, attention's
  * weights, a convolution before its residual: PRODUCT. Numbers of less than 2^-14 have fewer digits
  * in F16, which shows where results are that small: SMALL. F32's limits are what sums of
- * thousands in another order cost, and 1e-5 cuBLASLt's own tanh. */
+ * thousands in another order cost; 1e-5: cuBLASLt's own tanh, and rows of two numbers that are
+ * nearly the same. */
 #define ROUNDING 4.9e-4, 3.95e-3
 #define PRODUCT  1.2e-3, 8e-3
 #define SMALL    1e-3, 3.95e-3
@@ -36,7 +37,7 @@ static const struct limit {
     {"linear", {1e-5, PRODUCT}},
     {"linear_add", {2e-6, PRODUCT}},
     {"attention", {4e-6, PRODUCT}},
-    {"layer_norm", {3e-6, ROUNDING}},
+    {"layer_norm", {1e-5, ROUNDING}},
     {"rms_norm", {1e-6, ROUNDING}},
     {"channel_norm", {1e-6, ROUNDING}},
     {"group_norm", {3e-6, ROUNDING}},

@@ -259,6 +259,32 @@ static void time_rows(struct bench *b, const char *name, bench_fn *run, double s
     arena_free(&b->memory);
 }
 
+/* Weights from host memory to the device: what loading a model comes to once its file is read. */
+static void time_pack(struct bench *b, const char *name, enum dtype stored)
+{
+    int64_t shape[2] = {16384, 32768};
+    size_t size = (size_t)(shape[0] * shape[1]) * dtype_size(stored);
+    unsigned char *bytes = malloc(size);
+    struct tensor w = tensor_of(stored, bytes, 2, shape);
+    struct linear l;
+    struct error e = {0};
+    double start, best = 0;
+
+    if (bytes)
+        memset(bytes, 1, size);
+    for (int i = 0; bytes && i < 3; i++) {
+        start = now();
+        if (linear_pack(b->d, &b->memory, &w, NULL, &l, &e) || !working(b, name)) {
+            printf("%s: %s\n", name, e.text);
+            break;
+        }
+        best = best == 0 || now() - start < best ? now() - start : best;
+        arena_free(&b->memory);
+    }
+    tell(b, name, best, (double)size, 0);
+    free(bytes);
+}
+
 static void time_matrices(struct bench *b)
 {
     time_linear(b, "linear 8192 x 8192 x 8192", 8192, 8192, 8192, ACT_NONE);
@@ -330,6 +356,9 @@ void time_operations(struct device *d)
            dtype_name(device_activations(d)));
     time_rows(&b, "copy 1000000 x 1024", run_copy, 2, 1000000, 1024);
     time_memory(&b);
+    time_pack(&b, "weights, stored in BF16", DTYPE_BF16);
+    time_pack(&b, "weights, stored in F32", DTYPE_F32);
+    time_pack(&b, "weights, stored in FP8", DTYPE_F8_E4M3);
     time_matrices(&b);
     time_pictures(&b);
 }

@@ -497,8 +497,10 @@ static void test_errors_are_sticky(void **unused)
     op_add(d, &right, &x, &x);
     assert_true(got[5] == 12);
     device_close(d);
-    assert_int_equal(device_open(&(struct device_options){.kind = DEVICE_CUDA}, &d, &e), -1);
-    assert_int_equal(e.code, ERROR_USAGE);
+    if (device_open(&(struct device_options){.kind = DEVICE_CUDA}, &d, &e) == 0)
+        device_close(d); /* there is a GPU here */
+    else
+        assert_int_equal(e.code, ERROR_USAGE);
 }
 
 static void test_patches_go_there_and_back(void **unused)

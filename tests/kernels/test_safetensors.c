@@ -120,7 +120,9 @@ static void test_fields_that_lie(void **unused)
     expect_header(ENTRY("\"F32\"", "[1]", "[4,0]"), 4, "not [begin, end]");
     expect_header(ENTRY("\"F32\"", "[1]", "[-4,0]"), 4, "not [begin, end]");
     expect_header(ENTRY("\"F32\"", "[1]", "[0,\"4\"]"), 4, "not [begin, end]");
-    expect_header(ENTRY("\"F32\"", "[2]", "[0,8]"), 4, "outside the file");
+    expect_header(ENTRY("\"F32\"", "[2]", "[0,8]"), 4,
+                  "cut short: it has 66 bytes, 4 fewer than its header says (tensor w is the first "
+                  "that lies outside the file)");
     expect_header(ENTRY("\"F32\"", "[2]", "[0,4]"), 4, "do not hold dtype times shape");
     expect_header(ENTRY("\"F16\"", "[1]", "[0,4]"), 4, "do not hold dtype times shape");
     expect_header(ENTRY("\"F32\"", "[1]", "[0,4]"), 6, "2 bytes after the last tensor");
@@ -219,8 +221,9 @@ static void test_shards(void **unused)
     expect_index("{}", "no weight_map");
     expect_index("{\"weight_map\":{\"w\":3}}", "is not a string");
     expect_index("{\"weight_map\":{\"w\":\"../one.safetensors\"}}", "not a plain file name");
-    expect_index("{\"weight_map\":{\"w\":\"absent.safetensors\"}}", "cannot open");
-    expect_index("{\"weight_map\":{\"x\":\"bad.safetensors\"}}", "outside the file");
+    expect_index("{\"weight_map\":{\"w\":\"absent.safetensors\"}}",
+                 "absent.safetensors; download it");
+    expect_index("{\"weight_map\":{\"x\":\"bad.safetensors\"}}", "bad.safetensors is cut short");
     expect_index("{\"weight_map\":{\"v\":\"one.safetensors\"}}", "tensor v is not in the shard");
     write_file("again.safetensors", a, strlen(a), 4, -1);
     expect_index("{\"weight_map\":{\"w\":\"one.safetensors\",\"v\":\"again.safetensors\"}}",
@@ -230,6 +233,105 @@ static void test_shards(void **unused)
     assert_int_equal(safetensors_count(s), 2);
     assert_non_null(safetensors_find(s, "x"));
     safetensors_close(s);
+}
+
+/* ---- which file of a folder */
+
+static const char lfs_pointer[] = "version https://git-lfs.github.com/spec/v1\n"
+                                  "oid sha256:0123456789abcdef\nsize 9876543210\n";
+
+static void empty_dir(void)
+{
+    struct error e = {0};
+    assert_int_equal(path_remove(dir, &e), 0);
+    assert_int_equal(dir_make(dir, &e), 0);
+}
+
+static void write_good(const char *name)
+{
+    static const char header[] = ENTRY("\"F32\"", "[1]", "[0,4]");
+    write_file(name, header, strlen(header), 4, -1);
+}
+
+static void write_good_index(const char *name, const char *shard)
+{
+    char text[200];
+    snprintf(text, sizeof text, "{\"weight_map\":{\"w\":\"%s\"}}", shard);
+    write_bytes(name, text, strlen(text));
+}
+
+static void folder_opens(const char *name)
+{
+    struct safetensors *s;
+    struct error e = {0};
+
+    if (safetensors_open(dir, &s, &e))
+        fail_msg("%s", e.text);
+    assert_string_equal(safetensors_path(s), in_dir(name));
+    assert_int_equal(safetensors_count(s), 1);
+    safetensors_close(s);
+}
+
+static void folder_is_refused(const char *message)
+{
+    struct safetensors *s;
+    struct error e = {0};
+
+    assert_int_equal(safetensors_open(dir, &s, &e), -1);
+    assert_int_equal(e.code, ERROR_MODEL);
+    if (!strstr(e.text, message) || !strstr(e.text, dir))
+        fail_msg("\"%s\" does not say \"%s\"", e.text, message);
+}
+
+static void test_variants(void **unused)
+{
+    static const char *const single[] = {"model.fp16.safetensors", "model.bf16.safetensors",
+                                         "diffusion_pytorch_model.fp16.safetensors",
+                                         "diffusion_pytorch_model.bf16.safetensors"};
+    static const char *const index[] = {"model.fp16.safetensors.index.json",
+                                        "model.safetensors.index.fp16.json",
+                                        "diffusion_pytorch_model.fp16.safetensors.index.json",
+                                        "diffusion_pytorch_model.safetensors.index.fp16.json",
+                                        "diffusion_pytorch_model.safetensors.index.json",
+                                        "model.safetensors.index.json"};
+    (void)unused;
+
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+        empty_dir();
+        write_good(single[i]);
+        folder_opens(single[i]);
+        write_good("model.safetensors"); /* the plain name goes first */
+        folder_opens("model.safetensors");
+        write_bytes("model.safetensors", lfs_pointer, strlen(lfs_pointer)); /* unless it is none */
+        folder_opens(single[i]);
+    }
+    for (size_t i = 0; i < sizeof index / sizeof *index; i++) {
+        empty_dir();
+        write_good("diffusion_pytorch_model.fp16-00001-of-00001.safetensors");
+        folder_is_refused("their index (a file .safetensors.index.json) is not there");
+        write_good_index(index[i], "diffusion_pytorch_model.fp16-00001-of-00001.safetensors");
+        folder_opens(index[i]);
+    }
+}
+
+static void test_folders_without_weights(void **unused)
+{
+    (void)unused;
+    empty_dir();
+    folder_is_refused("holds no weights: neither");
+    write_good("wan2.1_t2v_14B.safetensors");
+    folder_is_refused("wan2.1_t2v_14B.safetensors is none of these names");
+    write_bytes("pytorch_model.bin", "PK", 2);
+    folder_is_refused("pytorch_model.bin is a pickle");
+    write_bytes("model.safetensors.incomplete", "", 0);
+    folder_is_refused("model.safetensors.incomplete is an unfinished download");
+    write_bytes("model.safetensors", lfs_pointer, strlen(lfs_pointer));
+    folder_is_refused("model.safetensors is a Git LFS pointer");
+    expect("model.safetensors", "git lfs pull");
+    empty_dir();
+    write_bytes("model.safetensors.index.json", lfs_pointer, strlen(lfs_pointer));
+    folder_is_refused("is a Git LFS pointer");
+    empty_dir();
 }
 
 /* Any one byte of a header may be any value: it is read or refused, without a crash. */
@@ -275,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_short_files),     cmocka_unit_test(test_headers_that_are_no_json),
         cmocka_unit_test(test_fields_that_lie), cmocka_unit_test(test_good_file),
         cmocka_unit_test(test_small_floats),    cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_variants),        cmocka_unit_test(test_folders_without_weights),
         cmocka_unit_test(test_flipped_bytes),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

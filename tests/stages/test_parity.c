@@ -273,7 +273,7 @@ static void test_wrong_models(void **unused)
         {"transformer/config.json", "s/rms_norm_across_heads/rms_norm/", "qk_norm is rms_norm"},
         {"transformer/config.json", "s/{/[/", "config.json"},
         {"transformer/diffusion_pytorch_model.safetensors.index.json", "s/00002-of/00003-of/",
-         "cannot open"},
+         "names a shard that is not there"},
         {"vae/config.json", "s/\"is_residual\": false/\"is_residual\": true/",
          "is_residual is set"},
         {"vae/config.json", "s/\"base_dim\": 8/\"base_dim\": 16/", "the model's config"},

@@ -111,6 +111,45 @@ static void every_size_is_possible(void **state)
         }
 }
 
+static void make_checkpoint(const char *path)
+{
+    struct arena a = {0};
+    struct error e = {0};
+    assert_int_equal(dir_make(path, &e), 0);
+    assert_int_equal(file_write_atomic(path_join(&a, path, "model_index.json"), "{}", 2, &e), 0);
+    arena_free(&a);
+}
+
+static void a_tier_of_two_models_has_two_folders(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/auteur-tiers-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct arena a = {0};
+    struct error e = {0};
+    const char *path;
+    const struct tier *t = tier_find("validator");
+    struct stage_env there = env;
+    there.models_dir = dir;
+    assert_int_equal(tier_checkpoint(&there, t, &a, &path, &e), -1);
+    assert_non_null(strstr(e.text, "validator/svd-xt is no directory"));
+    make_checkpoint(path_join(&a, dir, "validator/sdxl"));
+    assert_int_equal(tier_checkpoint(&there, t, &a, &path, &e), -1);
+    assert_non_null(strstr(e.text, "validator/svd-xt is no directory"));
+    make_checkpoint(path_join(&a, dir, "validator/svd-xt"));
+    assert_int_equal(tier_checkpoint(&there, t, &a, &path, &e), 0);
+    assert_string_equal(path, path_join(&a, dir, "validator/svd-xt"));
+    assert_int_equal(tier_prompt_checkpoint(&there, t, &a, &path, &e), 0);
+    assert_string_equal(path, path_join(&a, dir, "validator/sdxl"));
+    make_checkpoint(path_join(&a, dir, "validator")); /* the second model alone */
+    assert_int_equal(tier_checkpoint(&there, t, &a, &path, &e), 0);
+    assert_string_equal(path, path_join(&a, dir, "validator"));
+    assert_int_equal(tier_prompt_checkpoint(&there, t, &a, &path, &e), 0);
+    assert_null(path);
+    assert_int_equal(path_remove(dir, &e), 0);
+    arena_free(&a);
+}
+
 static void checkpoints_are_found_or_asked_for(void **state)
 {
     (void)state;
@@ -130,8 +169,8 @@ static void checkpoints_are_found_or_asked_for(void **state)
 
     struct stage_env there = env;
     there.data_dir = there.models_dir = dir;
-    assert_int_equal(dir_make(path_join(&a, dir, "previs"), &e), 0);
-    assert_int_equal(dir_make(path_join(&a, dir, "flagship"), &e), 0);
+    make_checkpoint(path_join(&a, dir, "previs"));
+    make_checkpoint(path_join(&a, dir, "flagship"));
     assert_int_equal(tier_checkpoint(&there, previs, &a, &path, &e), 0);
     assert_string_equal(path, path_join(&a, dir, "previs"));
     assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), 0);
@@ -142,6 +181,9 @@ static void checkpoints_are_found_or_asked_for(void **state)
     with_models.models = models;
     with_models.model_count = 1;
     there.board = &with_models;
+    assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), -1);
+    assert_non_null(strstr(e.text, "no checkpoint, but a folder in it is"));
+    make_checkpoint(dir);
     assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), 0);
     assert_string_equal(path, dir);
     assert_int_equal(path_remove(dir, &e), 0);
@@ -156,6 +198,7 @@ int main(void)
         cmocka_unit_test(sizes_round_up_and_large_boards_are_fitted),
         cmocka_unit_test(every_size_is_possible),
         cmocka_unit_test(checkpoints_are_found_or_asked_for),
+        cmocka_unit_test(a_tier_of_two_models_has_two_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
