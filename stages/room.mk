@@ -80,6 +80,7 @@ STAGES_SRC += \
 	stages/parity/report.c \
 	stages/parity/schedulers.c \
 	stages/parity/sdxl.c \
+	stages/parity/tolerances.c \
 	stages/parity/unet.c \
 	stages/parity/wan.c
 
