@@ -8,7 +8,7 @@
 
 #include "kernels/base/error.h"
 
-enum { OPERANDS = 3 };
+enum { OPERANDS = 64 };
 
 /* A command line, parsed. Strings point into argv, or are the table's defaults; never NULL. */
 struct options {

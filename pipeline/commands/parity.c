@@ -17,9 +17,10 @@ static struct device_options device_of(const struct options *o)
 
 int command_parity(const struct options *o)
 {
-    const struct parity_options options = {
-        .dir = o->operands[0], .golden = o->golden, .device = device_of(o)};
+    const struct parity_options options = {.golden = o->golden, .device = device_of(o)};
     struct error e = {0};
 
-    return parity_run(&options, stdout, &e) == 0 ? EXIT_DELIVERED : command_failed(&e);
+    return parity_run_all(&options, o->operands, o->operand_count, stdout, &e) == 0
+               ? EXIT_DELIVERED
+               : command_failed(&e);
 }

@@ -44,10 +44,11 @@ const struct command commands_all[] = {
      "component, and everything that is missing, cut short or of another shape. Only configs and "
      "the headers of weight files are read. Exits 3 when there is a fault.",
      command_models},
-    {"parity", "DIR", 1, 1, "compare the engine with a checkpoint's golden tensors",
+    {"parity", "DIR...", 1, OPERANDS, "compare the engine with a checkpoint's golden tensors",
      "Loads the checkpoint in DIR, feeds every module its golden input, runs the chain from "
      "prompt and seed to frames, and prints a line a tensor: name, relative L2 error, tolerance. "
-     "Exits 0 only when all hold.",
+     "DIR may be a folder of checkpoints. Several end in a table: checks, worst module, worst of "
+     "the chain, how much of a tolerance was used up at most. Exits 0 only when all hold.",
      command_parity},
     {"help", "[COMMAND]", 0, 1, "this overview, one command in full, or the storyboard format",
      "help COMMAND tells all of a command; help storyboard tells how a storyboard is written.",

@@ -18,7 +18,8 @@
 
 /* What one shot asks of a model. Strings and pixels are the caller's and outlive the sampling. */
 struct generation {
-    const char *prompt, *negative;
+    const char *prompt;
+    const char *negative; /* NULL: none is given, which SDXL takes as zeros, "" as an empty text */
     struct {
         const uint8_t *rgb; /* [height][width][3]; NULL: none */
         int width, height;

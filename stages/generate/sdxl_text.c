@@ -158,21 +158,29 @@ static int encode_text(struct encoder *n, const char *text, struct tensor *embed
     return 0;
 }
 
-/* Into n->negative_embeds and n->negative_pooled, where the last one's may already be. */
+static void zero(struct tensor *t)
+{
+    memset(t->data, 0, (size_t)tensor_count(t) * sizeof(float));
+}
+
+/* Into n->negative_embeds and n->negative_pooled, where the last one's may already be. NULL: the
+ * shot has none, which is not the same as an empty one. */
 static int encode_negative(struct encoder *n, const char *text, struct error *e)
 {
-    if (n->negative && strcmp(n->negative, text) == 0)
+    bool none = !text && n->zeros_without_negative;
+
+    text = text ? text : "";
+    if (!none && n->negative && strcmp(n->negative, text) == 0)
         return 0;
     free(n->negative);
     n->negative = NULL;
-    if (!*text && n->zeros_without_negative) {
-        memset(n->negative_embeds.data, 0,
-               (size_t)tensor_count(&n->negative_embeds) * sizeof(float));
-        memset(n->negative_pooled.data, 0,
-               (size_t)tensor_count(&n->negative_pooled) * sizeof(float));
-    } else if (encode_text(n, text, &n->negative_embeds, &n->negative_pooled, e)) {
-        return -1;
+    if (none) {
+        zero(&n->negative_embeds);
+        zero(&n->negative_pooled);
+        return 0;
     }
+    if (encode_text(n, text, &n->negative_embeds, &n->negative_pooled, e))
+        return -1;
     n->negative = strdup(text);
     return n->negative ? 0 : error_memory(e);
 }
@@ -200,7 +208,7 @@ int sdxl_encode(void *encoder, const struct generation *g, struct conditions *ou
         return -1;
     if (g->guidance <= 1)
         return 0;
-    return encode_negative(n, g->negative ? g->negative : "", e) ||
+    return encode_negative(n, g->negative, e) ||
                    keep(out, "negative_prompt_embeds", &n->negative_embeds, e) ||
                    keep(out, "negative_pooled_prompt_embeds", &n->negative_pooled, e)
                ? -1

@@ -34,7 +34,7 @@ static void encoder_close(void *encoder)
 static int encode(void *encoder, const struct generation *g, struct conditions *out,
                   struct error *e)
 {
-    return t5_text_encode(encoder, g, g->guidance != 1 || g->guidance_2 != 1, out, e);
+    return t5_text_encode(encoder, g, g->guidance > 1, out, e);
 }
 
 /* ---- the denoiser */
@@ -47,6 +47,7 @@ struct model {
     int loaded; /* which one `expert` is; -1: none */
     struct wan_transformer *expert;
     int channels, text_dim;
+    int space, time; /* what one latent stands for */
 
     /* The shot in hand. */
     const struct generation *generation;
@@ -96,6 +97,20 @@ static int use_expert(struct model *m, int i, struct error *e)
     return 0;
 }
 
+static int read_factors(struct model *m, const char *dir, struct error *e)
+{
+    const char *path = path_join(&m->arena, dir, "vae");
+    struct wan_vae *v = NULL;
+    if (!path)
+        return error_memory(e);
+    if (wan_vae_load(path, NULL, &v, e) != 0)
+        return -1;
+    m->space = wan_vae_space_factor(v);
+    m->time = wan_vae_time_factor(v);
+    wan_vae_free(v);
+    return 0;
+}
+
 static void drop_conditioning(struct model *m)
 {
     wan_conditioning_free(m->prompt);
@@ -129,6 +144,8 @@ static int model_open(const char *dir, struct device *d, void **out, struct erro
     if (rc == 0)
         rc = read_index(dir, &m->arena, &m->boundary_ratio, e);
     if (rc == 0)
+        rc = read_factors(m, dir, e);
+    if (rc == 0)
         rc = use_expert(m, 0, e);
     if (rc == 0)
         *out = m;
@@ -138,16 +155,14 @@ static int model_open(const char *dir, struct device *d, void **out, struct erro
 }
 
 /* What the VAE and the denoiser's patches ask of sizes. */
-enum { SPACE_FACTOR = 8, TIME_FACTOR = 4 };
-
 static int latents_shape(void *model, const struct generation *g, int64_t shape[4], struct error *e)
 {
     const struct model *m = model;
     const int *patch = wan_transformer_patch(m->expert);
     shape[0] = m->channels;
-    shape[1] = (g->frames - 1) / TIME_FACTOR + 1;
-    shape[2] = g->height / SPACE_FACTOR;
-    shape[3] = g->width / SPACE_FACTOR;
+    shape[1] = (g->frames - 1) / m->time + 1;
+    shape[2] = g->height / m->space;
+    shape[3] = g->width / m->space;
     for (int i = 0; i < 3; i++)
         if (shape[i + 1] < 1 || shape[i + 1] % patch[i])
             return error_set(e, ERROR_INPUT, "%d frames of %dx%d are no size that the model makes",
@@ -182,6 +197,12 @@ static int prepare_text(struct model *m, const char *name, struct wan_conditioni
     return wan_transformer_prepare(m->expert, &real, (int)all->shape[0], out, e);
 }
 
+/* The first expert's guidance decides whether there is any: so it was published. */
+static bool is_guided(const struct model *m)
+{
+    return m->generation->guidance > 1;
+}
+
 static double guidance_of(const struct model *m, int expert)
 {
     return expert == 0 ? m->generation->guidance : m->generation->guidance_2;
@@ -195,8 +216,7 @@ static int prepare(struct model *m, int expert, struct error *e)
     drop_conditioning(m); /* it belongs to the expert that may go now */
     if (use_expert(m, expert, e) != 0 || prepare_text(m, "prompt_embeds", &m->prompt, e) != 0)
         return -1;
-    if (guidance_of(m, expert) != 1 &&
-        prepare_text(m, "negative_prompt_embeds", &m->negative, e) != 0)
+    if (is_guided(m) && prepare_text(m, "negative_prompt_embeds", &m->negative, e) != 0)
         return -1;
     m->prepared = expert;
     return 0;
@@ -278,7 +298,7 @@ const struct family family_wan = {
     .parts = (const char *const[]){"tokenizer", "text_encoder", "scheduler", "transformer",
                                    "?transformer_2", NULL},
     .size_multiple = 16,
-    .frame_multiple = TIME_FACTOR,
+    .frame_multiple = 4,
     .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_BF16},
     .check = check,
     .encoder_open = encoder_open,

@@ -26,8 +26,9 @@ int chain_open(struct chain *c, struct parity *p, const struct family *family, s
 void chain_close(struct chain *c);
 
 /* Every text of golden.json's tokenize.KEY, with the tokenizer in FOLDER. length: what the texts
- * were padded to and cut at; 0: neither. A text whose ids we have as another golden of the same
- * checkpoint has them, and not as this one, is disputed between them: counted, and no failure. */
+ * were padded to and cut at; 0: neither. Where some have other ids than ours, and another golden of
+ * the same checkpoint has all of ours, the tokenizer is that one's: the line names it, and is no
+ * failure. */
 int chain_check_tokens(struct chain *c, const char *folder, const char *key, int length,
                        struct error *e);
 /* Every noiseK of the golden, drawn one after another from the seed; where the golden names none,

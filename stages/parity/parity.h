@@ -24,4 +24,10 @@ struct parity_options {
  * it could not be run at all (ERROR_USAGE where DIR has no golden). */
 int parity_run(const struct parity_options *options, FILE *out, struct error *e);
 
+/* The same for several directories (options->dir is not looked at): each a checkpoint, or, where no
+ * golden is named, a folder of checkpoints. A golden that cannot be run does not stop the others.
+ * Where there is more than one, a table of them all ends it, and *e tells of goldens. */
+int parity_run_all(const struct parity_options *options, const char *const *dirs, int count,
+                   FILE *out, struct error *e);
+
 #endif

@@ -33,11 +33,27 @@ static void count(struct report *r, const char *name, bool ok)
         snprintf(r->first, sizeof r->first, "%s", name);
 }
 
-void report_error(struct report *r, const char *name, double value, double tolerance)
+static double limit(const struct report *r, const char *name, enum parity_class what)
 {
+    const json_t *known = what <= PARITY_SAMPLER ? NULL : json_object_get(r->reference, name);
+    return json_is_number(known) ? 1.5 * json_number_value(known) : r->tolerance[what];
+}
+
+/* A NaN stays. */
+static double larger(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
+void report_error(struct report *r, const char *name, double value, enum parity_class what)
+{
+    double tolerance = limit(r, name, what);
     bool ok = value <= tolerance; /* NaN is not */
+
     fprintf(r->out, "%-34s %10.2e  <= %-8.0e %s\n", name, value, tolerance, ok ? "ok" : "FAIL");
     count(r, name, ok);
+    r->worst[what] = larger(r->worst[what], value);
+    r->nearest = larger(r->nearest, value / tolerance);
 }
 
 void report_fact(struct report *r, const char *name, bool ok, const char *what)
@@ -178,12 +194,6 @@ bool golden_get(struct golden *g, struct report *r, const char *name, int rank, 
     return true;
 }
 
-static double limit(const struct report *r, const char *name, enum parity_class what)
-{
-    const json_t *known = what <= PARITY_SAMPLER ? NULL : json_object_get(r->reference, name);
-    return json_is_number(known) ? 1.5 * json_number_value(known) : r->tolerance[what];
-}
-
 void golden_check(struct golden *g, struct report *r, const char *name, const char *label,
                   const float *got, int64_t n, enum parity_class what)
 {
@@ -202,5 +212,5 @@ void golden_check(struct golden *g, struct report *r, const char *name, const ch
         error += (got[i] - w) * (got[i] - w);
         norm += w * w;
     }
-    report_error(r, label, norm > 0 ? sqrt(error / norm) : sqrt(error), limit(r, label, what));
+    report_error(r, label, norm > 0 ? sqrt(error / norm) : sqrt(error), what);
 }

@@ -25,11 +25,13 @@ struct report {
     const json_t *reference; /* the reference library's own error in this dtype by the lines'
                                 names, or NULL; ours may be 1.5 times that */
     int checks, failures;
-    char first[128]; /* name of the first that failed */
+    char first[128];              /* name of the first that failed */
+    double worst[PARITY_CLASSES]; /* the largest error; NaN where one was */
+    double nearest;               /* the largest share of a tolerance that was used up; or NaN */
 };
 
-/* One line; `value` is a relative L2 error. NaN fails. */
-void report_error(struct report *r, const char *name, double value, double tolerance);
+/* One line; `value` is a relative L2 error of this class. NaN fails. */
+void report_error(struct report *r, const char *name, double value, enum parity_class what);
 /* One line without a number. */
 void report_fact(struct report *r, const char *name, bool ok, const char *what);
 

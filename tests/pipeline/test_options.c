@@ -155,6 +155,7 @@ static void a_slip_is_answered_with_the_nearest(void **state)
 
 static void operands_and_the_end_of_options(void **state)
 {
+    char *words[OPERANDS + 1];
     struct options o;
     struct error e;
 
@@ -165,7 +166,11 @@ static void operands_and_the_end_of_options(void **state)
     assert_string_equal(o.operands[0], "--odd.yaml");
     assert_int_equal(PARSE(&o, &e, "run", "-"), 0);
     assert_string_equal(o.operands[0], "-");
-    assert_int_equal(PARSE(&o, &e, "run", "a", "b", "c", "d"), -1);
+    for (int i = 0; i < OPERANDS; i++)
+        words[i] = "a";
+    words[OPERANDS] = "d";
+    assert_int_equal(options_parse(&o, "run", OPERANDS, words, &e), 0);
+    assert_int_equal(options_parse(&o, "run", OPERANDS + 1, words, &e), -1);
     assert_non_null(strstr(e.text, "'d'"));
     assert_int_equal(PARSE(&o, &e, "parity", "dir"), 0);
     assert_string_equal(o.device, "");
