@@ -119,6 +119,11 @@ int device_status(struct device *d, struct error *e)
     return -1;
 }
 
+size_t device_memory_peak(const struct device *d)
+{
+    return d->memory_peak;
+}
+
 void device_trim(struct device *d)
 {
     free(d->scratch);

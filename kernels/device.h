@@ -47,6 +47,8 @@ struct tensor residual_new(struct device *d, struct arena *a, int rank, const in
 /* Waits for all that the device was told to do. 0, or -1 with the first failure since the last
  * call, which is then forgotten. */
 int device_status(struct device *d, struct error *e);
+/* Bytes of a GPU's memory that were in use at most, everything on it included; 0 for a CPU. */
+size_t device_memory_peak(const struct device *d);
 /* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);
 

@@ -77,6 +77,7 @@ struct device {
     size_t scratch_size;
 
     /* Of a device with memory and a queue of its own; else NULL. */
+    size_t memory_peak; /* the most that was in use of its memory, by anyone, when some was taken */
     struct arena_source *source;
     void *backend;
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */

@@ -38,6 +38,15 @@ bool launched(struct context *c, const char *what)
     return cuda_ok(c, cudaGetLastError(), what);
 }
 
+/* After memory was taken. */
+static void note_memory(struct context *c)
+{
+    size_t left, all;
+
+    if (cudaMemGetInfo(&left, &all) == cudaSuccess && all - left > c->device->memory_peak)
+        c->device->memory_peak = all - left;
+}
+
 /* Grows to `size`: waits for what still uses the old memory. */
 void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size)
 {
@@ -59,6 +68,7 @@ void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size)
         return NULL;
     }
     c->scratch_size[purpose] = size;
+    note_memory(c);
     return *bytes;
 }
 
@@ -95,6 +105,7 @@ static void *source_get(struct arena_source *s, size_t size)
         cudaFree(bytes);
         return NULL;
     }
+    note_memory(c);
     return bytes;
 }
 

@@ -160,13 +160,25 @@ static int decode_open(const struct stage_group *group, void **session, struct e
     return rc;
 }
 
+static int note_memory(const struct session *s, struct stage_job *job, struct error *e)
+{
+    size_t peak = device_memory_peak(s->device);
+    const char *mib = arena_printf(job->arena, "%zu", peak >> 20);
+
+    if (!mib)
+        return error_memory(e);
+    if (peak > 0)
+        job->note(job, "gpu_mib", mib);
+    return 0;
+}
+
 static int decode_run(void *opaque, struct stage_job *job, struct error *e)
 {
     const struct session *s = opaque;
 
     switch (job->shot->kind) {
     case SHOT_GENERATED:
-        return decode_generated(s->family, s->vae, job, e);
+        return decode_generated(s->family, s->vae, job, e) == 0 ? note_memory(s, job, e) : -1;
     case SHOT_STILL:
         return decode_still(job, e);
     case SHOT_FOOTAGE:

@@ -233,7 +233,25 @@ static int sample(struct running *r, struct error *e)
     return 0;
 }
 
-static int finish(const struct running *r, const struct settings *s, struct error *e)
+/* What it ran on; on a GPU, how much of its memory was in use at most. */
+static int note_device(const struct running *r, const struct session *session, struct error *e)
+{
+    struct stage_job *job = r->job;
+    const char *name = device_kind(session->device) == DEVICE_CUDA ? "\"cuda\"" : "\"cpu\"";
+    const char *model = arena_printf(job->arena, "%zu", device_memory_peak(session->device) >> 20);
+    const char *encoder = arena_printf(job->arena, "%zu", session->encoder_peak >> 20);
+    if (!model || !encoder)
+        return error_memory(e);
+    job->note(job, "device", name);
+    if (device_memory_peak(session->device) == 0)
+        return 0;
+    job->note(job, "encoder_gpu_mib", encoder);
+    job->note(job, "gpu_mib", model);
+    return 0;
+}
+
+static int finish(const struct running *r, const struct session *session, const struct settings *s,
+                  struct error *e)
 {
     struct stage_job *job = r->job;
     size_t size = latents_size(&r->sampling.latents);
@@ -249,6 +267,8 @@ static int finish(const struct running *r, const struct settings *s, struct erro
     job->note(job, "steps", steps);
     job->note(job, "guidance", guidance);
     job->note(job, "sampler", sampler);
+    if (note_device(r, session, e) != 0)
+        return -1;
     latents_write(&r->sampling.latents, bytes);
     struct artefact a = {.name = "latents", .bytes = bytes, .size = size};
     return job->output(job, &a, e);
@@ -260,8 +280,9 @@ static int generate_run(void *session, struct stage_job *job, struct error *e)
     const struct prepared_shot *shot = session_shot(session, job->shot->id);
     if (!shot)
         return error_set(e, ERROR_INTERNAL, "generate: the shot's prompt was not encoded");
-    int rc = begin(&r, session, shot, e) == 0 && sample(&r, e) == 0 ? finish(&r, &shot->settings, e)
-                                                                    : -1;
+    int rc = begin(&r, session, shot, e) == 0 && sample(&r, e) == 0
+                 ? finish(&r, session, &shot->settings, e)
+                 : -1;
     sampling_close(&r.sampling);
     return rc;
 }

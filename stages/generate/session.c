@@ -76,6 +76,7 @@ static int encode_all(struct session *s, const struct stage_group *group, const 
                  : family->encode(encoder, &s->shots[i].settings.generation,
                                   &s->shots[i].conditions, e);
     family->encoder_close(encoder);
+    s->encoder_peak = device_memory_peak(d);
     device_close(d);
     return rc;
 }

@@ -16,6 +16,7 @@ struct session {
     const struct tier *tier;
     struct arena arena;
     struct device *device;
+    size_t encoder_peak; /* bytes of GPU memory while words and pictures were encoded; 0: none */
     void *model;
     struct prepared_shot *shots;
     size_t count;
