@@ -15,9 +15,9 @@ static const double cuda_f32[PARITY_CLASSES] = {1e-6, 3e-6, 1e-3, 1e-3, 1e-3, 1e
 /* In 16 bits every operation rounds its result, and how much of that is left at the end is a
  * matter of the model: SVD's UNet takes differences of large numbers. So these are 1.5 times the
  * worst that the reference library itself, computing in that dtype, shows against its own F32 over
- * ten to forty small random models a family (tests/fixtures/make_errors.py; other seeds, depths,
- * head sizes, steps and guidance than one another's). A golden with an errors.json beside it is
- * held to its own figures instead. */
+ * some ten to twenty small random models a family (tests/fixtures/make_errors.py; other seeds,
+ * depths, head sizes, steps and guidance than one another's). A golden with an errors.json beside
+ * it is held to its own figures instead. */
 struct rounding {
     const char *family;
     struct {
@@ -25,11 +25,11 @@ struct rounding {
     } bf16, f16;
 };
 static const struct rounding roundings[] = {
-    {"hunyuan_video", {0.011, 0.020, 0.077, 0.09}, {0.0012, 0.0023, 0.010, 0.012}},
+    {"hunyuan_video", {0.011, 0.022, 0.077, 0.09}, {0.0012, 0.0023, 0.010, 0.012}},
     {"cogvideox", {0.015, 0.020, 0.021, 0.15}, {0.0015, 0.0023, 0.0026, 0.016}},
     {"wan", {0.015, 0.014, 0.027, 0.04}, {0.0016, 0.0016, 0.0033, 0.005}},
     {"sdxl", {0.016, 0.035, 0.021, 0.10}, {0.0018, 0.0070, 0.0026, 0.018}},
-    {"svd", {0.032, 0.120, 0.033, 0.22}, {0.0036, 0.0150, 0.0038, 0.032}},
+    {"svd", {0.032, 0.120, 0.034, 0.30}, {0.0036, 0.0150, 0.0038, 0.040}},
 };
 
 static void allow_rounding(const struct rounding *r, enum dtype activations, double *out)

@@ -289,7 +289,7 @@ static void test_wrong_models(void **unused)
         {"transformer/config.json", "s/\"num_layers\": 2/\"num_layers\": 3/",
          "tensor blocks.2.attn1.to_q.weight is missing"},
         {"transformer/config.json", "s/\"num_layers\": 2/\"num_layers\": -1/", "num_layers is -1"},
-        {"transformer/config.json", "s/\"ffn_dim\"/\"ffn_size\"/", "ffn_dim is missing"},
+        {"transformer/config.json", "s/\"ffn_dim\"/\"ffn_size\"/", "the model's config"},
         {"transformer/config.json", "s/rms_norm_across_heads/rms_norm/", "qk_norm is rms_norm"},
         {"transformer/config.json", "s/{/[/", "config.json"},
         {"transformer/diffusion_pytorch_model.safetensors.index.json", "s/00002-of/00003-of/",
