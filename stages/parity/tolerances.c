@@ -5,17 +5,17 @@
 
 /* F32 differs from the reference in the order of sums only, and in exp() of the timesteps'
  * frequencies, of which PyTorch has one in sixty a last place off: told 6000, a model's output
- * moves by 5e-5 for that. Divided out, what is left is 3e-6 for a module and 9e-5 for a chain that
- * starts where nearly all is noise (sigma 700 and above); the reference's own rounding, against
- * itself in 64 bits, is as large. A GPU sums in other orders still, and its exponentials are of
- * 2 ulp. A sampler's steps carry on what up to a hundred of them rounded. */
+ * moves by 5e-5 for that. That put right, a module differs by 3e-6. A chain that starts where
+ * nearly all is noise (sigma 700 and above) differs by 5e-5, and the reference from itself in 64
+ * bits by 9e-5. A GPU sums in other orders still, and its exponentials are of 2 ulp. A sampler's
+ * steps carry on what up to a hundred of them rounded. */
 static const double cpu[PARITY_CLASSES] = {1e-6, 3e-6, 1e-4, 1e-4, 1e-4, 1e-3};
 static const double cuda_f32[PARITY_CLASSES] = {1e-6, 3e-6, 1e-3, 1e-3, 1e-3, 1e-3};
 
 /* In 16 bits every operation rounds its result, and how much of that is left at the end is a
  * matter of the model: SVD's UNet takes differences of large numbers. So these are 1.5 times the
  * worst that the reference library itself, computing in that dtype, shows against its own F32 over
- * some ten to twenty small random models a family (tests/fixtures/make_errors.py; other seeds,
+ * some ten to thirty small random models a family (tests/fixtures/make_errors.py; other seeds,
  * depths, head sizes, steps and guidance than one another's). A golden with an errors.json beside
  * it is held to its own figures instead. */
 struct rounding {
@@ -28,7 +28,7 @@ static const struct rounding roundings[] = {
     {"hunyuan_video", {0.011, 0.022, 0.077, 0.09}, {0.0012, 0.0023, 0.010, 0.012}},
     {"cogvideox", {0.015, 0.020, 0.021, 0.15}, {0.0015, 0.0023, 0.0026, 0.016}},
     {"wan", {0.015, 0.014, 0.027, 0.04}, {0.0016, 0.0016, 0.0033, 0.005}},
-    {"sdxl", {0.016, 0.035, 0.021, 0.10}, {0.0018, 0.0070, 0.0026, 0.018}},
+    {"sdxl", {0.016, 0.052, 0.021, 0.10}, {0.0018, 0.0070, 0.0026, 0.018}},
     {"svd", {0.032, 0.120, 0.034, 0.30}, {0.0036, 0.0150, 0.0038, 0.040}},
 };
 
