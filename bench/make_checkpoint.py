@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a checkpoint with random weights in the published form and size of a family.
+"""Writes a checkpoint with random weights in the form and size of a family's published one, as far
+as it is known without a download (tests/stages/test_published.c says what was not compared).
 
   bench/make_checkpoint.py --family hunyuan-video DIR        45 GB or so
   bench/make_checkpoint.py --family sdxl --scale tiny DIR    as small as the fixture of the tests

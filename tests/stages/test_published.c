@@ -1,6 +1,7 @@
-/* Checkpoints at the size and in the form that they are published in, without their numbers: every
- * name and shape that the families look for is there, and is found by headers alone. The tables of
- * tensors (tests/stages/data/published) are the reference library's own models' lists. */
+/* Checkpoints at the size of the published ones, without their numbers: every name and shape that
+ * the families look for is found by headers alone. In tests/stages/data/published the tables of
+ * transformers, UNets and VAEs are the reference library's own models' lists; those of text and
+ * image encoders, and the configs, were written by hand and not compared with a download. */
 #include "tests/stages/checkpoint_folder.h"
 
 #define PUBLISHED "tests/stages/data/published/"
