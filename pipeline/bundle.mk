@@ -13,6 +13,6 @@ bundle: all
 	strip $(BUNDLE)/auteur-pipe
 	cp -rL $(DATA) $(BUNDLE)/share/
 	pipeline/bundle $(BUNDLE)/auteur-pipe $(BUNDLE)/lib
-	if [ -f $(BUILD)/libauteur-cuda.so ]; then \
+	if [ -f $(BUILD)/libauteur-cuda.so ]; then $(MAKE) cuda && \
 	  cp $(BUILD)/libauteur-cuda.so $(BUNDLE)/lib/ && strip $(BUNDLE)/lib/libauteur-cuda.so; fi
 	@du -sh $(BUNDLE)

@@ -80,6 +80,7 @@ STAGES_SRC += \
 	stages/parity/report.c \
 	stages/parity/schedulers.c \
 	stages/parity/sdxl.c \
+	stages/parity/tolerances.c \
 	stages/parity/unet.c \
 	stages/parity/wan.c
 
@@ -133,6 +134,7 @@ STAGES_TESTS := \
 	tests/stages/test_inspect.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
+	tests/stages/test_published.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
 	tests/stages/test_svd.c \

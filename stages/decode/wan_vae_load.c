@@ -8,10 +8,22 @@
 
 /* ---- config.json */
 
+/* What the class has where a config does not say: those of Wan 2.1's VAE. */
+enum { PUBLISHED_CHANNELS = 16 };
+static const double published_mean[PUBLISHED_CHANNELS] = {
+    -0.7571, -0.7089, -0.9113, 0.1075,  -0.1745, 0.9653,  -0.1517, 1.5508,
+    0.4134,  -0.0715, 0.5517,  -0.3632, -0.1922, -0.9497, 0.2503,  -0.2921};
+static const double published_std[PUBLISHED_CHANNELS] = {
+    2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743,
+    3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160};
+
 static int read_latent_statistics(struct wan_vae *v, const struct config *c, struct error *e)
 {
     double mean[VAE_MAX_CHANNELS], std[VAE_MAX_CHANNELS];
-    int means = 0, stds = 0;
+    int means = PUBLISHED_CHANNELS, stds = PUBLISHED_CHANNELS;
+
+    memcpy(mean, published_mean, sizeof published_mean);
+    memcpy(std, published_std, sizeof published_std);
 
     if (config_numbers(c, "latents_mean", VAE_MAX_CHANNELS, mean, &means, e) ||
         config_numbers(c, "latents_std", VAE_MAX_CHANNELS, std, &stds, e))
@@ -35,9 +47,12 @@ static int read_latent_statistics(struct wan_vae *v, const struct config *c, str
 
 static int read_sizes(struct wan_vae *v, const struct config *c, struct error *e)
 {
-    bool down[VAE_MAX_BLOCKS] = {0};
-    int downs = 0, out = 3;
+    static const int mult[] = {1, 2, 4, 4};
+    bool down[VAE_MAX_BLOCKS] = {false, true, true};
+    int downs = 3, out = 3;
 
+    memcpy(v->mult, mult, sizeof mult);
+    v->blocks = 4;
     v->base_dim = 96;
     v->channels = 16;
     v->resnets = 2;

@@ -9,7 +9,7 @@
 #include "stages/generate/session.h"
 #include "stages/generate/verdict.h"
 
-enum { CHECKPOINT_SECONDS = 30 };
+enum { CHECKPOINT_SECONDS = 10 };
 
 static enum lane generate_lane(const struct stage_env *env, const struct shot *shot)
 {

@@ -200,7 +200,7 @@ static int make(struct hunyuan_transformer *m, const int64_t shape[4], int64_t w
     w->latents = tensor_new(&w->arena, 4, shape);
     w->patches = ACTIVATION_NEW(d, &w->arena, video, m->channels * patch);
     w->projected = ACTIVATION_NEW(d, &w->arena, video, m->channels * patch);
-    w->x = ACTIVATION_NEW(d, &w->arena, rows, dim);
+    w->x = RESIDUAL_NEW(d, &w->arena, rows, dim);
     w->normed = ACTIVATION_NEW(d, &w->arena, rows, dim);
     w->qkv = ACTIVATION_NEW(d, &w->arena, rows, 3 * dim);
     w->wide = ACTIVATION_NEW(d, &w->arena, rows, wide);

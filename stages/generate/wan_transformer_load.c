@@ -11,11 +11,16 @@ static int read_sizes(struct wan_transformer *m, const struct config *c, struct 
 
     m->patch[0] = 1;
     m->patch[1] = m->patch[2] = 2;
-    m->in_channels = 16;
     m->freq_dim = 256;
     m->rope_length = 1024;
     m->cross_norm = true;
     m->eps = 1e-6;
+    m->heads = 40;
+    m->head_dim = 128;
+    m->in_channels = 16;
+    m->text_dim = 4096;
+    m->ffn_dim = 13824;
+    m->layers = 40;
     if (config_ints(c, "patch_size", 1, 16, 3, m->patch, &axes, e) ||
         config_int(c, "num_attention_heads", 1, 1024, &m->heads, e) ||
         config_int(c, "attention_head_dim", 6, 1024, &m->head_dim, e) ||

@@ -251,7 +251,7 @@ int chain_check_conditions(struct chain *c, struct error *e)
         const struct condition *one = &c->conditions.item[i];
         if (safetensors_find(g->tensors, one->name))
             golden_check(g, &c->p->report, one->name, one->name, one->value.data,
-                         tensor_count(&one->value), PARITY_MODULE);
+                         tensor_count(&one->value), PARITY_CONDITION);
     }
     return rc;
 }
@@ -310,7 +310,7 @@ int chain_check_decoder(struct chain *c, struct error *e)
         return 0;
     if (t->rank == 4 && latents.shape[0] == 1) /* a picture's: [1, C, H, W] */
         latents = TENSOR_VIEW(latents, latents.shape[1], 1, latents.shape[2], latents.shape[3]);
-    return check_frames(c, &latents, "vae.frames", PARITY_MODULE, e);
+    return check_frames(c, &latents, "vae.frames", PARITY_DECODER, e);
 }
 
 /* ---- sampling */

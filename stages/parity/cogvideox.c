@@ -20,7 +20,7 @@ static void check_table(struct chain *c, const char *name, const char *label,
     for (int64_t i = 0; i < 2 * rows * pairs; i++)
         ((float *)twice.data)[i] = ((const float *)ours->data)[i / 2];
     golden_check(&c->p->golden, &c->p->report, name, label, twice.data, tensor_count(&twice),
-                 PARITY_MODULE);
+                 PARITY_DENOISER);
 }
 
 static int check_positions(struct chain *c, const struct cogvideox_transformer *m,
@@ -72,7 +72,7 @@ static int check_call(struct chain *c, struct cogvideox_transformer *m, int call
     if (cogvideox_transformer_prepare(m, &text, one.shape, e) ||
         cogvideox_transformer_forward(m, &one, *(float *)timestep.data, &out, e))
         return -1;
-    golden_check(g, r, name, name, out.data, tensor_count(&out), PARITY_MODULE);
+    golden_check(g, r, name, name, out.data, tensor_count(&out), PARITY_DENOISER);
     return 0;
 }
 

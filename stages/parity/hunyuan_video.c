@@ -70,7 +70,7 @@ static int check_call(struct chain *c, struct hunyuan_transformer *m, int call, 
     snprintf(name, sizeof name, "transformer.call%d.out", call);
     if (rc == 0)
         golden_check(&c->p->golden, &c->p->report, name, name, out.data, tensor_count(&out),
-                     PARITY_MODULE);
+                     PARITY_DENOISER);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 #include "stages/parity/parity.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +141,10 @@ static int add_dir(struct plan *plan, const char *dir, const char *golden, struc
 static int run_golden(struct parity *p, const char *name, struct error *e)
 {
     int rc = golden_open(p->dir, name, &p->golden, e);
+    const char *family = json_string_value(json_object_get(p->golden.json, "family"));
 
+    parity_tolerances(device_kind(p->device), device_activations(p->device), family ? family : "",
+                      p->report.tolerance);
     if (rc == 0 && device_kind(p->device) == DEVICE_CUDA) /* on a CPU nothing is rounded */
         p->report.reference =
             json_object_get(p->golden.errors, dtype_name(device_activations(p->device)));
@@ -157,12 +161,24 @@ static void run_job(struct job *job, struct device *d, FILE *out)
 {
     struct parity p = {.dir = job->dir, .device = d, .report = {.out = out}};
 
-    p.report.tolerance = parity_tolerances(device_kind(d), device_activations(d));
     job->ran = run_golden(&p, job->golden, &job->why) == 0;
     job->report = p.report;
     if (job->ran && p.report.failures)
         error_set(&job->why, ERROR_MODEL, "%s: %d of %d checks failed, the first is %s", job->dir,
                   p.report.failures, p.report.checks, p.report.first);
+}
+
+/* Over some classes; samplers alone have none of them. */
+static void print_worst(const struct report *r, int first, int last, FILE *out)
+{
+    double worst = 0;
+
+    for (int i = first; i <= last; i++)
+        worst = isnan(r->worst[i]) || r->worst[i] > worst ? r->worst[i] : worst;
+    if (worst == 0)
+        fprintf(out, " %12s", "-");
+    else
+        fprintf(out, " %12.2e", worst);
 }
 
 static void print_row(const struct job *job, FILE *out)
@@ -175,11 +191,8 @@ static void print_row(const struct job *job, FILE *out)
         return;
     }
     fprintf(out, " %6d", r->checks);
-    for (int i = PARITY_MODULE; i <= PARITY_CHAIN; i++)
-        if (r->worst[i] == 0) /* samplers alone have neither */
-            fprintf(out, " %12s", "-");
-        else
-            fprintf(out, " %12.2e", r->worst[i]);
+    print_worst(r, PARITY_CONDITION, PARITY_DECODER, out);
+    print_worst(r, PARITY_CHAIN, PARITY_CHAIN, out);
     fprintf(out, " %9.0f%%  ", 100 * r->nearest);
     if (r->failures)
         fprintf(out, "%d FAILED, first %s\n", r->failures, r->first);

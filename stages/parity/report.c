@@ -8,22 +8,6 @@
 
 #include "kernels/base/file.h"
 
-/* F32 differs from the reference in the order of sums only. A GPU's F32 sums in other orders still,
- * and its exponentials are of 2 ulp. BF16 keeps 8 bits, F16 11: each operation rounds its result, a
- * module does some tens of them one after another, the chain some hundreds, with guidance enlarging
- * what differs. A sampler's steps carry on what up to a hundred of them rounded. */
-const double *parity_tolerances(enum device_kind kind, enum dtype activations)
-{
-    static const double cpu[PARITY_CLASSES] = {1e-6, 3e-6, 1e-4, 1e-3};
-    static const double cuda_f32[PARITY_CLASSES] = {1e-6, 3e-6, 1e-3, 1e-3};
-    static const double cuda_f16[PARITY_CLASSES] = {1e-6, 3e-6, 1e-2, 5e-2};
-    static const double cuda_bf16[PARITY_CLASSES] = {1e-6, 3e-6, 5e-2, 2e-1};
-
-    if (kind == DEVICE_CPU)
-        return cpu;
-    return activations == DTYPE_F16 ? cuda_f16 : activations == DTYPE_BF16 ? cuda_bf16 : cuda_f32;
-}
-
 static void count(struct report *r, const char *name, bool ok)
 {
     r->checks++;

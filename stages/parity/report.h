@@ -10,18 +10,22 @@
 /* What is compared decides how near it must be. */
 enum parity_class {
     PARITY_NOISE,
-    PARITY_SAMPLER, /* a sampler's tables and steps alone: F32 on the CPU, whatever the device */
-    PARITY_MODULE,  /* a module that is fed its golden input */
-    PARITY_CHAIN,   /* where differences add up: steps of the whole chain, and what comes after */
+    PARITY_SAMPLER,   /* a sampler's tables and steps alone: F32 on the CPU, whatever the device */
+    PARITY_CONDITION, /* what an encoder makes of words and pictures */
+    PARITY_DENOISER,  /* one call of it, on its golden input */
+    PARITY_DECODER,   /* on the golden latents */
+    PARITY_CHAIN,     /* where differences add up: steps of the whole chain, and what comes after */
     PARITY_CLASSES
 };
 
-/* Relative L2 errors allowed to a device that computes in `activations`. */
-const double *parity_tolerances(enum device_kind kind, enum dtype activations);
+/* Relative L2 errors allowed to a family (as goldens name it; NULL: none) on a device that computes
+ * in `activations`. */
+void parity_tolerances(enum device_kind kind, enum dtype activations, const char *family,
+                       double out[PARITY_CLASSES]);
 
 struct report {
     FILE *out;
-    const double *tolerance; /* [PARITY_CLASSES] */
+    double tolerance[PARITY_CLASSES];
     const json_t *reference; /* the reference library's own error in this dtype by the lines'
                                 names, or NULL; ours may be 1.5 times that */
     int checks, failures;

@@ -48,7 +48,7 @@ static int make_out(struct parity *p, struct call *c, int axis, int64_t channels
 static void compare(struct parity *p, const struct call *c)
 {
     golden_check(&p->golden, &p->report, c->name, c->name, c->out.data, tensor_count(&c->out),
-                 PARITY_MODULE);
+                 PARITY_DENOISER);
 }
 
 static int call_2d(struct parity *p, struct unet_2d *m, int call, struct call *c, struct error *e)

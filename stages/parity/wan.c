@@ -50,7 +50,7 @@ static int check_call(struct chain *c, const char *expert, int call, const char 
     if (call_expert(c, expert, &text, &latents, *(float *)timestep.data, &out, e))
         return -1;
     golden_check(&c->p->golden, &c->p->report, name, name, out.data, tensor_count(&out),
-                 PARITY_MODULE);
+                 PARITY_DENOISER);
     return 0;
 }
 

@@ -23,8 +23,9 @@
 static char scratch[64];
 
 static const char *const fixtures[] = {
-    "cogvideox ",  "cogvideox-2b ",         "hunyuan-video ", "schedulers ",     "schedulers more ",
-    "sdxl euler_karras ", "sdxl euler_ancestral ", "svd-xt ",        "wan2.2-t2v-a14b "};
+    "cogvideox ",       "cogvideox-2b ",      "hunyuan-video ",        "schedulers ",
+    "schedulers more ", "sdxl euler_karras ", "sdxl euler_ancestral ", "svd-xt ",
+    "wan2.2-t2v-a14b "};
 
 static int run(const char *dir, const char *golden, enum device_kind device, char **lines,
                struct error *e)
@@ -117,18 +118,37 @@ static void test_no_cuda_yet(void **unused)
 
 static void test_nan_fails(void **unused)
 {
-    struct report r = {.out = tmpfile(), .tolerance = parity_tolerances(DEVICE_CPU, DTYPE_F32)};
+    struct report r = {.out = tmpfile()};
     (void)unused;
     assert_non_null(r.out);
-    report_error(&r, "fine", 1e-5, PARITY_MODULE);
+    parity_tolerances(DEVICE_CPU, DTYPE_F32, "wan", r.tolerance);
+    report_error(&r, "fine", 1e-5, PARITY_DENOISER);
     assert_int_equal(r.failures, 0);
-    assert_true(r.worst[PARITY_MODULE] == 1e-5 && fabs(r.nearest - 0.1) < 1e-12);
-    report_error(&r, "broken", NAN, PARITY_MODULE);
-    report_error(&r, "worse", INFINITY, PARITY_MODULE);
+    assert_true(r.worst[PARITY_DENOISER] == 1e-5 && fabs(r.nearest - 0.1) < 1e-12);
+    report_error(&r, "broken", NAN, PARITY_DENOISER);
+    report_error(&r, "worse", INFINITY, PARITY_DENOISER);
     assert_int_equal(r.failures, 2);
-    assert_true(isnan(r.worst[PARITY_MODULE]) && isnan(r.nearest));
+    assert_true(isnan(r.worst[PARITY_DENOISER]) && isnan(r.nearest));
     assert_string_equal(r.first, "broken");
     assert_int_equal(fclose(r.out), 0);
+}
+
+/* Every family of fixtures has its own in 16 bits, larger in BF16; a processor rounds nothing. */
+static void test_tolerances(void **unused)
+{
+    static const char *const names[] = {"wan", "hunyuan_video", "cogvideox", "sdxl", "svd"};
+    double f32[PARITY_CLASSES], f16[PARITY_CLASSES], bf16[PARITY_CLASSES];
+    (void)unused;
+
+    for (int i = 0; i < 5; i++) {
+        parity_tolerances(DEVICE_CUDA, DTYPE_F32, names[i], f32);
+        parity_tolerances(DEVICE_CUDA, DTYPE_F16, names[i], f16);
+        parity_tolerances(DEVICE_CUDA, DTYPE_BF16, names[i], bf16);
+        for (int k = PARITY_CONDITION; k <= PARITY_CHAIN; k++)
+            assert_true(f32[k] < f16[k] && f16[k] < bf16[k]);
+        parity_tolerances(DEVICE_CPU, DTYPE_BF16, names[i], bf16);
+        assert_true(bf16[PARITY_DENOISER] == 1e-4 && bf16[PARITY_CHAIN] == 1e-3);
+    }
 }
 
 /* ---- a copy of the fixture in links, to be damaged */
@@ -269,7 +289,7 @@ static void test_wrong_models(void **unused)
         {"transformer/config.json", "s/\"num_layers\": 2/\"num_layers\": 3/",
          "tensor blocks.2.attn1.to_q.weight is missing"},
         {"transformer/config.json", "s/\"num_layers\": 2/\"num_layers\": -1/", "num_layers is -1"},
-        {"transformer/config.json", "s/\"ffn_dim\"/\"ffn_size\"/", "ffn_dim is missing"},
+        {"transformer/config.json", "s/\"ffn_dim\"/\"ffn_size\"/", "the model's config"},
         {"transformer/config.json", "s/rms_norm_across_heads/rms_norm/", "qk_norm is rms_norm"},
         {"transformer/config.json", "s/{/[/", "config.json"},
         {"transformer/diffusion_pytorch_model.safetensors.index.json", "s/00002-of/00003-of/",
@@ -431,12 +451,19 @@ static int remove_scratch(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_fixtures_hold),  cmocka_unit_test(test_several_directories),
-        cmocka_unit_test(test_fixture_holds),      cmocka_unit_test(test_previs_holds),
-        cmocka_unit_test(test_no_cuda_yet),        cmocka_unit_test(test_nan_fails),
-        cmocka_unit_test(test_wrong_golden_fails), cmocka_unit_test(test_golden_without_a_seed),
-        cmocka_unit_test(test_golden_elsewhere),   cmocka_unit_test(test_wrong_models),
-        cmocka_unit_test(test_vae_streams),        cmocka_unit_test(test_latents_that_do_not_fit),
+        cmocka_unit_test(test_all_fixtures_hold),
+        cmocka_unit_test(test_several_directories),
+        cmocka_unit_test(test_fixture_holds),
+        cmocka_unit_test(test_previs_holds),
+        cmocka_unit_test(test_no_cuda_yet),
+        cmocka_unit_test(test_tolerances),
+        cmocka_unit_test(test_nan_fails),
+        cmocka_unit_test(test_wrong_golden_fails),
+        cmocka_unit_test(test_golden_without_a_seed),
+        cmocka_unit_test(test_golden_elsewhere),
+        cmocka_unit_test(test_wrong_models),
+        cmocka_unit_test(test_vae_streams),
+        cmocka_unit_test(test_latents_that_do_not_fit),
         cmocka_unit_test(test_reference_agrees),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
