@@ -299,7 +299,7 @@ static void killed_while_it_samples(const char *shot)
         assert_int_equal(path_remove(whole, &e), 0);
     write_board("64x48", shot);
     delivered(PROGRAM("run", board, "-o", whole, "--models", models));
-    p = program_run_when(SIGINT, generating, 150000,
+    p = program_run_when(SIGINT, generating, 80000,
                          (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
     assert_int_equal(p.status, 130);
     program_free(&p);
@@ -320,13 +320,13 @@ static void a_kill_in_the_middle_of_sampling_leaves_the_same_latents(void **stat
     (void)state;
     snprintf(whole, sizeof whole, "%s/whole", scratch);
     snprintf(generating, sizeof generating, "%s/.auteur/tmp/a.generate", dir);
-    killed_while_it_samples("tier: workhorse, frames: 17, steps: 600");
-    killed_while_it_samples("tier: experimental, frames: 17, steps: 600");
-    killed_while_it_samples("tier: flagship, frames: 33, steps: 600");
+    killed_while_it_samples("tier: workhorse, frames: 33, steps: 900");
+    killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
+    killed_while_it_samples("tier: flagship, frames: 33, steps: 900");
     killed_while_it_samples("tier: validator, frames: 4, steps: 30");
     killed_while_it_samples("tier: validator, frames: 4, steps: 30, sampler: euler");
     link_fixture("cogvideox-2b", "experimental");
-    killed_while_it_samples("tier: experimental, frames: 17, steps: 600");
+    killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
 }
 
 /* Prompts are encoded and keyframes made before the first shot is begun: nothing is kept of them,
