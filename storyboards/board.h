@@ -118,6 +118,7 @@ struct shot {
     int motion;           /* motion bucket of SVD, 1..255; 0: the tier's default */
     double noise;         /* strength of the noise on the picture of SVD, 0..1; < 0: the default */
     const char *keyframe; /* the picture that is set in motion, absolute; "" for none */
+    const char *keyframe_written; /* as the board wrote it, for messages; "" for none */
     const struct overlay *overlays;
     size_t overlay_count;
     struct source source;

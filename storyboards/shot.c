@@ -115,6 +115,7 @@ static bool settle_media(struct reader *r, const struct slots *slots, struct sho
     }
     shot->tier = own;
     shot->prompt = shot->look = shot->camera = shot->negative = shot->keyframe = "";
+    shot->keyframe_written = "";
     return true;
 }
 
@@ -150,12 +151,19 @@ static struct media inherited_media(const struct slots *slots, const struct shot
 static bool settle(struct reader *r, const struct node *n, const struct slots *slots,
                    const struct shot_defaults *d, const struct media *m, struct shot *shot)
 {
+    const struct node *keyframe = slots->value[SHOT_ROW_KEYFRAME];
+
     shot->line = n->line;
     shot->kind = m->kind;
     shot->source = m->source;
     shot->card = m->card;
     if (!shot->source.path)
         shot->source.path = shot->source.written = "";
+    shot->keyframe_written = keyframe ? arena_strdup(r->arena, keyframe->text) : "";
+    if (!shot->keyframe_written) {
+        r->no_memory = true;
+        return false;
+    }
     if (!slots->value[SHOT_ROW_SEED] && !d->slots.value[SHOT_ROW_SEED])
         shot->seed = seed_of(shot->id);
     return shot->kind == SHOT_GENERATED ? settle_generated(r, n, slots, d, shot)

@@ -70,6 +70,9 @@ struct family {
     /* What the model can make: width and height are multiples of size_multiple, frames are
      * frame_multiple * k + 1, at most frames_max (0: as many as memory holds). */
     int size_multiple, frame_multiple, frames_max;
+    /* Pixels of the pictures that the checkpoint was trained on; 0: it does not say. NULL: none
+     * does. */
+    int64_t (*trained_pixels)(const char *dir);
     /* What its parts compute in on a GPU: as published, but where that is known to overflow. */
     struct {
         enum dtype encoder, model, vae;

@@ -41,11 +41,27 @@ static int describe_part(const struct stage_env *env, const char *dir, const cha
     return 0;
 }
 
-static int describe_checkpoint(const struct stage_env *env, const struct family *family,
-                               const char *dir, const char *prefix, struct inputs *in,
-                               struct arena *a, struct error *e)
+/* Another family's checkpoint is told as that, before a part of it is missed. */
+static int need_family(const struct tier *tier, const struct family *family, const char *dir,
+                       struct error *e)
 {
-    int rc = describe_part(env, dir, "model_index.json", prefix, in, a, e);
+    const struct family *found;
+    if (family_of_checkpoint(dir, &found, e) != 0)
+        return -1;
+    if (found != family)
+        return error_set(e, ERROR_MODEL,
+                         "%s: is a checkpoint of the %s family; tier %s wants %s (%s)", dir,
+                         found->name, tier->name, family->name, family->pipelines[0]);
+    return 0;
+}
+
+static int describe_checkpoint(const struct stage_env *env, const struct tier *tier,
+                               const struct family *family, const char *dir, const char *prefix,
+                               struct inputs *in, struct arena *a, struct error *e)
+{
+    int rc = need_family(tier, family, dir, e);
+    if (rc == 0)
+        rc = describe_part(env, dir, "model_index.json", prefix, in, a, e);
     for (const char *const *part = family->parts; *part && rc == 0; part++)
         rc = describe_part(env, dir, *part, prefix, in, a, e);
     return rc;
@@ -59,19 +75,21 @@ static int describe_models(const struct stage_env *env, const struct shot *shot,
     struct hash128 digest;
     const char *dir;
     if (tier_checkpoint(env, s->tier, a, &dir, e) != 0 ||
-        describe_checkpoint(env, s->tier->family, dir, "model", in, a, e) != 0)
+        describe_checkpoint(env, s->tier, s->tier->family, dir, "model", in, a, e) != 0)
         return -1;
     if (!keyframe)
         return 0;
     if (!s->makes_keyframe) {
-        if (env->identify(env->identify_ctx, shot->keyframe, &digest, e) != 0)
+        if (env->identify(env->identify_ctx, shot->keyframe, &digest, e) != 0) {
+            keyframe_check(shot, e); /* says it as the board wrote it */
             return -1;
+        }
         in->digest(in, "keyframe", digest);
         return 0;
     }
     if (tier_prompt_checkpoint(env, s->tier, a, &dir, e) != 0)
         return -1;
-    return dir ? describe_checkpoint(env, keyframe, dir, "keyframe", in, a, e) : 0;
+    return dir ? describe_checkpoint(env, s->tier, keyframe, dir, "keyframe", in, a, e) : 0;
 }
 
 static int generate_describe(const struct stage_env *env, const struct shot *shot,
@@ -100,14 +118,7 @@ static int check_checkpoint(const char *dir, struct error *e)
 static int check_family(const struct tier *tier, const struct family *family, const char *dir,
                         struct error *e)
 {
-    const struct family *found;
-    if (family_of_checkpoint(dir, &found, e) != 0)
-        return -1;
-    if (found != family)
-        return error_set(e, ERROR_MODEL,
-                         "%s: is a checkpoint of the %s family; tier %s wants %s (%s)", dir,
-                         found->name, tier->name, family->name, family->pipelines[0]);
-    return verdict_on(check_checkpoint, dir, e);
+    return need_family(tier, family, dir, e) == 0 ? verdict_on(check_checkpoint, dir, e) : -1;
 }
 
 static int check_sampler(const struct settings *s, const char *dir, struct error *e)

@@ -13,7 +13,7 @@ int keyframe_check(const struct shot *shot, struct error *e)
 {
     uint8_t *rgb = NULL;
     int width, height;
-    int rc = picture_file_rgb(shot->keyframe, shot->keyframe, &rgb, &width, &height, e);
+    int rc = picture_file_rgb(shot->keyframe, shot->keyframe_written, &rgb, &width, &height, e);
     free(rgb);
     return rc;
 }
@@ -22,7 +22,7 @@ int keyframe_read(const struct shot *shot, struct generation *g, struct arena *a
 {
     uint8_t *rgb = NULL, *kept;
     int width, height;
-    if (picture_file_rgb(shot->keyframe, shot->keyframe, &rgb, &width, &height, e) != 0)
+    if (picture_file_rgb(shot->keyframe, shot->keyframe_written, &rgb, &width, &height, e) != 0)
         return -1;
     size_t size = (size_t)width * (size_t)height * 3;
     kept = arena_alloc(a, size);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "kernels/config.h"
 #include "stages/decode/image_vae.h"
 #include "stages/generate/sdxl_text.h"
 #include "stages/generate/unet_2d.h"
@@ -51,6 +52,26 @@ static int check_scheduler(const char *dir, struct error *e)
 
     arena_free(&a);
     return rc;
+}
+
+/* The UNet's sample_size is the side of its latents, as the published pipeline takes it for the
+ * size that it makes unless told another. */
+static int64_t trained_pixels(const char *dir)
+{
+    struct error ignored = {0};
+    struct config config = {0};
+    struct arena a = {0};
+    const char *unet = path_join(&a, dir, "unet");
+    int channels, factor, side = 0;
+    int64_t pixels = 0;
+
+    if (unet && config_open(unet, NULL, &config, &ignored) == 0 &&
+        config_int(&config, "sample_size", 1, 4096, &side, &ignored) == 0 && side > 0 &&
+        read_vae(dir, &channels, &factor, &ignored) == 0)
+        pixels = (int64_t)side * factor * side * factor;
+    config_close(&config);
+    arena_free(&a);
+    return pixels;
 }
 
 static int check_widths(const char *dir, const struct unet_2d *m, const void *encoder,
@@ -309,6 +330,7 @@ const struct family family_sdxl = {
     .size_multiple = 8,
     .frame_multiple = 1,
     .frames_max = 1,
+    .trained_pixels = trained_pixels,
     .gpu = {DTYPE_F16, DTYPE_F16, DTYPE_F32}, /* its VAE leaves the range of F16 */
     .check = check,
     .encoder_open = sdxl_encoder_open,

@@ -37,7 +37,20 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
     };
 }
 
-static void fill_keyframe(const struct shot *shot, struct settings *s)
+/* 0 where there is no such checkpoint: whoever needs it says so. */
+static int64_t trained_pixels(const struct stage_env *env, const struct tier *tier)
+{
+    struct error ignored = {0};
+    struct arena a = {0};
+    const char *dir;
+    int64_t pixels = 0;
+    if (tier_prompt_checkpoint(env, tier, &a, &dir, &ignored) == 0 && dir)
+        pixels = tier->keyframe.family->trained_pixels(dir);
+    arena_free(&a);
+    return pixels;
+}
+
+static void fill_keyframe(const struct stage_env *env, const struct shot *shot, struct settings *s)
 {
     const struct tier *tier = s->tier;
     s->keyframe = (struct generation){.seed = shot->seed,
@@ -45,7 +58,8 @@ static void fill_keyframe(const struct shot *shot, struct settings *s)
                                       .steps = tier->keyframe.steps,
                                       .guidance = tier->keyframe.guidance,
                                       .guidance_2 = tier->keyframe.guidance};
-    tier_keyframe_size(tier, &s->geometry, &s->keyframe.width, &s->keyframe.height);
+    tier_keyframe_size(tier, &s->geometry, trained_pixels(env, tier), &s->keyframe.width,
+                       &s->keyframe.height);
 }
 
 /* What only some models can do must not be asked of the others in vain. */
@@ -79,7 +93,7 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     fill_generation(env, shot, out);
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;
     if (out->makes_keyframe)
-        fill_keyframe(shot, out);
+        fill_keyframe(env, shot, out);
     return 0;
 }
 

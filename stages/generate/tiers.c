@@ -267,11 +267,12 @@ void tier_geometry(const struct tier *tier, const struct board *board, const str
     *out = g;
 }
 
-void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int *width,
-                        int *height)
+void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int64_t trained,
+                        int *width, int *height)
 {
     int multiple = tier->keyframe.family->size_multiple;
-    double scale = sqrt((double)tier->keyframe.pixels / ((double)g->width * g->height));
+    double scale = sqrt((double)(trained > 0 ? trained : tier->keyframe.pixels) /
+                        ((double)g->width * g->height));
     if (scale < 1) /* a smaller one would only be enlarged */
         scale = 1;
     *width = (int)lround(g->width * scale / multiple) * multiple;

@@ -73,8 +73,8 @@ struct tier_geometry {
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
                    struct tier_geometry *out);
 /* The size of the keyframe for such frames: of their aspect, about as many pixels as its model was
- * trained on. */
-void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int *width,
-                        int *height);
+ * trained on (0: as the tier's published one was). */
+void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int64_t trained,
+                        int *width, int *height);
 
 #endif

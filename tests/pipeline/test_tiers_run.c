@@ -1,0 +1,370 @@
+/* Storyboards of every tier that wants a checkpoint, run as a user runs them: the fixtures stand
+ * for the published models. What is delivered, what a shot's sheet says, what a wrong folder or
+ * picture is told, and that a kill in the middle of sampling leaves the latents as they would have
+ * been. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/pipeline/program.h"
+#include "tests/pipeline/tree.h"
+
+static char scratch[64], board[128], dir[128], models[128];
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A board of one shot `a`; `size` as "64x48", `shot` its further fields. */
+static void write_board(const char *size, const char *shot)
+{
+    char text[900];
+
+    snprintf(text, sizeof text,
+             "name: tiers\nsize: %s\nfps: 8\nshots:\n"
+             "  - {id: a, prompt: a boat at dawn, seed: 3, %s}\n",
+             size, shot);
+    write_file(board, text);
+}
+
+static void link_fixture(const char *fixture, const char *folder)
+{
+    char from[128], to[256], *real;
+
+    snprintf(from, sizeof from, "tests/fixtures/%s", fixture);
+    snprintf(to, sizeof to, "%s/%s", models, folder);
+    real = realpath(from, NULL);
+    assert_non_null(real);
+    unlink(to);
+    assert_int_equal(symlink(real, to), 0);
+    free(real);
+}
+
+static int set_up(void **state)
+{
+    char validator[160];
+
+    (void)state;
+    if (program_scratch(scratch) != 0)
+        return -1;
+    snprintf(board, sizeof board, "%s/board.yaml", scratch);
+    snprintf(dir, sizeof dir, "%s/out", scratch);
+    snprintf(models, sizeof models, "%s/models", scratch);
+    snprintf(validator, sizeof validator, "%s/validator", models);
+    if (mkdir(models, 0777) != 0 || mkdir(validator, 0777) != 0)
+        return -1;
+    link_fixture("hunyuan-video", "workhorse");
+    link_fixture("cogvideox", "experimental");
+    link_fixture("wan2.2-t2v-a14b", "flagship");
+    link_fixture("sdxl", "validator/sdxl");
+    link_fixture("svd-xt", "validator/svd-xt");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct error e;
+
+    (void)state;
+    return path_remove(scratch, &e);
+}
+
+static void start_over(void)
+{
+    struct error e;
+
+    if (path_exists(dir))
+        assert_int_equal(path_remove(dir, &e), 0);
+}
+
+static void delivered(struct program p)
+{
+    if (p.status != 0)
+        printf("%s%s", p.out, p.err);
+    assert_int_equal(p.status, 0);
+    program_free(&p);
+}
+
+static json_t *sheet(void)
+{
+    char path[200];
+    json_t *root;
+
+    snprintf(path, sizeof path, "%s/shots/a/a.json", dir);
+    root = json_load_file(path, 0, NULL);
+    assert_non_null(root);
+    return root;
+}
+
+static json_t *notes(json_t *root, const char *stage)
+{
+    return json_object_get(json_object_get(json_object_get(root, "made"), stage), "notes");
+}
+
+/* encode has counted the frames of what it wrote, and looked at each. */
+static void delivered_is(json_t *root, int width, int height, int frames)
+{
+    json_t *d = json_object_get(notes(root, "encode"), "delivered");
+
+    assert_int_equal(json_integer_value(json_object_get(d, "width")), width);
+    assert_int_equal(json_integer_value(json_object_get(d, "height")), height);
+    assert_int_equal(json_integer_value(json_object_get(d, "frames")), frames);
+}
+
+static void makes(const char *size, const char *shot, int width, int height, int frames)
+{
+    json_t *root;
+
+    start_over();
+    write_board(size, shot);
+    delivered(PROGRAM("run", board, "-o", dir, "--models", models));
+    root = sheet();
+    delivered_is(root, width, height, frames);
+    json_decref(root);
+}
+
+static void every_tier_makes_any_size(void **state)
+{
+    static const char *const tiers[] = {"workhorse", "experimental", "flagship", "validator"};
+    char shot[80];
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        snprintf(shot, sizeof shot, "tier: %s, frames: 1, steps: 1", tiers[i]);
+        makes("16x16", shot, 16, 16, 1);
+        makes("18x250", shot, 18, 250, 1);
+        snprintf(shot, sizeof shot, "tier: %s, frames: 10, steps: 2, guidance: 1", tiers[i]);
+        makes("66x34", shot, 66, 34, 10);
+        snprintf(shot, sizeof shot, "tier: %s, frames: 2, steps: 2, guidance: 0", tiers[i]);
+        makes("64x48", shot, 64, 48, 2);
+    }
+    makes("64x48", "tier: experimental, frames: 26, steps: 1", 64, 48, 26);
+    makes("64x48", "tier: validator, frames: 30, steps: 1", 64, 48, 30); /* of the model's 25 */
+    link_fixture("cogvideox-2b", "experimental");
+    makes("64x48", "tier: experimental, frames: 9, steps: 2", 64, 48, 9);
+}
+
+static void what_is_asked_stands_in_the_sheet(void **state)
+{
+    json_t *root, *asked, *made;
+
+    (void)state;
+    makes("64x48",
+          "tier: validator, frames: 3, steps: 2, motion: 40, noise: 0.1, guidance: 2, "
+          "guidance_2: 1.5, sampler: euler",
+          64, 48, 3);
+    root = sheet();
+    asked = json_object_get(root, "asked");
+    made = notes(root, "generate");
+    assert_int_equal(json_integer_value(json_object_get(asked, "motion")), 40);
+    assert_float_equal(json_number_value(json_object_get(asked, "noise")), 0.1, 1e-9);
+    assert_float_equal(json_number_value(json_object_get(asked, "guidance_2")), 1.5, 1e-9);
+    assert_float_equal(json_number_value(json_object_get(made, "guidance")), 2, 1e-9);
+    assert_string_equal(json_string_value(json_object_get(made, "sampler")), "euler");
+    assert_int_equal(json_integer_value(json_object_get(made, "steps")), 2);
+    json_decref(root);
+    makes("64x48", "tier: flagship, frames: 5, steps: 2, shift: 3, sampler: flow_euler", 64, 48, 5);
+    root = sheet();
+    assert_float_equal(json_number_value(json_object_get(json_object_get(root, "asked"), "shift")),
+                       3, 1e-9);
+    assert_string_equal(json_string_value(json_object_get(notes(root, "generate"), "sampler")),
+                        "flow_euler");
+    json_decref(root);
+}
+
+static void checkpoints_are_found_by_the_environment_and_by_the_board(void **state)
+{
+    char text[600];
+
+    (void)state;
+    write_board("64x48", "tier: workhorse, frames: 2, steps: 1");
+    assert_int_equal(setenv("AUTEUR_MODELS", models, 1), 0);
+    delivered(PROGRAM("run", board, "-o", dir));
+    assert_int_equal(unsetenv("AUTEUR_MODELS"), 0);
+    start_over();
+    snprintf(text, sizeof text,
+             "name: two\nsize: 64x48\nfps: 8\n"
+             "models: {workhorse: models/workhorse, validator: models/validator}\nshots:\n"
+             "  - {id: a, tier: workhorse, prompt: a boat, frames: 2, steps: 1}\n"
+             "  - {id: b, tier: validator, prompt: a boat, frames: 2, steps: 1}\n");
+    write_file(board, text);
+    delivered(PROGRAM("run", board, "-o", dir));
+    delivered(PROGRAM("run", board, "-o", dir)); /* and nothing is made anew */
+}
+
+/* A picture of noise: none of the checks of delivered pictures minds it. */
+static void write_picture(const char *name, int width, int height)
+{
+    char path[160];
+    unsigned random = 1;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", scratch, name);
+    f = fopen(path, "wb");
+    assert_non_null(f);
+    fprintf(f, "P6\n%d %d\n255\n", width, height);
+    for (int i = 0; i < width * height * 3; i++)
+        fputc((int)((random = random * 1664525 + 1013904223) >> 24), f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void svd_alone_sets_the_shots_own_picture_in_motion(void **state)
+{
+    char svd[200];
+    struct error e;
+
+    (void)state;
+    snprintf(svd, sizeof svd, "%s/validator", models);
+    assert_int_equal(path_remove(svd, &e), 0);
+    link_fixture("svd-xt", "validator");
+    write_picture("one.ppm", 1, 1);
+    write_picture("wide.ppm", 3000, 5);
+    write_picture("plain.ppm", 90, 70);
+    makes("64x48", "tier: validator, frames: 3, steps: 2, keyframe: one.ppm", 64, 48, 3);
+    makes("64x48", "tier: validator, frames: 3, steps: 2, keyframe: wide.ppm", 64, 48, 3);
+    makes("64x48", "tier: validator, frames: 3, steps: 2, keyframe: plain.ppm", 64, 48, 3);
+}
+
+static void refused(const char *shot, const char *why)
+{
+    struct program p;
+
+    start_over();
+    write_board("64x48", shot);
+    p = PROGRAM("run", board, "-o", dir, "--models", models);
+    if (!strstr(p.out, why) && !strstr(p.err, why))
+        printf("%s%s", p.out, p.err);
+    assert_int_equal(p.status, 3);
+    assert_true(strstr(p.out, why) || strstr(p.err, why));
+    assert_null(strstr(p.out, "start  a generate"));
+    program_free(&p);
+}
+
+static void what_is_wrong_is_told_before_work(void **state)
+{
+    char path[200];
+    struct error e;
+
+    (void)state;
+    refused("tier: validator, frames: 2, keyframe: none.png", "cannot open none.png");
+    refused("tier: validator, frames: 2, keyframe: board.yaml", "board.yaml is no clip or picture");
+    refused("tier: workhorse, frames: 2, keyframe: none.png", "has no keyframe");
+    refused("tier: workhorse, frames: 2, sampler: ddim", "flow_euler and unipc fit it");
+    refused("tier: experimental, frames: 50", "at most 49");
+    link_fixture("wan2.2-t2v-a14b", "workhorse");
+    refused("tier: workhorse, frames: 2", "workhorse wants hunyuan_video");
+    link_fixture("sdxl", "flagship");
+    refused("tier: flagship, frames: 2", "is a checkpoint of the sdxl family");
+    snprintf(path, sizeof path, "%s/validator", models);
+    assert_int_equal(path_remove(path, &e), 0);
+    link_fixture("sdxl", "validator");
+    refused("tier: validator, frames: 2", "tier validator wants svd");
+    link_fixture("svd-xt", "validator");
+    refused("tier: validator, frames: 2", "give the shot a `keyframe`");
+    snprintf(path, sizeof path, "%s/experimental", models);
+    unlink(path);
+    refused("tier: experimental, frames: 2", "experimental is no directory");
+    assert_int_equal(mkdir(path, 0777), 0);
+    refused("tier: experimental, frames: 2", "has no model_index.json");
+}
+
+/* ---- kills */
+
+static char whole[128], generating[200];
+
+static void same_as_whole(void)
+{
+    char ours[200], theirs[200];
+
+    snprintf(ours, sizeof ours, "%s/shots", dir);
+    snprintf(theirs, sizeof theirs, "%s/shots", whole);
+    assert_int_equal(tree_within(ours, theirs, NULL), 3); /* its sheet has the latents' digest */
+}
+
+/* Interrupted, which saves the latents; killed as it goes on from them; then left alone. */
+static void killed_while_it_samples(const char *shot)
+{
+    struct error e;
+    struct program p;
+
+    start_over();
+    if (path_exists(whole))
+        assert_int_equal(path_remove(whole, &e), 0);
+    write_board("64x48", shot);
+    delivered(PROGRAM("run", board, "-o", whole, "--models", models));
+    p = program_run_when(SIGINT, generating, 80000,
+                         (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
+    assert_int_equal(p.status, 130);
+    program_free(&p);
+    p = PROGRAM("journal", "dump", dir);
+    assert_non_null(strstr(p.out, "checkpoint"));
+    program_free(&p);
+    if (path_exists(generating))
+        assert_int_equal(path_remove(generating, &e), 0);
+    p = program_run_when(SIGKILL, generating, 50000, (const char *const[]){"resume", dir, NULL});
+    assert_int_equal(p.signal, SIGKILL);
+    program_free(&p);
+    delivered(PROGRAM("resume", dir));
+    same_as_whole();
+}
+
+static void a_kill_in_the_middle_of_sampling_leaves_the_same_latents(void **state)
+{
+    (void)state;
+    snprintf(whole, sizeof whole, "%s/whole", scratch);
+    snprintf(generating, sizeof generating, "%s/.auteur/tmp/a.generate", dir);
+    killed_while_it_samples("tier: workhorse, frames: 33, steps: 900");
+    killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
+    killed_while_it_samples("tier: flagship, frames: 33, steps: 900");
+    killed_while_it_samples("tier: validator, frames: 4, steps: 30");
+    killed_while_it_samples("tier: validator, frames: 4, steps: 30, sampler: euler");
+    link_fixture("cogvideox-2b", "experimental");
+    killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
+}
+
+/* Prompts are encoded and keyframes made before the first shot is begun: nothing is kept of them,
+ * and nothing is left over. */
+static void interrupted_before_it_samples_it_goes_on(void **state)
+{
+    int interrupted = 0;
+
+    (void)state;
+    snprintf(whole, sizeof whole, "%s/whole", scratch);
+    write_board("64x48", "tier: validator, frames: 2, steps: 2");
+    delivered(PROGRAM("run", board, "-o", whole, "--models", models));
+    for (unsigned ms = 30; ms <= 270; ms += 40) {
+        struct program p = program_run_when(
+            SIGINT, dir, ms * 1000,
+            (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
+        assert_true(p.status == 130 || p.status == 0);
+        interrupted += p.status == 130;
+        program_free(&p);
+    }
+    assert_true(interrupted > 0);
+    delivered(PROGRAM("run", board, "-o", dir, "--models", models));
+    same_as_whole();
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ONE(every_tier_makes_any_size),
+        ONE(what_is_asked_stands_in_the_sheet),
+        ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
+        ONE(svd_alone_sets_the_shots_own_picture_in_motion),
+        ONE(what_is_wrong_is_told_before_work),
+        ONE(a_kill_in_the_middle_of_sampling_leaves_the_same_latents),
+        ONE(interrupted_before_it_samples_it_goes_on),
+    };
+
+    return cmocka_run_group_tests_name("tiers_run", tests, NULL, NULL);
+}
