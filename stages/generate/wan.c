@@ -144,9 +144,9 @@ static int model_open(const char *dir, struct device *d, void **out, struct erro
     if (rc == 0)
         rc = read_index(dir, &m->arena, &m->boundary_ratio, e);
     if (rc == 0)
-        rc = read_factors(m, dir, e);
-    if (rc == 0)
         rc = use_expert(m, 0, e);
+    if (rc == 0)
+        rc = read_factors(m, dir, e);
     if (rc == 0)
         *out = m;
     else
