@@ -56,6 +56,7 @@ static inline struct program program_run_when(int signal_number, const char *whe
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
+        signal(SIGINT, SIG_DFL); /* a shell's background job inherits that it is ignored */
         dup2(fileno(out), STDOUT_FILENO);
         dup2(fileno(err), STDERR_FILENO);
         status = command_line(argc, argv);

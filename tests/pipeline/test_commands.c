@@ -277,6 +277,7 @@ static void a_second_run_is_told_who_runs(void **state)
     first = fork();
     assert_true(first >= 0);
     if (first == 0) {
+        signal(SIGINT, SIG_DFL);
         dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
         dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
         _exit(command_line(5, (char *[]){"auteur-pipe", "run", board, "-o", dir, NULL}));
