@@ -68,6 +68,7 @@ int help_man(FILE *out)
                  ".SH ENVIRONMENT\n"
                  ".IP AUTEUR_MODELS\nwhere checkpoints are, when \\-\\-models is not given\n"
                  ".IP AUTEUR_DATA\nwhere the program's own data files are\n"
+                 ".IP AUTEUR_CUDA\nthe CUDA object, when it is not beside the program\n"
                  ".IP NO_COLOR\nno colours, whatever the terminal can do\n"
                  ".SH FILES\n"
                  ".IP \\fIDIR\\fR/shots/\\fIID\\fR/\nthe delivered files of a shot\n"

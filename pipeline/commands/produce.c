@@ -69,12 +69,25 @@ fail:
     return command_failed(&e);
 }
 
+/* A GPU that was asked for must be there before any work is done. */
+static int check_device(const struct workspace *w, struct error *e)
+{
+    struct device *d;
+
+    if (w->env.device.kind != DEVICE_CUDA || w->env.device.or_cpu)
+        return 0;
+    if (device_open(&w->env.device, &d, e) != 0)
+        return -1;
+    device_close(d);
+    return 0;
+}
+
 int produce(struct workspace *w, const struct request *r, bool json, double began)
 {
     struct error e = {0};
 
-    if (workspace_journal(w, JOURNAL_WRITE, &e) != 0 || workspace_remember(w, r, &e) != 0 ||
-        workspace_plan(w, r, &e) != 0)
+    if (check_device(w, &e) != 0 || workspace_journal(w, JOURNAL_WRITE, &e) != 0 ||
+        workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0)
         return command_failed(&e);
     return carry_out(w, r, json, began);
 }

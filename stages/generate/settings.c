@@ -79,7 +79,11 @@ static int check_shot(const struct shot *shot, const struct tier *tier, struct e
         return refuse(tier, "keyframe: it makes its pictures from words", e);
     if (shot->motion > 0 && !moves_pictures)
         return refuse(tier, "motion", e);
-    return shot->noise >= 0 && !moves_pictures ? refuse(tier, "noise", e) : 0;
+    if (shot->noise >= 0 && !moves_pictures)
+        return refuse(tier, "noise", e);
+    if (shot->guidance_2 >= 0 && !moves_pictures && tier->family != &family_wan)
+        return refuse(tier, "second guidance", e);
+    return 0;
 }
 
 int settings_of(const struct stage_env *env, const struct shot *shot, struct settings *out,

@@ -53,8 +53,6 @@ struct model {
     const struct generation *generation;
     const struct conditions *conditions;
     const struct sampler *sampler;
-    struct arena shot;
-    struct tensor unguided;                     /* the output given the negative prompt */
     int prepared;                               /* whose conditioning it is; -1: none's */
     struct wan_conditioning *prompt, *negative; /* negative: NULL without guidance */
 };
@@ -126,7 +124,6 @@ static void model_close(void *model)
         return;
     drop_conditioning(m);
     wan_transformer_free(m->expert);
-    arena_free(&m->shot);
     arena_free(&m->arena);
     free(m);
 }
@@ -176,14 +173,10 @@ static int begin(void *model, const struct generation *g, const struct condition
     struct model *m = model;
     int64_t shape[4];
     drop_conditioning(m);
-    arena_free(&m->shot);
     m->generation = g;
     m->conditions = c;
     m->sampler = s;
-    if (latents_shape(model, g, shape, e) != 0)
-        return -1;
-    m->unguided = tensor_new(&m->shot, 4, shape);
-    return m->unguided.data ? 0 : error_memory(e);
+    return latents_shape(model, g, shape, e);
 }
 
 /* What an expert makes of a prompt's states; rows of zeros at the end are padding. */
@@ -229,18 +222,10 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
     float timestep = m->sampler->timesteps[i];
     double boundary = m->boundary_ratio * m->sampler->config.train_timesteps;
     int expert = m->boundary_ratio > 0 && timestep < boundary;
-    if (prepare(m, expert, e) != 0 ||
-        wan_transformer_forward(m->expert, m->prompt, latents, timestep, out, e) != 0)
+    if (prepare(m, expert, e) != 0)
         return -1;
-    if (!m->negative)
-        return 0;
-    if (wan_transformer_forward(m->expert, m->negative, latents, timestep, &m->unguided, e) != 0)
-        return -1;
-    float *with = out->data, guidance = (float)guidance_of(m, expert);
-    const float *without = m->unguided.data;
-    for (int64_t k = 0; k < tensor_count(out); k++)
-        with[k] = without[k] + guidance * (with[k] - without[k]);
-    return 0;
+    return wan_transformer_guided(m->expert, m->prompt, m->negative, (float)guidance_of(m, expert),
+                                  latents, timestep, out, e);
 }
 
 /* ---- the whole checkpoint */

@@ -156,6 +156,7 @@ static int make_workspace(struct wan_transformer *m, const int64_t shape[4], str
     *w = (struct wan_workspace){.memory = device_arena(d)};
     w->latents = TENSOR_NEW(&w->memory, shape[0], shape[1], shape[2], shape[3]);
     w->flow = TENSOR_NEW(&w->memory, m->out_channels, shape[1], shape[2], shape[3]);
+    w->unguided = TENSOR_NEW(&w->memory, m->out_channels, shape[1], shape[2], shape[3]);
     w->patches = ACTIVATION_NEW(d, &w->memory, tokens, m->in_channels * patch);
     w->x = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
     w->added = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
@@ -164,8 +165,9 @@ static int make_workspace(struct wan_transformer *m, const int64_t shape[4], str
     w->qkv = ACTIVATION_NEW(d, &w->memory, tokens, 3 * m->dim);
     w->hidden = ACTIVATION_NEW(d, &w->memory, tokens, m->ffn_dim);
     w->projected = ACTIVATION_NEW(d, &w->memory, tokens, m->out_channels * patch);
-    if (!w->latents.data || !w->flow.data || !w->patches.data || !w->x.data || !w->added.data ||
-        !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data || !w->projected.data)
+    if (!w->latents.data || !w->flow.data || !w->unguided.data || !w->patches.data || !w->x.data ||
+        !w->added.data || !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data ||
+        !w->projected.data)
         return error_memory(e);
     if (upload_positions(m, shape, tokens, e))
         return -1;
@@ -313,21 +315,43 @@ static int check_latents(const struct wan_transformer *m, const struct tensor *l
     return 0;
 }
 
-int wan_transformer_forward(struct wan_transformer *m, const struct wan_conditioning *c,
-                            const struct tensor *latents, float timestep, struct tensor *out,
-                            struct error *e)
+/* The patches and the timestep become work.flow, given one prompt. */
+static void pass(struct wan_transformer *m, const struct wan_conditioning *c)
 {
-    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e))
-        return -1;
-    embed_time(m, timestep);
-    op_write(m->device, &m->work.latents, latents);
-    op_patchify(m->device, &m->work.patches, &m->work.latents, m->patch);
     op_linear(m->device, &m->work.x, &m->work.patches, &m->patch_embedding, ACT_NONE);
     for (int i = 0; i < m->layers; i++)
         block(m, i, c);
     project(m);
-    op_read(m->device, out, &m->work.flow);
+}
+
+int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                           const struct wan_conditioning *negative, float guidance,
+                           const struct tensor *latents, float timestep, struct tensor *out,
+                           struct error *e)
+{
+    struct wan_workspace *w = &m->work;
+
+    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e))
+        return -1;
+    embed_time(m, timestep);
+    op_write(m->device, &w->latents, latents);
+    op_patchify(m->device, &w->patches, &w->latents, m->patch);
+    if (negative) {
+        pass(m, negative);
+        op_blend(m->device, &w->unguided, 1 - guidance, &w->flow, 0, NULL);
+    }
+    pass(m, prompt);
+    if (negative)
+        op_blend(m->device, &w->flow, guidance, &w->flow, 1, &w->unguided);
+    op_read(m->device, out, &w->flow);
     return device_status(m->device, e);
+}
+
+int wan_transformer_forward(struct wan_transformer *m, const struct wan_conditioning *c,
+                            const struct tensor *latents, float timestep, struct tensor *out,
+                            struct error *e)
+{
+    return wan_transformer_guided(m, c, NULL, 1, latents, timestep, out, e);
 }
 
 double wan_transformer_flops(const struct wan_transformer *m, const struct wan_conditioning *c,

@@ -45,6 +45,13 @@ int wan_transformer_forward(struct wan_transformer *m, const struct wan_conditio
                             const struct tensor *latents, float timestep, struct tensor *out,
                             struct error *e);
 
+/* The same with guidance: negative + guidance * (prompt - negative), of two passes that wait for
+ * nothing between them. negative NULL: the prompt's alone. */
+int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                           const struct wan_conditioning *negative, float guidance,
+                           const struct tensor *latents, float timestep, struct tensor *out,
+                           struct error *e);
+
 /* Floating-point operations of one forward pass (multiply and add are two), for benchmarks. */
 double wan_transformer_flops(const struct wan_transformer *m, const struct wan_conditioning *c,
                              const int64_t latents_shape[4]);

@@ -20,6 +20,7 @@ struct wan_workspace {
     struct arena memory;
     int64_t shape[4];            /* of the latents it is for */
     struct tensor latents, flow; /* as the latents, F32 */
+    struct tensor unguided;      /* the negative prompt\'s part of the flow, likewise */
     struct tensor patches;       /* [tokens, channels * patch] */
     struct tensor x, added;      /* [tokens, dim]; what is added to x */
     struct tensor normed, mixed; /* [tokens, dim] */

@@ -1,3 +1,4 @@
+#include "stages/generate/sampling.h"
 #include "stages/models/inspect.h"
 
 #include <stdarg.h>
@@ -212,6 +213,7 @@ static void check_parts(struct listening *l, const struct family *f, const char 
         f->model_close(part);
     if (check_part(l, f->vae_open(dir, NULL, &part, &why), &why) == 0)
         f->vae_close(part);
+    check_part(l, sampling_config(dir, "", 0, &(struct sampler_config){0}, &why), &why);
     check_part(l, f->check(dir, &why), &why);
 }
 

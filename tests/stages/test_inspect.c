@@ -244,6 +244,10 @@ static void all_faults_are_told_at_once(void **state)
         }
         inspection_free(&i);
     }
+    /* A sampler that is not this version's. */
+    fresh(FIXTURE, "m");
+    edit("scheduler/scheduler_config.json", "bh2", "bh1");
+    EXPECT_FAULTS("solver_type");
     /* Shapes of one part, structure of another. */
     fresh(FIXTURE, "m");
     edit("transformer/config.json", "\"freq_dim\": ", "\"freq_dim\": 1");
