@@ -430,14 +430,14 @@ static void an_interrupted_sampler_goes_on_from_its_checkpoint(void **state)
     snprintf(
         text, sizeof text,
         "name: long\nsize: 64x48\nfps: 8\nmodels: {flagship: \"%s\"}\nshots:\n"
-        "  - {id: g, tier: flagship, prompt: a boat at dawn, frames: 33, steps: 600, seed: 3}\n",
+        "  - {id: g, tier: flagship, prompt: a boat at dawn, frames: 33, steps: 1000, seed: 3}\n",
         model);
     free(model);
     write_file(board, text);
     snprintf(whole, sizeof whole, "%s/whole", scratch);
     expect(PROGRAM("run", board, "-o", whole), 0, "1 of 1", "");
     snprintf(generate, sizeof generate, "%s/.auteur/tmp/g.generate", dir);
-    p = program_run_when(SIGINT, generate, 300000,
+    p = program_run_when(SIGINT, generate, 60000,
                          (const char *const[]){"run", board, "-o", dir, NULL});
     assert_int_equal(p.status, 130);
     assert_non_null(strstr(p.err, "interrupted: finishing the step in hand"));
