@@ -10,14 +10,6 @@
 const struct family *const families_all[] = {&family_wan,  &family_hunyuan_video, &family_cogvideox,
                                              &family_sdxl, &family_svd,           NULL};
 
-const struct family *family_named(const char *name)
-{
-    for (const struct family *const *f = families_all; *f; f++)
-        if (strcmp((*f)->name, name) == 0)
-            return *f;
-    return NULL;
-}
-
 static const struct family *family_of_class(const char *class)
 {
     for (const struct family *const *f = families_all; *f; f++)

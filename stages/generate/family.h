@@ -128,7 +128,6 @@ extern const struct family *const families_all[];
 extern const struct family family_wan, family_hunyuan_video, family_cogvideox, family_sdxl,
     family_svd;
 
-const struct family *family_named(const char *name); /* NULL: none */
 /* By model_index.json's _class_name. ERROR_MODEL names the file and what it says. */
 int family_of_checkpoint(const char *dir, const struct family **out, struct error *e);
 

@@ -20,9 +20,8 @@ extern const struct family family_svd;
 /* The family's encoder: svd_picture.c. With device NULL it is only looked through. */
 int svd_encoder_open(const char *dir, struct device *d, void **encoder, struct error *e);
 int svd_encode(void *encoder, const struct generation *g, struct conditions *out, struct error *e);
-void svd_encoder_close(void *encoder);         /* NULL-safe */
-int svd_encoder_width(const void *encoder);    /* D */
-int svd_encoder_channels(const void *encoder); /* C */
+void svd_encoder_close(void *encoder);      /* NULL-safe */
+int svd_encoder_width(const void *encoder); /* D */
 
 /* What the VAE's encoder is given: g's picture at g's size, -1..1, with g's noise on it.
  * out: [height, width, 3] contiguous F32 in host memory. */

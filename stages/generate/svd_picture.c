@@ -68,11 +68,6 @@ int svd_encoder_width(const void *encoder)
     return clip_vision_width(((const struct encoder *)encoder)->vision);
 }
 
-int svd_encoder_channels(const void *encoder)
-{
-    return image_vae_channels(((const struct encoder *)encoder)->vae);
-}
-
 bool svd_is_guided(const struct generation *g)
 {
     return g->guidance > 1 || g->guidance_2 > 1;

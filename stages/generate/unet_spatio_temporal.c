@@ -109,11 +109,6 @@ int unet_spatio_temporal_context_dim(const struct unet_spatio_temporal *m)
     return m->unet.context_dim;
 }
 
-int unet_spatio_temporal_frames(const struct unet_spatio_temporal *m)
-{
-    return m->frames;
-}
-
 /* ---- a shot */
 
 static bool image_fits(const struct unet_spatio_temporal *m, const struct tensor *image,

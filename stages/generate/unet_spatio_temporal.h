@@ -24,7 +24,6 @@ void unet_spatio_temporal_free(struct unet_spatio_temporal *m); /* NULL-safe */
 int unet_spatio_temporal_in_channels(const struct unet_spatio_temporal *m);
 int unet_spatio_temporal_out_channels(const struct unet_spatio_temporal *m);
 int unet_spatio_temporal_context_dim(const struct unet_spatio_temporal *m);
-int unet_spatio_temporal_frames(const struct unet_spatio_temporal *m); /* as it was trained */
 
 /* What a shot's picture and rates make of every block. */
 struct unet_context;

@@ -5,6 +5,7 @@
 
 #include "kernels/base/file.h"
 #include "prompts/tokenizer.h"
+#include "stages/generate/sampling.h"
 
 enum { TOKENS_MAX = 4096 };
 /* Normal numbers come in boxes of so many, each from as many uniform ones; seeds that are tried. */
@@ -315,96 +316,64 @@ int chain_check_decoder(struct chain *c, struct error *e)
 
 /* ---- sampling */
 
-/* The first latents, before they are scaled, and the generator as it stands after them. A golden
- * that names no seed cannot say whether ours gives its noise: the chain starts from the noise that
- * it holds. */
-static int make_noise(struct chain *c, struct tensor *latents, struct torch_random *random,
-                      struct error *e)
+/* A golden whose seed is not known cannot say whether ours gives its noise: the chain starts from
+ * the noise that it holds. */
+static int take_noise(struct chain *c, struct sampling *s, struct error *e)
 {
-    size_t before = c->family->noise_before ? c->family->noise_before(&c->g) : 0;
-    const char *name = before ? "noise1" : "noise0";
-    struct golden *g = &c->p->golden;
-    const struct tensor *noise;
-    float *skipped;
+    const char *name = c->family->noise_before ? "noise1" : "noise0";
+    const struct tensor *noise = safetensors_find(c->p->golden.tensors, name);
+    float *x = s->latents.data;
 
-    torch_random_seed(random, c->g.seed);
-    if (c->seeded) {
-        skipped = before ? arena_array(&c->arena, before, sizeof *skipped) : NULL;
-        if (before && !skipped)
-            return error_memory(e);
-        if (before)
-            torch_random_normal(random, skipped, before);
-        torch_random_normal(random, latents->data, (size_t)tensor_count(latents));
-        return 0;
-    }
-    noise = safetensors_find(g->tensors, name);
-    if (!noise || noise->dtype != DTYPE_F32 || tensor_count(noise) != tensor_count(latents))
+    if (!noise || noise->dtype != DTYPE_F32 || tensor_count(noise) != tensor_count(&s->latents))
         return error_set(e, ERROR_MODEL, "%s names no seed, and its %s is not of the latents' size",
-                         g->path, name);
-    tensor_to_f32(noise, latents->data);
+                         c->p->golden.path, name);
+    tensor_to_f32(noise, x);
+    for (int64_t i = 0; i < tensor_count(noise); i++)
+        x[i] *= s->sampler.init_noise_sigma;
     return 0;
 }
 
-static int take_steps(struct chain *c, void *model, struct sampler *s, struct tensor *latents,
-                      struct error *e)
+static int take_steps(struct chain *c, struct sampling *s, struct error *e)
 {
     struct golden *g = &c->p->golden;
     struct report *r = &c->p->report;
-    struct tensor in = tensor_new(&c->arena, 4, latents->shape);
-    struct tensor out = tensor_new(&c->arena, 4, latents->shape);
-    float *x = latents->data;
+    int64_t count = tensor_count(&s->latents);
     char name[64];
 
-    if (!in.data || !out.data)
-        return error_memory(e);
-    for (int64_t i = 0; i < tensor_count(latents); i++)
-        x[i] *= s->init_noise_sigma;
     for (int i = 0; i < c->g.steps; i++) {
-        sampler_scale_input(s, x, in.data);
-        if (c->family->predict(model, &in, i, &out, e))
+        if (sampling_step(s, e))
             return -1;
-        sampler_step(s, out.data, x);
         snprintf(name, sizeof name, "latents.step%d", i);
-        golden_check(g, r, name, name, x, tensor_count(latents), PARITY_CHAIN);
+        golden_check(g, r, name, name, s->latents.data, count, PARITY_CHAIN);
     }
-    golden_check(g, r, "latents.final", "latents.final", x, tensor_count(latents), PARITY_CHAIN);
+    golden_check(g, r, "latents.final", "latents.final", s->latents.data, count, PARITY_CHAIN);
     return 0;
 }
 
-static int sample(struct chain *c, void *model, struct tensor *latents, struct error *e)
+/* As shots are sampled. */
+static int sample(struct chain *c, void *model, struct sampling *s, struct error *e)
 {
     struct sampler_config config;
-    struct sampler sampler = {0};
-    struct torch_random random;
-    int64_t shape[4];
-    int rc;
 
-    if (c->family->latents_shape(model, &c->g, shape, e) ||
-        sampler_config_read(c->scheduler, &config, e))
+    if (sampler_config_read(c->scheduler, &config, e) ||
+        sampling_open(s, c->family, model, &config, &c->g, &c->conditions, e) ||
+        (!c->seeded && take_noise(c, s, e)))
         return -1;
-    *latents = tensor_new(&c->arena, 4, shape);
-    if (!latents->data)
-        return error_memory(e);
-    rc = make_noise(c, latents, &random, e) ||
-                 sampler_init(&sampler, &config, c->g.steps, (size_t)tensor_count(latents), &random,
-                              e) ||
-                 c->family->begin(model, &c->g, &c->conditions, &sampler, e) ||
-                 take_steps(c, model, &sampler, latents, e)
-             ? -1
-             : 0;
-    sampler_free(&sampler);
-    return rc;
+    return take_steps(c, s, e);
 }
 
 int chain_check_sampling(struct chain *c, struct error *e)
 {
-    struct tensor latents;
+    struct sampling s = {0};
     void *model;
     int rc;
 
     if (c->family->model_open(c->p->dir, c->p->device, &model, e))
         return -1;
-    rc = sample(c, model, &latents, e);
+    rc = sample(c, model, &s, e);
     c->family->model_close(model);
-    return rc ? -1 : check_frames(c, &latents, "chain.frames", PARITY_CHAIN, e);
+    if (rc == 0)
+        rc = check_frames(c, &s.latents, "chain.frames", PARITY_CHAIN, e);
+    sampling_close(&s);
+    return rc;
 }

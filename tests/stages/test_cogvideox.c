@@ -17,14 +17,13 @@
 #include "stages/generate/cogvideox.h"
 #include "stages/generate/cogvideox_transformer.h"
 #include "stages/parity/parity.h"
+#include "tests/stages/scratch.h"
 
 #define ROTARY "tests/fixtures/cogvideox"    /* 17 frames of 48 x 32 */
 #define ADDED  "tests/fixtures/cogvideox-2b" /* 13 frames of 32 x 48 */
 
 /* A denoiser whose patches span two frames, and one call of it in the reference library. */
 #define SPANNING "tests/stages/data/cogvideox-1.5"
-
-static char scratch[64];
 
 /* ---- parity */
 
@@ -70,17 +69,6 @@ static void test_added_form_holds(void **unused)
 }
 
 /* ---- damaged checkpoints */
-
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1000];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
-}
 
 #define T "transformer/config.json"
 #define V "vae/config.json"
@@ -404,21 +392,6 @@ static void test_reference_agrees(void **unused)
     (void)unused;
     agree(ROTARY "/transformer", ROTARY "/vae");
     agree(ADDED "/transformer", ADDED "/vae");
-}
-
-static int make_scratch(void **unused)
-{
-    const char *tmp = getenv("TMPDIR");
-    (void)unused;
-    snprintf(scratch, sizeof scratch, "%.40s/auteur-XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **unused)
-{
-    struct error e = {0};
-    (void)unused;
-    return path_remove(scratch, &e);
 }
 
 int main(void)

@@ -17,13 +17,12 @@
 #include "stages/generate/family.h"
 #include "stages/generate/hunyuan_transformer.h"
 #include "stages/parity/parity.h"
+#include "tests/stages/scratch.h"
 
 #define FIXTURE "tests/fixtures/hunyuan-video"
 #define SHARD   "transformer/diffusion_pytorch_model-00002-of-00005.safetensors"
 
 static const struct family *const family = &family_hunyuan_video;
-static char scratch[64];
-
 static int run(const char *dir, char **lines, struct error *e)
 {
     struct parity_options o = {.dir = dir, .device = {.threads = 2}};
@@ -60,30 +59,9 @@ static void test_fixture_holds(void **unused)
 
 /* ---- a copy of the fixture in links, to be damaged */
 
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1000];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
-}
-
 static const char *copy(const char *name)
 {
-    static char dir[128];
-    snprintf(dir, sizeof dir, "%s/%s", scratch, name);
-    shell("cp -rs \"$PWD/" FIXTURE "\" %s", dir);
-    return dir;
-}
-
-/* Replaces a link by a changed copy of what it points at; something must change. */
-static void edit(const char *dir, const char *file, const char *expression)
-{
-    shell("sed '%s' %s/%s > %s/new && ! cmp -s %s/new %s/%s && mv %s/new %s/%s", expression, dir,
-          file, dir, dir, dir, file, dir, dir, file);
+    return copy_of(FIXTURE, name);
 }
 
 static void expect(const char *dir, const char *message)
@@ -406,21 +384,6 @@ static void test_nothing_is_left_of_earlier_shots(void **unused)
     assert_memory_equal(film[0].pixels, film[3].pixels, sizeof film[0].pixels);
     hunyuan_vae_free(v);
     device_close(d);
-}
-
-static int make_scratch(void **unused)
-{
-    const char *tmp = getenv("TMPDIR");
-    (void)unused;
-    snprintf(scratch, sizeof scratch, "%.40s/auteur-XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **unused)
-{
-    struct error e = {0};
-    (void)unused;
-    return path_remove(scratch, &e);
 }
 
 /* ---- long clips */

@@ -16,11 +16,10 @@
 #include "stages/generate/wan_transformer.h"
 #include "stages/parity/parity.h"
 #include "stages/parity/report.h"
+#include "tests/stages/scratch.h"
 
 #define FIXTURE "tests/fixtures/wan2.2-t2v-a14b"
 #define PREVIS  "stages/generate/previs"
-
-static char scratch[64];
 
 static const char *const fixtures[] = {
     "cogvideox ",       "cogvideox-2b ",      "hunyuan-video ",        "schedulers ",
@@ -153,29 +152,9 @@ static void test_tolerances(void **unused)
 
 /* ---- a copy of the fixture in links, to be damaged */
 
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1000];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
-}
-
 static const char *copy(const char *name)
 {
-    static char dir[128];
-    snprintf(dir, sizeof dir, "%s/%s", scratch, name);
-    shell("cp -rs \"$PWD/" FIXTURE "\" %s", dir);
-    return dir;
-}
-
-/* Replaces a link by a changed copy of what it points at. */
-static void edit(const char *dir, const char *file, const char *expression)
-{
-    shell("sed '%s' %s/%s > %s/new && mv %s/new %s/%s", expression, dir, file, dir, dir, dir, file);
+    return copy_of(FIXTURE, name);
 }
 
 static void expect(const char *dir, const char *message)
@@ -431,21 +410,6 @@ static void test_reference_agrees(void **unused)
     }
     if (!(sqrt(error / norm) < 1e-5)) /* sums of some hundred terms, two blocks deep */
         fail_msg("relative error %g", sqrt(error / norm));
-}
-
-static int make_scratch(void **unused)
-{
-    const char *tmp = getenv("TMPDIR");
-    (void)unused;
-    snprintf(scratch, sizeof scratch, "%.40s/auteur-XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **unused)
-{
-    struct error e = {0};
-    (void)unused;
-    return path_remove(scratch, &e);
 }
 
 int main(void)

@@ -14,10 +14,9 @@
 #include "kernels/base/file.h"
 #include "stages/generate/family.h"
 #include "stages/parity/parity.h"
+#include "tests/stages/scratch.h"
 
 #define FIXTURE "tests/fixtures/sdxl"
-
-static char scratch[64];
 
 static int run(const char *dir, const char *golden, char **lines, struct error *e)
 {
@@ -83,29 +82,9 @@ static void test_one_golden(void **unused)
 
 /* ---- a copy of the fixture in links, to be changed */
 
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1000];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
-}
-
 static const char *copy(const char *name)
 {
-    static char dir[128];
-    snprintf(dir, sizeof dir, "%s/%s", scratch, name);
-    shell("cp -rs \"$PWD/" FIXTURE "\" %s", dir);
-    return dir;
-}
-
-static void edit(const char *dir, const char *file, const char *expression)
-{
-    shell("sed '%s' %s/%s > %s/new && ! cmp -s %s/new %s/%s && mv %s/new %s/%s", expression, dir,
-          file, dir, dir, dir, file, dir, dir, file);
+    return copy_of(FIXTURE, name);
 }
 
 /* Another sampler than the golden's, another prompt, another seed: each is found. */
@@ -344,21 +323,6 @@ static void test_negative_prompts(void **unused)
     conditions_free(&none);
     family_sdxl.encoder_close(encoder);
     device_close(d);
-}
-
-static int make_scratch(void **unused)
-{
-    const char *tmp = getenv("TMPDIR");
-    (void)unused;
-    snprintf(scratch, sizeof scratch, "%.40s/auteur-XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **unused)
-{
-    struct error e = {0};
-    (void)unused;
-    return path_remove(scratch, &e);
 }
 
 int main(void)

@@ -16,12 +16,11 @@
 #include "stages/decode/temporal_vae.h"
 #include "stages/generate/svd.h"
 #include "stages/parity/parity.h"
+#include "tests/stages/scratch.h"
 
 /* 4 frames of 32 x 24, decoded 3 and 1; attention in the decoder's middle, which takes two layers
  * a block. */
 #define FIXTURE "tests/fixtures/svd-xt"
-
-static char scratch[64];
 
 static struct device *cpu(void)
 {
@@ -68,18 +67,6 @@ static void test_fixture_holds(void **unused)
         if (!strstr(lines, names[i]))
             fail_msg("no line for %s", names[i]);
     free(lines);
-}
-
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1000];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
 }
 
 /* A copy of the fixture in links, one file of it edited: a sed expression; "rm"; or "half". */
@@ -344,21 +331,6 @@ static void test_picture_files(void **unused)
     assert_int_equal(picture_file_rgb(path, "it", &rgb, &width, &height, &e), -1);
     assert_int_equal(e.code, ERROR_MEDIA);
     assert_non_null(strstr(e.text, "it"));
-}
-
-static int make_scratch(void **unused)
-{
-    const char *tmp = getenv("TMPDIR");
-    (void)unused;
-    snprintf(scratch, sizeof scratch, "%.40s/auteur-XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(scratch) ? 0 : -1;
-}
-
-static int remove_scratch(void **unused)
-{
-    struct error e = {0};
-    (void)unused;
-    return path_remove(scratch, &e);
 }
 
 int main(void)

@@ -15,6 +15,7 @@
 #include "kernels/base/file.h"
 #include "stages/generate/unet_2d.h"
 #include "stages/generate/unet_spatio_temporal.h"
+#include "tests/stages/scratch.h"
 
 #define FIXTURE "tests/fixtures/sdxl/unet"
 #define CLIPS   "tests/fixtures/svd-xt/unet"
@@ -255,17 +256,6 @@ static void test_clips_do_not_mix(void **unused)
     unet_spatio_temporal_free(m);
     device_close(d);
     arena_free(&a);
-}
-
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1000];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
 }
 
 #define CONFIG   "config.json"
