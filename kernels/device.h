@@ -3,6 +3,7 @@
 #ifndef AUTEUR_KERNELS_DEVICE_H
 #define AUTEUR_KERNELS_DEVICE_H
 
+#include "kernels/notes.h"
 #include "kernels/ops.h"
 
 /* What to open; zeroed: the CPU with all its cores. */
@@ -12,6 +13,21 @@ struct device_options {
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
+    struct note_listener notes; /* hears what takes effect; zeroed: nobody does */
+};
+/* What a device is. Of a CPU only its name, which is that of its instruction set; 0: not told. */
+struct device_facts {
+    char name[96];
+    int major, minor;     /* compute capability: 9, 0 of an H100 */
+    int processors;       /* streaming multiprocessors */
+    int clock_khz;        /* of them, at most */
+    int memory_clock_khz; /* at two transfers a clock */
+    int memory_bits;      /* width of the memory's bus */
+    bool unified;         /* one pool of memory with the processor */
+    size_t memory;        /* bytes */
+    int driver, runtime;  /* of CUDA: 13000 is 13.0 */
+    int cudnn;            /* 91900 is 9.19.0; 0: not used */
+    char bus[16];         /* "0000:01:00.0" */
 };
 /* The CUDA side is a shared object that is opened here; where it or a GPU is missing: ERROR_USAGE
  * with the reason. */
@@ -26,6 +42,7 @@ void device_close(struct device *d); /* NULL-safe */
 
 enum device_kind device_kind(const struct device *d);
 int device_threads(const struct device *d);
+const struct device_facts *device_facts(const struct device *d);
 /* What ACTIVATION_NEW makes. */
 enum dtype device_activations(const struct device *d);
 /* An empty arena whose memory is the device's. The device must outlive it. NULL stands for the CPU

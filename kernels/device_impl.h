@@ -70,8 +70,10 @@ struct device {
     enum device_kind kind;
     enum dtype activations;
     int threads, index;
-    struct pool *pool; /* of that many threads, the caller's included */
-    bool failed;       /* error holds the first failure */
+    struct device_facts facts;
+    struct notebook *notebook; /* what it has said of itself: see notes.h */
+    struct pool *pool;         /* of that many threads, the caller's included */
+    bool failed;               /* error holds the first failure */
     struct error error;
     void *scratch; /* on the host; grows, never shrinks before device_trim() */
     size_t scratch_size;
@@ -100,6 +102,8 @@ int64_t vector_run(const struct tensor *v, const struct tensor *x);
 /* Each fills or overwrites the slots it has. */
 void ops_init_reference(struct ops *ops);
 void ops_init_cpu(struct ops *ops);
+/* Whose kernels ops_init_cpu() takes on this machine: "AVX-512", "AVX2", "SSE2", "NEON". */
+const char *cpu_instruction_set(void);
 
 /* Rows of a tensor whose leading axes may be strided: row r of C numbers begins at
  * tensor_row(t, r). */

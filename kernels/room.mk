@@ -14,6 +14,7 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/loader.c \
+	kernels/notes.c \
 	kernels/ops.c \
 	kernels/pack.c \
 	kernels/pool.c \
@@ -27,6 +28,7 @@ KERNELS_SRC := \
 
 KERNELS_TESTS := \
 	tests/kernels/test_file.c \
+	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
 	tests/kernels/test_safetensors.c

@@ -205,8 +205,33 @@ static int refuse(struct error *e, const char *format, ...)
     return -1;
 }
 
+static int attribute(enum cudaDeviceAttr name, int index)
+{
+    int value = 0;
+    return cudaDeviceGetAttribute(&value, name, index) == cudaSuccess ? value : 0;
+}
+
+static void fill_facts(struct device_facts *f, const struct cudaDeviceProp *p, int index)
+{
+    snprintf(f->name, sizeof f->name, "%.95s", p->name);
+    f->major = p->major;
+    f->minor = p->minor;
+    f->processors = p->multiProcessorCount;
+    f->clock_khz = attribute(cudaDevAttrClockRate, index);
+    f->memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, index);
+    f->memory_bits = p->memoryBusWidth;
+    f->unified = p->integrated != 0;
+    f->memory = p->totalGlobalMem;
+    if (cudaDriverGetVersion(&f->driver) != cudaSuccess)
+        f->driver = 0;
+    if (cudaRuntimeGetVersion(&f->runtime) != cudaSuccess)
+        f->runtime = 0;
+    if (cudaDeviceGetPCIBusId(f->bus, sizeof f->bus, index) != cudaSuccess)
+        f->bus[0] = '\0';
+}
+
 /* A GPU of this index that this object has code for. */
-static int find_gpu(int index, struct error *e)
+static int find_gpu(int index, struct device_facts *facts, struct error *e)
 {
     struct cudaDeviceProp properties;
     int count = 0;
@@ -222,6 +247,7 @@ static int find_gpu(int index, struct error *e)
     if (properties.major < 8)
         return refuse(e, "GPU %d (%s) is too old: sm_80 (Ampere) or newer is needed", index,
                       properties.name);
+    fill_facts(facts, &properties, index);
     return 0;
 }
 
@@ -231,7 +257,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     if (host->interface != CUDA_INTERFACE || host->device_size != sizeof(struct device) ||
         host->ops_size != sizeof(struct ops) || host->tensor_size != sizeof(struct tensor))
         return refuse(e, "it was built with another version of auteur-pipe; run `make cuda` again");
-    if (find_gpu(index, e))
+    if (find_gpu(index, &d->facts, e))
         return -1;
 
     struct context *c = new (std::nothrow) context();
@@ -259,6 +285,9 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
         context_free(c);
         return -1;
     }
+    host->note(d, NOTE_DEVICE, NOTE_ACTIVE, "%s Activated (sm_%d%d, %.0f GB%s).", d->facts.name,
+               d->facts.major, d->facts.minor, (double)d->facts.memory / 1e9,
+               d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
