@@ -6,7 +6,7 @@
 #include "kernels/device_impl.h"
 
 /* Goes up when anything changes that both sides must agree on. */
-enum { CUDA_INTERFACE = 1 };
+enum { CUDA_INTERFACE = 2 };
 
 /* What the object needs of the program, which exports nothing. The sizes catch an object built from
  * other headers than the program. */
