@@ -133,7 +133,9 @@ struct tensor residual_new(struct device *d, struct arena *a, int rank, const in
 
 int device_status(struct device *d, struct error *e)
 {
-    if (d->wait)
+    if (d->recording)
+        device_fail(d, ERROR_INTERNAL, "device_status() while operations are recorded");
+    else if (d->wait)
         d->wait(d);
     if (!d->failed)
         return 0;

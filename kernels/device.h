@@ -69,4 +69,39 @@ size_t device_memory_peak(const struct device *d);
 /* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);
 
+/* ---- recorded graphs: operations that are issued again and again for the same tensors (a
+ * sampler's step, a VAE's tile) are issued plainly once, recorded the second time, and from then on
+ * replayed by the device in one go, which gives the same bytes and costs no time of issuing them.
+ * Where a device does not record (a CPU, or AUTEUR_GRAPHS=0), they are issued every time. */
+enum { DEVICE_GRAPH_KEY = 256 };
+enum device_graph_state { GRAPH_IDLE, GRAPH_PASSING, GRAPH_ISSUING, GRAPH_RECORDING };
+/* Zeroed: nothing recorded. Private; one place in a model, one graph. */
+struct device_graph {
+    struct device *device; /* that made the recording */
+    void *recording;
+    unsigned char key[DEVICE_GRAPH_KEY];
+    size_t key_size;
+    uint64_t memory; /* the device's memory_changes that it stands for */
+    enum device_graph_state state;
+    bool known;   /* issued plainly under this key and memory */
+    bool refused; /* could not be recorded: issued plainly from now on */
+};
+/* Whether the caller is to issue the operations, and then ask again:
+ *
+ *     op_write(d, &input, &host);
+ *     while (device_graph(d, &g, &key, sizeof key))
+ *         forward(...);
+ *     op_read(d, &host, &output);
+ *
+ * Left by no other way than its condition. Inside are operations alone: op_write, op_read, op_embed
+ * and device_status belong before or after it, memory is made before. Operations inside may be of
+ * one device only. What fails to be recorded is issued plainly instead.
+ * key: at most DEVICE_GRAPH_KEY bytes (no padding) of all that the operations depend on besides
+ * what is in the tensors: where the tensors are and their shapes, numbers that go by value. Under
+ * another key, or after memory of the device was freed or its scratch memory grew, everything
+ * begins anew. */
+bool device_graph(struct device *d, struct device_graph *g, const void *key, size_t size);
+/* Forgets the recording: when the model closes, before the device does. A zeroed one too. */
+void device_graph_free(struct device_graph *g);
+
 #endif

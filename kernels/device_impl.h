@@ -65,6 +65,16 @@ struct ops {
                        const int patch[3]);
 };
 
+/* Of a device that can replay what it was told to do. */
+struct device_recorder {
+    /* Operations from here to end() are taken down and not done. False: it cannot. */
+    bool (*begin)(struct device *d);
+    /* What was taken down; NULL: it could not be. */
+    void *(*end)(struct device *d);
+    void (*replay)(struct device *d, void *recording); /* failures go to device_fail() */
+    void (*forget)(struct device *d, void *recording);
+};
+
 struct device {
     struct ops ops;
     enum device_kind kind;
@@ -84,7 +94,11 @@ struct device {
     void *backend;
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
-    void (*close)(struct device *d); /* frees backend and source */
+    void (*close)(struct device *d);        /* frees backend and source */
+    const struct device_recorder *recorder; /* NULL: it cannot */
+    bool recording; /* nothing may reach it now but operations between its own tensors */
+    /* Goes up when memory that a recording may name is freed. */
+    uint64_t memory_changes;
 };
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)

@@ -13,6 +13,7 @@ KERNELS_SRC := \
 	kernels/cpu/isa_base.c \
 	kernels/cuda/load.c \
 	kernels/device.c \
+	kernels/graph.c \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
@@ -28,6 +29,7 @@ KERNELS_SRC := \
 
 KERNELS_TESTS := \
 	tests/kernels/test_file.c \
+	tests/kernels/test_graph.c \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \

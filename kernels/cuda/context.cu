@@ -55,6 +55,11 @@ void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size)
     if (size <= c->scratch_size[purpose] && *bytes)
         return *bytes;
     size = (size + 0xfffff) & ~(size_t)0xfffff;
+    if (c->device->recording) { /* was there when the operations were issued before, or should be */
+        c->host.fail(c->device, ERROR_INTERNAL, "scratch memory cannot grow in a recording");
+        return NULL;
+    }
+    c->device->memory_changes++;
     if (!cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
         return NULL;
     cudaFree(*bytes);
@@ -114,6 +119,7 @@ static void source_put(struct arena_source *s, void *bytes)
     struct context *c = (struct context *)s;
 
     cudaSetDevice(c->index);
+    c->device->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
     cuda_ok(c, cudaFree(bytes), "freeing memory");
 }
@@ -130,6 +136,7 @@ static void context_trim(struct device *d)
 {
     struct context *c = context_of(d);
 
+    d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
     for (int i = 0; i < SCRATCHES; i++) {
         cudaFree(c->scratch[i]);
@@ -295,6 +302,9 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->wait = context_wait;
     d->trim = context_trim;
     d->close = context_close;
+    /* AUTEUR_GRAPHS=0: without, to compare. */
+    const char *graphs = getenv("AUTEUR_GRAPHS");
+    d->recorder = graphs && graphs[0] == '0' ? NULL : &cuda_recorder;
     fill_slots(&d->ops);
     return 0;
 }
