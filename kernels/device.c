@@ -41,6 +41,9 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     if (open_cpu(o->threads, &d, e))
         return -1;
     d->activations = cuda ? o->activations : DTYPE_F32;
+    d->index = o->index;
+    d->memory_mode = o->memory;
+    d->faults = o->faults;
     if (cuda && cuda_load(d, o->index, e)) {
         if (!o->or_cpu || e->code != ERROR_USAGE) {
             device_close(d);
@@ -50,8 +53,13 @@ int device_open(const struct device_options *o, struct device **out, struct erro
         d->activations = DTYPE_F32;
         cuda = false;
     }
-    if (!cuda)
+    if (!cuda) {
         ops_init_cpu(&d->ops);
+        if (d->faults && !(d->source = device_host_source(d))) {
+            device_close(d);
+            return error_memory(e);
+        }
+    }
     *out = d;
     return 0;
 }
@@ -59,10 +67,13 @@ int device_open(const struct device_options *o, struct device **out, struct erro
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
                        struct error *e)
 {
-    return device_open(
-        &(struct device_options){
-            .kind = d->kind, .threads = d->threads, .activations = activations, .index = d->index},
-        out, e);
+    return device_open(&(struct device_options){.kind = d->kind,
+                                                .threads = d->threads,
+                                                .activations = activations,
+                                                .index = d->index,
+                                                .memory = d->memory_mode,
+                                                .faults = d->faults},
+                       out, e);
 }
 
 void device_close(struct device *d)
@@ -72,6 +83,8 @@ void device_close(struct device *d)
     device_trim(d);
     if (d->close)
         d->close(d);
+    else
+        free(d->source);
     pool_close(d->pool);
     free(d);
 }
@@ -119,16 +132,18 @@ int device_status(struct device *d, struct error *e)
     return -1;
 }
 
-size_t device_memory_peak(const struct device *d)
+static void drop_scratch(struct device *d)
 {
-    return d->memory_peak;
+    free(d->scratch);
+    if (d->scratch)
+        device_give(d, d->scratch_size, false);
+    d->scratch = NULL;
+    d->scratch_size = 0;
 }
 
 void device_trim(struct device *d)
 {
-    free(d->scratch);
-    d->scratch = NULL;
-    d->scratch_size = 0;
+    drop_scratch(d);
     if (d->trim)
         d->trim(d);
 }
@@ -152,11 +167,17 @@ void *device_scratch(struct device *d, size_t size)
     size = (size + 63) / 64 * 64;
     if (size <= d->scratch_size)
         return d->scratch;
-    free(d->scratch);
-    d->scratch = aligned_alloc(64, size);
-    d->scratch_size = d->scratch ? size : 0;
-    if (!d->scratch)
+    drop_scratch(d);
+    if (device_take(d, size)) {
+        d->scratch = aligned_alloc(64, size);
+        d->scratch_size = size;
+        if (!d->scratch)
+            device_give(d, size, true);
+    }
+    if (!d->scratch) {
+        d->scratch_size = 0;
         device_fail(d, ERROR_MEMORY, "out of memory: %zu MiB of scratch", size >> 20);
+    }
     return d->scratch;
 }
 

@@ -6,7 +6,7 @@
 #include "kernels/device_impl.h"
 
 /* Goes up when anything changes that both sides must agree on. */
-enum { CUDA_INTERFACE = 1 };
+enum { CUDA_INTERFACE = 2 };
 
 /* What the object needs of the program, which exports nothing. The sizes catch an object built from
  * other headers than the program. */
@@ -16,6 +16,8 @@ struct cuda_host {
     void (*fail)(struct device *d, enum error_code code, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
     void *(*alloc)(struct arena *a, size_t size);
+    bool (*take)(struct device *d, size_t size);
+    void (*give)(struct device *d, size_t size, bool refused);
     void (*pool_run)(struct pool *p, int64_t count, int64_t chunk, pool_part_fn *part,
                      const void *job);
 };

@@ -61,6 +61,8 @@ int cuda_load(struct device *d, int index, struct error *e)
         .tensor_size = sizeof(struct tensor),
         .fail = device_fail,
         .alloc = arena_alloc,
+        .take = device_take,
+        .give = device_give,
         .pool_run = pool_run,
     };
     char path[PATH_MAX + 64];
