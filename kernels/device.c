@@ -12,17 +12,21 @@ static int cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-static int open_cpu(int threads, struct device **out, struct error *e)
+static int open_plain(int threads, struct note_listener notes, struct device **out, struct error *e)
 {
     struct device *d = calloc(1, sizeof *d);
     if (!d)
         return error_memory(e);
     d->kind = DEVICE_CPU;
     d->threads = threads > 0 ? threads : cores();
-    if (pool_open(d->threads, &d->pool, e)) {
-        free(d);
+    d->notebook = notebook_new(notes);
+    if (!d->notebook)
+        error_memory(e);
+    if (!d->notebook || pool_open(d->threads, &d->pool, e)) {
+        device_close(d);
         return -1;
     }
+    snprintf(d->facts.name, sizeof d->facts.name, "reference");
     ops_init_reference(&d->ops);
     *out = d;
     return 0;
@@ -30,16 +34,25 @@ static int open_cpu(int threads, struct device **out, struct error *e)
 
 int device_open_reference(int threads, struct device **out, struct error *e)
 {
-    return open_cpu(threads, out, e);
+    return open_plain(threads, (struct note_listener){0}, out, e);
+}
+
+static void become_cpu(struct device *d)
+{
+    d->activations = DTYPE_F32;
+    ops_init_cpu(&d->ops);
+    snprintf(d->facts.name, sizeof d->facts.name, "%s", cpu_instruction_set());
+    device_note(d, NOTE_DEVICE, "%s Kernels Activated (%d %s).", d->facts.name, d->threads,
+                d->threads == 1 ? "thread" : "threads");
 }
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
 {
-    bool cuda = o->kind == DEVICE_CUDA;
     struct device *d;
 
-    if (open_cpu(o->threads, &d, e))
+    if (open_plain(o->threads, o->notes, &d, e))
         return -1;
+<<<<<<< HEAD
     d->activations = cuda ? o->activations : DTYPE_F32;
     d->index = o->index;
     d->memory_mode = o->memory;
@@ -60,7 +73,25 @@ int device_open(const struct device_options *o, struct device **out, struct erro
             return error_memory(e);
         }
     }
+=======
+>>>>>>> main
     *out = d;
+    if (o->kind != DEVICE_CUDA) {
+        become_cpu(d);
+        return 0;
+    }
+    d->activations = o->activations;
+    d->index = o->index;
+    if (cuda_load(d, o->index, e) == 0)
+        return 0;
+    if (!o->or_cpu || e->code != ERROR_USAGE) {
+        *out = NULL;
+        device_close(d);
+        return -1;
+    }
+    device_note_missing(d, NOTE_GPU, "%s", e->text);
+    error_clear(e);
+    become_cpu(d);
     return 0;
 }
 
@@ -71,8 +102,12 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
                                                 .threads = d->threads,
                                                 .activations = activations,
                                                 .index = d->index,
+<<<<<<< HEAD
                                                 .memory = d->memory_mode,
                                                 .faults = d->faults},
+=======
+                                                .notes = notebook_listener(d->notebook)},
+>>>>>>> main
                        out, e);
 }
 
@@ -86,6 +121,7 @@ void device_close(struct device *d)
     else
         free(d->source);
     pool_close(d->pool);
+    notebook_free(d->notebook);
     free(d);
 }
 
@@ -97,6 +133,11 @@ enum device_kind device_kind(const struct device *d)
 int device_threads(const struct device *d)
 {
     return d->threads;
+}
+
+const struct device_facts *device_facts(const struct device *d)
+{
+    return &d->facts;
 }
 
 enum dtype device_activations(const struct device *d)
@@ -122,7 +163,9 @@ struct tensor residual_new(struct device *d, struct arena *a, int rank, const in
 
 int device_status(struct device *d, struct error *e)
 {
-    if (d->wait)
+    if (d->recording)
+        device_fail(d, ERROR_INTERNAL, "device_status() while operations are recorded");
+    else if (d->wait)
         d->wait(d);
     if (!d->failed)
         return 0;

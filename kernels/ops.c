@@ -103,9 +103,17 @@ int64_t vector_run(const struct tensor *v, const struct tensor *x)
 
 /* ---- to and from the host */
 
+/* Host memory is read when an operation is issued: a recording would replay the address. */
+static bool may_meet_host(struct device *d, const char *op)
+{
+    if (d->recording)
+        device_fail(d, ERROR_INTERNAL, "%s: cannot be recorded", op);
+    return !d->failed;
+}
+
 void op_write(struct device *d, struct tensor *out, const struct tensor *host)
 {
-    if (d->failed)
+    if (!may_meet_host(d, "write"))
         return;
     if (!is_host(host))
         fails(d, "write", "host", host);
@@ -117,7 +125,7 @@ void op_write(struct device *d, struct tensor *out, const struct tensor *host)
 
 void op_read(struct device *d, struct tensor *host, const struct tensor *x)
 {
-    if (d->failed)
+    if (!may_meet_host(d, "read"))
         return;
     if (!is_host(host))
         fails(d, "read", "host", host);
@@ -285,7 +293,7 @@ void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const
 void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
               const struct tensor *ids)
 {
-    if (d->failed)
+    if (!may_meet_host(d, "embed"))
         return;
     if (table->device != DEVICE_CPU || table->rank != 2 || !dtype_is_float(table->dtype) ||
         !tensor_contiguous(table)) {

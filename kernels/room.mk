@@ -14,7 +14,9 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/graph.c \
 	kernels/loader.c \
+	kernels/notes.c \
 	kernels/ops.c \
 	kernels/pack.c \
 	kernels/pool.c \
@@ -29,6 +31,8 @@ KERNELS_SRC := \
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
 	tests/kernels/test_file.c \
+	tests/kernels/test_graph.c \
+	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
 	tests/kernels/test_safetensors.c

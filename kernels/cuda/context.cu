@@ -68,6 +68,11 @@ void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size)
     if (size <= c->scratch_size[purpose] && *bytes)
         return *bytes;
     size = (size + 0xfffff) & ~(size_t)0xfffff;
+    if (c->device->recording) { /* was there when the operations were issued before, or should be */
+        c->host.fail(c->device, ERROR_INTERNAL, "scratch memory cannot grow in a recording");
+        return NULL;
+    }
+    c->device->memory_changes++;
     if (!cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
         return NULL;
     memory_give(c, *bytes, c->scratch_size[purpose]);
@@ -115,6 +120,7 @@ static void source_put(struct arena_source *s, void *bytes, size_t size)
     struct context *c = (struct context *)s;
 
     cudaSetDevice(c->index);
+    c->device->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
     memory_give(c, bytes, size);
 }
@@ -140,6 +146,7 @@ static void context_trim(struct device *d)
 {
     struct context *c = context_of(d);
 
+    d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
     for (int i = 0; i < SCRATCHES; i++) {
         memory_give(c, c->scratch[i], c->scratch_size[i]);
@@ -215,8 +222,33 @@ static int refuse(struct error *e, const char *format, ...)
     return -1;
 }
 
+static int attribute(enum cudaDeviceAttr name, int index)
+{
+    int value = 0;
+    return cudaDeviceGetAttribute(&value, name, index) == cudaSuccess ? value : 0;
+}
+
+static void fill_facts(struct device_facts *f, const struct cudaDeviceProp *p, int index)
+{
+    snprintf(f->name, sizeof f->name, "%.95s", p->name);
+    f->major = p->major;
+    f->minor = p->minor;
+    f->processors = p->multiProcessorCount;
+    f->clock_khz = attribute(cudaDevAttrClockRate, index);
+    f->memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, index);
+    f->memory_bits = p->memoryBusWidth;
+    f->unified = p->integrated != 0;
+    f->memory = p->totalGlobalMem;
+    if (cudaDriverGetVersion(&f->driver) != cudaSuccess)
+        f->driver = 0;
+    if (cudaRuntimeGetVersion(&f->runtime) != cudaSuccess)
+        f->runtime = 0;
+    if (cudaDeviceGetPCIBusId(f->bus, sizeof f->bus, index) != cudaSuccess)
+        f->bus[0] = '\0';
+}
+
 /* A GPU of this index that this object has code for. */
-static int find_gpu(int index, struct error *e)
+static int find_gpu(int index, struct device_facts *facts, struct error *e)
 {
     struct cudaDeviceProp properties;
     int count = 0;
@@ -232,6 +264,7 @@ static int find_gpu(int index, struct error *e)
     if (properties.major < 8)
         return refuse(e, "GPU %d (%s) is too old: sm_80 (Ampere) or newer is needed", index,
                       properties.name);
+    fill_facts(facts, &properties, index);
     return 0;
 }
 
@@ -241,7 +274,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     if (host->interface != CUDA_INTERFACE || host->device_size != sizeof(struct device) ||
         host->ops_size != sizeof(struct ops) || host->tensor_size != sizeof(struct tensor))
         return refuse(e, "it was built with another version of auteur-pipe; run `make cuda` again");
-    if (find_gpu(index, e))
+    if (find_gpu(index, &d->facts, e))
         return -1;
 
     struct context *c = new (std::nothrow) context();
@@ -272,6 +305,9 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
         context_free(c);
         return -1;
     }
+    host->note(d, NOTE_DEVICE, NOTE_ACTIVE, "%s Activated (sm_%d%d, %.0f GB%s).", d->facts.name,
+               d->facts.major, d->facts.minor, (double)d->facts.memory / 1e9,
+               d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
@@ -281,6 +317,9 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->wait = context_wait;
     d->trim = context_trim;
     d->close = context_close;
+    /* AUTEUR_GRAPHS=0: without, to compare. */
+    const char *graphs = getenv("AUTEUR_GRAPHS");
+    d->recorder = graphs && graphs[0] == '0' ? NULL : &cuda_recorder;
     fill_slots(&d->ops);
     return 0;
 }

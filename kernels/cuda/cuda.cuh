@@ -162,6 +162,9 @@ struct conv_input {
 bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
                 const struct conv *w, const struct tensor *residual);
 
+/* ---- recording: graph.cu */
+extern const struct device_recorder cuda_recorder;
+
 /* ---- slots */
 const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
                              const struct tensor *const *weight, const struct linear *shape);

@@ -15,6 +15,8 @@ struct cuda_host {
     size_t device_size, ops_size, tensor_size;
     void (*fail)(struct device *d, enum error_code code, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+    void (*note)(struct device *d, enum note_topic topic, enum note_state state, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
     void *(*alloc)(struct arena *a, size_t size);
     bool (*take)(struct device *d, size_t size);
     void (*give)(struct device *d, size_t size, bool refused);
@@ -22,8 +24,8 @@ struct cuda_host {
                      const void *job);
 };
 
-/* Fills the slots of `d`, whose `activations` are set, for the GPU of this index, and its source,
- * backend, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
+/* Fills the slots of `d`, whose `activations` are set, for the GPU of this index, and its facts,
+ * source, backend, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
 typedef int cuda_open_fn(const struct cuda_host *host, struct device *d, int index,
                          struct error *e);
 #define CUDA_OPEN_SYMBOL "auteur_cuda_open"
