@@ -37,13 +37,16 @@ int device_open_reference(int threads, struct device **out, struct error *e)
     return open_plain(threads, (struct note_listener){0}, out, e);
 }
 
-static void become_cpu(struct device *d)
+static int become_cpu(struct device *d, struct error *e)
 {
+    if (d->faults && !(d->source = device_host_source(d)))
+        return error_memory(e);
     d->activations = DTYPE_F32;
     ops_init_cpu(&d->ops);
     snprintf(d->facts.name, sizeof d->facts.name, "%s", cpu_instruction_set());
     device_note(d, NOTE_DEVICE, "%s Kernels Activated (%d %s).", d->facts.name, d->threads,
                 d->threads == 1 ? "thread" : "threads");
+    return 0;
 }
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
@@ -52,47 +55,24 @@ int device_open(const struct device_options *o, struct device **out, struct erro
 
     if (open_plain(o->threads, o->notes, &d, e))
         return -1;
-<<<<<<< HEAD
-    d->activations = cuda ? o->activations : DTYPE_F32;
     d->index = o->index;
     d->memory_mode = o->memory;
     d->faults = o->faults;
-    if (cuda && cuda_load(d, o->index, e)) {
-        if (!o->or_cpu || e->code != ERROR_USAGE) {
-            device_close(d);
-            return -1;
-        }
-        error_clear(e);
-        d->activations = DTYPE_F32;
-        cuda = false;
-    }
-    if (!cuda) {
-        ops_init_cpu(&d->ops);
-        if (d->faults && !(d->source = device_host_source(d))) {
-            device_close(d);
-            return error_memory(e);
-        }
-    }
-=======
->>>>>>> main
     *out = d;
-    if (o->kind != DEVICE_CUDA) {
-        become_cpu(d);
+    if (o->kind != DEVICE_CUDA && become_cpu(d, e) == 0)
         return 0;
-    }
     d->activations = o->activations;
-    d->index = o->index;
-    if (cuda_load(d, o->index, e) == 0)
+    if (o->kind == DEVICE_CUDA && cuda_load(d, o->index, e) == 0)
         return 0;
-    if (!o->or_cpu || e->code != ERROR_USAGE) {
-        *out = NULL;
-        device_close(d);
-        return -1;
+    if (o->or_cpu && e->code == ERROR_USAGE) {
+        device_note_missing(d, NOTE_GPU, "%s", e->text);
+        error_clear(e);
+        if (become_cpu(d, e) == 0)
+            return 0;
     }
-    device_note_missing(d, NOTE_GPU, "%s", e->text);
-    error_clear(e);
-    become_cpu(d);
-    return 0;
+    *out = NULL;
+    device_close(d);
+    return -1;
 }
 
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
@@ -102,12 +82,9 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
                                                 .threads = d->threads,
                                                 .activations = activations,
                                                 .index = d->index,
-<<<<<<< HEAD
                                                 .memory = d->memory_mode,
-                                                .faults = d->faults},
-=======
+                                                .faults = d->faults,
                                                 .notes = notebook_listener(d->notebook)},
->>>>>>> main
                        out, e);
 }
 

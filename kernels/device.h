@@ -30,11 +30,9 @@ struct device_options {
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
-<<<<<<< HEAD
     enum memory_mode memory;
     struct memory_faults *faults; /* NULL: none; outlives the device */
-=======
-    struct note_listener notes; /* hears what takes effect; zeroed: nobody does */
+    struct note_listener notes;   /* hears what takes effect; zeroed: nobody does */
 };
 /* What a device is. Of a CPU only its name, which is that of its instruction set; 0: not told. */
 struct device_facts {
@@ -49,7 +47,6 @@ struct device_facts {
     int driver, runtime;  /* of CUDA: 13000 is 13.0 */
     int cudnn;            /* 91900 is 9.19.0; 0: not used */
     char bus[16];         /* "0000:01:00.0" */
->>>>>>> main
 };
 /* The CUDA side is a shared object that is opened here; where it or a GPU is missing: ERROR_USAGE
  * with the reason. */
@@ -89,8 +86,6 @@ int device_status(struct device *d, struct error *e);
 /* Bytes that can be had now, and that there are: of a GPU's memory, or of the machine's for a CPU.
  * Both 0 where that cannot be told. */
 void device_memory(struct device *d, size_t *free_bytes, size_t *total_bytes);
-/* Whether the GPU has no memory of its own, but shares the machine's. */
-bool device_unified(const struct device *d);
 /* Bytes of a GPU's memory that this process held at most, in all its devices there, since it last
  * held none; without what the driver keeps for itself. 0 for a CPU. */
 size_t device_memory_peak(const struct device *d);

@@ -93,20 +93,16 @@ struct device {
     void *backend;
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
-<<<<<<< HEAD
-    void (*close)(struct device *d); /* frees backend and source */
     void (*memory)(struct device *d, size_t *free_bytes, size_t *total_bytes);
-    bool unified; /* its memory is the machine's */
-    enum memory_mode memory_mode;
-    struct memory_faults *faults;
-    struct memory_refusal refusal;
-=======
     void (*close)(struct device *d);        /* frees backend and source */
     const struct device_recorder *recorder; /* NULL: it cannot */
     bool recording; /* nothing may reach it now but operations between its own tensors */
     /* Goes up when memory that a recording may name is freed. */
     uint64_t memory_changes;
->>>>>>> main
+
+    enum memory_mode memory_mode;
+    struct memory_faults *faults;
+    struct memory_refusal refusal;
 };
 
 /* Every piece of device memory is counted here: asked for before it is taken, given back after it

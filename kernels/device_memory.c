@@ -72,11 +72,6 @@ void device_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
         *free_bytes = f->limit - f->held;
 }
 
-bool device_unified(const struct device *d)
-{
-    return d->unified;
-}
-
 size_t device_memory_peak(const struct device *d)
 {
     size_t peak;

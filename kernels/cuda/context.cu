@@ -286,12 +286,9 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     c->host = *host;
     c->device = d;
     c->index = index;
-    int unified = 0;
     cudaError_t status = cudaSetDevice(index);
     if (status == cudaSuccess)
         status = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
-    if (status == cudaSuccess)
-        status = cudaDeviceGetAttribute(&unified, cudaDevAttrIntegrated, index);
     for (int i = 0; status == cudaSuccess && i < STAGES; i++)
         status = cudaEventCreateWithFlags(&c->stage[i].done, cudaEventDisableTiming);
     if (status != cudaSuccess) {
@@ -313,7 +310,6 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->source = &c->source;
     d->backend = c;
     d->memory = context_memory;
-    d->unified = unified != 0;
     d->wait = context_wait;
     d->trim = context_trim;
     d->close = context_close;

@@ -27,7 +27,6 @@ static void a_cpu_tells_the_machines_memory(void **state)
     size_t left, all;
     device_memory(d, &left, &all);
     assert_true(all > (size_t)64 << 20 && left > 0 && left <= all);
-    assert_false(device_unified(d));
     assert_int_equal(device_memory_peak(d), 0);
     device_close(d);
 }
