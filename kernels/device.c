@@ -37,13 +37,16 @@ int device_open_reference(int threads, struct device **out, struct error *e)
     return open_plain(threads, (struct note_listener){0}, out, e);
 }
 
-static void become_cpu(struct device *d)
+static int become_cpu(struct device *d, struct error *e)
 {
+    if (d->faults && !(d->source = device_host_source(d)))
+        return error_memory(e);
     d->activations = DTYPE_F32;
     ops_init_cpu(&d->ops);
     snprintf(d->facts.name, sizeof d->facts.name, "%s", cpu_instruction_set());
     device_note(d, NOTE_DEVICE, "%s Kernels Activated (%d %s).", d->facts.name, d->threads,
                 d->threads == 1 ? "thread" : "threads");
+    return 0;
 }
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
@@ -52,24 +55,24 @@ int device_open(const struct device_options *o, struct device **out, struct erro
 
     if (open_plain(o->threads, o->notes, &d, e))
         return -1;
-    *out = d;
-    if (o->kind != DEVICE_CUDA) {
-        become_cpu(d);
-        return 0;
-    }
-    d->activations = o->activations;
     d->index = o->index;
-    if (cuda_load(d, o->index, e) == 0)
+    d->memory_mode = o->memory;
+    d->faults = o->faults;
+    *out = d;
+    if (o->kind != DEVICE_CUDA && become_cpu(d, e) == 0)
         return 0;
-    if (!o->or_cpu || e->code != ERROR_USAGE) {
-        *out = NULL;
-        device_close(d);
-        return -1;
+    d->activations = o->activations;
+    if (o->kind == DEVICE_CUDA && cuda_load(d, o->index, e) == 0)
+        return 0;
+    if (o->or_cpu && e->code == ERROR_USAGE) {
+        device_note_missing(d, NOTE_GPU, "%s", e->text);
+        error_clear(e);
+        if (become_cpu(d, e) == 0)
+            return 0;
     }
-    device_note_missing(d, NOTE_GPU, "%s", e->text);
-    error_clear(e);
-    become_cpu(d);
-    return 0;
+    *out = NULL;
+    device_close(d);
+    return -1;
 }
 
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
@@ -79,6 +82,8 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
                                                 .threads = d->threads,
                                                 .activations = activations,
                                                 .index = d->index,
+                                                .memory = d->memory_mode,
+                                                .faults = d->faults,
                                                 .notes = notebook_listener(d->notebook)},
                        out, e);
 }
@@ -90,6 +95,8 @@ void device_close(struct device *d)
     device_trim(d);
     if (d->close)
         d->close(d);
+    else
+        free(d->source);
     pool_close(d->pool);
     notebook_free(d->notebook);
     free(d);
@@ -145,16 +152,18 @@ int device_status(struct device *d, struct error *e)
     return -1;
 }
 
-size_t device_memory_peak(const struct device *d)
+static void drop_scratch(struct device *d)
 {
-    return d->memory_peak;
+    free(d->scratch);
+    if (d->scratch)
+        device_give(d, d->scratch_size, false);
+    d->scratch = NULL;
+    d->scratch_size = 0;
 }
 
 void device_trim(struct device *d)
 {
-    free(d->scratch);
-    d->scratch = NULL;
-    d->scratch_size = 0;
+    drop_scratch(d);
     if (d->trim)
         d->trim(d);
 }
@@ -178,11 +187,17 @@ void *device_scratch(struct device *d, size_t size)
     size = (size + 63) / 64 * 64;
     if (size <= d->scratch_size)
         return d->scratch;
-    free(d->scratch);
-    d->scratch = aligned_alloc(64, size);
-    d->scratch_size = d->scratch ? size : 0;
-    if (!d->scratch)
+    drop_scratch(d);
+    if (device_take(d, size)) {
+        d->scratch = aligned_alloc(64, size);
+        d->scratch_size = size;
+        if (!d->scratch)
+            device_give(d, size, true);
+    }
+    if (!d->scratch) {
+        d->scratch_size = 0;
         device_fail(d, ERROR_MEMORY, "out of memory: %zu MiB of scratch", size >> 20);
+    }
     return d->scratch;
 }
 

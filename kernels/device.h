@@ -6,6 +6,23 @@
 #include "kernels/notes.h"
 #include "kernels/ops.h"
 
+/* For tests: memory that fails, or is smaller than the machine's. It counts for every device that
+ * is opened with it, and gives a CPU memory of its own, as a GPU has it, so that what is done when
+ * memory runs out can be seen without a GPU. */
+struct memory_faults {
+    size_t limit;      /* bytes held at once; 0: no limit */
+    long fail_at;      /* the allocation that is refused, counted from 1; 0: none */
+    long taken;        /* allocations that were asked for so far */
+    size_t held, peak; /* bytes, now and at most */
+};
+
+/* Where a model's weights stay while it works. On a CPU all are the same. */
+enum memory_mode {
+    MEMORY_AUTO,  /* on the device where they fit what is free, else as safe */
+    MEMORY_SPEED, /* on the device */
+    MEMORY_SAFE   /* on the host, brought block by block while others work: weight_stream.h */
+};
+
 /* What to open; zeroed: the CPU with all its cores. */
 struct device_options {
     enum device_kind kind;
@@ -13,7 +30,9 @@ struct device_options {
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
-    struct note_listener notes; /* hears what takes effect; zeroed: nobody does */
+    enum memory_mode memory;
+    struct memory_faults *faults; /* NULL: none; outlives the device */
+    struct note_listener notes;   /* hears what takes effect; zeroed: nobody does */
 };
 /* What a device is. Of a CPU only its name, which is that of its instruction set; 0: not told. */
 struct device_facts {
@@ -64,8 +83,18 @@ struct tensor residual_new(struct device *d, struct arena *a, int rank, const in
 /* Waits for all that the device was told to do. 0, or -1 with the first failure since the last
  * call, which is then forgotten. */
 int device_status(struct device *d, struct error *e);
-/* Bytes of a GPU's memory that were in use at most, everything on it included; 0 for a CPU. */
+/* Bytes that can be had now, and that there are: of a GPU's memory, or of the machine's for a CPU.
+ * Both 0 where that cannot be told. */
+void device_memory(struct device *d, size_t *free_bytes, size_t *total_bytes);
+/* Bytes of a GPU's memory that this process held at most, in all its devices there, since it last
+ * held none; without what the driver keeps for itself. 0 for a CPU. */
 size_t device_memory_peak(const struct device *d);
+/* The last time that memory of the device was refused: what was asked for, what this process held
+ * then and what was free. All 0: never. */
+struct memory_refusal {
+    size_t wanted, held, free_bytes, total_bytes;
+};
+struct memory_refusal device_refusal(const struct device *d);
 /* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);
 

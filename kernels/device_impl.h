@@ -89,17 +89,28 @@ struct device {
     size_t scratch_size;
 
     /* Of a device with memory and a queue of its own; else NULL. */
-    size_t memory_peak; /* the most that was in use of its memory, by anyone, when some was taken */
     struct arena_source *source;
     void *backend;
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
+    void (*memory)(struct device *d, size_t *free_bytes, size_t *total_bytes);
     void (*close)(struct device *d);        /* frees backend and source */
     const struct device_recorder *recorder; /* NULL: it cannot */
     bool recording; /* nothing may reach it now but operations between its own tensors */
     /* Goes up when memory that a recording may name is freed. */
     uint64_t memory_changes;
+
+    enum memory_mode memory_mode;
+    struct memory_faults *faults;
+    struct memory_refusal refusal;
 };
+
+/* Every piece of device memory is counted here: asked for before it is taken, given back after it
+ * was freed, or when it could not be had after all (`refused`). false: it may not be taken. */
+bool device_take(struct device *d, size_t size);
+void device_give(struct device *d, size_t size, bool refused);
+/* Of a CPU that has memory of its own (memory_faults). */
+struct arena_source *device_host_source(struct device *d);
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -13,6 +13,7 @@ KERNELS_SRC := \
 	kernels/cpu/isa_base.c \
 	kernels/cuda/load.c \
 	kernels/device.c \
+	kernels/device_memory.c \
 	kernels/graph.c \
 	kernels/loader.c \
 	kernels/notes.c \
@@ -28,6 +29,7 @@ KERNELS_SRC := \
 	kernels/weight_file.c
 
 KERNELS_TESTS := \
+	tests/kernels/test_device_memory.c \
 	tests/kernels/test_file.c \
 	tests/kernels/test_graph.c \
 	tests/kernels/test_notes.c \

@@ -38,13 +38,26 @@ bool launched(struct context *c, const char *what)
     return cuda_ok(c, cudaGetLastError(), what);
 }
 
-/* After memory was taken. */
-static void note_memory(struct context *c)
+/* All memory of the GPU comes through here. */
+void *memory_take(struct context *c, size_t size)
 {
-    size_t left, all;
+    void *bytes = NULL;
 
-    if (cudaMemGetInfo(&left, &all) == cudaSuccess && all - left > c->device->memory_peak)
-        c->device->memory_peak = all - left;
+    if (!c->host.take(c->device, size))
+        return NULL;
+    if (cudaMalloc(&bytes, size) == cudaSuccess)
+        return bytes;
+    cudaGetLastError(); /* forget it: memory running out harms nothing else */
+    c->host.give(c->device, size, true);
+    return NULL;
+}
+
+void memory_give(struct context *c, void *bytes, size_t size)
+{
+    if (!bytes)
+        return;
+    cuda_ok(c, cudaFree(bytes), "freeing memory");
+    c->host.give(c->device, size, false);
 }
 
 /* Grows to `size`: waits for what still uses the old memory. */
@@ -62,18 +75,11 @@ void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size)
     c->device->memory_changes++;
     if (!cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
         return NULL;
-    cudaFree(*bytes);
-    *bytes = NULL;
-    c->scratch_size[purpose] = 0;
-    cudaError_t status = cudaMalloc(bytes, size);
-    if (status != cudaSuccess) {
-        *bytes = NULL;
-        cudaGetLastError(); /* forget it: memory running out harms nothing else */
+    memory_give(c, *bytes, c->scratch_size[purpose]);
+    *bytes = memory_take(c, size);
+    c->scratch_size[purpose] = *bytes ? size : 0;
+    if (!*bytes)
         c->host.fail(c->device, ERROR_MEMORY, "out of GPU memory: %zu MiB of scratch", size >> 20);
-        return NULL;
-    }
-    c->scratch_size[purpose] = size;
-    note_memory(c);
     return *bytes;
 }
 
@@ -99,29 +105,33 @@ struct tensor device_tensor(void *data, int type, int rank, const int64_t *shape
 static void *source_get(struct arena_source *s, size_t size)
 {
     struct context *c = (struct context *)s;
-    void *bytes = NULL;
 
     cudaSetDevice(c->index);
-    if (cudaMalloc(&bytes, size) != cudaSuccess) {
-        cudaGetLastError();
-        return NULL; /* whoever asked reports it */
-    }
-    if (!cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory")) {
-        cudaFree(bytes);
+    void *bytes = memory_take(c, size);
+    if (bytes && !cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory")) {
+        memory_give(c, bytes, size);
         return NULL;
     }
-    note_memory(c);
-    return bytes;
+    return bytes; /* NULL: whoever asked reports it */
 }
 
-static void source_put(struct arena_source *s, void *bytes)
+static void source_put(struct arena_source *s, void *bytes, size_t size)
 {
     struct context *c = (struct context *)s;
 
     cudaSetDevice(c->index);
     c->device->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
-    cuda_ok(c, cudaFree(bytes), "freeing memory");
+    memory_give(c, bytes, size);
+}
+
+static void context_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
+{
+    context_of(d);
+    if (cudaMemGetInfo(free_bytes, total_bytes) == cudaSuccess)
+        return;
+    cudaGetLastError(); /* a failure of the work shows where the work is waited for */
+    *free_bytes = *total_bytes = 0;
 }
 
 /* ---- open, wait, trim, close */
@@ -139,7 +149,7 @@ static void context_trim(struct device *d)
     d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
     for (int i = 0; i < SCRATCHES; i++) {
-        cudaFree(c->scratch[i]);
+        memory_give(c, c->scratch[i], c->scratch_size[i]);
         c->scratch[i] = NULL;
         c->scratch_size[i] = 0;
     }
@@ -153,7 +163,7 @@ static void context_free(struct context *c)
     cudnn_close(c);
     gemm_close(c);
     for (int i = 0; i < SCRATCHES; i++)
-        cudaFree(c->scratch[i]);
+        memory_give(c, c->scratch[i], c->scratch_size[i]);
     for (int i = 0; i < STAGES; i++) {
         if (c->stage[i].bytes)
             cudaFreeHost(c->stage[i].bytes);
@@ -299,6 +309,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
     d->backend = c;
+    d->memory = context_memory;
     d->wait = context_wait;
     d->trim = context_trim;
     d->close = context_close;

@@ -18,6 +18,8 @@ struct cuda_host {
     void (*note)(struct device *d, enum note_topic topic, enum note_state state, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
     void *(*alloc)(struct arena *a, size_t size);
+    bool (*take)(struct device *d, size_t size);
+    void (*give)(struct device *d, size_t size, bool refused);
     void (*pool_run)(struct pool *p, int64_t count, int64_t chunk, pool_part_fn *part,
                      const void *job);
 };

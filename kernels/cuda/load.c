@@ -62,6 +62,8 @@ int cuda_load(struct device *d, int index, struct error *e)
         .fail = device_fail,
         .note = device_note_state,
         .alloc = arena_alloc,
+        .take = device_take,
+        .give = device_give,
         .pool_run = pool_run,
     };
     char path[PATH_MAX + 64];
