@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""The table of README: our steps and decodes beside diffusers' on one GPU, in one run.
+
+  bench/gpu_table.py --models build/bench/models --checkpoints DIR [--out bench/results] [CASE...]
+
+DIR holds, or is given, checkpoints of bench/make_checkpoint.py --sparse. For every case ours and the
+peer's run one after the other; then a dated result file is written: OUT/DATE-GPU.json with all
+figures, and the table as text beside it. Needs the CUDA object (AUTEUR_CUDA or beside the program),
+PyTorch and diffusers.
+
+"of limit" is the time that the pass would take if each of its FLOPs ran at the best rate that the
+chip was measured at in this run for their kind (product, attention, convolution), over ours. For
+fp8 attention, which nothing here can be measured with but ours, the limit is the 16-bit rate times
+the ratio of the fp8 product's to the 16-bit product's.
+"""
+import argparse
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+HUNYUAN, WAN, COG, SVD, SDXL = ("hunyuan-video", "wan2.2-t2v-a14b", "cogvideox-5b", "svd-xt", "sdxl")
+DTYPE = {HUNYUAN: "BF16", WAN: "BF16", COG: "BF16", SVD: "F16", SDXL: "F16"}
+
+# name, the peer's case, checkpoint, arguments, wanted against eager, against compiled, GiB at most
+CASES = [
+    ("HunyuanVideo step, 17 f 1280x720, bf16", "hunyuan step 17f", HUNYUAN,
+     "--size 1280x720 --frames 17 --repeat 5", 0.80, 1.0, None),
+    ("HunyuanVideo step, 17 f 1280x720, fp8", "hunyuan step 17f", HUNYUAN,
+     "--size 1280x720 --frames 17 --repeat 5 --precision fp8", 0.52, 0.66, None),
+    ("HunyuanVideo step, 129 f 960x544, fp8", "hunyuan step 129f", HUNYUAN,
+     "--size 960x544 --frames 129 --repeat 1 --precision fp8", 0.55, None, None),
+    ("Wan 2.2 A14B expert step, 81 f 832x480, fp8", "wan step 81f", WAN,
+     "--size 832x480 --frames 81 --repeat 3 --precision fp8", 0.58, None, None),
+    ("CogVideoX-5B step with guidance, 49 f 720x480", "cogvideox step", COG,
+     "--size 720x480 --frames 49 --guidance 6 --repeat 3 --precision fp8", 0.55, None, None),
+    ("SVD-XT step with guidance, 25 f 1024x576", "svd step", SVD,
+     "--size 1024x576 --frames 25 --guidance 3 --repeat 5", 0.55, None, None),
+    ("SDXL step 1024x1024, batch 2", "sdxl step 2", SDXL,
+     "--size 1024x1024 --frames 1 --guidance 5 --repeat 20", 0.60, 0.85, None),
+    ("SDXL step 1024x1024, batch 16", "sdxl step 16", SDXL,
+     "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9", 0.70, None, None),
+    ("HunyuanVideo VAE, 17 f 1280x720, against tiled", "hunyuan vae 17f tiled", HUNYUAN,
+     "--part vae --size 1280x720 --frames 17", 0.20, None, 12),
+    ("HunyuanVideo VAE, 17 f 1280x720, against whole", "hunyuan vae 17f whole", HUNYUAN,
+     "--part vae --size 1280x720 --frames 17", 0.40, None, 12),
+    ("HunyuanVideo VAE, 65 f 1280x720, against tiled", "hunyuan vae 65f tiled", HUNYUAN,
+     "--part vae --size 1280x720 --frames 65 --repeat 2", 0.20, None, 12),
+    ("Wan VAE, 81 f 832x480", "wan vae 81f", WAN,
+     "--part vae --size 832x480 --frames 81", 0.40, None, None),
+    ("Wan VAE, 17 f 1280x720", "wan vae 17f", WAN,
+     "--part vae --size 1280x720 --frames 17", 0.40, None, None),
+    ("CogVideoX VAE, 49 f 720x480", "cogvideox vae", COG,
+     "--part vae --size 720x480 --frames 49", 0.40, None, None),
+    ("SVD VAE, 8 f 1024x576", "svd vae", SVD,
+     "--part vae --size 1024x576 --frames 8 --repeat 5", 0.40, None, None),
+    ("SDXL VAE, 1024x1024", "sdxl vae", SDXL,
+     "--part vae --size 1024x1024 --frames 1 --repeat 9", 0.40, None, None),
+]
+
+
+def run_peer(case):
+    done = subprocess.run([sys.executable, os.path.join(HERE, "peer_diffusers.py"), case],
+                          capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            return json.loads(line)
+    return {"case": case, "failed": done.stderr[-300:]}
+
+
+def run_ours(models, folder, arguments):
+    done = subprocess.run([models, folder, *arguments.split()], capture_output=True, text=True)
+    found = re.search(r"median +([\d.]+) s +best +([\d.]+) s +peak +([\d.]+) GiB", done.stdout)
+    if not found:
+        return {"failed": (done.stderr or done.stdout)[-300:]}
+    return dict(zip(("seconds", "best", "gib"), map(float, found.groups())))
+
+
+def checkpoint(root, family):
+    folder = os.path.join(root, family)
+    if not os.path.isdir(folder):
+        subprocess.run([sys.executable, os.path.join(HERE, "make_checkpoint.py"), "--family", family,
+                        "--dtype", DTYPE[family], "--sparse", folder], check=True,
+                       stdout=subprocess.DEVNULL)
+    return folder
+
+
+def limit_seconds(flops, chip, arguments, peer_case):
+    """None where a kind of FLOPs has no measured rate."""
+    fp8 = "fp8" in arguments
+    attention = chip["attention 64" if "cogvideox" in peer_case else "attention"]
+    rates = {"linear": chip["linear fp8" if fp8 else "linear"], "conv": chip["conv"],
+             "attention": attention * (chip["linear fp8"] / chip["linear"] if fp8 else 1)}
+    if not flops or any(kind not in rates for kind in flops):
+        return None
+    return sum(n / rates[kind] for kind, n in flops.items())
+
+
+def verdict(ratio, wanted):
+    return "" if wanted is None else f"{ratio:.2f} (<= {wanted:.2f}{'' if ratio <= wanted else ', MISSED'})"
+
+
+def line(row):
+    name, ours, peer = row["name"], row["ours"], row["peer"]
+    if "failed" in ours or "failed" in peer:
+        return f"| {name} | {ours.get('failed') or peer.get('failed')} | | | | | |"
+    eager = ours["seconds"] / peer["eager"]
+    compiled = ours["seconds"] / peer["compiled"] if "compiled" in peer else None
+    memory = f"{ours['gib']:.1f}"
+    if row["gib_wanted"] and ours["gib"] > row["gib_wanted"]:
+        memory += f" (<= {row['gib_wanted']}, MISSED)"
+    of_limit = f"{row['limit'] / ours['seconds']:.2f}" if row["limit"] else ""
+    return (f"| {name} | {ours['seconds']:.4f} s | {peer['eager']:.4f} s | "
+            f"{verdict(eager, row['eager_wanted'])} | "
+            f"{verdict(compiled, row['compiled_wanted']) if compiled else ''} | {of_limit} | "
+            f"{memory} / {peer['gib']:.1f} GiB |")
+
+
+def table(rows, chip, date):
+    head = (f"{date}, {chip['gpu']}, PyTorch {chip['torch']}, cuDNN {chip['cudnn']}. Measured limits: "
+            + ", ".join(f"{k} {v / 1e12:.0f} TFLOP/s" for k, v in chip.items()
+                        if isinstance(v, float) and k != "copy")
+            + f", copy {chip['copy'] / 1e9:.0f} GB/s.\n")
+    titles = "| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory |\n"
+    return head + "\n" + titles + "| --- " * 7 + "|\n" + "\n".join(map(line, rows)) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="build/bench/models")
+    parser.add_argument("--checkpoints", required=True)
+    parser.add_argument("--out", default=os.path.join(HERE, "results"))
+    parser.add_argument("case", nargs="*", help="words that a case's name must hold; none: all")
+    o = parser.parse_args()
+
+    chip, peers, ours, rows = run_peer("chip"), {}, {}, []
+    if "failed" in chip:
+        sys.exit(f"the chip cannot be measured: {chip['failed']}")
+    for name, peer_case, family, arguments, eager, compiled, gib in CASES:
+        if o.case and not any(word in name for word in o.case):
+            continue
+        if peer_case not in peers:
+            peers[peer_case] = run_peer(peer_case)
+        if (family, arguments) not in ours:
+            ours[family, arguments] = run_ours(o.models, checkpoint(o.checkpoints, family), arguments)
+        peer = peers[peer_case]
+        rows.append({"name": name, "arguments": arguments, "ours": ours[family, arguments],
+                     "peer": peer, "eager_wanted": eager, "compiled_wanted": compiled,
+                     "gib_wanted": gib,
+                     "limit": limit_seconds(peer.get("flops"), chip, arguments, peer_case)})
+        print(line(rows[-1]), flush=True)
+    date = datetime.date.today().isoformat()
+    os.makedirs(o.out, exist_ok=True)
+    stem = os.path.join(o.out, f"{date}-{chip['gpu'].split()[-1]}")
+    with open(stem + ".json", "w") as f:
+        json.dump({"date": date, "chip": chip, "rows": rows}, f, indent=1)
+    with open(stem + ".md", "w") as f:
+        f.write(table(rows, chip, date))
+    print(table(rows, chip, date))
+
+
+if __name__ == "__main__":
+    main()
