@@ -63,6 +63,41 @@ static void packed(struct loader *l, int rc, const char *name)
     error_wrap(l->error, "%s: tensor %s", safetensors_path(l->weights), name);
 }
 
+/* Bytes of all weights as the device holds them, about: vectors are F32 there, but they are few. */
+static size_t packed_size(const struct loader *l)
+{
+    size_t count = safetensors_count(l->weights), numbers = 0;
+
+    for (size_t i = 0; i < count; i++)
+        numbers +=
+            (size_t)tensor_count(safetensors_find(l->weights, safetensors_name(l->weights, i)));
+    return numbers * dtype_size(device_activations(l->device));
+}
+
+void load_stream(struct loader *l, struct weight_stream **out)
+{
+    *out = NULL;
+    if (ready(l) && weight_stream_open(l->device, packed_size(l), out, l->error))
+        l->failed = true;
+    l->stream = *out;
+    l->resident = l->arena;
+}
+
+void load_block_begin(struct loader *l)
+{
+    if (l->stream && !l->failed)
+        l->arena = weight_stream_begin(l->stream);
+}
+
+void load_block_end(struct loader *l)
+{
+    if (!l->stream || l->failed)
+        return;
+    l->arena = l->resident;
+    if (weight_stream_end(l->stream, l->error))
+        l->failed = true;
+}
+
 void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
                  const char *name, ...)
 {
