@@ -41,6 +41,8 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     if (open_cpu(o->threads, &d, e))
         return -1;
     d->activations = cuda ? o->activations : DTYPE_F32;
+    d->linears = o->linears == DTYPE_F8_E4M3 ? DTYPE_F8_E4M3 : d->activations;
+    d->patience = o->patience;
     if (cuda && cuda_load(d, o->index, e)) {
         if (!o->or_cpu || e->code != ERROR_USAGE) {
             device_close(d);
@@ -48,6 +50,8 @@ int device_open(const struct device_options *o, struct device **out, struct erro
         }
         error_clear(e);
         d->activations = DTYPE_F32;
+        if (d->linears != DTYPE_F8_E4M3)
+            d->linears = DTYPE_F32;
         cuda = false;
     }
     if (!cuda)
@@ -59,10 +63,12 @@ int device_open(const struct device_options *o, struct device **out, struct erro
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
                        struct error *e)
 {
-    return device_open(
-        &(struct device_options){
-            .kind = d->kind, .threads = d->threads, .activations = activations, .index = d->index},
-        out, e);
+    return device_open(&(struct device_options){.kind = d->kind,
+                                                .threads = d->threads,
+                                                .activations = activations,
+                                                .patience = d->patience,
+                                                .index = d->index},
+                       out, e);
 }
 
 void device_close(struct device *d)
@@ -91,6 +97,11 @@ enum dtype device_activations(const struct device *d)
     return d->activations;
 }
 
+enum dtype device_linears(const struct device *d)
+{
+    return d->has_f8 ? d->linears : d->activations;
+}
+
 struct arena device_arena(struct device *d)
 {
     return (struct arena){.source = d ? d->source : NULL};
@@ -98,7 +109,28 @@ struct arena device_arena(struct device *d)
 
 struct tensor activation_new(struct device *d, struct arena *a, int rank, const int64_t *shape)
 {
-    return tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+    struct tensor t = tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+    struct tensor scale;
+
+    if (!d || device_linears(d) != DTYPE_F8_E4M3 || rank < 2 || !t.data)
+        return t;
+    scale = tensor_new(a, rank - 1, shape);
+    t.scale = scale.data;
+    if (!scale.data)
+        t.data = NULL;
+    return t;
+}
+
+struct tensor activation_as_input(const struct linear *w, struct tensor buffer)
+{
+    int64_t size = (int64_t)dtype_size(buffer.dtype);
+
+    if (w->dtype != DTYPE_F8_E4M3 || !buffer.scale || buffer.dtype == DTYPE_F8_E4M3)
+        return buffer;
+    buffer.dtype = DTYPE_F8_E4M3;
+    for (int i = 0; i + 1 < buffer.rank; i++)
+        buffer.stride[i] *= size;
+    return buffer;
 }
 
 struct tensor residual_new(struct device *d, struct arena *a, int rank, const int64_t *shape)

@@ -68,7 +68,9 @@ struct ops {
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations;
+    enum dtype activations, linears;
+    enum patience patience;
+    bool has_f8; /* products with FP8 inputs */
     int threads, index;
     struct pool *pool; /* of that many threads, the caller's included */
     bool failed;       /* error holds the first failure */
