@@ -98,7 +98,9 @@ struct weight_mover {
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations;
+    enum dtype activations, linears;
+    enum patience patience;
+    bool has_f8; /* products with FP8 inputs */
     int threads, index;
     struct device_facts facts;
     struct notebook *notebook; /* what it has said of itself: see notes.h */

@@ -18,6 +18,7 @@ KERNELS_SRC := \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \
 	kernels/reference/matrix.c \

@@ -148,7 +148,8 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
-	tests/stages/test_media.c
+	tests/stages/test_media.c \
+	tests/stages/test_memory_modes.c
 
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \

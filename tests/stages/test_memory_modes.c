@@ -120,8 +120,7 @@ static int make(const struct subject *s, struct memory_faults *faults, enum memo
     rc = f->encoder_open(s->dir, d, &encoder, e);
     if (rc == 0)
         rc = f->encode(encoder, &g, &c, e);
-    if (rc == 0)
-        f->encoder_close(encoder);
+    f->encoder_close(encoder);
     if (rc == 0)
         rc = f->model_open(s->dir, d, &model, e);
     if (rc == 0)
