@@ -1,4 +1,5 @@
 #include "kernels/cuda/entry.h"
+#include "kernels/dry/impl.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -41,7 +42,12 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     if (open_cpu(o->threads, &d, e))
         return -1;
     d->activations = cuda ? o->activations : DTYPE_F32;
-    if (cuda && cuda_load(d, o->index, e)) {
+    d->dry = o->dry;
+    if (o->dry && dry_open(d, o->dry, e)) {
+        device_close(d);
+        return -1;
+    }
+    if (cuda && !o->dry && cuda_load(d, o->index, e)) {
         if (!o->or_cpu || e->code != ERROR_USAGE) {
             device_close(d);
             return -1;
@@ -59,10 +65,12 @@ int device_open(const struct device_options *o, struct device **out, struct erro
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
                        struct error *e)
 {
-    return device_open(
-        &(struct device_options){
-            .kind = d->kind, .threads = d->threads, .activations = activations, .index = d->index},
-        out, e);
+    return device_open(&(struct device_options){.kind = d->kind,
+                                                .threads = d->threads,
+                                                .activations = activations,
+                                                .index = d->index,
+                                                .dry = d->dry},
+                       out, e);
 }
 
 void device_close(struct device *d)

@@ -12,6 +12,7 @@ struct device_options {
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
+    struct dry_run *dry;    /* not NULL: nothing is computed, see dry/dry.h; kind is CUDA then */
 };
 /* The CUDA side is a shared object that is opened here; where it or a GPU is missing: ERROR_USAGE
  * with the reason. */

@@ -70,8 +70,9 @@ struct device {
     enum device_kind kind;
     enum dtype activations;
     int threads, index;
-    struct pool *pool; /* of that many threads, the caller's included */
-    bool failed;       /* error holds the first failure */
+    struct dry_run *dry; /* the ledger of a device that computes nothing; else NULL */
+    struct pool *pool;   /* of that many threads, the caller's included */
+    bool failed;         /* error holds the first failure */
     struct error error;
     void *scratch; /* on the host; grows, never shrinks before device_trim() */
     size_t scratch_size;

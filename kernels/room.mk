@@ -13,8 +13,11 @@ KERNELS_SRC := \
 	kernels/cpu/isa_base.c \
 	kernels/cuda/load.c \
 	kernels/device.c \
+	kernels/dry/dry.c \
+	kernels/dry/ops.c \
 	kernels/loader.c \
 	kernels/ops.c \
+	kernels/outline.c \
 	kernels/pack.c \
 	kernels/pool.c \
 	kernels/reference/matrix.c \

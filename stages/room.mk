@@ -119,6 +119,10 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/forecast.c \
+	stages/forecast/machine.c
+
+STAGES_SRC += \
 	stages/models/files.c \
 	stages/models/inspect.c \
 	stages/models/layout.c \
