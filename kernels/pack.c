@@ -26,13 +26,13 @@ int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, str
     if (!holds_floats(t))
         return not_floats(t, e);
     *out = tensor_new(a, t->rank, t->shape);
-    host = d->source ? tensor_new(&scratch, t->rank, t->shape) : *out;
+    host = out->device == DEVICE_CPU ? *out : tensor_new(&scratch, t->rank, t->shape);
     if (!out->data || !host.data) {
         error_memory(e);
         goto done;
     }
     tensor_to_f32(t, host.data);
-    if (d->source)
+    if (out->device != DEVICE_CPU)
         op_write(d, out, &host);
     rc = d->failed ? device_status(d, e) : 0;
 done:

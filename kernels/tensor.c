@@ -56,7 +56,7 @@ struct tensor tensor_new_of(struct arena *a, enum dtype t, int rank, const int64
 {
     struct tensor out = tensor_of(t, NULL, rank, shape);
     out.data = arena_array(a, (size_t)tensor_count(&out), dtype_size(t));
-    out.device = a->source ? DEVICE_CUDA : DEVICE_CPU;
+    out.device = a->source && !a->source->host ? DEVICE_CUDA : DEVICE_CPU;
     return out;
 }
 

@@ -112,7 +112,7 @@ void arena_free(struct arena *a)
         struct arena_block *next = b->next;
 
         if (a->source)
-            a->source->put(a->source, b->raw);
+            a->source->put(a->source, b->raw, b->size);
         else
             free(b->raw);
         free(b);

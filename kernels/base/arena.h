@@ -5,14 +5,16 @@
 #ifndef AUTEUR_BASE_ARENA_H
 #define AUTEUR_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Where blocks come from when it is not the heap: a device's memory, which the arena itself never
  * touches. Everything is aligned to 256 there. */
 struct arena_source {
     void *(*get)(struct arena_source *s, size_t size); /* zeroed, aligned to 256; NULL: none left */
-    void (*put)(struct arena_source *s, void *bytes);
+    void (*put)(struct arena_source *s, void *bytes, size_t size);
     size_t block_size; /* at least this much is asked for at once */
+    bool host;         /* it is host memory after all */
 };
 
 struct arena_block;

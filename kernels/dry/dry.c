@@ -9,18 +9,9 @@
 static const size_t PAGE = (size_t)2 << 20;
 static const size_t BLOCK = (size_t)32 << 20; /* as the CUDA side's arenas have it */
 
-/* Addresses that were given out. */
-struct block {
-    struct block *next;
-    void *bytes;
-    size_t size;
-};
-
 struct dry {
     struct arena_source source; /* first: arenas hand back its address */
     struct dry_run *run;
-    struct device *device;
-    struct block *blocks;
     size_t scratch[DRY_SCRATCHES];
 };
 
@@ -38,13 +29,11 @@ static void take(struct dry *y, size_t size)
         r->peak = r->used;
         r->scratch_peak = r->scratch;
     }
-    if (r->used > y->device->memory_peak)
-        y->device->memory_peak = r->used;
 }
 
 void dry_begin(struct dry_run *run)
 {
-    struct dry_run fresh = {.rates = run->rates, .memory = run->memory, .base = run->base};
+    struct dry_run fresh = {.rates = run->rates, .facts = run->facts, .base = run->base};
 
     fresh.used = run->used > run->base ? run->used : run->base;
     fresh.scratch = fresh.scratch_peak = run->scratch;
@@ -56,36 +45,18 @@ void dry_begin(struct dry_run *run)
 
 static void *source_get(struct arena_source *s, size_t size)
 {
-    struct dry *y = (struct dry *)s;
-    struct block *b = malloc(sizeof *b);
+    void *bytes = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (!b)
+    if (bytes == MAP_FAILED)
         return NULL;
-    b->size = size;
-    b->bytes = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (b->bytes == MAP_FAILED) {
-        free(b);
-        return NULL;
-    }
-    b->next = y->blocks;
-    y->blocks = b;
-    take(y, size);
-    return b->bytes;
+    take((struct dry *)s, size);
+    return bytes;
 }
 
-static void source_put(struct arena_source *s, void *bytes)
+static void source_put(struct arena_source *s, void *bytes, size_t size)
 {
-    struct dry *y = (struct dry *)s;
-
-    for (struct block **at = &y->blocks; *at; at = &(*at)->next)
-        if ((*at)->bytes == bytes) {
-            struct block *b = *at;
-            *at = b->next;
-            munmap(b->bytes, b->size);
-            y->run->used -= pages(b->size);
-            free(b);
-            return;
-        }
+    munmap(bytes, size);
+    ((struct dry *)s)->run->used -= pages(size);
 }
 
 void dry_take_scratch(struct device *d, enum dry_scratch purpose, size_t size)
@@ -105,7 +76,7 @@ void dry_take_scratch(struct device *d, enum dry_scratch purpose, size_t size)
 
 void dry_work(struct device *d, enum dry_class class, double flops, double bytes)
 {
-    struct dry_run *r = ((struct dry *)d->backend)->run;
+    struct dry_run *r = d->dry;
     const struct dry_rates *rates = &r->rates;
     double arithmetic = rates->flops[class] > 0 ? flops / rates->flops[class] : 0;
     double moving = rates->bytes > 0 ? bytes / rates->bytes : 0;
@@ -118,13 +89,13 @@ void dry_work(struct device *d, enum dry_class class, double flops, double bytes
 
 void dry_stored(struct device *d, const struct tensor *weight)
 {
-    struct dry_run *r = ((struct dry *)d->backend)->run;
+    struct dry_run *r = d->dry;
     r->stored += (double)tensor_count(weight) * (double)dtype_size(weight->dtype);
 }
 
 void dry_see_host(struct device *d)
 {
-    struct dry_run *r = ((struct dry *)d->backend)->run;
+    struct dry_run *r = d->dry;
     struct mallinfo2 heap = mallinfo2();
 
     if (heap.uordblks + heap.hblkhd > r->host_peak)
@@ -149,28 +120,35 @@ static void dry_close(struct device *d)
     struct dry *y = d->backend;
 
     dry_trim(d);
-    while (y->blocks) /* what a caller forgot */
-        source_put(&y->source, y->blocks->bytes);
     free(y);
     d->backend = NULL;
     d->source = NULL;
 }
 
-int dry_open(struct device *d, struct dry_run *run, struct error *e)
+static void dry_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
 {
+    size_t used = d->dry->used;
+
+    *total_bytes = d->facts.memory;
+    *free_bytes = used < *total_bytes ? *total_bytes - used : 0;
+}
+
+int dry_open(struct device *d, struct error *e)
+{
+    struct dry_run *run = d->dry;
     struct dry *y = calloc(1, sizeof *y);
 
     if (!y)
         return error_memory(e);
-    y->source = (struct arena_source){source_get, source_put, BLOCK};
+    y->source = (struct arena_source){.get = source_get, .put = source_put, .block_size = BLOCK};
     y->run = run;
-    y->device = d;
     if (run->used < run->base)
         run->used = run->peak = run->base;
     d->kind = DEVICE_CUDA;
     d->source = &y->source;
     d->backend = y;
-    d->memory_peak = run->used;
+    d->facts = run->facts;
+    d->memory = dry_memory;
     d->trim = dry_trim;
     d->close = dry_close;
     dry_fill_slots(&d->ops);

@@ -8,8 +8,7 @@
 #ifndef AUTEUR_KERNELS_DRY_H
 #define AUTEUR_KERNELS_DRY_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "kernels/device.h"
 
 #define DRY_NUMBER 0.5f
 
@@ -33,8 +32,8 @@ struct dry_rates {
 /* One ledger serves all devices that are opened on it, one after another or together. */
 struct dry_run {
     struct dry_rates rates;
-    size_t memory; /* of the device: what device_memory() tells; 0: without end */
-    size_t base;   /* of it in use before anything is put there: driver and libraries */
+    struct device_facts facts; /* of the GPU that it passes for; memory: more may be taken */
+    size_t base;               /* of it in use before anything is put there: driver and libraries */
 
     size_t used, peak;            /* bytes of the device's memory, base included */
     size_t scratch, scratch_peak; /* of it, what operations take for themselves; then */

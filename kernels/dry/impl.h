@@ -16,7 +16,8 @@ enum dry_scratch {
     DRY_SCRATCHES
 };
 
-int dry_open(struct device *d, struct dry_run *run, struct error *e);
+/* Of a device whose ledger is set. */
+int dry_open(struct device *d, struct error *e);
 void dry_fill_slots(struct ops *ops);
 
 /* An operation of the device: its arithmetic, and the bytes that it reads and writes. */

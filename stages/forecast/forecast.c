@@ -210,7 +210,7 @@ static int go_through(const struct machine *m, const struct family *family, cons
         .names = names,
         .generation = g,
         .forecast = f,
-        .run = {.rates = machine_rates(m), .memory = m->memory, .base = machine_base(m)}};
+        .run = {.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)}};
     int rc = 0;
 
     g->prompt = long_prompt(&w.arena, f->tier->text_length);

@@ -16,21 +16,22 @@ static const double DISK = 2e9; /* bytes/s of a plain NVMe disk, where none was 
 static const struct known {
     const char *word;  /* as --gpu takes it */
     const char *title; /* a part of what the driver calls it */
+    int major, minor;  /* compute capability */
     double gib;
     bool unified;
     double bf16, fp8, bandwidth; /* TFLOP/s, TFLOP/s, GB/s */
 } known_gpus[] = {
-    {"h200", "H200", 139.8, false, 989, 1979, 4800},
-    {"h100", "H100", 79.6, false, 989, 1979, 3350},
-    {"b200", "B200", 178.4, false, 2250, 4500, 8000},
-    {"a100", "A100", 79.3, false, 312, 0, 2039},
-    {"gb10", "GB10", 119.7, true, 125, 250, 273},
-    {"l40s", "L40S", 44.5, false, 362, 733, 864},
-    {"rtx6000ada", "RTX 6000 Ada", 47.5, false, 182, 364, 960},
-    {"a6000", "RTX A6000", 47.5, false, 155, 0, 768},
-    {"5090", "RTX 5090", 31.8, false, 210, 419, 1792},
-    {"5080", "RTX 5080", 15.5, false, 113, 225, 960},
-    {"4090", "RTX 4090", 23.5, false, 165, 330, 1008},
+    {"h200", "H200", 9, 0, 139.8, false, 989, 1979, 4800},
+    {"h100", "H100", 9, 0, 79.6, false, 989, 1979, 3350},
+    {"b200", "B200", 10, 0, 178.4, false, 2250, 4500, 8000},
+    {"a100", "A100", 8, 0, 79.3, false, 312, 0, 2039},
+    {"gb10", "GB10", 12, 1, 119.7, true, 125, 250, 273},
+    {"l40s", "L40S", 8, 9, 44.5, false, 362, 733, 864},
+    {"rtx6000ada", "RTX 6000 Ada", 8, 9, 47.5, false, 182, 364, 960},
+    {"a6000", "RTX A6000", 8, 6, 47.5, false, 155, 0, 768},
+    {"5090", "RTX 5090", 12, 0, 31.8, false, 210, 419, 1792},
+    {"5080", "RTX 5080", 12, 0, 15.5, false, 113, 225, 960},
+    {"4090", "RTX 4090", 8, 9, 23.5, false, 165, 330, 1008},
 };
 enum { KNOWN = sizeof known_gpus / sizeof *known_gpus };
 
@@ -39,17 +40,29 @@ static void take_known(struct machine *m, const struct known *k)
     m->bf16 = k->bf16 * TERA;
     m->fp8 = k->fp8 * TERA;
     m->bandwidth = k->bandwidth * GB;
-    m->unified = k->unified;
+    m->facts.unified = k->unified;
+    m->facts.major = k->major;
+    m->facts.minor = k->minor;
 }
 
-void machine_recognise(struct machine *m, const char *name)
+void machine_of_device(struct device *d, struct machine *out)
 {
-    snprintf(m->name, sizeof m->name, "%s", name);
+    size_t free_bytes, total;
+
+    *out = (struct machine){.facts = *device_facts(d), .disk = DISK};
+    out->gpus = device_kind(d) == DEVICE_CUDA;
+    if (!out->gpus) {
+        device_memory(d, &free_bytes, &total);
+        out->facts.memory = total;
+        return;
+    }
     for (int i = 0; i < KNOWN; i++)
-        if (strstr(name, known_gpus[i].title)) {
-            take_known(m, &known_gpus[i]);
-            return;
+        if (strstr(out->facts.name, known_gpus[i].title)) {
+            take_known(out, &known_gpus[i]);
+            break;
         }
+    if (out->facts.memory_clock_khz > 0) /* two transfers a clock */
+        out->bandwidth = 2e3 * out->facts.memory_clock_khz * out->facts.memory_bits / 8;
 }
 
 /* ---- described */
@@ -104,7 +117,7 @@ static bool read_memory(const char *text, size_t length, struct machine *m)
         return false;
     if (size < GIB / 4 || size > 1e5 * GIB)
         return false;
-    m->memory = (size_t)size;
+    m->facts.memory = (size_t)size;
     return true;
 }
 
@@ -124,7 +137,7 @@ static bool read_size(const char *text, size_t length, struct machine *m)
     for (int i = 0; i < KNOWN; i++)
         if (is_word(text, length, known_gpus[i].word)) {
             take_known(m, &known_gpus[i]);
-            m->memory = (size_t)(known_gpus[i].gib * GIB);
+            m->facts.memory = (size_t)(known_gpus[i].gib * GIB);
             return true;
         }
     return read_memory(text, length, m);
@@ -135,7 +148,7 @@ static bool read_more(const char *text, size_t length, struct machine *m)
     double value;
 
     if (is_word(text, length, "unified"))
-        return m->unified = true;
+        return m->facts.unified = true;
     if (measure(text, length, "GB/s", &value))
         m->bandwidth = value * GB;
     else if (measure(text, length, "TFLOP/s", &value) || measure(text, length, "TFLOPS", &value))
@@ -150,7 +163,7 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
     struct machine m = {.disk = DISK};
     size_t length = strcspn(text, ",");
 
-    snprintf(m.name, sizeof m.name, "%s", text);
+    snprintf(m.facts.name, sizeof m.facts.name, "%s", text);
     if (!read_size(text, length, &m))
         return not_understood(text, length, e);
     for (text += length; *text; text += length) {
@@ -187,5 +200,5 @@ struct dry_rates machine_rates(const struct machine *m)
  * and cuDNN 9.19: what was in use where models had what the dry device counted for them. */
 size_t machine_base(const struct machine *m)
 {
-    return m->gpus > 0 ? (size_t)700 << 20 : 0;
+    return m->gpus > 0 ? (size_t)520 << 20 : 0;
 }

@@ -6,15 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernels/base/error.h"
 #include "kernels/dry/dry.h"
 
 struct machine {
-    char name[80];
-    int gpus;         /* 0: models run on the processor */
-    size_t memory;    /* bytes of one GPU; of the host without one */
-    bool unified;     /* the host's memory and the GPU's are one */
-    double bf16, fp8; /* FLOP/s that one GPU is sold with, dense, F32 sums; 0: not known, none */
+    struct device_facts facts; /* of one GPU; of the processor without one. Its memory is known */
+    int gpus;                  /* 0: models run on the processor */
+    size_t host;               /* bytes of the host's memory; 0: not known */
+    double bf16, fp8; /* FLOP/s that one is sold with, dense, sums in F32; 0: not known, or none */
     double bandwidth; /* bytes/s of its memory; 0: not known */
     double disk;      /* bytes/s that weights come with */
 };
@@ -23,8 +21,8 @@ struct machine {
  * memory each or which known GPU, then what is known besides. ERROR_USAGE says what of it was not
  * understood. */
 int machine_parse(const char *text, struct machine *out, struct error *e);
-/* Adds what is known of the GPU that the driver calls `name`, where it is known. */
-void machine_recognise(struct machine *m, const char *name);
+/* The machine of an open device; what makers tell of such a GPU is added where it is known. */
+void machine_of_device(struct device *d, struct machine *out);
 
 /* What operations of models reach of what the machine is sold with. Zeros where it is not known. */
 struct dry_rates machine_rates(const struct machine *m);
