@@ -148,6 +148,7 @@ int dry_open(struct device *d, struct error *e)
     d->source = &y->source;
     d->backend = y;
     d->facts = run->facts;
+    d->has_f8 = run->facts.major * 10 + run->facts.minor >= 89;
     d->memory = dry_memory;
     d->trim = dry_trim;
     d->close = dry_close;

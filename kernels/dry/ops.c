@@ -37,16 +37,17 @@ static const void *pack(struct device *d, struct arena *a, size_t weights, int64
 static const void *dry_linear_pack(struct device *d, struct arena *a, int count,
                                    const struct tensor *const *weight, const struct linear *shape)
 {
+    size_t scales = shape->dtype == DTYPE_F8_E4M3 ? (size_t)shape->out * sizeof(float) : 0;
     bool converted = false;
 
     for (int i = 0; i < count; i++) {
         dry_stored(d, weight[i]);
-        converted |= weight[i]->dtype != d->activations;
+        converted |= weight[i]->dtype != shape->dtype;
     }
     if (converted)
         dry_take_scratch(d, DRY_TRANSFER, (size_t)16 << 20);
-    return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(d->activations), shape->out,
-                shape->bias != NULL);
+    return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(shape->dtype) + scales,
+                shape->out, shape->bias != NULL);
 }
 
 static const void *dry_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
@@ -93,13 +94,16 @@ static void dry_linear(struct device *d, struct tensor *out, const struct tensor
                        const struct linear *w, enum activation act, const struct tensor *residual)
 {
     double weights = (double)w->in * (double)w->out;
+    bool small = w->dtype == DTYPE_F8_E4M3;
 
-    if (x->dtype != d->activations)
-        dry_take_scratch(d, DRY_CONVERTED, (size_t)tensor_count(x) * dtype_size(d->activations));
+    if (x->dtype != w->dtype)
+        dry_take_scratch(d, DRY_CONVERTED, (size_t)tensor_count(x) * dtype_size(w->dtype));
+    if (x->dtype != w->dtype && small)
+        move(d, x, x, NULL);
     dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
-    dry_work(d, DRY_PRODUCT, 2 * weights * (double)x->shape[0],
+    dry_work(d, small ? DRY_PRODUCT8 : DRY_PRODUCT, 2 * weights * (double)x->shape[0],
              bytes_of(out) + bytes_of(x) + bytes_of(residual) +
-                 weights * (double)dtype_size(d->activations));
+                 weights * (double)dtype_size(w->dtype));
     if (act != ACT_NONE && act != ACT_RELU && act != ACT_GELU_TANH)
         move(d, out, out, NULL);
 }
