@@ -63,13 +63,25 @@ CASES = [
 ]
 
 
-def run_peer(case):
-    done = subprocess.run([sys.executable, os.path.join(HERE, "peer_diffusers.py"), case],
-                          capture_output=True, text=True)
-    for line in done.stdout.splitlines():
-        if line.startswith("{"):
-            return json.loads(line)
-    return {"case": case, "failed": done.stderr[-300:]}
+class Peer:
+    """One process for all cases: starting PyTorch takes as long as most of them."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "peer_diffusers.py"), "--serve"], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.known = {}
+
+    def run(self, case):
+        if case not in self.known:
+            self.process.stdin.write(case + "\n")
+            self.process.stdin.flush()
+            self.known[case] = {"failed": "the peer ended"}
+            for line in self.process.stdout:
+                if line.startswith('{"case"'):
+                    self.known[case] = json.loads(line)
+                    break
+        return self.known[case]
 
 
 def run_ours(models, folder, arguments):
@@ -138,22 +150,22 @@ def main():
     parser.add_argument("case", nargs="*", help="words that a case's name must hold; none: all")
     o = parser.parse_args()
 
-    chip, peers, ours, rows = run_peer("chip"), {}, {}, []
+    peer_process = Peer()
+    chip, ours, rows = peer_process.run("chip"), {}, []
     if "failed" in chip:
         sys.exit(f"the chip cannot be measured: {chip['failed']}")
     for name, peer_case, family, arguments, eager, compiled, gib in CASES:
         if o.case and not any(word in name for word in o.case):
             continue
-        if peer_case not in peers:
-            peers[peer_case] = run_peer(peer_case)
+        peer = peer_process.run(peer_case)
         if (family, arguments) not in ours:
             ours[family, arguments] = run_ours(o.models, checkpoint(o.checkpoints, family), arguments)
-        peer = peers[peer_case]
         rows.append({"name": name, "arguments": arguments, "ours": ours[family, arguments],
                      "peer": peer, "eager_wanted": eager, "compiled_wanted": compiled,
                      "gib_wanted": gib,
                      "limit": limit_seconds(peer.get("flops"), chip, arguments, peer_case)})
         print(line(rows[-1]), flush=True)
+    peer_process.process.stdin.close()
     date = datetime.date.today().isoformat()
     os.makedirs(o.out, exist_ok=True)
     stem = os.path.join(o.out, f"{date}-{chip['gpu'].split()[-1]}")

@@ -3,6 +3,7 @@
 published sizes, with random weights of a standard deviation of 0.02, and what the chip itself can do.
 
   bench/peer_diffusers.py CASE...        one line of JSON a case; without a case: their names
+  bench/peer_diffusers.py --serve        the same for each line of its input
 
 "eager" and "compiled" are seconds (the median of a few runs between CUDA events), "gib" the peak of
 memory, "flops" what the pass takes by its kinds: "linear", "attention", "conv". Needs PyTorch and
@@ -260,22 +261,29 @@ CASES = {
 }
 
 
+def answer(case):
+    gc.collect()
+    torch.cuda.empty_cache()
+    try:
+        with torch.no_grad():
+            result = CASES[case]()
+    except Exception as reason:  # one case that fails must not take the others' figures along
+        result = {"failed": f"{type(reason).__name__}: {reason}"[:300]}
+    gc.collect()
+    torch.cuda.empty_cache()  # for whoever runs next
+    print(json.dumps({"case": case, **result}), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--serve", action="store_true")
     parser.add_argument("case", nargs="*")
-    cases = parser.parse_args().case
-    if not cases:
+    options = parser.parse_args()
+    if not options.serve and not options.case:
         print("\n".join(CASES))
-    for case in cases:
-        gc.collect()
-        torch.cuda.empty_cache()
-        try:
-            with torch.no_grad():
-                result = CASES[case]()
-        except Exception as reason:  # one case that fails must not take the others' figures along
-            result = {"failed": f"{type(reason).__name__}: {reason}"[:300]}
-        print(json.dumps({"case": case, **result}), flush=True)
+    for case in sys.stdin if options.serve else options.case:
+        answer(case.strip())
     return 0
 
 
