@@ -16,6 +16,11 @@ KERNELS_SRC := \
 	kernels/device_memory.c \
 	kernels/graph.c \
 	kernels/loader.c \
+	kernels/machine/limits.c \
+	kernels/machine/measure.c \
+	kernels/machine/measure_disk.c \
+	kernels/machine/nvml.c \
+	kernels/machine/report.c \
 	kernels/notes.c \
 	kernels/ops.c \
 	kernels/ops_pictures.c \
