@@ -90,6 +90,7 @@ struct device {
     enum patience patience;
     bool has_f8; /* products with FP8 inputs */
     int threads, index;
+    struct dry_run *dry; /* the ledger of a device that computes nothing; else NULL */
     struct device_facts facts;
     struct notebook *notebook; /* what it has said of itself: see notes.h */
     struct pool *pool;         /* of that many threads, the caller's included */

@@ -14,6 +14,8 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/dry/dry.c \
+	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/loader.c \
 	kernels/machine/limits.c \
@@ -23,6 +25,7 @@ KERNELS_SRC := \
 	kernels/machine/report.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \
