@@ -124,16 +124,18 @@ static struct tensor random_activations(struct work *w, int rank, const int64_t 
     random_activations((w), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
                        (const int64_t[]){__VA_ARGS__})
 
-/* ---- the work; each: 0, or -1 with *e */
+/* ---- the work; each: 0, or -1 with *e, or 1: the device does not do it */
 
 static void go_linear(struct work *w)
 {
     op_linear(w->d, &w->y, &w->x, &w->linear, ACT_NONE);
 }
 
-static int set_linear(struct work *w, int64_t size, struct error *e)
+/* FP8 weights: what turns the input into FP8 is part of the work, as it is in a model. */
+static int set_linear(struct work *w, int64_t size, enum dtype dtype, struct error *e)
 {
     struct tensor weight = RANDOM_HOST(w, size, size);
+    const struct tensor *weights[1] = {&weight};
 
     w->x = RANDOM(w, size, size);
     w->y = ACTIVATION_NEW(w->d, &w->memory, size, size);
@@ -141,7 +143,9 @@ static int set_linear(struct work *w, int64_t size, struct error *e)
         return error_memory(e);
     w->amount = 2.0 * (double)size * (double)size * (double)size;
     w->go = go_linear;
-    return linear_pack(w->d, &w->memory, &weight, NULL, &w->linear, e);
+    if (linear_pack_as(w->d, &w->memory, dtype, 1, weights, NULL, &w->linear, e) != 0)
+        return -1;
+    return w->linear.dtype == dtype ? 0 : 1;
 }
 
 static void go_attention(struct work *w)
@@ -249,9 +253,11 @@ static int set_up(struct work *w, enum figure figure, struct error *e)
     case FIGURE_CPU_COPY:
         return set_cpu_copy(w, e);
     case FIGURE_CPU_GEMM:
-        return set_linear(w, 1024, e);
+        return set_linear(w, 1024, DTYPE_F32, e);
+    case FIGURE_GEMM_F8:
+        return set_linear(w, 8192, DTYPE_F8_E4M3, e);
     default:
-        return set_linear(w, 8192, e);
+        return set_linear(w, 8192, device_activations(w->d), e);
     }
 }
 
@@ -262,6 +268,8 @@ static int measure_on(struct device *d, enum figure figure, struct measured *out
 
     if (rc == 0)
         rc = rate(&w, &out->value, e);
+    else if (rc > 0)
+        snprintf(out->note, sizeof out->note, "the library has no such products for this GPU");
     arena_free(&w.memory);
     arena_free(&w.host);
     return rc;
