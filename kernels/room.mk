@@ -14,10 +14,13 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/dry/dry.c \
+	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \
@@ -27,7 +30,8 @@ KERNELS_SRC := \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
 	kernels/tensor.c \
-	kernels/weight_file.c
+	kernels/weight_file.c \
+	kernels/weight_stream.c
 
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
@@ -36,7 +40,8 @@ KERNELS_TESTS := \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
-	tests/kernels/test_safetensors.c
+	tests/kernels/test_safetensors.c \
+	tests/kernels/test_weight_stream.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.
