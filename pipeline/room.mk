@@ -20,6 +20,8 @@ PIPELINE_SRC := \
 	pipeline/commands/run.c \
 	pipeline/commands/status.c \
 	pipeline/commands/table.c \
+	pipeline/commands/verify.c \
+	pipeline/commands/verify_smoke.c \
 	pipeline/commands/version.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \

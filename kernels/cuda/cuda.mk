@@ -20,6 +20,7 @@ CUDA_SRC := \
 	kernels/cuda/index.cu \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
+	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
 	kernels/cuda/probe.cu \
 	kernels/cuda/transfer.cu

@@ -15,7 +15,7 @@ struct options {
     const char *output, *tier, *only, *models;
     const char *text, *golden, *device, *precision, *completion;
     int jobs; /* 0: as many as suit the machine */
-    bool json, watch, verbose, help, version, man;
+    bool json, watch, verbose, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */
     int operand_count;
 };

@@ -66,10 +66,9 @@ static const char *verdict(const int counts[REPORT_STATES])
 
 static int print_json(json_t *checks, const int counts[REPORT_STATES], struct error *e)
 {
-    json_t *root =
-        json_pack("{ss sO si si si ss}", "version", AUTEUR_VERSION, "checks", checks, "pass",
-                  counts[REPORT_PASS], "fail", counts[REPORT_FAIL], "skip", counts[REPORT_SKIP],
-                  "verdict", verdict(counts));
+    json_t *root = json_pack("{ss sO si si si ss}", "version", AUTEUR_VERSION, "checks", checks,
+                             "pass", counts[REPORT_PASS], "fail", counts[REPORT_FAIL], "skip",
+                             counts[REPORT_SKIP], "verdict", verdict(counts));
     int bad = !root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0 ||
               putchar('\n') == EOF;
 

@@ -61,11 +61,8 @@ static int make_shot(struct smoke *s, struct workspace *w, const struct request 
 static int smoke_tier(struct smoke *s, const char *tier, struct error *e)
 {
     struct execution_result result = {0};
-    struct request r = {.board = "smoke.yaml",
-                        .tier = "",
-                        .only = "",
-                        .models = s->models,
-                        .device = s->device};
+    struct request r = {
+        .board = "smoke.yaml", .tier = "", .only = "", .models = s->models, .device = s->device};
     struct workspace w = {0};
     char text[400], *copy;
     const char *dir;
