@@ -42,6 +42,7 @@ KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
 	tests/kernels/test_file.c \
 	tests/kernels/test_graph.c \
+	tests/kernels/test_machine.c \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \

@@ -57,4 +57,5 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
-	tests/pipeline/test_tiers_run.c
+	tests/pipeline/test_tiers_run.c \
+	tests/pipeline/test_verify.c

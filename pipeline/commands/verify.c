@@ -12,7 +12,7 @@
 #include "pipeline/version.h"
 
 enum { TITLE_COLUMN = 29, VALUE_COLUMN = 30, WANTED_COLUMN = 20 };
-static const size_t DISK_MOST = (size_t)1 << 30;
+static const size_t DISK_MOST = (size_t)512 << 20;
 
 /* A row as a line. What a threshold comes from stands in brackets, what went wrong below. */
 static void print_row(void *ctx, const struct report_row *row)
