@@ -27,3 +27,10 @@ bench: bench-noop
 bench-composite-encode: $(BUILD)/auteur-pipe
 	bench/composite_encode.sh $<
 bench: bench-composite-encode
+
+# What step caching saves, and how far its frames are from the uncached ones. Minutes.
+$(BUILD)/bench/step_cache: $(BUILD)/bench/step_cache.o $(BUILD)/bench/frames.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
+.PHONY: bench-step-cache
+bench-step-cache: $(BUILD)/bench/step_cache
+	$< stages/generate/previs/checkpoint

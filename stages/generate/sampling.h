@@ -5,12 +5,21 @@
 
 #include "stages/generate/family.h"
 
+enum { ANCHORS = 2 };
 struct sampling {
     const struct family *family;
     void *model;
     struct sampler sampler;       /* index of steps are done */
     struct tensor latents;        /* as family->latents_shape() says; host memory */
     struct tensor scaled, output; /* what the model sees and says, likewise */
+    /* With a step cache: the last computed step and the one before, and what the model saw then.
+     * `lost`: it must see it again, for the sampling was cut short since. */
+    struct anchor {
+        int step; /* -1: there was none */
+        bool lost;
+        struct tensor seen;
+    } anchors[ANCHORS];
+    int64_t evaluated, left_out; /* blocks of the model so far, with a step cache */
     struct arena arena;
 };
 
