@@ -34,3 +34,11 @@ $(BUILD)/bench/step_cache: $(BUILD)/bench/step_cache.o $(BUILD)/bench/frames.o $
 .PHONY: bench-step-cache
 bench-step-cache: $(BUILD)/bench/step_cache
 	$< stages/generate/previs/checkpoint
+
+# Steps and decodes of models at their published size, on synthetic weights; links no more than
+# models need, so that it runs beside a GPU where FFmpeg is not. bench/make_checkpoint.py --sparse
+# makes what it reads.
+MODELS_LIBS = $(shell pkg-config --libs jansson sentencepiece libpcre2-8 libxxhash)
+$(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models profile synthetic) \
+  $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread

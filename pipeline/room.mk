@@ -38,6 +38,7 @@ PIPELINE_SRC := \
 	pipeline/execute/sheet.c \
 	pipeline/execute/workspace.c \
 	pipeline/progress/cost.c \
+	pipeline/progress/heard.c \
 	pipeline/progress/progress.c \
 	pipeline/progress/show_json.c \
 	pipeline/progress/show_plain.c \

@@ -58,6 +58,9 @@ bool cuda_ok(struct context *c, cudaError_t status, const char *what);
 bool blas_ok(struct context *c, cublasStatus_t status, const char *what);
 /* After a launch. */
 bool launched(struct context *c, const char *what);
+/* GPU memory; NULL: there is none, which whoever asked reports. */
+void *memory_take(struct context *c, size_t size);
+void memory_give(struct context *c, void *bytes, size_t size); /* NULL-safe */
 /* NULL: failed, and reported. */
 void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size);
 
@@ -123,6 +126,9 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* mover.cu */
+extern const struct weight_mover cuda_mover;
+
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
     const void *data;
@@ -158,6 +164,9 @@ struct conv_input {
 };
 bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
                 const struct conv *w, const struct tensor *residual);
+
+/* ---- recording: graph.cu */
+extern const struct device_recorder cuda_recorder;
 
 /* ---- slots */
 const void *cuda_linear_pack(struct device *d, struct arena *a, int count,

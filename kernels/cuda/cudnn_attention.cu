@@ -69,6 +69,8 @@ bool cudnn_attention(struct context *c, const struct tensor *out, const struct t
         return false;
     const int64_t uids[5] = {UID_X, UID_W, UID_ADD, UID_Y, UID_SCALE};
     void *const pointers[5] = {q->data, k->data, v->data, out->data, &scale};
-    cudnn_run(c, &known->second, 5, uids, pointers);
+    if (cudnn_run(c, &known->second, 5, uids, pointers))
+        c->host.note(c->device, NOTE_FUSED_ATTENTION, NOTE_ACTIVE,
+                     "Fused Attention Activated (cuDNN).");
     return true;
 }

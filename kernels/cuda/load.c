@@ -60,7 +60,10 @@ int cuda_load(struct device *d, int index, struct error *e)
         .ops_size = sizeof(struct ops),
         .tensor_size = sizeof(struct tensor),
         .fail = device_fail,
+        .note = device_note_state,
         .alloc = arena_alloc,
+        .take = device_take,
+        .give = device_give,
         .pool_run = pool_run,
     };
     char path[PATH_MAX + 64];

@@ -114,6 +114,14 @@ const struct option options_all[] = {
      .offset = FIELD(json),
      .commands = " run resume status prompt journal models ",
      .help = "JSON on standard output: for run and resume one event a line."},
+    {.name = "verbose",
+     .letter = 'v',
+     .type = OPTION_FLAG,
+     .offset = FIELD(verbose),
+     .commands = " run resume parity ",
+     .help = "One line for each optimisation as it takes effect, or with the reason why it does "
+             "not, and a summary at the end. With --json these are events, with or without this "
+             "option."},
     {.name = "watch",
      .letter = 'w',
      .type = OPTION_FLAG,

@@ -3,6 +3,7 @@
 
 #include "pipeline/commands/command.h"
 #include "pipeline/exit_code.h"
+#include "pipeline/progress/heard.h"
 #include "stages/parity/parity.h"
 
 static struct device_options device_of(const struct options *o)
@@ -15,11 +16,22 @@ static struct device_options device_of(const struct options *o)
                                                           : DTYPE_F32};
 }
 
+static void print_note(void *ctx, const struct note *note)
+{
+    const char *line = heard_note(ctx, note);
+
+    if (line)
+        printf("%s\n", line);
+}
+
 int command_parity(const struct options *o)
 {
-    const struct parity_options options = {.golden = o->golden, .device = device_of(o)};
+    struct parity_options options = {.golden = o->golden, .device = device_of(o)};
+    struct heard heard = {0};
     struct error e = {0};
 
+    if (o->verbose)
+        options.device.notes = (struct note_listener){print_note, &heard};
     return parity_run_all(&options, o->operands, o->operand_count, stdout, &e) == 0
                ? EXIT_DELIVERED
                : command_failed(&e);

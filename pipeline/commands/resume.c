@@ -37,7 +37,7 @@ int command_resume(const struct options *o)
         r.device = o->device;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
-    status = produce(&w, &r, o->json, began);
+    status = produce(&w, &r, o, began);
     workspace_close(&w);
     return status;
 fail:

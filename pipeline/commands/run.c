@@ -30,7 +30,7 @@ int command_run(const struct options *o)
     }
     if (production_name(&w.production, dir, &e) != 0)
         goto fail;
-    status = produce(&w, &r, o->json, began);
+    status = produce(&w, &r, o, began);
     workspace_close(&w);
     return status;
 fail:

@@ -271,7 +271,10 @@ static void block(void *model, int i)
 {
     struct cogvideox_transformer *m = model;
     const struct cogvideox_block *b = &m->blocks[i];
-    struct tensor gates = modulate_norms(m, b);
+    struct tensor gates;
+
+    weight_stream_use(m->stream, i);
+    gates = modulate_norms(m, b);
 
     norm(m, ATTENTION_VIDEO);
     attention(m, b);
@@ -286,6 +289,7 @@ static void first_modulated(void *model, struct tensor *out)
     struct cogvideox_transformer *m = model;
     struct tensor x = video_of(&m->work, m->work.x), weight, bias;
 
+    weight_stream_use(m->stream, 0);
     modulate_norms(m, &m->blocks[0]);
     weight = row(&m->weight, ATTENTION_VIDEO);
     bias = row(&m->bias, ATTENTION_VIDEO);

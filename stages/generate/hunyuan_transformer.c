@@ -206,6 +206,7 @@ static void block(void *model, int i)
     struct rows all = rows_of(w, 0, w->video + m->words), video = rows_of(w, 0, w->video);
     struct rows words = rows_of(w, w->video, m->words);
 
+    weight_stream_use(m->stream, i);
     if (i < m->dual_layers)
         dual(m, &all, &video, &words, &m->duals[i]);
     else
@@ -217,6 +218,7 @@ static void first_modulated(void *model, struct tensor *out)
     struct hunyuan_transformer *m = model;
     struct tensor x = tensor_slice(m->work.x, 0, 0, m->work.video);
 
+    weight_stream_use(m->stream, 0);
     if (m->dual_layers > 0)
         side_norm(m, &x, &m->duals[0].video, &m->video_mods, out);
     else

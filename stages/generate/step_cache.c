@@ -114,6 +114,8 @@ static void decide(struct step_cache *c, const struct step_blocks *b)
 static void reuse(struct step_cache *c, struct tensor *tokens, int pass)
 {
     float ahead = 0;
+    device_note(c->device, NOTE_STEP_CACHE, "Step Cache Activated (%s, threshold %g).",
+                step_cache_names[c->mode], c->threshold);
     if (c->computed > 1)
         ahead = (float)(c->index - c->when[0]) / (float)(c->when[0] - c->when[1]);
     op_blend(c->device, tokens, 1, tokens, 1 + ahead, &c->added[pass]);

@@ -56,6 +56,7 @@ static int fill_conditioning(struct wan_transformer *m, const struct tensor *emb
         c->kv[i] = ACTIVATION_NEW(d, &c->memory, c->keys, 2 * m->dim);
         if (!c->kv[i].data)
             return error_memory(e);
+        weight_stream_use(m->stream, i);
         op_linear(d, &c->kv[i], &embedded, &m->blocks[i].cross_kv, ACT_NONE);
         key = tensor_slice(c->kv[i], 1, 0, m->dim);
         op_rms_norm(d, &key, &key, &m->blocks[i].cross_norm_k, (float)m->eps);
@@ -269,6 +270,7 @@ static void modulated(struct wan_transformer *m, const struct wan_block *b, stru
 static void first_modulated(void *model, struct tensor *out)
 {
     struct wan_transformer *m = model;
+    weight_stream_use(m->stream, 0);
     modulated(m, &m->blocks[0], out);
 }
 
@@ -281,6 +283,7 @@ static void block(void *model, int i)
     struct tensor gate = part(&m->mods, m->dim, 2), ffn_shift = part(&m->mods, m->dim, 3);
     struct tensor ffn_scale = part(&m->mods, m->dim, 4), ffn_gate = part(&m->mods, m->dim, 5);
 
+    weight_stream_use(m->stream, i);
     modulated(m, b, &w->normed);
     self_attention(m, b);
     op_add_gated(d, &w->x, &w->x, &w->added, &gate);

@@ -49,6 +49,7 @@ bool wanted(const struct check *c, const char *op);
 void check_matrices(struct check *c); /* linear, attention */
 void check_rows(struct check *c);     /* norms, softmax, elements, copies */
 void check_pictures(struct check *c); /* convolutions, patches */
+void check_graphs(struct check *c);   /* recorded and replayed */
 /* Large shapes against what the chip can do. */
 void time_operations(struct device *d);
 

@@ -291,8 +291,8 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     c.device = device_arena(c.tested);
     for (int i = 0; i < o->rounds; i++) {
         static void (*const subjects[])(struct check *) = {check_matrices, check_rows,
-                                                           check_pictures};
-        for (int k = 0; k < 3; k++) {
+                                                           check_pictures, check_graphs};
+        for (int k = 0; k < 4; k++) {
             subjects[k](&c);
             device_must(c.reference);
             device_must(c.tested);
