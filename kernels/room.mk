@@ -27,6 +27,7 @@ KERNELS_SRC := \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
 	kernels/tensor.c \
+	kernels/tuning.c \
 	kernels/weight_file.c
 
 KERNELS_TESTS := \
@@ -36,7 +37,8 @@ KERNELS_TESTS := \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
-	tests/kernels/test_safetensors.c
+	tests/kernels/test_safetensors.c \
+	tests/kernels/test_tuning.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.
