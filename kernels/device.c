@@ -1,4 +1,5 @@
 #include "kernels/cuda/entry.h"
+#include "kernels/dry/impl.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -58,14 +59,22 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     d->index = o->index;
     d->memory_mode = o->memory;
     d->faults = o->faults;
+    d->dry = o->dry;
     d->linears = o->linears;
     d->patience = o->patience;
     *out = d;
-    if (o->kind != DEVICE_CUDA && become_cpu(d, e) == 0)
-        return 0;
-    d->activations = o->activations;
-    if (o->kind == DEVICE_CUDA && cuda_load(d, o->index, e) == 0)
-        return 0;
+    if (o->dry) {
+        d->activations = o->activations;
+        if (dry_open(d, e) == 0)
+            return 0;
+    } else if (o->kind != DEVICE_CUDA) {
+        if (become_cpu(d, e) == 0)
+            return 0;
+    } else {
+        d->activations = o->activations;
+        if (cuda_load(d, o->index, e) == 0)
+            return 0;
+    }
     if (o->or_cpu && e->code == ERROR_USAGE) {
         device_note_missing(d, NOTE_GPU, "%s", e->text);
         error_clear(e);
@@ -87,6 +96,7 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
                                                 .index = d->index,
                                                 .memory = d->memory_mode,
                                                 .faults = d->faults,
+                                                .dry = d->dry,
                                                 .notes = notebook_listener(d->notebook)},
                        out, e);
 }

@@ -42,6 +42,7 @@ struct device_options {
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
     enum memory_mode memory;
+    struct dry_run *dry;          /* not NULL: nothing is computed, see dry/dry.h */
     struct memory_faults *faults; /* NULL: none; outlives the device */
     struct note_listener notes;   /* hears what takes effect; zeroed: nobody does */
 };

@@ -14,10 +14,13 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/dry/dry.c \
+	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \
@@ -29,6 +32,8 @@ KERNELS_SRC := \
 	kernels/tensor.c \
 	kernels/tuning.c \
 	kernels/weight_file.c
+	kernels/weight_file.c \
+	kernels/weight_stream.c
 
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
@@ -39,6 +44,7 @@ KERNELS_TESTS := \
 	tests/kernels/test_pool.c \
 	tests/kernels/test_safetensors.c \
 	tests/kernels/test_tuning.c
+	tests/kernels/test_weight_stream.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.

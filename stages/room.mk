@@ -119,6 +119,10 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/forecast.c \
+	stages/forecast/machine.c
+
+STAGES_SRC += \
 	stages/models/files.c \
 	stages/models/inspect.c \
 	stages/models/layout.c \
@@ -126,6 +130,7 @@ STAGES_SRC += \
 	stages/models/weights.c
 
 STAGES_TESTS := \
+	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
 	tests/stages/test_cogvideox.c \
@@ -148,7 +153,8 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
-	tests/stages/test_media.c
+	tests/stages/test_media.c \
+	tests/stages/test_memory_modes.c
 
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \
