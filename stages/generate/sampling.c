@@ -155,8 +155,8 @@ static int predict_one(struct sampling *s, int step, struct error *e)
 
 static int predict(struct sampling *const *s, int count, int step, struct error *e)
 {
-    const struct tensor *latents[SAMPLING_MOST];
-    struct tensor *out[SAMPLING_MOST];
+    const struct tensor *latents[SAMPLING_MOST] = {0};
+    struct tensor *out[SAMPLING_MOST] = {0};
     const struct family *family = s[0]->family;
     if (count == 1)
         return predict_one(s[0], step, e);

@@ -357,7 +357,6 @@ static inline void fake_board_make(struct fake_board *b, size_t shots)
                                     .guidance_2 = -1,
                                     .sampler = "",
                                     .step_cache = "",
-                                    .step_cache = "",
                                     .noise = -1,
                                     .keyframe = "",
                                     .overlays = &b->overlays[i],
