@@ -8,7 +8,7 @@
 #include "stages/generate/family.h"
 
 enum { SAMPLING_MOST = 16 }; /* together */
-enum { ANCHORS = 2 }; /* of a step cache */
+enum { ANCHORS = 2 };        /* of a step cache */
 struct sampling {
     const struct family *family;
     void *model;
