@@ -75,6 +75,26 @@ struct device_recorder {
     void (*forget)(struct device *d, void *recording);
 };
 
+/* What brings weights from the host while a device works (weight_stream.c). Failures go to
+ * device_fail(). */
+struct weight_mover {
+    /* A queue beside the device's own, with room to remember `slots` arrivals; NULL: failed. */
+    void *(*open)(struct device *d, int slots);
+    void (*close)(struct device *d, void *queue); /* waits for all that it was told */
+    /* Host memory; *pinned: of the kind that the device reads at full speed, where that is wanted
+     * and can be had. NULL: there is none. */
+    void *(*take)(struct device *d, size_t size, bool *pinned);
+    void (*give)(struct device *d, void *bytes, size_t size, bool pinned);
+    /* Device memory to the host, in the device's own order. */
+    void (*keep)(struct device *d, void *host, const void *bytes, size_t size);
+    /* What bring() is told next begins when all that the device was told so far is done. */
+    void (*follow)(struct device *d, void *queue);
+    void (*bring)(struct device *d, void *queue, void *bytes, const void *host, size_t size);
+    void (*brought)(struct device *d, void *queue, int slot);
+    /* What the device is told next begins when what brought() closed has arrived. */
+    void (*await)(struct device *d, void *queue, int slot);
+};
+
 struct device {
     struct ops ops;
     enum device_kind kind;
@@ -103,6 +123,8 @@ struct device {
     /* Goes up when memory that a recording may name is freed. */
     uint64_t memory_changes;
 
+    const struct weight_mover *mover; /* NULL: weights stay on it */
+    int streams;                      /* weight streams that are open */
     enum memory_mode memory_mode;
     struct memory_faults *faults;
     struct memory_refusal refusal;
@@ -112,7 +134,10 @@ struct device {
  * was freed, or when it could not be had after all (`refused`). false: it may not be taken. */
 bool device_take(struct device *d, size_t size);
 void device_give(struct device *d, size_t size, bool refused);
-/* Of a CPU that has memory of its own (memory_faults). */
+/* Bytes that can be had without swapping, and that there are: of the machine, or of the container
+ * that this runs in. 0: not told. */
+void host_memory(size_t *free_bytes, size_t *total_bytes);
+/* Of a CPU that has memory of its own (memory_faults); gives it a mover as well. */
 struct arena_source *device_host_source(struct device *d);
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)

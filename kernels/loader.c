@@ -77,6 +77,47 @@ static void packed(struct loader *l, int rc, const char *name)
     error_wrap(l->error, "%s: tensor %s", safetensors_path(l->weights), name);
 }
 
+/* Bytes of all weights as the device holds them, about: vectors are F32 there, but they are few. */
+static size_t packed_size(const struct loader *l)
+{
+    size_t count = safetensors_count(l->weights), total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *full = safetensors_name(l->weights, i);
+        const struct tensor *t = safetensors_find(l->weights, full);
+        char name[NAME_SIZE];
+        size_t length = strlen(full), suffix = strlen(".weight");
+        snprintf(name, sizeof name, "%.*s", (int)(length > suffix ? length - suffix : 0), full);
+        total += (size_t)tensor_count(t) *
+                 dtype_size(t->rank == 2 ? kept_in(l, name) : device_activations(l->device));
+    }
+    return total;
+}
+
+void load_stream(struct loader *l, struct weight_stream **out)
+{
+    *out = NULL;
+    if (ready(l) && weight_stream_open(l->device, packed_size(l), out, l->error))
+        l->failed = true;
+    l->stream = *out;
+    l->resident = l->arena;
+}
+
+void load_block_begin(struct loader *l)
+{
+    if (l->stream && !l->failed)
+        l->arena = weight_stream_begin(l->stream);
+}
+
+void load_block_end(struct loader *l)
+{
+    if (!l->stream || l->failed)
+        return;
+    l->arena = l->resident;
+    if (weight_stream_end(l->stream, l->error))
+        l->failed = true;
+}
+
 static void pack(struct loader *l, struct linear *to, int count, const struct tensor *const *weight,
                  const struct tensor *const *bias, const char *name)
 {

@@ -30,7 +30,8 @@ KERNELS_SRC := \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
 	kernels/tensor.c \
-	kernels/weight_file.c
+	kernels/weight_file.c \
+	kernels/weight_stream.c
 
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
@@ -39,7 +40,8 @@ KERNELS_TESTS := \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
-	tests/kernels/test_safetensors.c
+	tests/kernels/test_safetensors.c \
+	tests/kernels/test_weight_stream.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.

@@ -134,6 +134,7 @@ STAGES_TESTS := \
 	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_batch.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \
@@ -154,7 +155,8 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
-	tests/stages/test_media.c
+	tests/stages/test_media.c \
+	tests/stages/test_memory_modes.c
 
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \

@@ -125,6 +125,14 @@ static void source_put(struct arena_source *s, void *bytes, size_t size)
     memory_give(c, bytes, size);
 }
 
+static void source_clear(struct arena_source *s, void *bytes, size_t size)
+{
+    struct context *c = (struct context *)s;
+
+    cudaSetDevice(c->index);
+    cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory");
+}
+
 static void context_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
 {
     context_of(d);
@@ -282,6 +290,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
         return refuse(e, "out of memory");
     c->source.get = source_get;
     c->source.put = source_put;
+    c->source.clear = source_clear;
     c->source.block_size = (size_t)32 << 20;
     c->host = *host;
     c->device = d;
@@ -310,6 +319,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->source = &c->source;
     d->backend = c;
     d->memory = context_memory;
+    d->mover = &cuda_mover;
     d->wait = context_wait;
     d->trim = context_trim;
     d->close = context_close;

@@ -126,6 +126,9 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* mover.cu */
+extern const struct weight_mover cuda_mover;
+
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
     const void *data;

@@ -20,6 +20,7 @@ CUDA_SRC := \
 	kernels/cuda/index.cu \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
+	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))

@@ -334,8 +334,10 @@ int cogvideox_transformer_forward(struct cogvideox_transformer *m, const struct 
         return error_memory(e);
     embed_time(m, host, timestep);
     embed_tokens(m, latents);
-    for (int i = 0; i < m->layers; i++)
+    for (int i = 0; i < m->layers; i++) {
+        weight_stream_use(m->stream, i);
         block(m, &m->blocks[i]);
+    }
     project(m);
     op_read(m->device, out, &m->work.out);
     arena_free(&scratch);

@@ -194,10 +194,14 @@ static void run(struct hunyuan_transformer *m, const struct hunyuan_conditioning
     op_copy(d, &words.x, &c->text);
     for (int i = 0; i < m->refiner_layers; i++)
         refine(m, &words, &m->refiners[i]);
-    for (int i = 0; i < m->dual_layers; i++)
+    for (int i = 0; i < m->dual_layers; i++) {
+        weight_stream_use(m->stream, i);
         dual(m, &all, &video, &words, &m->duals[i]);
-    for (int i = 0; i < m->single_layers; i++)
+    }
+    for (int i = 0; i < m->single_layers; i++) {
+        weight_stream_use(m->stream, m->dual_layers + i);
         single(m, &all, &m->singles[i]);
+    }
     project(m, &video);
 }
 

@@ -2,6 +2,7 @@
 #ifndef AUTEUR_STAGES_HUNYUAN_TRANSFORMER_IMPL_H
 #define AUTEUR_STAGES_HUNYUAN_TRANSFORMER_IMPL_H
 
+#include "kernels/weight_stream.h"
 #include "stages/generate/hunyuan_transformer.h"
 
 enum { HUNYUAN_MAX_LAYERS = 256, HUNYUAN_FREQUENCIES = 256 };
@@ -63,6 +64,7 @@ struct hunyuan_transformer {
     struct hunyuan_refiner *refiners;
     struct hunyuan_dual *duals;
     struct hunyuan_single *singles;
+    struct weight_stream *stream; /* of the duals, then the singles; NULL: all are on the device */
 
     /* Small and F32, on the device, per step: [1, ...]. */
     struct tensor frequencies, hidden;    /* of the embedder in use */

@@ -56,6 +56,7 @@ static int fill_conditioning(struct wan_transformer *m, const struct tensor *emb
         c->kv[i] = ACTIVATION_NEW(d, &c->memory, c->keys, 2 * m->dim);
         if (!c->kv[i].data)
             return error_memory(e);
+        weight_stream_use(m->stream, i);
         op_linear(d, &c->kv[i], &embedded, &m->blocks[i].cross_kv, ACT_NONE);
         key = tensor_slice(c->kv[i], 1, 0, m->dim);
         op_rms_norm(d, &key, &key, &m->blocks[i].cross_norm_k, (float)m->eps);
@@ -319,8 +320,10 @@ static int check_latents(const struct wan_transformer *m, const struct tensor *l
 static void pass(struct wan_transformer *m, const struct wan_conditioning *c)
 {
     op_linear(m->device, &m->work.x, &m->work.patches, &m->patch_embedding, ACT_NONE);
-    for (int i = 0; i < m->layers; i++)
+    for (int i = 0; i < m->layers; i++) {
+        weight_stream_use(m->stream, i);
         block(m, i, c);
+    }
     project(m);
 }
 
