@@ -13,7 +13,7 @@ enum { OPERANDS = 64 };
 /* A command line, parsed. Strings point into argv, or are the table's defaults; never NULL. */
 struct options {
     const char *output, *tier, *only, *models;
-    const char *text, *golden, *device, *precision, *completion;
+    const char *text, *golden, *device, *gpu, *precision, *completion;
     const char *step_cache;
     double step_cache_threshold;
     int jobs; /* 0: as many as suit the machine */
