@@ -133,6 +133,7 @@ STAGES_TESTS := \
 	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_batch.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \

@@ -111,6 +111,17 @@ struct family {
      * sampler_scale_input). Both of latents_shape(), contiguous, host. */
     int (*predict)(void *model, const struct tensor *latents, int i, struct tensor *out,
                    struct error *e);
+    /* Several shots of one size, guided or not alike, through the model together: at most batch_max
+     * (0 and 1: one at a time, and the two below are NULL). Each has latents and a prediction of
+     * its own; what they are told by steps (timesteps) is the same for all. On a CPU a shot's
+     * prediction is the same bytes whoever is beside it; on a GPU it may differ by rounding, since
+     * products of another size may be summed in another order. begin() and predict() are these for
+     * one. */
+    int batch_max;
+    int (*begin_batch)(void *model, int count, const struct generation *const *g,
+                       const struct conditions *const *c, const struct sampler *s, struct error *e);
+    int (*predict_batch)(void *model, const struct tensor *const *latents, int i,
+                         struct tensor *const *out, struct error *e);
 
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */

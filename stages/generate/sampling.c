@@ -35,13 +35,14 @@ int sampling_noise(const struct family *family, const struct generation *generat
     return 0;
 }
 
-int sampling_open(struct sampling *s, const struct family *family, void *model,
-                  const struct sampler_config *config, const struct generation *generation,
-                  const struct conditions *conditions, struct error *e)
+int sampling_prepare(struct sampling *s, const struct family *family, void *model,
+                     const struct sampler_config *config, const struct generation *generation,
+                     const struct conditions *conditions, struct error *e)
 {
     struct torch_random random;
     int64_t shape[4];
-    *s = (struct sampling){.family = family, .model = model};
+    *s = (struct sampling){
+        .family = family, .model = model, .generation = generation, .conditions = conditions};
     if (family->latents_shape(model, generation, shape, e) != 0)
         return -1;
     s->latents = tensor_new(&s->arena, 4, shape);
@@ -55,7 +56,33 @@ int sampling_open(struct sampling *s, const struct family *family, void *model,
         return -1;
     for (size_t i = 0; i < count; i++)
         ((float *)s->latents.data)[i] *= s->sampler.init_noise_sigma;
-    return family->begin(model, generation, conditions, &s->sampler, e);
+    return 0;
+}
+
+int sampling_begin(struct sampling *const *s, int count, struct error *e)
+{
+    const struct generation *generations[SAMPLING_MOST];
+    const struct conditions *conditions[SAMPLING_MOST];
+    const struct family *family = s[0]->family;
+    if (count == 1)
+        return family->begin(s[0]->model, s[0]->generation, s[0]->conditions, &s[0]->sampler, e);
+    if (count > SAMPLING_MOST || count > family->batch_max)
+        return error_set(e, ERROR_INTERNAL, "%d shots at once through a model of family %s", count,
+                         family->name);
+    for (int i = 0; i < count; i++) {
+        generations[i] = s[i]->generation;
+        conditions[i] = s[i]->conditions;
+    }
+    return family->begin_batch(s[0]->model, count, generations, conditions, &s[0]->sampler, e);
+}
+
+int sampling_open(struct sampling *s, const struct family *family, void *model,
+                  const struct sampler_config *config, const struct generation *generation,
+                  const struct conditions *conditions, struct error *e)
+{
+    return sampling_prepare(s, family, model, config, generation, conditions, e) == 0
+               ? sampling_begin(&s, 1, e)
+               : -1;
 }
 
 void sampling_close(struct sampling *s)
@@ -65,22 +92,55 @@ void sampling_close(struct sampling *s)
     *s = (struct sampling){0};
 }
 
+static int predict(struct sampling *const *s, int count, int step, struct error *e)
+{
+    const struct tensor *latents[SAMPLING_MOST];
+    struct tensor *out[SAMPLING_MOST];
+    const struct family *family = s[0]->family;
+    if (count == 1)
+        return family->predict(s[0]->model, &s[0]->scaled, step, &s[0]->output, e);
+    for (int i = 0; i < count; i++) {
+        latents[i] = &s[i]->scaled;
+        out[i] = &s[i]->output;
+    }
+    return family->predict_batch(s[0]->model, latents, step, out, e);
+}
+
+static bool is_finite(const struct sampling *s)
+{
+    const float *latents = s->latents.data;
+    for (size_t i = 0; i < s->sampler.count; i++)
+        if (!isfinite(latents[i]))
+            return false;
+    return true;
+}
+
+int sampling_step_all(struct sampling *const *s, int count, struct error *e)
+{
+    int step = s[0]->sampler.index;
+    for (int i = 0; i < count; i++)
+        sampler_scale_input(&s[i]->sampler, s[i]->latents.data, s[i]->scaled.data);
+    if (predict(s, count, step, e) != 0)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        sampler_step(&s[i]->sampler, s[i]->output.data, s[i]->latents.data);
+        s[i]->broken |= !is_finite(s[i]);
+    }
+    return 0;
+}
+
+int sampling_is_whole(const struct sampling *s, struct error *e)
+{
+    return s->broken ? error_set(e, ERROR_MODEL,
+                                 "step %d of %d gives numbers that are not finite: the checkpoint "
+                                 "is damaged, or the guidance too strong",
+                                 s->sampler.index, s->sampler.steps)
+                     : 0;
+}
+
 int sampling_step(struct sampling *s, struct error *e)
 {
-    struct sampler *sampler = &s->sampler;
-    const float *latents = s->latents.data;
-    int step = sampler->index;
-    sampler_scale_input(sampler, latents, s->scaled.data);
-    if (s->family->predict(s->model, &s->scaled, step, &s->output, e) != 0)
-        return -1;
-    sampler_step(sampler, s->output.data, s->latents.data);
-    for (size_t i = 0; i < sampler->count; i++)
-        if (!isfinite(latents[i]))
-            return error_set(e, ERROR_MODEL,
-                             "step %d of %d gives numbers that are not finite: the checkpoint is "
-                             "damaged, or the guidance too strong",
-                             step + 1, sampler->steps);
-    return 0;
+    return sampling_step_all(&s, 1, e) == 0 ? sampling_is_whole(s, e) : -1;
 }
 
 size_t sampling_state_size(const struct sampling *s)
