@@ -119,6 +119,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
 

@@ -25,7 +25,7 @@ const struct option options_all[] = {
      .choices = tiers,
      .initial = "",
      .argument = "TIER",
-     .commands = " run check prompt ",
+     .commands = " run check plan prompt ",
      .help = "Generate every shot with this tier, whatever the storyboard says. Stills, footage "
              "and cards stay what they are."},
     {.name = "only",
@@ -33,7 +33,7 @@ const struct option options_all[] = {
      .offset = FIELD(only),
      .initial = "",
      .argument = "GLOB",
-     .commands = " run check prompt ",
+     .commands = " run check plan prompt ",
      .help = "Only the shots whose id matches: 'sc02-*'."},
     {.name = "jobs",
      .letter = 'j',
@@ -52,7 +52,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check prompt models ",
+     .commands = " run check plan prompt models ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -76,10 +76,19 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume parity ",
+     .commands = " run resume plan parity ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
+    {.name = "gpu",
+     .type = OPTION_STRING,
+     .offset = FIELD(gpu),
+     .initial = "",
+     .argument = "GPU",
+     .commands = " plan ",
+     .help = "The machine to plan for rather than this one: how many GPUs and how much memory each "
+             "(2x49GiB; 1x128GiB,unified) or which (h200, 2xa6000, gb10, 5090); bandwidth and "
+             "speed may follow (24GiB,1008GB/s,165TFLOP/s)."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
@@ -109,7 +118,7 @@ const struct option options_all[] = {
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status prompt journal models ",
+     .commands = " run resume status plan prompt journal models ",
      .help = "JSON on standard output: for run and resume one event a line."},
     {.name = "verbose",
      .letter = 'v',

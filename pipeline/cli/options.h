@@ -13,7 +13,7 @@ enum { OPERANDS = 64 };
 /* A command line, parsed. Strings point into argv, or are the table's defaults; never NULL. */
 struct options {
     const char *output, *tier, *only, *models;
-    const char *text, *golden, *device, *precision, *memory, *completion;
+    const char *text, *golden, *device, *gpu, *precision, *memory, *completion;
     int jobs; /* 0: as many as suit the machine */
     bool no_offload, json, watch, verbose, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */

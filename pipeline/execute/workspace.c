@@ -82,8 +82,7 @@ int workspace_journal(struct workspace *w, enum journal_mode mode, struct error 
     return journal_open(w->production.journal, mode, &w->journal, e);
 }
 
-/* A glob that matches nothing is a slip, not a success. */
-static int check_only(const struct workspace *w, const char *only, struct error *e)
+int workspace_only(const struct workspace *w, const char *only, struct error *e)
 {
     if (!only[0])
         return 0;
@@ -96,7 +95,7 @@ static int check_only(const struct workspace *w, const char *only, struct error 
 
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e)
 {
-    if (check_only(w, r->only, e) != 0)
+    if (workspace_only(w, r->only, e) != 0)
         return -1;
     w->identify = identify_new(w->journal, w->writable);
     if (!w->identify)

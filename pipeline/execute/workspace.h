@@ -46,6 +46,9 @@ int workspace_board_copy(struct workspace *w, const struct request *r, struct er
  * missing. Needs no board. */
 int workspace_journal(struct workspace *w, enum journal_mode mode, struct error *e);
 
+/* Refuses a glob that no shot's id matches: a slip, not a success. "" matches all. */
+int workspace_only(const struct workspace *w, const char *only, struct error *e);
+
 /* Makes the plan; without a journal, as if nothing had been made. Needs the board. */
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e);
 
