@@ -123,6 +123,17 @@ static int set(struct options *out, const struct option *o, const char *value, s
     return 0;
 }
 
+int options_memory(const struct options *o, const char **out, struct error *e)
+{
+    if (o->no_offload && o->memory[0] && strcmp(o->memory, "speed") != 0)
+        return error_set(e, ERROR_USAGE,
+                         "--no-offload means --memory speed: it cannot stand beside "
+                         "--memory %s",
+                         o->memory);
+    *out = o->no_offload ? "speed" : o->memory;
+    return 0;
+}
+
 static void set_initial(struct options *out)
 {
     *out = (struct options){0};
