@@ -12,6 +12,7 @@ STAGES_SRC := \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
 	stages/generate/settings.c \
+	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
 
@@ -119,6 +120,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
 
