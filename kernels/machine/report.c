@@ -104,8 +104,8 @@ static void tell_gpu(struct report *r, int gpu)
 
     snprintf(value, sizeof value, "%.60s (sm_%d%d)", g->name, g->major, g->minor);
     tell_word(r, "gpu", "GPU", gpu, value, "sm_80 or newer", g->major >= 8);
-    snprintf(value, sizeof value, "%.40s%sCUDA %d.%d", r->nvml.driver, r->nvml.driver[0] ? ", " : "",
-             g->driver / 1000, g->driver / 10 % 100);
+    snprintf(value, sizeof value, "%.40s%sCUDA %d.%d", r->nvml.driver,
+             r->nvml.driver[0] ? ", " : "", g->driver / 1000, g->driver / 10 % 100);
     snprintf(wanted, sizeof wanted, "CUDA %d or newer", g->runtime / 1000);
     tell_word(r, "driver", "driver", gpu, value, wanted, g->driver / 1000 >= g->runtime / 1000);
     tell_memory(r, "memory", "device memory", gpu, (double)g->memory);
