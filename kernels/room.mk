@@ -17,6 +17,7 @@ KERNELS_SRC := \
 	kernels/dry/dry.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
+	kernels/load_watch.c \
 	kernels/loader.c \
 	kernels/machine/limits.c \
 	kernels/machine/measure.c \
