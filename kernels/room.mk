@@ -15,6 +15,7 @@ KERNELS_SRC := \
 	kernels/device.c \
 	kernels/device_memory.c \
 	kernels/dry/dry.c \
+	kernels/dry/mover.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/loader.c \
