@@ -4,6 +4,8 @@ static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
+static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
+static const char *const memories[] = {"auto", "safe", "speed", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 #define FIELD(name) offsetof(struct options, name)
@@ -79,6 +81,26 @@ const struct option options_all[] = {
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
+    {.name = "step-cache",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(step_cache),
+     .choices = step_caches,
+     .initial = "",
+     .argument = "MODE",
+     .commands = " run check ",
+     .help = "Let sampler steps that change little take what the video model's blocks gave before: "
+             "first-block compares what the first block adds, timestep what it reads. Otherwise "
+             "as the storyboard says, or off."},
+    {.name = "step-cache-threshold",
+     .type = OPTION_NUMBER,
+     .offset = FIELD(step_cache_threshold),
+     .min = 0,
+     .max = 10,
+     .initial = "0",
+     .argument = "X",
+     .commands = " run check ",
+     .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
+             "takes what suits the mode."},
     {.name = "gpu",
      .type = OPTION_STRING,
      .offset = FIELD(gpu),
@@ -97,6 +119,23 @@ const struct option options_all[] = {
      .commands = " parity ",
      .help = "How numbers are kept on a CUDA device: f32, bf16 or f16. A processor always computes "
              "in f32."},
+    {.name = "memory",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(memory),
+     .choices = memories,
+     .initial = "",
+     .argument = "MODE",
+     .commands = " run resume parity ",
+     .help =
+         "Where a model's weights stay while it works: all on the GPU (speed); on the host, from "
+         "where they come block by block while others work, for a GPU that is small or shared "
+         "(safe); or on the GPU where they fit what is free there (auto, unless said "
+         "otherwise)."},
+    {.name = "no-offload",
+     .type = OPTION_FLAG,
+     .offset = FIELD(no_offload),
+     .commands = " run resume parity ",
+     .help = "The same as --memory speed."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
