@@ -227,6 +227,7 @@ static struct forecast forecast(const char *tier, int width, int height, int fra
                               .guidance_2 = -1,
                               .noise = -1,
                               .keyframe = "",
+                              .step_cache = "",
                               .sampler = ""};
     const struct stage_env env = {.board = &board, .data_dir = data, .models_dir = "", .tier = ""};
     struct forecast f;
