@@ -14,12 +14,14 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/f8.c \
 	kernels/dry/dry.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/ops_fused.c \
 	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
