@@ -234,6 +234,17 @@ void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
         d->ops.modulate(d, out, x, scale, shift);
 }
 
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y)
+{
+    if (!check_pair(d, "distance", x, y))
+        return;
+    if (!is_vector(d, out, 2))
+        fails(d, "distance", "out", out);
+    else
+        d->ops.distance(d, out, x, y);
+}
+
 static bool copy_fits(struct device *d, const struct tensor *out, const struct tensor *x)
 {
     if (d->failed)

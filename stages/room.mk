@@ -12,6 +12,7 @@ STAGES_SRC := \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
 	stages/generate/settings.c \
+	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
 

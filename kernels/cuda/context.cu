@@ -215,6 +215,7 @@ static void fill_slots(struct ops *ops)
     ops->blend = cuda_blend;
     ops->add_gated = cuda_add_gated;
     ops->modulate = cuda_modulate;
+    ops->distance = cuda_distance;
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
     ops->modulate_nearest = cuda_modulate_nearest;

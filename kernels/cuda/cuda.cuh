@@ -216,6 +216,8 @@ void cuda_add_gated(struct device *d, struct tensor *out, const struct tensor *x
                     const struct tensor *y, const struct tensor *gate);
 void cuda_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *scale, const struct tensor *shift);
+void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct tensor *y);
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                const struct conv *w, const struct tensor *residual);

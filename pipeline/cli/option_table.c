@@ -4,6 +4,7 @@ static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
+static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const memories[] = {"auto", "safe", "speed", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -80,6 +81,26 @@ const struct option options_all[] = {
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
+    {.name = "step-cache",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(step_cache),
+     .choices = step_caches,
+     .initial = "",
+     .argument = "MODE",
+     .commands = " run check ",
+     .help = "Let sampler steps that change little take what the video model's blocks gave before: "
+             "first-block compares what the first block adds, timestep what it reads. Otherwise "
+             "as the storyboard says, or off."},
+    {.name = "step-cache-threshold",
+     .type = OPTION_NUMBER,
+     .offset = FIELD(step_cache_threshold),
+     .min = 0,
+     .max = 10,
+     .initial = "0",
+     .argument = "X",
+     .commands = " run check ",
+     .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
+             "takes what suits the mode."},
     {.name = "gpu",
      .type = OPTION_STRING,
      .offset = FIELD(gpu),

@@ -31,6 +31,8 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
     w->env = (struct stage_env){.board = &w->board,
                                 .models_dir = "",
                                 .tier = r->tier,
+                                .step_cache = r->step_cache ? r->step_cache : "",
+                                .step_cache_threshold = r->step_cache_threshold,
                                 .device = device_of(r),
                                 .identify = identify_path};
     if (models && models[0])
@@ -142,8 +144,12 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .models = text_of(w, options, "models"),
                           .device = text_of(w, options, "device"),
                           .memory = text_of(w, options, "memory"),
+                          .step_cache = text_of(w, options, "step_cache"),
+                          .step_cache_threshold =
+                              json_number_value(json_object_get(options, "step_cache_threshold")),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
-    if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory)
+    if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory ||
+        !r->step_cache)
         error_memory(e);
     else
         rc = 0;
@@ -210,9 +216,10 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
 
     if (same_board(w, e) != 0)
         return -1;
-    options = json_pack("{ss ss ss ss ss si}", "tier", r->tier, "only", r->only, "models",
+    options = json_pack("{ss ss ss ss ss ss sf si}", "tier", r->tier, "only", r->only, "models",
                         r->models[0] ? w->env.models_dir : "", "device", r->device, "memory",
-                        r->memory, "jobs", r->jobs);
+                        r->memory, "step_cache", w->env.step_cache, "step_cache_threshold",
+                        r->step_cache_threshold, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -28,8 +28,10 @@ struct workspace {
  * given. Strings in the workspace's arena when they come from the journal. */
 struct request {
     const char *board, *tier, *only, *models;
-    const char *device; /* "auto", "cpu" or "cuda" */
-    const char *memory; /* "auto", "safe" or "speed"; NULL: not given */
+    const char *device;          /* "auto", "cpu" or "cuda" */
+    const char *memory;          /* "auto", "safe" or "speed"; NULL: not given */
+    const char *step_cache;      /* NULL, "": as the board says */
+    double step_cache_threshold; /* 0: likewise */
     int jobs;
 };
 

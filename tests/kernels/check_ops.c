@@ -51,6 +51,7 @@ static const struct limit {
     {"blend", {1e-6, ROUNDING}},
     {"add_gated", {1e-6, ROUNDING}},
     {"modulate", {1e-6, ROUNDING}},
+    {"distance", {1e-5, 1e-5, 1e-5}}, /* sums in F32 of what both sides read alike */
     {"copy", {0, ROUNDING}},
     {"conv", {2e-6, PRODUCT}},
     {"modulate_nearest", {2e-6, ROUNDING}},
