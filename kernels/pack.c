@@ -3,6 +3,7 @@
 
 #include "kernels/device_impl.h"
 #include "kernels/f8.h"
+#include "kernels/load_watch.h"
 
 enum { SHAPE_TEXT = 96 };
 
@@ -104,6 +105,11 @@ static int linear_shape(int count, const struct tensor *const *weight,
     return 0;
 }
 
+static size_t bytes_of(const struct tensor *t)
+{
+    return (size_t)tensor_count(t) * dtype_size(t->dtype);
+}
+
 /* Biases side by side, on the device. */
 static int upload_bias(struct device *d, struct arena *a, int count,
                        const struct tensor *const *bias, const float **out, struct error *e)
@@ -142,7 +148,11 @@ int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int coun
     if (bias && bias[0] && upload_bias(d, a, count, bias, &out->bias, e))
         return -1;
     out->packed = d->ops.linear_pack(d, a, count, weight, out);
-    return out->packed ? 0 : pack_failed(d, e);
+    if (!out->packed)
+        return pack_failed(d, e);
+    for (int i = 0; i < count; i++)
+        load_did(bytes_of(weight[i]));
+    return 0;
 }
 
 int linear_pack_many(struct device *d, struct arena *a, int count,
@@ -193,5 +203,8 @@ int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
     if (bias && upload_bias(d, a, 1, &bias, &out->bias, e))
         return -1;
     out->packed = d->ops.conv_pack(d, a, weight, out);
-    return out->packed ? 0 : pack_failed(d, e);
+    if (!out->packed)
+        return pack_failed(d, e);
+    load_did(bytes_of(weight));
+    return 0;
 }

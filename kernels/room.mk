@@ -18,6 +18,7 @@ KERNELS_SRC := \
 	kernels/dry/dry.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
+	kernels/load_watch.c \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
