@@ -88,6 +88,14 @@ struct device_recorder {
     void (*forget)(struct device *d, void *recording);
 };
 
+/* Paths that no operation shows, timed. */
+enum device_probe {
+    PROBE_UPLOAD,    /* pinned host memory to the device */
+    PROBE_DOWNLOAD,  /* back */
+    PROBE_PEER,      /* to another GPU, straight */
+    PROBE_ALL_REDUCE /* of all GPUs, by NCCL: what each sends, 2 (n - 1) / n of the sum's bytes */
+};
+
 /* What brings weights from the host while a device works (weight_stream.c). Failures go to
  * device_fail(). */
 struct weight_mover {
@@ -135,6 +143,9 @@ struct device {
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
     void (*memory)(struct device *d, size_t *free_bytes, size_t *total_bytes);
+    /* Bytes a second. 0; 1: cannot be had here; -1: failed; `why` says why not. */
+    int (*probe)(struct device *d, enum device_probe what, int peer, double *rate, char *why,
+                 size_t size);
     void (*close)(struct device *d);        /* frees backend and source */
     const struct device_recorder *recorder; /* NULL: it cannot */
     bool recording; /* nothing may reach it now but operations between its own tensors */

@@ -20,6 +20,11 @@ KERNELS_SRC := \
 	kernels/graph.c \
 	kernels/load_watch.c \
 	kernels/loader.c \
+	kernels/machine/limits.c \
+	kernels/machine/measure.c \
+	kernels/machine/measure_disk.c \
+	kernels/machine/nvml.c \
+	kernels/machine/report.c \
 	kernels/notes.c \
 	kernels/ops.c \
 	kernels/ops_fused.c \
@@ -41,6 +46,7 @@ KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
 	tests/kernels/test_file.c \
 	tests/kernels/test_graph.c \
+	tests/kernels/test_machine.c \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \

@@ -276,6 +276,7 @@ static int find_gpu(int index, struct device_facts *facts, struct error *e)
         return refuse(e, "GPU %d (%s) is too old: sm_80 (Ampere) or newer is needed", index,
                       properties.name);
     fill_facts(facts, &properties, index);
+    facts->gpus = count;
     return 0;
 }
 
@@ -345,6 +346,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->mover = &cuda_mover;
     d->wait = context_wait;
     d->trim = context_trim;
+    d->probe = cuda_probe;
     d->close = context_close;
     /* AUTEUR_GRAPHS=0: without, to compare. */
     const char *graphs = getenv("AUTEUR_GRAPHS");

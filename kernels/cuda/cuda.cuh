@@ -181,6 +181,8 @@ const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
                              const struct tensor *const *weight, const struct linear *shape);
 const void *cuda_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
                            const struct conv *shape);
+int cuda_probe(struct device *d, enum device_probe what, int peer, double *rate, char *why,
+               size_t size);
 void cuda_write(struct device *d, struct tensor *out, const struct tensor *host);
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
