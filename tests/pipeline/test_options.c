@@ -40,8 +40,10 @@ static void each_long_option_reaches_its_field(void **state)
     (void)state;
     for (size_t i = 0; i < options_count; i++) {
         const struct option *o = &options_all[i];
-        bool counts = o->type == OPTION_INT || o->type == OPTION_NUMBER;
-        const char *value = counts ? "7" : o->type == OPTION_CHOICE ? o->choices[0] : "thing";
+        const char *value = o->type == OPTION_INT      ? "7"
+                            : o->type == OPTION_NUMBER ? "7"
+                            : o->type == OPTION_CHOICE ? o->choices[0]
+                                                       : "thing";
         struct options apart, joined;
         char command[32], dashed[64], equals[96];
         struct error e;
