@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kernels/device_impl.h"
+#include "kernels/f8.h"
 #include "kernels/load_watch.h"
 
 enum { SHAPE_TEXT = 96 };
@@ -53,6 +54,16 @@ float *weights_as_f32(struct arena *a, int count, const struct tensor *const *we
         tensor_to_f32(weight[i], joined + at);
         at += (size_t)tensor_count(weight[i]);
     }
+    return joined;
+}
+
+float *linear_as_f32(struct arena *a, int count, const struct tensor *const *weight,
+                     const struct linear *shape)
+{
+    float *joined = weights_as_f32(a, count, weight);
+
+    if (joined && shape->dtype == DTYPE_F8_E4M3)
+        f8_round_rows(joined, shape->out, shape->in);
     return joined;
 }
 
@@ -131,7 +142,8 @@ int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int coun
     if (linear_shape(count, weight, bias, out, e))
         return -1;
     out->dtype = d->activations;
-    if (dtype == DTYPE_F8_E4M3 && d->has_f8 && out->in % 16 == 0 && out->out % 16 == 0)
+    if (dtype == DTYPE_F8_E4M3 && d->has_f8 && out->in % 16 == 0 && out->out % 16 == 0 &&
+        out->in <= F8_MAX_COLUMNS)
         out->dtype = DTYPE_F8_E4M3;
     if (bias && bias[0] && upload_bias(d, a, count, bias, &out->bias, e))
         return -1;

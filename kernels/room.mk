@@ -14,7 +14,9 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/f8.c \
 	kernels/dry/dry.c \
+	kernels/dry/mover.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/load_watch.c \
@@ -27,6 +29,7 @@ KERNELS_SRC := \
 	kernels/machine/sampler.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/ops_fused.c \
 	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \

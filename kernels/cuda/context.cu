@@ -200,6 +200,7 @@ static void fill_slots(struct ops *ops)
     ops->write = cuda_write;
     ops->read = cuda_read;
     ops->linear = cuda_linear;
+    ops->linear_gated = cuda_linear_gated;
     ops->attention = cuda_attention;
     ops->layer_norm = cuda_layer_norm;
     ops->rms_norm = cuda_rms_norm;

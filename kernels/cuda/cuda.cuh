@@ -21,6 +21,8 @@ enum scratch_purpose {
     SCRATCH_WEIGHTS,   /* their softmax; group norms' sums */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
+    SCRATCH_UNFUSED,   /* a product before what comes after it */
+    SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
     SCRATCHES
 };
 
@@ -185,6 +187,9 @@ void cuda_write(struct device *d, struct tensor *out, const struct tensor *host)
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct linear *w, enum activation act, const struct tensor *residual);
+void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, const struct tensor *residual,
+                       const struct tensor *gate);
 void cuda_attention(struct device *d, struct tensor *out, const struct tensor *q,
                     const struct tensor *k, const struct tensor *v, float scale,
                     const struct attention_bias *bias);
