@@ -152,6 +152,13 @@ const struct option options_all[] = {
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},
+    {.name = "monitor",
+     .type = OPTION_FLAG,
+     .offset = FIELD(monitor),
+     .commands = " run resume ",
+     .help = "Watch the machine meanwhile, four times a second: the GPU's memory, how busy it and "
+             "its memory are, its power, and the host's memory. The peaks of every stage go into "
+             "the journal and the shots' JSON, the last minute is shown by status."},
     {.name = "watch",
      .letter = 'w',
      .type = OPTION_FLAG,
