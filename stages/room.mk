@@ -1,6 +1,7 @@
 STAGES_SRC := \
 	stages/stages.c \
 	stages/enhance.c \
+	stages/ladder.c \
 	stages/generate/generate.c \
 	stages/generate/latents.c \
 	stages/generate/tiers.c \
@@ -12,6 +13,7 @@ STAGES_SRC := \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
 	stages/generate/settings.c \
+	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
 
@@ -119,6 +121,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
 
@@ -133,6 +136,7 @@ STAGES_TESTS := \
 	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_batch.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \
@@ -153,6 +157,7 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
+	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
 	tests/stages/test_memory_modes.c
 

@@ -15,6 +15,7 @@
 
 #include "kernels/device.h"
 #include "stages/generate/sampler.h"
+#include "stages/generate/step_cache.h"
 
 /* What one shot asks of a model. Strings and pixels are the caller's and outlive the sampling. */
 struct generation {
@@ -34,6 +35,10 @@ struct generation {
     int motion_bucket;    /* SVD */
     double noise_strength; /* SVD: noise added to the picture */
     int text_length;       /* tokens that the model is given; 0: as the family publishes */
+    struct {
+        enum step_cache_mode mode;
+        double threshold;
+    } step_cache;
 };
 
 /* What the denoiser is given for one shot: F32 in host memory, by the names that goldens use
@@ -78,6 +83,8 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
+    bool fp8; /* large layers of its model may be kept in FP8: device_options.linears */
+
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
     int (*check)(const char *dir, struct error *e);
@@ -111,6 +118,21 @@ struct family {
      * sampler_scale_input). Both of latents_shape(), contiguous, host. */
     int (*predict)(void *model, const struct tensor *latents, int i, struct tensor *out,
                    struct error *e);
+    /* Several shots of one size, guided or not alike, through the model together: at most batch_max
+     * (0 and 1: one at a time, and the two below are NULL). Each has latents and a prediction of
+     * its own; what they are told by steps (timesteps) is the same for all. On a CPU a shot's
+     * prediction is the same bytes whoever is beside it; on a GPU it may differ by rounding, since
+     * products of another size may be summed in another order. begin() and predict() are these for
+     * one. */
+    int batch_max;
+    int (*begin_batch)(void *model, int count, const struct generation *const *g,
+                       const struct conditions *const *c, const struct sampler *s, struct error *e);
+    int (*predict_batch)(void *model, const struct tensor *const *latents, int i,
+                         struct tensor *const *out, struct error *e);
+
+    /* What the step that predict() did last took from steps before; what it holds follows from the
+     * latents of the last two steps that were not `reused`. NULL: the family has no step cache. */
+    const struct step_cache *(*step_cache)(void *model);
 
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */
@@ -118,6 +140,9 @@ struct family {
      * all. At first as the published pipeline does without being told: SVD all, HunyuanVideo tiles
      * of 16 that overlap. NULL: the family chooses for itself. */
     void (*vae_chunk)(void *vae, int frames);
+    /* From now on works in smaller pieces (tiles, or slices in time), which take less memory;
+     * false: there are none smaller. NULL: there never are. */
+    bool (*vae_smaller)(void *vae);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e);
