@@ -22,6 +22,7 @@ enum scratch_purpose {
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
     SCRATCH_UNFUSED,   /* a product before what comes after it */
+    SCRATCH_SCALES,    /* of FP8 rows, on 16 bytes */
     SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
     SCRATCHES
 };

@@ -242,8 +242,9 @@ bool gemm(struct context *c, const struct product *given)
     void *workspace = scratch_take(c, SCRATCH_VENDOR, GEMM_WORKSPACE);
     if (!workspace)
         return false;
-    return blas_ok(c, gemm_run(c, plan, &plan->algorithm, &p, (void *)p.d.data, workspace),
-                   "a matrix product");
+    cublasStatus_t s = gemm_run(c, plan, &plan->algorithm, &p, (void *)p.d.data, workspace);
+    plan->possible = s != CUBLAS_STATUS_NOT_SUPPORTED; /* some are only refused here */
+    return plan->possible && blas_ok(c, s, "a matrix product");
 }
 
 bool gemm_has_f8(struct context *c)

@@ -66,7 +66,7 @@ void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
     struct head_norm none = {HEADS_AS_THEY_ARE, NULL, NULL, 0};
     struct turn turn = {cos, sin, pairs, 0};
 
-    if (cuda_norm_rope(d, x, &none, &turn))
+    if (pairs == ROPE_NEIGHBOURS && cuda_norm_rope(d, x, &none, &turn))
         return;
 
     j.x = x->data;

@@ -234,6 +234,23 @@ static void multiply(struct context *c, struct product *p, struct tensor *out,
         in_parts(c, p, out, plain_bias, act, residual);
 }
 
+/* A run of rows may begin anywhere, but cuBLASLt wants their scales on 16 bytes. */
+static bool align_scales(struct context *c, struct product *p, int64_t rows)
+{
+    size_t size = (size_t)rows * sizeof(float);
+    void *copy;
+
+    if (((uintptr_t)p->scale_a & 15) == 0)
+        return true;
+    copy = scratch_take(c, SCRATCH_SCALES, size);
+    if (!copy ||
+        !cuda_ok(c, cudaMemcpyAsync(copy, p->scale_a, size, cudaMemcpyDeviceToDevice, c->stream),
+                 "a copy"))
+        return false;
+    p->scale_a = (const float *)copy;
+    return true;
+}
+
 static void f8_multiply(struct context *c, struct tensor *out, const struct product *input,
                         const struct linear *w, const struct f8_layer *l, enum activation act,
                         const struct tensor *residual)
@@ -242,6 +259,8 @@ static void f8_multiply(struct context *c, struct tensor *out, const struct prod
 
     p.b = {w->packed, DTYPE_F8_E4M3, w->in, 0};
     p.scale_b = l->scales;
+    if (!align_scales(c, &p, out->shape[0]))
+        return;
     multiply(c, &p, out, w, l->bias[out->dtype == DTYPE_F16 ? BIAS_F16 : BIAS_BF16], l->plain_bias,
              act, residual);
     c->host.note(c->device, NOTE_FP8, NOTE_ACTIVE, "sm_%d%d FP8 Path Activated.",

@@ -2,7 +2,7 @@
  * a head. */
 #include "kernels/cuda/numbers.cuh"
 
-enum { MOST_THREADS = 1024 };
+enum { MOST_THREADS = 1024, HEAD_THREADS = 256 };
 
 struct heads_job {
     void *x;
@@ -48,47 +48,6 @@ static __device__ __forceinline__ float statistics(const struct heads_job &j, co
     return rsqrtf(squares / n + j.eps);
 }
 
-template <int KIND>
-static __device__ __forceinline__ void normalise(const struct heads_job &j, float *v, int at,
-                                                 float *shared)
-{
-    float mean, w[CHUNK];
-    float scale = statistics<KIND>(j, v, shared, &mean);
-
-    if (j.weight) {
-        load_eight(j.weight, DTYPE_F32, at, w);
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            v[k] = (v[k] - mean) * scale * w[k];
-    } else {
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            v[k] = (v[k] - mean) * scale;
-    }
-    if (KIND == HEADS_LAYER && j.bias) {
-        load_eight(j.bias, DTYPE_F32, at, w);
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            v[k] += w[k];
-    }
-}
-
-/* place: of the token, a row of cos and sin; lane: which eight of the head. */
-static __device__ __forceinline__ void turn_neighbours(const struct heads_job &j, float *v,
-                                                       int64_t place, int lane)
-{
-    int64_t at = (place * j.lanes + lane) * (CHUNK / 2);
-    float4 c = *(const float4 *)(j.cos + at), s = *(const float4 *)(j.sin + at);
-    const float cs[4] = {c.x, c.y, c.z, c.w}, ss[4] = {s.x, s.y, s.z, s.w};
-
-#pragma unroll
-    for (int k = 0; k < CHUNK / 2; k++) {
-        float a = v[2 * k], b = v[2 * k + 1];
-        v[2 * k] = a * cs[k] - b * ss[k];
-        v[2 * k + 1] = b * cs[k] + a * ss[k];
-    }
-}
-
 /* The other half of a pair is another thread's: all of the warp take part. */
 static __device__ __forceinline__ void turn_halves(const struct heads_job &j, float *v,
                                                    int64_t place, int lane, bool turns)
@@ -109,35 +68,56 @@ static __device__ __forceinline__ void turn_halves(const struct heads_job &j, fl
         v[k] = v[k] * c[k] + sign * other[k] * s[k];
 }
 
+/* All that a thread needs is asked for before the first of it is used. A block has some of a
+ * token's heads (blockIdx.y), or all where they are normed together. */
 template <int KIND, bool HALVES>
-static __global__ void __launch_bounds__(MOST_THREADS, 2)
+static __global__ void __launch_bounds__(KIND == HEADS_TOGETHER_RMS ? MOST_THREADS : HEAD_THREADS)
     heads_kernel(const __grid_constant__ struct heads_job j)
 {
     __shared__ float shared[32];
     int64_t place = (int64_t)blockIdx.x - j.from;
-    int64_t token = blockIdx.y * j.item_stride + blockIdx.x * j.token_stride;
-    int total = j.heads * j.lanes;
-    bool turns = j.cos && place >= 0 && place < j.turning;
+    int total = j.heads * j.lanes, i = (int)(blockIdx.y * blockDim.x + threadIdx.x);
+    int head = i / j.lanes, lane = i - head * j.lanes;
+    bool real = i < total, turns = real && j.cos && place >= 0 && place < j.turning;
+    int64_t at = blockIdx.z * j.item_stride + blockIdx.x * j.token_stride + head * j.head_stride +
+                 lane * CHUNK;
+    int vector = KIND == HEADS_TOGETHER_RMS ? i * CHUNK : lane * CHUNK;
+    float v[CHUNK] = {}, w[CHUNK], b[CHUNK] = {}, mean;
+    float4 c = {1, 1, 1, 1}, s = {};
 
-    for (int base = 0; base < total; base += (int)blockDim.x) {
-        int i = base + (int)threadIdx.x, head = i / j.lanes, lane = i - head * j.lanes;
-        int64_t at = token + head * j.head_stride + lane * CHUNK;
-        float v[CHUNK] = {};
-        if (i < total)
-            load_eight(j.x, j.type, at, v);
-        if (KIND != HEADS_AS_THEY_ARE)
-            normalise<KIND>(j, v,
-                            i >= total                   ? 0
-                            : KIND == HEADS_TOGETHER_RMS ? i * CHUNK
-                                                         : lane * CHUNK,
-                            shared);
-        if (HALVES)
-            turn_halves(j, v, place, lane, turns && i < total);
-        else if (turns && i < total)
-            turn_neighbours(j, v, place, lane);
-        if (i < total)
-            store_eight(j.x, j.type, at, v);
+#pragma unroll
+    for (int k = 0; k < CHUNK; k++)
+        w[k] = 1;
+    if (KIND != HEADS_AS_THEY_ARE && real && j.weight)
+        load_eight(j.weight, DTYPE_F32, vector, w);
+    if (KIND == HEADS_LAYER && real && j.bias)
+        load_eight(j.bias, DTYPE_F32, vector, b);
+    if (!HALVES && turns) {
+        int64_t angle = (place * j.lanes + lane) * (CHUNK / 2);
+        c = *(const float4 *)(j.cos + angle);
+        s = *(const float4 *)(j.sin + angle);
     }
+    if (real)
+        load_eight(j.x, j.type, at, v);
+    if (KIND != HEADS_AS_THEY_ARE) {
+        float scale = statistics<KIND>(j, v, shared, &mean);
+#pragma unroll
+        for (int k = 0; k < CHUNK; k++)
+            v[k] = (v[k] - mean) * scale * w[k] + b[k];
+    }
+    if (HALVES) {
+        turn_halves(j, v, place, lane, turns);
+    } else {
+        const float cs[4] = {c.x, c.y, c.z, c.w}, ss[4] = {s.x, s.y, s.z, s.w};
+#pragma unroll
+        for (int k = 0; k < CHUNK / 2; k++) {
+            float x = v[2 * k], y = v[2 * k + 1];
+            v[2 * k] = x * cs[k] - y * ss[k];
+            v[2 * k + 1] = y * cs[k] + x * ss[k];
+        }
+    }
+    if (real)
+        store_eight(j.x, j.type, at, v);
 }
 
 static bool on_16_bytes(const void *data)
@@ -167,13 +147,15 @@ static bool fits(const struct heads_job *j, const struct tensor *x)
 
 static bool run(struct context *c, const struct heads_job *j, const struct tensor *x)
 {
-    int threads = (j->heads * j->lanes + 31) & ~31;
-    dim3 grid((unsigned)x->shape[1], (unsigned)x->shape[0]);
+    int total = (j->heads * j->lanes + 31) & ~31, threads = total;
 
-    if (threads > MOST_THREADS) /* whole heads, in equal turns */
-        threads =
-            ((threads + (threads / MOST_THREADS + 1) - 1) / (threads / MOST_THREADS + 1) + 31) &
-            ~31;
+    if (j->kind != HEADS_TOGETHER_RMS && threads > HEAD_THREADS)
+        threads = HEAD_THREADS;
+    /* Heads do not straddle blocks: a head's threads are a power of two, or take no part in sums.
+     */
+    dim3 grid((unsigned)x->shape[1], (unsigned)((total + threads - 1) / threads),
+              (unsigned)x->shape[0]);
+
     switch (j->kind) {
 #define CASE(kind)                                                                                 \
     case kind:                                                                                     \

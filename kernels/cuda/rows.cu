@@ -2,7 +2,10 @@
  * goes to a layer with FP8 weights is written as such, with the row's scale. */
 #include "kernels/cuda/numbers.cuh"
 
-enum row_work { ROW_LAYER, ROW_RMS, ROW_MAP };
+enum row_work { ROW_LAYER, ROW_RMS, ROW_ACT, ROW_GLU };
+/* How x and y are read: a chunk at a time whatever they are, or all chunks at once where they are
+ * of one width and lie well, so that their loads are under way together. */
+enum reading { READ_ANY, READ_HALVES, READ_F32 };
 enum { MOST_THREADS = 512, MOST_CHUNKS = 8 };
 static_assert(MOST_THREADS * MOST_CHUNKS * CHUNK >= F8_MAX_COLUMNS, "every F8 row fits a block");
 
@@ -63,51 +66,74 @@ static __device__ __forceinline__ void store_f8(void *data, int64_t i, const flo
         make_uint2(pair[0] | (uint32_t)pair[1] << 16, pair[2] | (uint32_t)pair[3] << 16);
 }
 
-template <int WORK>
-static __device__ __forceinline__ void work_on(const struct row_job &j, float *v, int64_t row,
-                                               int column, int n, float mean, float scale)
-{
-    float w[CHUNK], b[CHUNK];
+/* Calls body with i, the thread's chunk, and column, where it begins. */
+#define EACH_CHUNK(...)                                                                            \
+    _Pragma("unroll") for (int i = 0; i < CHUNKS; i++)                                             \
+    {                                                                                              \
+        int column = ((int)threadIdx.x + i * (int)blockDim.x) * CHUNK;                             \
+        if (column < columns) {                                                                    \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define EACH_NUMBER _Pragma("unroll") for (int k = 0; k < CHUNK; k++)
+#define WIDTH       (READ != READ_ANY || columns - column >= CHUNK ? CHUNK : columns - column)
 
-    if (WORK == ROW_MAP) {
-        if (j.y.data) {
-            load_chunk(j.y.data, j.y.type, row_offset(j.shape, j.y, row) + column, n, j.aligned, w);
+static __device__ __forceinline__ float2 pair_of(uint32_t raw, int type)
+{
+    return type == DTYPE_F16 ? __half22float2(*(const __half2 *)&raw)
+                             : __bfloat1622float2(*(const __nv_bfloat162 *)&raw);
+}
+
+/* A thread's share of a row; zeros beyond its end. */
+template <int READ, int CHUNKS>
+static __device__ __forceinline__ void read_row(const struct operand &x, int64_t from, int columns,
+                                                bool aligned, float (*v)[CHUNK])
+{
+    if (READ == READ_HALVES) {
+        uint4 raw[CHUNKS] = {};
+        EACH_CHUNK(raw[i] = *(const uint4 *)((const __half *)x.data + from + column);)
 #pragma unroll
-            for (int k = 0; k < CHUNK; k++)
-                v[k] *= activate(j.act, w[k]);
-        } else if (j.act != ACT_NONE && column >= j.from) {
+        for (int i = 0; i < CHUNKS; i++) {
+            const uint32_t part[4] = {raw[i].x, raw[i].y, raw[i].z, raw[i].w};
 #pragma unroll
-            for (int k = 0; k < CHUNK; k++)
-                v[k] = activate(j.act, v[k]);
+            for (int k = 0; k < 4; k++) {
+                float2 two = pair_of(part[k], x.type);
+                v[i][2 * k] = two.x, v[i][2 * k + 1] = two.y;
+            }
         }
-        return;
-    }
-    if (j.weight.data) {
-        load_chunk(j.weight.data, DTYPE_F32, vector_row(j.weight, row) * j.shape.columns + column,
-                   n, j.aligned, w);
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            w[k] *= scale;
+    } else if (READ == READ_F32) {
+        EACH_CHUNK(const float4 *p = (const float4 *)((const float *)x.data + from + column);
+                   ((float4 *)v[i])[0] = p[0]; ((float4 *)v[i])[1] = p[1];)
     } else {
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            w[k] = scale;
-    }
-    if (WORK == ROW_LAYER && j.bias.data) {
-        load_chunk(j.bias.data, DTYPE_F32, vector_row(j.bias, row) * j.shape.columns + column, n,
-                   j.aligned, b);
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            v[k] = (v[k] - mean) * w[k] + b[k];
-    } else {
-#pragma unroll
-        for (int k = 0; k < CHUNK; k++)
-            v[k] = (v[k] - mean) * w[k];
+        EACH_CHUNK(load_chunk(x.data, x.type, from + column, WIDTH, aligned, v[i]);)
     }
 }
 
-/* FAST: whole chunks on 16 bytes only. */
-template <int WORK, int CHUNKS, bool FAST>
+/* v = (v - mean) * scale * weight + bias, as the job has them. */
+template <int READ, int CHUNKS>
+static __device__ __forceinline__ void normalise(const struct row_job &j, float (*v)[CHUNK],
+                                                 int64_t row, float mean, float scale)
+{
+    int columns = (int)j.shape.columns;
+    const float *weight = j.weight.data + vector_row(j.weight, row) * columns;
+    const float *bias = j.bias.data + vector_row(j.bias, row) * columns;
+    float w[CHUNK], b[CHUNK];
+
+    if (READ != READ_ANY && j.weight.data && j.bias.data) {
+        EACH_CHUNK(load_eight(weight, DTYPE_F32, column, w); load_eight(bias, DTYPE_F32, column, b);
+                   EACH_NUMBER v[i][k] = (v[i][k] - mean) * (w[k] * scale) + b[k];)
+        return;
+    }
+    EACH_CHUNK(EACH_NUMBER v[i][k] = (v[i][k] - mean) * scale;)
+    if (j.weight.data)
+        EACH_CHUNK(load_chunk(weight, DTYPE_F32, column, WIDTH, j.aligned, w);
+                   EACH_NUMBER v[i][k] *= w[k];)
+    if (j.bias.data)
+        EACH_CHUNK(load_chunk(bias, DTYPE_F32, column, WIDTH, j.aligned, b);
+                   EACH_NUMBER v[i][k] += b[k];)
+}
+
+template <int WORK, int CHUNKS, int READ>
 static __global__ void __launch_bounds__(MOST_THREADS)
     row_kernel(const __grid_constant__ struct row_job j)
 {
@@ -115,49 +141,38 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     int64_t row = blockIdx.x;
     int64_t from = row_offset(j.shape, j.x, row), to = row_offset(j.shape, j.out, row);
     int columns = (int)j.shape.columns;
-    float v[CHUNKS][CHUNK], mean = 0, scale = 1, sum = 0, most = 0;
+    float v[CHUNKS][CHUNK] = {}, mean = 0, scale = 1, sum = 0, most = 0;
 
-#define EACH_CHUNK                                                                                 \
-    _Pragma("unroll") for (int i = 0; i < CHUNKS;                                                  \
-                           i++) if (int column = ((int)threadIdx.x + i * (int)blockDim.x) * CHUNK; \
-                                    column < columns)
-#define EACH_NUMBER _Pragma("unroll") for (int k = 0; k < CHUNK; k++)
-#define WIDTH       (FAST || columns - column >= CHUNK ? CHUNK : columns - column)
-    EACH_CHUNK
-    {
-        if (FAST)
-            load_eight(j.x.data, j.x.type, from + column, v[i]);
-        else
-            load_chunk(j.x.data, j.x.type, from + column, WIDTH, j.aligned, v[i]);
-    }
-    if (WORK == ROW_LAYER) {
-        EACH_CHUNK EACH_NUMBER sum += v[i][k];
-        mean = block_sum(sum, shared[0]) / (float)columns;
-    }
-    if (WORK != ROW_MAP) {
-        sum = 0;
-        EACH_CHUNK EACH_NUMBER if (FAST || k < WIDTH) sum += (v[i][k] - mean) * (v[i][k] - mean);
-        scale = 1.0f / sqrtf(block_sum(sum, shared[1]) / (float)columns + j.eps);
-    }
-    EACH_CHUNK work_on<WORK>(j, v[i], row, column, WIDTH, mean, scale);
-    if (!j.scales) {
-        EACH_CHUNK
-        {
-            if (FAST)
-                store_eight(j.out.data, j.out.type, to + column, v[i]);
-            else
-                store_chunk(j.out.data, j.out.type, to + column, WIDTH, j.aligned, v[i]);
+    read_row<READ, CHUNKS>(j.x, from, columns, j.aligned, v);
+    if (WORK == ROW_GLU) {
+        float y[CHUNKS][CHUNK] = {};
+        read_row<READ, CHUNKS>(j.y, row_offset(j.shape, j.y, row), columns, j.aligned, y);
+        EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
+    } else if (WORK == ROW_ACT) {
+        if (j.act != ACT_NONE)
+            EACH_CHUNK(if (column >= j.from) EACH_NUMBER v[i][k] = activate(j.act, v[i][k]);)
+    } else {
+        if (WORK == ROW_LAYER) {
+            EACH_CHUNK(EACH_NUMBER sum += v[i][k];)
+            mean = block_sum(sum, shared[0]) / (float)columns;
         }
+        sum = 0;
+        EACH_CHUNK(EACH_NUMBER if (READ != READ_ANY || k < WIDTH) sum +=
+                   (v[i][k] - mean) * (v[i][k] - mean);)
+        scale = 1.0f / sqrtf(block_sum(sum, shared[1]) / (float)columns + j.eps);
+        normalise<READ, CHUNKS>(j, v, row, mean, scale);
+    }
+    if (!j.scales) {
+        EACH_CHUNK(store_chunk(j.out.data, j.out.type, to + column, WIDTH,
+                               READ != READ_ANY || j.aligned, v[i]);)
         return;
     }
-    EACH_CHUNK EACH_NUMBER if (FAST || k < WIDTH) most = fmaxf(most, fabsf(v[i][k]));
+    EACH_CHUNK(EACH_NUMBER most = fmaxf(most, fabsf(v[i][k]));)
     most = fmaxf(block_max(most, shared[2]), 1e-30f); /* as kernels/f8.h */
-    EACH_CHUNK store_f8(j.out.data, to + column, v[i], 448.0f / most);
+    float inverse = 448.0f / most;
+    EACH_CHUNK(store_f8(j.out.data, to + column, v[i], inverse);)
     if (threadIdx.x == 0)
         j.scales[divide(to, j.out_row)] = most / 448.0f;
-#undef EACH_CHUNK
-#undef EACH_NUMBER
-#undef WIDTH
 }
 
 static bool vector_lies_well(const struct vector *v)
@@ -176,17 +191,30 @@ static bool lies_well(const struct row_job *j, const struct operand *o)
 }
 
 template <int WORK>
-static void launch(cudaStream_t stream, const struct row_job *j, int chunks, bool fast)
+static void launch(cudaStream_t stream, const struct row_job *j, int chunks, enum reading read)
 {
     unsigned rows = (unsigned)j->shape.rows;
     int four = ((chunks + 3) / 4 + 31) & ~31, eight = ((chunks + 7) / 8 + 31) & ~31;
 
-    if (fast && chunks <= 64)
-        row_kernel<WORK, 1, true><<<rows, (chunks + 31) & ~31, 0, stream>>>(*j);
-    else if (fast && four <= MOST_THREADS)
-        row_kernel<WORK, 4, true><<<rows, four, 0, stream>>>(*j);
+    if (four > MOST_THREADS || read == READ_ANY)
+        row_kernel<WORK, 8, READ_ANY><<<rows, eight, 0, stream>>>(*j);
+    else if (read == READ_F32)
+        row_kernel<WORK, 4, READ_F32><<<rows, four, 0, stream>>>(*j);
+    else if (chunks > 64)
+        row_kernel<WORK, 4, READ_HALVES><<<rows, four, 0, stream>>>(*j);
     else
-        row_kernel<WORK, 8, false><<<rows, eight, 0, stream>>>(*j);
+        row_kernel<WORK, 1, READ_HALVES><<<rows, (chunks + 31) & ~31, 0, stream>>>(*j);
+}
+
+/* How x, and y, may be read. */
+static enum reading reading_of(const struct row_job *j)
+{
+    if (!j->aligned || j->shape.columns % CHUNK)
+        return READ_ANY;
+    bool wide = j->x.type == DTYPE_F32;
+    if (j->y.data && wide != (j->y.type == DTYPE_F32))
+        return READ_ANY;
+    return wide ? READ_F32 : READ_HALVES;
 }
 
 /* False: rows of this form are others' (see rows_norm()). */
@@ -204,9 +232,9 @@ static bool run(struct context *c, enum row_work work, struct row_job *j, const 
     j->aligned = lies_well(j, &j->x) && lies_well(j, &j->y) && (f8 || lies_well(j, &j->out)) &&
                  vector_lies_well(&j->weight) && vector_lies_well(&j->bias) &&
                  j->shape.columns % 4 == 0;
-    bool fast = j->aligned && j->shape.columns % CHUNK == 0;
+    enum reading read = reading_of(j);
     if (j->shape.columns > MOST_THREADS * MOST_CHUNKS * CHUNK || j->shape.rows >= 1LL << 31 ||
-        (!any && !f8 && (!fast || j->shape.columns < 512)))
+        (!any && !f8 && (read == READ_ANY || j->shape.columns < 512)))
         return false;
     if (f8) {
         j->scales = out->scale;
@@ -215,12 +243,20 @@ static bool run(struct context *c, enum row_work work, struct row_job *j, const 
     int chunks = (int)((j->shape.columns + CHUNK - 1) / CHUNK);
     if (j->shape.rows == 0 || chunks == 0)
         return true;
-    if (work == ROW_LAYER)
-        launch<ROW_LAYER>(c->stream, j, chunks, fast);
-    else if (work == ROW_RMS)
-        launch<ROW_RMS>(c->stream, j, chunks, fast);
-    else
-        launch<ROW_MAP>(c->stream, j, chunks, fast);
+    switch (work) {
+    case ROW_LAYER:
+        launch<ROW_LAYER>(c->stream, j, chunks, read);
+        break;
+    case ROW_RMS:
+        launch<ROW_RMS>(c->stream, j, chunks, read);
+        break;
+    case ROW_ACT:
+        launch<ROW_ACT>(c->stream, j, chunks, read);
+        break;
+    case ROW_GLU:
+        launch<ROW_GLU>(c->stream, j, chunks, read);
+        break;
+    }
     launched(c, "an operation on rows");
     return true;
 }
@@ -246,7 +282,7 @@ bool rows_map(struct context *c, const struct tensor *out, const struct tensor *
 
     j.act = act;
     j.from = (int)from;
-    return run(c, ROW_MAP, &j, out, x, gate, true);
+    return run(c, gate ? ROW_GLU : ROW_ACT, &j, out, x, gate, true);
 }
 
 void cuda_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
