@@ -26,6 +26,7 @@ KERNELS_SRC := \
 	kernels/machine/measure_disk.c \
 	kernels/machine/nvml.c \
 	kernels/machine/report.c \
+	kernels/machine/sampler.c \
 	kernels/notes.c \
 	kernels/ops.c \
 	kernels/ops_fused.c \
