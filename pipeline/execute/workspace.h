@@ -33,6 +33,7 @@ struct request {
     const char *precision;       /* "fp8"; NULL, "": as models are published */
     const char *step_cache;      /* NULL, "": as the board says */
     double step_cache_threshold; /* 0: likewise */
+    bool compile;                /* patience for algorithms */
     int jobs;
 };
 
