@@ -15,6 +15,7 @@ CUDA_SRC := \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
 	kernels/cuda/gemm.cu \
+	kernels/cuda/glu.cu \
 	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
