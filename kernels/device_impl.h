@@ -52,6 +52,8 @@ struct ops {
                       const struct tensor *y, const struct tensor *gate);
     void (*modulate)(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct tensor *scale, const struct tensor *shift);
+    void (*distance)(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct tensor *y);
     void (*copy)(struct device *d, struct tensor *out, const struct tensor *x);
     /* [N, H, W, C] all; residual is NULL for none */
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,

@@ -264,6 +264,17 @@ void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
         d->ops.modulate(d, out, x, scale, shift);
 }
 
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y)
+{
+    if (!check_pair(d, "distance", x, y))
+        return;
+    if (!is_vector(d, out, 2))
+        fails(d, "distance", "out", out);
+    else
+        d->ops.distance(d, out, x, y);
+}
+
 void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
 {
     if (d->failed)

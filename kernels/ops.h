@@ -184,6 +184,9 @@ void op_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
 /* out = x * (1 + scale) + shift, each [C] or [G, C] or NULL (zero). In place. */
 void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *scale, const struct tensor *shift);
+/* out, a vector [2] = the sums of |x - y| and of |y|, whose ratio is their relative L1 distance. */
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y);
 /* Any strides on both sides, the last axis too (0 repeats): permutes, gathers, scatters, changes of
  * dtype. */
 void op_copy(struct device *d, struct tensor *out, const struct tensor *x);

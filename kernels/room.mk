@@ -30,6 +30,7 @@ KERNELS_SRC := \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
 	kernels/tensor.c \
+	kernels/tuning.c \
 	kernels/weight_file.c \
 	kernels/weight_stream.c
 
@@ -41,6 +42,7 @@ KERNELS_TESTS := \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
 	tests/kernels/test_safetensors.c \
+	tests/kernels/test_tuning.c \
 	tests/kernels/test_weight_stream.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use

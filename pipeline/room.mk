@@ -14,6 +14,9 @@ PIPELINE_SRC := \
 	pipeline/commands/models.c \
 	pipeline/commands/models_show.c \
 	pipeline/commands/parity.c \
+	pipeline/commands/plan.c \
+	pipeline/commands/plan_board.c \
+	pipeline/commands/plan_show.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
 	pipeline/commands/resume.c \
@@ -53,6 +56,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_kill.c \
 	tests/pipeline/test_models.c \
 	tests/pipeline/test_options.c \
+	tests/pipeline/test_plan.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_run.c

@@ -11,7 +11,10 @@ STAGES_SRC := \
 	stages/generate/keyframe.c \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
+	stages/generate/presets.c \
 	stages/generate/settings.c \
+	stages/generate/shots.c \
+	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
 
@@ -119,6 +122,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
 

@@ -56,6 +56,9 @@ struct stage_env {
      * first, and how many shots may share a forward pass, 1..16; 0 as the preset says. */
     const char *preset;
     int batch;
+    /* --step-cache and --step-cache-threshold, over what boards say; NULL or "", and 0 for none. */
+    const char *step_cache;
+    double step_cache_threshold;
     /* What the engine's stages run on; its threads (>= 1) are for one stage's own use, its dtype is
      * the model family's affair. */
     struct device_options device;

@@ -3,9 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const tier_names[] = {"previs",       "validator", "workhorse",
-                                  "experimental", "flagship",  "still",
-                                  "footage",      "title",     NULL};
+const char *const tier_names[] = {"previs",  "validator", "workhorse", "experimental", "flagship",
+                                  "picture", "still",     "footage",   "title",        NULL};
 static const char *const style_names[] = {"title", "lower-third", "caption", "credit",
                                           "slate", "timecode",    NULL};
 static const char *const position_names[] = {"auto",   "top-left",     "top",   "top-right",
@@ -20,6 +19,8 @@ static const char *const codec_names[] = {"h264", "prores", NULL};
 static const char *const samplers[] = {
     "euler", "euler_karras", "euler_ancestral", "euler_ancestral_karras",
     "ddim",  "flow_euler",   "unipc",           NULL};
+/* Those of stages/generate/step_cache.h, likewise. */
+static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const kind_names[] = {"generated", "still", "footage", "title"};
 
 /* clang-format off */
@@ -108,6 +109,14 @@ static const struct field shot_fields[] = {
     {"shift", FIELD_NUMBER, AT(shot_values, shot.shift), .min = 0.01, .max = 100, .unset = 0,
      .without = "the checkpoint's own", .flags = FIELD_MODEL_ONLY,
      .help = "of flow_euler and unipc: above 1, more of the steps go to the noisy part"},
+    {"step_cache", FIELD_WORD, AT(shot_values, shot.step_cache), .choices = step_caches,
+     .without = "off", .flags = FIELD_MODEL_ONLY,
+     .help = "sampler steps that change little take what the model's blocks gave before: faster, "
+             "and nearly the same picture"},
+    {"step_cache_threshold", FIELD_NUMBER, AT(shot_values, shot.step_cache_threshold), .min = 0.001,
+     .max = 10, .unset = 0, .without = "what suits it", .flags = FIELD_MODEL_ONLY,
+     .help = "relative L1 distance from the last computed step below which a step is reused: more "
+             "saves more"},
     {"motion", FIELD_WHOLE, AT(shot_values, shot.motion), .min = 1, .max = 255, .unset = 0,
      .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
      .help = "motion bucket of SVD: more of it moves more"},
@@ -149,6 +158,9 @@ static const struct field models_fields[GENERATED_TIERS] = {
      .help = "CogVideoX"},
     {"flagship", FIELD_PATH, AT(models_values, path[4]), .without = "found by --models",
      .help = "Wan 2.2 A14B"},
+    {"picture", FIELD_PATH, AT(models_values, path[5]),
+     .without = "found by --models, or the validator's keyframe model",
+     .help = "SDXL"},
 };
 
 static const struct field deliver_fields[] = {

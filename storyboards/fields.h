@@ -73,7 +73,7 @@ struct shot_values {
     struct shot shot;
     double duration; /* -1 when not given */
 };
-enum { GENERATED_TIERS = 5 };
+enum { GENERATED_TIERS = 6 };
 struct models_values {
     const char *path[GENERATED_TIERS]; /* "" when not given */
 };
@@ -103,6 +103,8 @@ enum shot_row {
     SHOT_ROW_GUIDANCE_2,
     SHOT_ROW_SAMPLER,
     SHOT_ROW_SHIFT,
+    SHOT_ROW_STEP_CACHE,
+    SHOT_ROW_STEP_CACHE_THRESHOLD,
     SHOT_ROW_MOTION,
     SHOT_ROW_NOISE,
     SHOT_ROW_KEYFRAME,

@@ -170,6 +170,7 @@ static void context_free(struct context *c)
         cudaStreamSynchronize(c->stream);
     cudnn_close(c);
     gemm_close(c);
+    c->host.tuning_close(c->tuning);
     for (int i = 0; i < SCRATCHES; i++)
         memory_give(c, c->scratch[i], c->scratch_size[i]);
     for (int i = 0; i < STAGES; i++) {
@@ -213,6 +214,7 @@ static void fill_slots(struct ops *ops)
     ops->blend = cuda_blend;
     ops->add_gated = cuda_add_gated;
     ops->modulate = cuda_modulate;
+    ops->distance = cuda_distance;
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
     ops->modulate_nearest = cuda_modulate_nearest;
@@ -276,6 +278,25 @@ static int find_gpu(int index, struct device_facts *facts, struct error *e)
     return 0;
 }
 
+/* What is the fastest depends on the GPU and on who offers it. */
+static struct tuning *open_tuning(struct context *c)
+{
+    const struct device_facts *f = &c->device->facts;
+    char identity[160];
+
+    snprintf(identity, sizeof identity, "%s sm_%d%d %d processors cuBLASLt %zu cuDNN %d", f->name,
+             f->major, f->minor, f->processors, cublasLtGetVersion(), f->cudnn);
+    return c->host.tuning_open(identity);
+}
+
+void search_note(struct context *c)
+{
+    const char *path = c->host.tuning_path(c->tuning);
+
+    c->host.note(c->device, NOTE_SEARCH, NOTE_ACTIVE, "Algorithm Search Activated (kept in %s).",
+                 *path ? path : "memory");
+}
+
 extern "C" __attribute__((visibility("default"))) int
 auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, struct error *e)
 {
@@ -315,6 +336,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
                d->facts.major, d->facts.minor, (double)d->facts.memory / 1e9,
                d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
+    c->tuning = open_tuning(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
     d->backend = c;

@@ -48,7 +48,8 @@ struct context {
     struct stage stage[STAGES];
     int stage_now;
     struct gemm_plans *gemms;
-    struct cudnn *cudnn; /* NULL: not on this machine, or switched off */
+    struct tuning *tuning; /* NULL: no memory for it */
+    struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
 };
 
 /* The context of a device, its GPU current in this thread. */
@@ -143,13 +144,18 @@ struct product {
     struct matrix a, b, c, d; /* c is read when beta is not zero */
     bool b_transposed;        /* B is stored [n, k], as weights are; else [k, n] */
     float alpha, beta;
-    const void *bias; /* [n] of D's dtype, or NULL */
-    int act;          /* ACT_NONE, or what cuBLASLt can do: gemm_fuses() */
+    const void *bias; /* [n] of D's dtype, or NULL; of FP8 products BF16 where D is F32 */
+    /* A and B are F8_E4M3: [m] and [n], a number stands for its row's scale times itself; B is
+     * transposed. Else NULL. */
+    const float *scale_a, *scale_b;
+    int act; /* ACT_NONE, or what cuBLASLt can do: gemm_fuses() */
 };
 bool gemm_fuses(int act);
 /* False: not done; when nothing has failed, no algorithm takes this shape. */
 bool gemm(struct context *c, const struct product *p);
 void gemm_close(struct context *c);
+/* Says, once, that algorithms are looked for and where they are kept. */
+void search_note(struct context *c);
 
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
@@ -208,6 +214,8 @@ void cuda_add_gated(struct device *d, struct tensor *out, const struct tensor *x
                     const struct tensor *y, const struct tensor *gate);
 void cuda_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *scale, const struct tensor *shift);
+void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct tensor *y);
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                const struct conv *w, const struct tensor *residual);

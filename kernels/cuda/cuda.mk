@@ -14,7 +14,9 @@ CUDA_SRC := \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
+	kernels/cuda/distance.cu \
 	kernels/cuda/gemm.cu \
+	kernels/cuda/gemm_search.cu \
 	kernels/cuda/glu.cu \
 	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \

@@ -327,6 +327,13 @@ static void dry_unpatchify(struct device *d, struct tensor *latents, const struc
     move(d, latents, tokens, NULL);
 }
 
+static void dry_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *y)
+{
+    (void)out;
+    move(d, NULL, x, y);
+}
+
 void dry_fill_slots(struct ops *ops)
 {
     *ops = (struct ops){
@@ -349,6 +356,7 @@ void dry_fill_slots(struct ops *ops)
         .blend = dry_blend,
         .add_gated = dry_add_gated,
         .modulate = dry_modulate,
+        .distance = dry_distance,
         .copy = dry_unary,
         .conv = dry_conv,
         .modulate_nearest = dry_modulate_nearest,

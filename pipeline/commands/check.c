@@ -33,6 +33,9 @@ int command_check(const struct options *o)
 {
     const struct request r = {.board = o->operands[0],
                               .tier = o->tier,
+                              .step_cache = o->step_cache,
+                              .step_cache_threshold = o->step_cache_threshold,
+                              .preset = o->preset,
                               .only = o->only,
                               .models = o->models,
                               .device = "auto"};

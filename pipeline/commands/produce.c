@@ -73,15 +73,25 @@ fail:
     return command_failed(&e);
 }
 
-/* A GPU that was asked for must be there before any work is done. */
-static int check_device(const struct workspace *w, struct error *e)
+/* A GPU that was asked for must be there before any work is done; so must the memory that weights
+ * are to be kept out of. */
+static int check_device(struct workspace *w, struct error *e)
 {
+    bool safe = w->env.device.memory == MEMORY_SAFE;
     struct device *d;
 
-    if (w->env.device.kind != DEVICE_CUDA || w->env.device.or_cpu)
+    if (w->env.device.kind != DEVICE_CUDA || (w->env.device.or_cpu && !safe))
         return 0;
     if (device_open(&w->env.device, &d, e) != 0)
         return -1;
+    if (safe && device_facts(d)->unified) {
+        fprintf(stderr,
+                "auteur-pipe: --memory safe is refused: %s shares its memory with the processor, "
+                "so that weights on the host take the same room and are copied besides; they stay "
+                "where they are\n",
+                device_facts(d)->name);
+        w->env.device.memory = MEMORY_SPEED;
+    }
     device_close(d);
     return 0;
 }

@@ -11,7 +11,7 @@
 struct forecast_stage {
     const char *name; /* "words", "sampling", "decoding"; of a keyframe "picture: ..." */
     double weights;   /* on the GPU at once */
-    double models;    /* of so many bytes that take turns there: Wan 2.2's two experts */
+    int models;       /* of so many bytes, that take turns there: Wan 2.2's two experts */
     double activations;
     double workspace; /* what operations, libraries and the driver take besides */
     double peak;      /* of the three, all at their time */
@@ -35,10 +35,5 @@ struct forecast {
  * cannot be, ERROR_INPUT. */
 int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                   struct forecast *out, struct error *e);
-
-/* The most that any stage has at once: what a GPU must hold when models take turns. */
-double forecast_peak(const struct forecast *f);
-/* The same when nothing ever leaves: the weights of all, and the most that one stage adds. */
-double forecast_resident(const struct forecast *f, const struct machine *m);
 
 #endif

@@ -72,6 +72,8 @@ struct hunyuan_transformer {
     struct tensor video_mods, word_mods;  /* [1, 6 * dim] */
     float host_frequencies[HUNYUAN_FREQUENCIES];
     struct hunyuan_workspace work;
+    int64_t words;            /* of the step in hand */
+    struct step_cache *cache; /* NULL: every step by itself */
 };
 
 struct hunyuan_conditioning {

@@ -8,7 +8,7 @@
 #include "stages/generate/family.h"
 
 enum { SAMPLING_MOST = 16 }; /* together */
-
+enum { ANCHORS = 2 };        /* of a step cache */
 struct sampling {
     const struct family *family;
     void *model;
@@ -18,6 +18,14 @@ struct sampling {
     struct tensor latents;        /* as family->latents_shape() says; host memory */
     struct tensor scaled, output; /* what the model sees and says, likewise */
     bool broken;                  /* its latents are not finite */
+    /* With a step cache: the last computed step and the one before, and what the model saw then.
+     * `lost`: it must see it again, for the sampling was cut short since. */
+    struct anchor {
+        int step; /* -1: there was none */
+        bool lost;
+        struct tensor seen;
+    } anchors[ANCHORS];
+    int64_t evaluated, left_out; /* blocks of the model so far, with a step cache */
     struct arena arena;
 };
 

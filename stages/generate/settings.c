@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "stages/generate/presets.h"
+
 static double or_default(double value, double otherwise)
 {
     return value >= 0 ? value : otherwise;
@@ -13,6 +15,35 @@ static double model_fps(const struct stage_env *env, const struct tier_geometry 
 {
     double fps = (double)env->board->fps.num / env->board->fps.den;
     return g->spread ? fmax(1, round(fps * g->frames / g->picture_frames)) : fps;
+}
+
+static enum step_cache_mode mode_of(const char *name)
+{
+    int mode = 0;
+    while (step_cache_names[mode] && strcmp(step_cache_names[mode], name) != 0)
+        mode++;
+    return step_cache_names[mode] ? (enum step_cache_mode)mode : STEP_CACHE_OFF;
+}
+
+/* What the command line says counts before the board. A family that has none is left alone. */
+static void fill_step_cache(const struct stage_env *env, const struct shot *shot,
+                            struct settings *s)
+{
+    bool told = env->step_cache && *env->step_cache;
+    enum step_cache_mode mode = mode_of(told ? env->step_cache : shot->step_cache);
+    double threshold =
+        env->step_cache_threshold > 0 ? env->step_cache_threshold : shot->step_cache_threshold;
+    if (!s->tier->family->step_cache || mode == STEP_CACHE_OFF)
+        return;
+    s->generation.step_cache.mode = mode;
+    s->generation.step_cache.threshold = threshold > 0 ? threshold : step_cache_threshold(mode);
+}
+
+/* A name that no option or board could have given is as none. */
+static const struct preset *preset_of(const struct stage_env *env)
+{
+    const struct preset *p = preset_find(env->preset);
+    return p ? p : preset_find(NULL);
 }
 
 static void fill_generation(const struct stage_env *env, const struct shot *shot,
@@ -26,7 +57,9 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
         .width = g->width,
         .height = g->height,
         .frames = g->frames,
-        .steps = shot->steps > 0 ? shot->steps : tier->steps,
+        .steps = shot->steps > 0                ? shot->steps
+                 : tier->family == &family_sdxl ? preset_of(env)->steps
+                                                : tier->steps,
         .guidance = or_default(shot->guidance, tier->guidance),
         .guidance_2 = or_default(shot->guidance_2,
                                  given && tier->guidance_2 > 1 ? shot->guidance : tier->guidance_2),
@@ -55,7 +88,7 @@ static void fill_keyframe(const struct stage_env *env, const struct shot *shot, 
     const struct tier *tier = s->tier;
     s->keyframe = (struct generation){.seed = shot->seed,
                                       .frames = 1,
-                                      .steps = tier->keyframe.steps,
+                                      .steps = preset_of(env)->steps,
                                       .guidance = tier->keyframe.guidance,
                                       .guidance_2 = tier->keyframe.guidance};
     tier_keyframe_size(tier, &s->geometry, trained_pixels(env, tier), &s->keyframe.width,
@@ -81,6 +114,8 @@ static int check_shot(const struct shot *shot, const struct tier *tier, struct e
         return refuse(tier, "motion", e);
     if (shot->noise >= 0 && !moves_pictures)
         return refuse(tier, "noise", e);
+    if (mode_of(shot->step_cache) != STEP_CACHE_OFF && !tier->family->step_cache)
+        return refuse(tier, "step cache", e);
     if (shot->guidance_2 >= 0 && !moves_pictures && tier->family != &family_wan)
         return refuse(tier, "second guidance", e);
     return 0;
@@ -95,10 +130,17 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
     tier_geometry(tier, env->board, shot, &out->geometry);
     fill_generation(env, shot, out);
+    fill_step_cache(env, shot, out);
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;
     if (out->makes_keyframe)
         fill_keyframe(env, shot, out);
     return 0;
+}
+
+int settings_batch(const struct stage_env *env, const struct family *family)
+{
+    int most = env->batch > 0 ? env->batch : preset_of(env)->batch;
+    return family->batch_max < 1 ? 1 : most < family->batch_max ? most : family->batch_max;
 }
 
 void settings_describe(const struct settings *s, struct inputs *in)
@@ -116,6 +158,10 @@ void settings_describe(const struct settings *s, struct inputs *in)
         in->text(in, "sampler", s->sampler);
     if (s->flow_shift > 0)
         in->number(in, "shift", s->flow_shift);
+    if (g->step_cache.mode != STEP_CACHE_OFF) {
+        in->text(in, "step_cache", step_cache_names[g->step_cache.mode]);
+        in->number(in, "step_cache_threshold", g->step_cache.threshold);
+    }
     if (s->tier->family->needs_picture) {
         in->number(in, "fps", g->fps);
         in->integer(in, "motion", g->motion_bucket);

@@ -19,13 +19,14 @@ struct tier {
     int text_length;      /* tokens that the model reads of a prompt */
     int frames_max;       /* delivered frames of one shot; 0: it is slowed down, see below */
     int64_t pixels_max;   /* of one frame as the model makes it */
+    bool own_size;        /* it always makes about so many, smaller boards than that too */
+    const char *shares;   /* the tier whose keyframes' model it is, where it has no folder */
     const char *negative; /* the base of every negative prompt: a list with commas */
     /* A tier of two models: the first makes the picture that the second sets in motion, unless the
      * shot brings its own (`keyframe`). The tier's folder has one folder for each. */
     struct {
         const struct family *family; /* NULL: there is none */
         const char *folder, *motion_folder;
-        int steps;
         double guidance;
         int64_t pixels; /* about what the model was trained on */
     } keyframe;

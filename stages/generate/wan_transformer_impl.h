@@ -51,6 +51,8 @@ struct wan_transformer {
     struct tensor host_frequencies;
     struct tensor ones; /* [dim] */
     struct wan_workspace work;
+    struct step_cache *cache;              /* NULL: every step by itself */
+    const struct wan_conditioning *prompt; /* of the pass in hand */
 };
 
 struct wan_conditioning {
