@@ -23,6 +23,8 @@ PIPELINE_SRC := \
 	pipeline/commands/run.c \
 	pipeline/commands/status.c \
 	pipeline/commands/table.c \
+	pipeline/commands/verify.c \
+	pipeline/commands/verify_smoke.c \
 	pipeline/commands/version.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
@@ -59,4 +61,5 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_plan.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
-	tests/pipeline/test_tiers_run.c
+	tests/pipeline/test_tiers_run.c \
+	tests/pipeline/test_verify.c

@@ -148,7 +148,8 @@ int dry_open(struct device *d, struct error *e)
     d->source = &y->source;
     d->backend = y;
     d->facts = run->facts;
-    d->has_f8 = run->facts.major * 10 + run->facts.minor >= 89;
+    d->has_f8 = run->facts.major == 9; /* see has_f8_products(), kernels/cuda/linear.cu */
+    d->own_f8 = true;
     d->memory = dry_memory;
     d->trim = dry_trim;
     d->close = dry_close;

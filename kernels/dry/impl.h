@@ -13,6 +13,7 @@ enum dry_scratch {
     DRY_WEIGHTS,   /* their softmax */
     DRY_TRANSFER,  /* numbers on their way in or out in another dtype */
     DRY_VENDOR,    /* workspaces of libraries */
+    DRY_UNFUSED,   /* a product before what comes after it */
     DRY_SCRATCHES
 };
 

@@ -54,7 +54,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check plan prompt models ",
+     .commands = " run check plan prompt models verify ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -78,7 +78,7 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume plan parity ",
+     .commands = " run resume plan parity verify ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
@@ -161,13 +161,13 @@ const struct option options_all[] = {
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status plan prompt journal models ",
+     .commands = " run resume status plan prompt journal models verify ",
      .help = "JSON on standard output: for run and resume one event a line."},
     {.name = "verbose",
      .letter = 'v',
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
-     .commands = " run resume parity ",
+     .commands = " run resume parity verify ",
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},
@@ -177,6 +177,11 @@ const struct option options_all[] = {
      .offset = FIELD(watch),
      .commands = " status ",
      .help = "Show it again every two seconds until the run ends."},
+    {.name = "smoke",
+     .type = OPTION_FLAG,
+     .offset = FIELD(smoke),
+     .commands = " verify ",
+     .help = "A tiny film with every tier, from prompt to file, instead of measurements."},
     {.name = "help",
      .letter = 'h',
      .type = OPTION_FLAG,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "kernels/load_watch.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/execute/sheet.h"
 
@@ -259,6 +260,7 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
         return error_memory(e);
     for (size_t i = 0; i < count; i++)
         list[i] = &board->shots[shots[i]];
+    load_watch(r->loading, r->ctx);
     rc = about->open(&(struct stage_group){.env = r->setup->env,
                                            .name = name,
                                            .shots = list,
@@ -267,6 +269,7 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
                                            .cancelled = group_cancelled,
                                            .executor = &opening},
                      session, e);
+    load_watch(NULL, NULL);
     free(list);
     arena_free(&opening.arena);
     return rc;

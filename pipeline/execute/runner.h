@@ -18,6 +18,7 @@ struct runner {
     bool (*cancelled)(void *ctx);
     void (*progress)(void *ctx, size_t shot, enum stage_id stage, double done, double total,
                      const char *unit);
+    void (*loading)(void *ctx, size_t done, size_t total); /* bytes, while a session opens */
     void *ctx;
 };
 

@@ -389,6 +389,7 @@ void cogvideox_transformer_free(struct cogvideox_transformer *m)
 {
     if (!m)
         return;
+    device_graph_free(&m->graph);
     weight_stream_close(m->stream);
     arena_free(&m->work.arena);
     arena_free(&m->arena);

@@ -329,6 +329,7 @@ void hunyuan_transformer_free(struct hunyuan_transformer *m)
 {
     if (!m)
         return;
+    device_graph_free(&m->graph);
     weight_stream_close(m->stream);
     arena_free(&m->work.arena);
     arena_free(&m->device_arena);

@@ -199,9 +199,8 @@ static struct tensor heads_of(const struct wan_transformer *m, const struct tens
 
 /* cos and sin of the timestep at frequencies from 1 down to 1/10000, in F32 as the reference has
  * them: its rounding is part of what the model learned. */
-static void embed_time(struct wan_transformer *m, float timestep)
+static void write_time(struct wan_transformer *m, float timestep)
 {
-    struct device *d = m->device;
     float *frequencies = m->host_frequencies.data;
     int half = m->freq_dim / 2;
 
@@ -211,7 +210,13 @@ static void embed_time(struct wan_transformer *m, float timestep)
         frequencies[i] = cosf(angle);
         frequencies[half + i] = sinf(angle);
     }
-    op_write(d, &m->frequencies, &m->host_frequencies);
+    op_write(m->device, &m->frequencies, &m->host_frequencies);
+}
+
+static void embed_time(struct wan_transformer *m)
+{
+    struct device *d = m->device;
+
     op_linear(d, &m->time_silu, &m->frequencies, &m->time_1, ACT_SILU);
     op_linear(d, &m->time, &m->time_silu, &m->time_2, ACT_NONE);
     op_activation(d, &m->time_silu, &m->time, ACT_SILU);
@@ -348,18 +353,13 @@ void wan_transformer_cache(struct wan_transformer *m, struct step_cache *cache)
     m->cache = cache;
 }
 
-int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
-                           const struct wan_conditioning *negative, float guidance,
-                           const struct tensor *latents, float timestep, struct tensor *out,
-                           struct error *e)
+/* Timestep and latents, which are there, become work.flow. */
+static void step(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                 const struct wan_conditioning *negative, float guidance)
 {
     struct wan_workspace *w = &m->work;
 
-    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e) ||
-        (m->cache && step_cache_fit(m->cache, m->device, &m->work.x, negative ? 2 : 1, e)))
-        return -1;
-    embed_time(m, timestep);
-    op_write(m->device, &w->latents, latents);
+    embed_time(m);
     op_patchify(m->device, &w->patches, &w->latents, m->patch);
     if (negative) {
         pass(m, negative, 0);
@@ -368,6 +368,31 @@ int wan_transformer_guided(struct wan_transformer *m, const struct wan_condition
     pass(m, prompt, negative != NULL);
     if (negative)
         op_blend(m->device, &w->flow, guidance, &w->flow, 1, &w->unguided);
+}
+
+int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                           const struct wan_conditioning *negative, float guidance,
+                           const struct tensor *latents, float timestep, struct tensor *out,
+                           struct error *e)
+{
+    struct wan_workspace *w = &m->work;
+    bool cached = m->cache && m->cache->mode != STEP_CACHE_OFF;
+    struct {
+        const void *x, *prompt, *negative;
+        double guidance;
+    } key = {NULL, prompt, negative, guidance};
+
+    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e) ||
+        (cached && step_cache_fit(m->cache, m->device, &w->x, negative ? 2 : 1, e)))
+        return -1;
+    key.x = w->x.data;
+    write_time(m, timestep);
+    op_write(m->device, &w->latents, latents);
+    if (cached) /* it decides in the middle */
+        step(m, prompt, negative, guidance);
+    else
+        while (device_graph(m->device, &m->graph, &key, sizeof key))
+            step(m, prompt, negative, guidance);
     op_read(m->device, out, &w->flow);
     return device_status(m->device, e);
 }

@@ -51,6 +51,7 @@ struct wan_transformer {
     struct tensor host_frequencies;
     struct tensor ones; /* [dim] */
     struct wan_workspace work;
+    struct device_graph graph;             /* a step without cache */
     struct step_cache *cache;              /* NULL: every step by itself */
     const struct wan_conditioning *prompt; /* of the pass in hand */
 };

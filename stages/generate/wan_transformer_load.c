@@ -193,6 +193,7 @@ void wan_transformer_free(struct wan_transformer *m)
 {
     if (!m)
         return;
+    device_graph_free(&m->graph);
     weight_stream_close(m->stream);
     arena_free(&m->work.memory);
     arena_free(&m->memory);
