@@ -347,17 +347,13 @@ static void watch(struct executor *x)
             lanes_emit(x, (struct event){.kind = EVENT_INTERRUPT});
             pthread_cond_broadcast(&x->changed);
         }
-<<<<<<< HEAD
-        for (size_t i = 0; i < SLOTS; i++) {
-=======
         if (x->loading.moved)
             lanes_emit(x, (struct event){.kind = EVENT_LOADING,
                                          .stage = x->engine_at,
                                          .done = (double)x->loading.done,
                                          .total = (double)x->loading.total});
         x->loading.moved = false;
-        for (size_t i = 0; i <= MOST_JOBS; i++) {
->>>>>>> main
+        for (size_t i = 0; i < SLOTS; i++) {
             struct slot *s = &x->slots[i];
 
             if (!s->busy || !s->moved)

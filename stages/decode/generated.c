@@ -77,7 +77,8 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
 {
     const struct board *b = job->env->board;
 
-    tier_geometry(tier, b, job->shot, &d->geometry);
+    tier_geometry(tier, b, job->shot, tier->own_size ? tier_trained_pixels(job->env, tier) : 0,
+                  &d->geometry);
     if (picture_alloc(&d->picture, d->geometry.picture_width, d->geometry.picture_height, e) != 0)
         return -1;
     if ((d->geometry.picture_width != b->width || d->geometry.picture_height != b->height) &&

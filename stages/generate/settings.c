@@ -70,19 +70,6 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
     };
 }
 
-/* 0 where there is no such checkpoint: whoever needs it says so. */
-static int64_t trained_pixels(const struct stage_env *env, const struct tier *tier)
-{
-    struct error ignored = {0};
-    struct arena a = {0};
-    const char *dir;
-    int64_t pixels = 0;
-    if (tier_prompt_checkpoint(env, tier, &a, &dir, &ignored) == 0 && dir)
-        pixels = tier->keyframe.family->trained_pixels(dir);
-    arena_free(&a);
-    return pixels;
-}
-
 static void fill_keyframe(const struct stage_env *env, const struct shot *shot, struct settings *s)
 {
     const struct tier *tier = s->tier;
@@ -91,7 +78,7 @@ static void fill_keyframe(const struct stage_env *env, const struct shot *shot, 
                                       .steps = preset_of(env)->steps,
                                       .guidance = tier->keyframe.guidance,
                                       .guidance_2 = tier->keyframe.guidance};
-    tier_keyframe_size(tier, &s->geometry, trained_pixels(env, tier), &s->keyframe.width,
+    tier_keyframe_size(tier, &s->geometry, tier_trained_pixels(env, tier), &s->keyframe.width,
                        &s->keyframe.height);
 }
 
@@ -128,7 +115,8 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     if (tier_of_shot(env, shot, &tier, e) != 0 || check_shot(shot, tier, e) != 0)
         return -1;
     *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
-    tier_geometry(tier, env->board, shot, &out->geometry);
+    tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0,
+                  &out->geometry);
     fill_generation(env, shot, out);
     fill_step_cache(env, shot, out);
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;

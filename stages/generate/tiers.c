@@ -268,18 +268,32 @@ static int model_frames(const struct tier *tier, int frames, bool *spread)
     return round_up(frames - 1, family->frame_multiple) + 1;
 }
 
+int64_t tier_trained_pixels(const struct stage_env *env, const struct tier *tier)
+{
+    const struct family *family = tier->keyframe.family ? tier->keyframe.family : tier->family;
+    struct error ignored = {0};
+    struct arena a = {0};
+    const char *dir;
+    int64_t pixels = 0;
+    if (family->trained_pixels && tier_prompt_checkpoint(env, tier, &a, &dir, &ignored) == 0 && dir)
+        pixels = family->trained_pixels(dir);
+    arena_free(&a);
+    return pixels;
+}
+
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
-                   struct tier_geometry *out)
+                   int64_t trained, struct tier_geometry *out)
 {
     int multiple = tier->family->size_multiple;
+    int64_t most = tier->own_size && trained > 0 ? trained : tier->pixels_max;
     struct tier_geometry g = {.picture_width = board->width, .picture_height = board->height};
-    if (tier->own_size || (int64_t)board->width * board->height > tier->pixels_max) {
+    if (tier->own_size || (int64_t)board->width * board->height > most) {
         if (board->width >= board->height)
-            fit(tier->pixels_max, tier->own_size, multiple, board->width, board->height,
-                &g.picture_width, &g.picture_height);
+            fit(most, tier->own_size, multiple, board->width, board->height, &g.picture_width,
+                &g.picture_height);
         else
-            fit(tier->pixels_max, tier->own_size, multiple, board->height, board->width,
-                &g.picture_height, &g.picture_width);
+            fit(most, tier->own_size, multiple, board->height, board->width, &g.picture_height,
+                &g.picture_width);
     }
     g.width = round_up(g.picture_width, multiple);
     g.height = round_up(g.picture_height, multiple);
