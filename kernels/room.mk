@@ -16,6 +16,7 @@ KERNELS_SRC := \
 	kernels/device_memory.c \
 	kernels/f8.c \
 	kernels/dry/dry.c \
+	kernels/dry/mover.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/load_watch.c \
@@ -25,6 +26,7 @@ KERNELS_SRC := \
 	kernels/machine/measure_disk.c \
 	kernels/machine/nvml.c \
 	kernels/machine/report.c \
+	kernels/machine/sampler.c \
 	kernels/notes.c \
 	kernels/ops.c \
 	kernels/ops_fused.c \

@@ -20,6 +20,7 @@ enum dry_scratch {
 /* Of a device whose ledger is set. */
 int dry_open(struct device *d, struct error *e);
 void dry_fill_slots(struct ops *ops);
+extern const struct weight_mover dry_mover;
 
 /* An operation of the device: its arithmetic, and the bytes that it reads and writes. */
 void dry_work(struct device *d, enum dry_class class, double flops, double bytes);

@@ -88,7 +88,7 @@ const struct option options_all[] = {
      .choices = step_caches,
      .initial = "",
      .argument = "MODE",
-     .commands = " run check ",
+     .commands = " run check plan ",
      .help = "Let sampler steps that change little take what the video model's blocks gave before: "
              "first-block compares what the first block adds, timestep what it reads. Otherwise "
              "as the storyboard says, or off."},
@@ -99,7 +99,7 @@ const struct option options_all[] = {
      .max = 10,
      .initial = "0",
      .argument = "X",
-     .commands = " run check ",
+     .commands = " run check plan ",
      .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
              "takes what suits the mode."},
     {.name = "preset",
@@ -147,7 +147,7 @@ const struct option options_all[] = {
      .choices = memories,
      .initial = "",
      .argument = "MODE",
-     .commands = " run resume parity ",
+     .commands = " run resume plan parity ",
      .help =
          "Where a model's weights stay while it works: all on the GPU (speed); on the host, from "
          "where they come block by block while others work, for a GPU that is small or shared "
@@ -156,7 +156,7 @@ const struct option options_all[] = {
     {.name = "no-offload",
      .type = OPTION_FLAG,
      .offset = FIELD(no_offload),
-     .commands = " run resume parity ",
+     .commands = " run resume plan parity ",
      .help = "The same as --memory speed."},
     {.name = "json",
      .type = OPTION_FLAG,
@@ -171,6 +171,13 @@ const struct option options_all[] = {
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},
+    {.name = "monitor",
+     .type = OPTION_FLAG,
+     .offset = FIELD(monitor),
+     .commands = " run resume ",
+     .help = "Watch the machine meanwhile, four times a second: the GPU's memory, how busy it and "
+             "its memory are, its power, and the host's memory. The peaks of every stage go into "
+             "the journal and the shots' JSON, the last minute is shown by status."},
     {.name = "watch",
      .letter = 'w',
      .type = OPTION_FLAG,

@@ -173,6 +173,7 @@ int execution_run(const struct execution *execution, struct execution_result *re
                                 .production = execution->production,
                                 .journal = execution->journal,
                                 .peak = &x->peak,
+                                .monitor = execution->monitor,
                                 .cancelled = lanes_cancelled,
                                 .progress = lanes_progress,
                                 .loading = lanes_loading,

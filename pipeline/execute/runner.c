@@ -88,6 +88,20 @@ static int deliver(struct job *j, bool *unrecorded, struct error *e)
     return 0;
 }
 
+/* Peaks of the machine, for the record and the shot's sheet: while the stage ran and, where there
+ * is one, while its session was opened (a model is loaded there, prompts are encoded). */
+static void note_peaks(struct job *j, const void *session, const struct monitor_peaks *ran)
+{
+    json_t *peaks;
+
+    if (!j->runner->monitor)
+        return;
+    peaks = monitor_json(ran);
+    if (session)
+        json_object_set_new(peaks, "opening", monitor_json(&j->runner->opening));
+    json_object_set_new(j->notes, "monitor", peaks);
+}
+
 /* What comes before the stage's own work: its record says that it runs. */
 static int start(struct job *j, bool *unrecorded, struct error *e)
 {
@@ -109,7 +123,8 @@ static void run_stage(struct job *const *jobs, size_t count, void *session, stru
     struct stage_job *bases[STAGE_BATCH_MOST];
     struct error found[STAGE_BATCH_MOST] = {0};
     double from = clock_monotonic(), seconds;
-    int slot = peak_begin(r->peak);
+    int slot = peak_begin(r->peak), watched = monitor_begin(r->monitor);
+    struct monitor_peaks peaks;
     uint64_t peak;
 
     for (size_t i = 0; i < count; i++)
@@ -119,8 +134,10 @@ static void run_stage(struct job *const *jobs, size_t count, void *session, stru
     else if (stage->run(session, bases[0], &found[0]) == 0)
         error_clear(&found[0]);
     peak = peak_end(r->peak, slot);
+    peaks = monitor_end(r->monitor, watched);
     seconds = (clock_monotonic() - from) / (double)count;
     for (size_t i = 0; i < count; i++) {
+        note_peaks(jobs[i], session, &peaks);
         jobs[i]->record.peak_kib = peak;
         jobs[i]->record.seconds = seconds;
         jobs[i]->record.finished_ns = clock_unix_ns();
@@ -250,7 +267,7 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
     const char *name = r->plan->groups[plan_job(r->plan, shots[0], stage)->group];
     struct opening opening = {.runner = r, .shots = shots};
     const struct shot **list;
-    int rc;
+    int rc, watched;
 
     *session = NULL;
     if (!about->open || !name[0])
@@ -260,6 +277,7 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
         return error_memory(e);
     for (size_t i = 0; i < count; i++)
         list[i] = &board->shots[shots[i]];
+    watched = monitor_begin(r->monitor);
     load_watch(r->loading, r->ctx);
     rc = about->open(&(struct stage_group){.env = r->setup->env,
                                            .name = name,
@@ -270,6 +288,7 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
                                            .executor = &opening},
                      session, e);
     load_watch(NULL, NULL);
+    r->opening = monitor_end(r->monitor, watched);
     free(list);
     arena_free(&opening.arena);
     return rc;

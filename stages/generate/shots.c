@@ -41,6 +41,14 @@ static void restore(struct running *r)
         sampling_state_read(&r->sampling, bytes, size, &ignored);
 }
 
+/* The steps that were done before memory ran out, for another attempt with less. */
+static void keep(struct running *r)
+{
+    struct error ignored = {0};
+    if (r->sampling.sampler.index > 0)
+        save(r, &ignored);
+}
+
 /* ---- before the first step, and after the last */
 
 static int begin(struct running *r, struct session *session, struct error *e)
@@ -160,14 +168,16 @@ static int after_step(struct lot *l, bool stop, bool due, struct error *e)
     return left > 0 ? 0 : error_set(e, ERROR_MODEL, "no shot of the batch is left");
 }
 
-static int step_all(struct lot *l, struct error *e)
+static int step_all(struct lot *l, struct session *session, struct error *e)
 {
     struct sampling *together[STAGE_BATCH_MOST];
     const struct sampler *s = &l->of[0]->sampling.sampler;
     struct stage_job *job = l->of[0]->job;
     struct timespec saved;
-    for (int i = 0; i < l->count; i++)
+    for (int i = 0; i < l->count; i++) {
         together[i] = &l->of[i]->sampling;
+        together[i]->model = session->model; /* another one, should it have been mended */
+    }
     if (s->index < s->steps && sampling_begin(together, l->count, e) != 0)
         return -1;
     clock_gettime(CLOCK_MONOTONIC, &saved);
@@ -192,23 +202,46 @@ static void fail_all(struct lot *l, const struct error *e)
             *l->of[i]->error = *e;
 }
 
-/* Where memory does not hold so many at once, half of them and then the others. */
-static void sample(struct lot *l, struct device *d)
+static void sample(struct lot *l, struct session *session);
+
+/* Where memory does not hold so many at once, half of them and then the others; where it does not
+ * hold one, the model is opened where it needs less, and the shot goes on from its checkpoint. */
+static void sample_with_less(struct lot *l, struct session *session, struct error *e)
+{
+    struct lot first = {.count = l->count / 2}, rest = {.count = l->count - first.count};
+    struct running *r = l->of[0];
+    if (l->count == 1) {
+        keep(r);
+        if (!session_mend(session, e)) {
+            fail_all(l, e);
+            return;
+        }
+        sampling_close(&r->sampling);
+        if (begin(r, session, r->error) == 0)
+            sample(l, session);
+        return;
+    }
+    for (int i = 0; i < l->count; i++)
+        *(i < first.count ? &first.of[i] : &rest.of[i - first.count]) = l->of[i];
+    sample(&first, session);
+    sample(&rest, session);
+}
+
+static void sample(struct lot *l, struct session *session)
 {
     struct error e = {0};
-    if (l->count > 1)
-        device_note(d, NOTE_BATCH, "Batched Forward: %d shots at once.", l->count);
-    if (step_all(l, &e) == 0)
-        return;
-    if (e.code != ERROR_MEMORY || l->count == 1) {
+    if (session_ready(session, &e) != 0) {
         fail_all(l, &e);
         return;
     }
-    struct lot first = {.count = l->count / 2}, rest = {.count = l->count - first.count};
-    for (int i = 0; i < l->count; i++)
-        *(i < first.count ? &first.of[i] : &rest.of[i - first.count]) = l->of[i];
-    sample(&first, d);
-    sample(&rest, d);
+    if (l->count > 1)
+        device_note(session->device, NOTE_BATCH, "Batched Forward: %d shots at once.", l->count);
+    if (step_all(l, session, &e) == 0)
+        ladder_done(&session->ladder, session->device);
+    else if (e.code == ERROR_MEMORY)
+        sample_with_less(l, session, &e);
+    else
+        fail_all(l, &e);
 }
 
 /* The shots that have not failed and stand at the lowest step; false: all are at their end. Shots
@@ -234,13 +267,18 @@ void shots_run(struct session *session, struct stage_job *const *jobs, size_t co
 {
     struct running all[STAGE_BATCH_MOST] = {0};
     struct lot lot;
+    struct error e = {0};
+    bool ready = session_ready(session, &e) == 0;
     for (size_t i = 0; i < count; i++) {
         all[i].job = jobs[i];
         all[i].error = &errors[i];
-        begin(&all[i], session, &errors[i]);
+        if (ready)
+            begin(&all[i], session, &errors[i]);
+        else
+            errors[i] = e;
     }
     while (next_lot(all, count, &lot))
-        sample(&lot, session->device);
+        sample(&lot, session);
     for (size_t i = 0; i < count; i++) {
         if (errors[i].code == ERROR_NONE)
             finish(&all[i], session, &errors[i]);
