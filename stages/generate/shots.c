@@ -78,6 +78,8 @@ static int note_device(struct stage_job *job, const struct session *session, str
     if (!model || !encoder)
         return error_memory(e);
     job->note(job, "device", name);
+    if (device_streams(session->device))
+        job->note(job, "weights", "\"streamed\"");
     if (device_memory_peak(session->device) == 0)
         return 0;
     job->note(job, "encoder_gpu_mib", encoder);
