@@ -28,6 +28,7 @@
 #include "kernels/base/error.h"
 #include "kernels/base/hash.h"
 #include "kernels/device.h"
+#include "kernels/prefetch.h"
 #include "storyboards/board.h"
 
 enum stage_id {
@@ -145,6 +146,9 @@ struct stage {
     /* Checks what can be checked before any long work: fonts, sources, models. For `check` and at
      * the start of every run, for jobs that will run. NULL: nothing to check. */
     int (*check)(const struct stage_env *env, const struct shot *shot, struct error *e);
+    /* Adds the folders that open() of the shot's group will read, first things first. Any thread.
+     * NULL: it reads little. */
+    void (*soon)(const struct stage_env *env, const struct shot *shot, struct prefetch *p);
     int (*open)(const struct stage_group *group, void **session, struct error *e);
     int (*run)(void *session, struct stage_job *job, struct error *e);
     void (*close)(void *session);

@@ -253,6 +253,52 @@ static void refuse_group(struct executor *x, const struct engine_step *step, con
     }
 }
 
+/* The engine's job that the next group begins with; STAGES: there is none. With the mutex held. */
+static enum stage_id next_group(const struct executor *x, const struct engine_step *open,
+                                size_t *shot)
+{
+    const struct plan *plan = x->x->plan;
+    uint32_t now = plan_job(plan, open->shots[0], open->stage)->group, best = UINT32_MAX;
+
+    for (int i = (int)open->stage; i < STAGES; i++, best = UINT32_MAX) {
+        for (size_t k = 0; k < plan->shots; k++) {
+            const struct plan_job *j = plan_job(plan, k, i);
+            enum job_state state = scheduler_state(x->scheduler, k, (enum stage_id)i);
+
+            if (j->lane != LANE_ENGINE || (state != JOB_WAITING && state != JOB_READY) ||
+                (i == (int)open->stage && j->group == now) || j->group >= best)
+                continue;
+            best = j->group;
+            *shot = k;
+        }
+        if (best != UINT32_MAX)
+            return (enum stage_id)i;
+    }
+    return STAGES;
+}
+
+/* While this group works, what the next one loads comes from the disk. With the mutex held. */
+static void prefetch_next(struct executor *x, const struct engine_step *open)
+{
+    size_t shot = 0;
+    enum stage_id stage = next_group(x, open, &shot);
+    const struct stage *about = stage < STAGES ? x->x->setup->stages[stage] : NULL;
+
+    if (!about || !about->soon)
+        return;
+    x->prefetch = prefetch_new();
+    if (x->prefetch)
+        about->soon(x->x->setup->env, shot_of(x, shot), x->prefetch);
+    prefetch_start(x->prefetch);
+}
+
+/* What is loaded now is read by whoever loads it. With the mutex held. */
+static void prefetch_end(struct executor *x)
+{
+    prefetch_free(x->prefetch);
+    x->prefetch = NULL;
+}
+
 static void open_group(struct executor *x, const struct engine_step *step, void **session)
 {
     const struct plan_job *first = plan_job(x->x->plan, step->shots[0], step->stage);
@@ -266,6 +312,7 @@ static void open_group(struct executor *x, const struct engine_step *step, void 
     double from = clock_monotonic();
     struct error e = {0};
 
+    prefetch_end(x);
     if (loads)
         lanes_emit(x, event);
     pthread_mutex_unlock(&x->mutex);
@@ -282,6 +329,8 @@ static void open_group(struct executor *x, const struct engine_step *step, void 
     event.seconds = clock_monotonic() - from;
     if (loads && outcome == OUTCOME_DONE)
         lanes_emit(x, event);
+    if (outcome == OUTCOME_DONE)
+        prefetch_next(x, step);
     scheduler_opened(x->scheduler, outcome);
     pthread_cond_broadcast(&x->changed);
 }
@@ -313,6 +362,7 @@ static void *engine_thread(void *arg)
             wait_until(x, step.wake);
         }
     }
+    prefetch_end(x);
     pthread_cond_broadcast(&x->changed);
     pthread_mutex_unlock(&x->mutex);
     return NULL;

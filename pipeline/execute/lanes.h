@@ -35,7 +35,8 @@ struct executor {
         bool moved;
         size_t done, total; /* bytes of what is being loaded */
     } loading;
-    enum stage_id engine_at; /* the stage that the engine's lane works on */
+    struct prefetch *prefetch; /* what the engine's lane will load next */
+    enum stage_id engine_at;   /* the stage that the engine's lane works on */
     struct scheduler *scheduler;
     struct runner runner;
     struct peak_meter peak;

@@ -161,6 +161,21 @@ static int generate_check(const struct stage_env *env, const struct shot *shot, 
 
 /* ---- one shot: noise, steps, checkpoints */
 
+/* Parts are listed as model_index.json has them: encoders are read first all the same. */
+static void generate_soon(const struct stage_env *env, const struct shot *shot, struct prefetch *p)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    struct error ignored = {0};
+    const char *dir;
+    if (tier_of_shot(env, shot, &tier, &ignored) == 0 &&
+        tier_checkpoint(env, tier, &a, &dir, &ignored) == 0) {
+        session_soon(tier->family, dir, true, p);
+        session_soon(tier->family, dir, false, p);
+    }
+    arena_free(&a);
+}
+
 static int generate_open(const struct stage_group *group, void **session, struct error *e)
 {
     struct session *s = NULL;
@@ -345,6 +360,7 @@ const struct stage stage_generate = {
     .reads = 1u << STAGE_ENHANCE,
     .reads_content = {STAGE_ENHANCE, "prompt.json"},
     .check = generate_check,
+    .soon = generate_soon,
     .open = generate_open,
     .run = generate_run,
     .close = generate_close,
