@@ -12,6 +12,8 @@ int command_run(const struct options *o)
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
                         .compile = o->compile,
+                        .preset = o->preset,
+                        .batch = o->batch,
                         .only = o->only,
                         .models = o->models,
                         .device = o->device,

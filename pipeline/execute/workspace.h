@@ -34,6 +34,8 @@ struct request {
     const char *step_cache;      /* NULL, "": as the board says */
     double step_cache_threshold; /* 0: likewise */
     bool compile;                /* patience for algorithms */
+    const char *preset;          /* NULL, "": the first */
+    int batch;                   /* 0: as the preset says */
     int jobs;
 };
 
