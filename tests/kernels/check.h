@@ -46,10 +46,11 @@ void compare(struct check *c, const char *op, const struct pair *got, const char
     __attribute__((format(printf, 4, 5)));
 bool wanted(const struct check *c, const char *op);
 
-void check_matrices(struct check *c); /* linear, attention */
+void check_matrices(struct check *c); /* linear */
+void check_attention(struct check *c);
 void check_rows(struct check *c);     /* norms, softmax, elements, copies */
 void check_pictures(struct check *c); /* convolutions, patches */
-/* Large shapes against what the chip can do. */
-void time_operations(struct device *d);
+/* Large shapes against what the chip can do; `only` attention where that is said, else NULL. */
+void time_operations(struct device *d, const char *only);
 
 #endif

@@ -289,9 +289,9 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     }
     c.device = device_arena(c.tested);
     for (int i = 0; i < o->rounds; i++) {
-        static void (*const subjects[])(struct check *) = {check_matrices, check_rows,
-                                                           check_pictures};
-        for (int k = 0; k < 3; k++) {
+        static void (*const subjects[])(struct check *) = {check_matrices, check_attention,
+                                                           check_rows, check_pictures};
+        for (size_t k = 0; k < sizeof subjects / sizeof *subjects; k++) {
             subjects[k](&c);
             device_must(c.reference);
             device_must(c.tested);
@@ -301,7 +301,7 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     }
     report(dtype);
     if (o->time)
-        time_operations(c.tested);
+        time_operations(c.tested, o->op);
     device_close(c.reference);
     device_close(c.tested);
     return c.failed;

@@ -5,13 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/kernels/check.h"
-
-struct bench {
-    struct device *d;
-    struct arena memory;
-    double copy_rate, product_rate; /* bytes/s, FLOP/s: measured first */
-};
+#include "tests/kernels/check_time.h"
 
 static double now(void)
 {
@@ -29,10 +23,7 @@ static bool working(struct bench *b, const char *name)
     return false;
 }
 
-typedef void bench_fn(struct bench *b, void *job);
-
-/* Seconds for one call: the median of seven runs of a few calls each. */
-static double seconds(struct bench *b, const char *name, bench_fn *run, void *job)
+double seconds(struct bench *b, const char *name, bench_fn *run, void *job)
 {
     double took[7], start;
     int calls = 1;
@@ -61,7 +52,7 @@ static double seconds(struct bench *b, const char *name, bench_fn *run, void *jo
     return took[3];
 }
 
-static void tell(struct bench *b, const char *name, double s, double bytes, double flop)
+void tell(struct bench *b, const char *name, double s, double bytes, double flop)
 {
     if (s <= 0)
         return;
@@ -75,7 +66,7 @@ static void tell(struct bench *b, const char *name, double s, double bytes, doub
 }
 
 /* Random activations: a small block written, then doubled by copies. */
-static struct tensor big(struct bench *b, int rank, const int64_t *shape)
+struct tensor big(struct bench *b, int rank, const int64_t *shape)
 {
     struct tensor t = activation_new(b->d, &b->memory, rank, shape), flat;
     int64_t n = tensor_count(&t), have = n < 65536 ? n : 65536;
@@ -103,10 +94,6 @@ static struct tensor big(struct bench *b, int rank, const int64_t *shape)
     free(values);
     return t;
 }
-#define BIG(...)                                                                                   \
-    big(b, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                              \
-        (const int64_t[]){__VA_ARGS__})
-
 struct job {
     struct tensor x, y, out, cos, sin, vectors;
     const struct tensor *taps[3];
@@ -114,7 +101,6 @@ struct job {
     struct conv conv;
     enum activation act;
     int groups;
-    struct attention_bias bias;
 };
 
 static void run_copy(struct bench *b, void *p)
@@ -126,11 +112,6 @@ static void run_linear(struct bench *b, void *p)
 {
     struct job *j = p;
     op_linear(b->d, &j->out, &j->x, &j->linear, j->act);
-}
-static void run_attention(struct bench *b, void *p)
-{
-    struct job *j = p;
-    op_attention(b->d, &j->out, &j->x, &j->y, &j->y, 0.1f, &j->bias);
 }
 static void run_conv(struct bench *b, void *p)
 {
@@ -198,21 +179,6 @@ static void time_linear(struct bench *b, const char *name, int64_t m, int64_t n,
     if (b->product_rate == 0 && s > 0)
         b->product_rate = flop / s;
     tell(b, name, s, 0, flop);
-    arena_free(&b->memory);
-}
-
-static void time_attention(struct bench *b, const char *name, int64_t tokens, int64_t heads,
-                           int64_t dim, bool key)
-{
-    struct job j = {.x = BIG(1, tokens, heads, dim),
-                    .y = BIG(1, tokens, heads, dim),
-                    .out = BIG(1, tokens, heads, dim)};
-    double s;
-
-    if (key)
-        j.bias.key = TENSOR_NEW(&b->memory, tokens);
-    s = seconds(b, name, run_attention, &j);
-    tell(b, name, s, 0, 4.0 * (double)tokens * (double)tokens * (double)(heads * dim));
     arena_free(&b->memory);
 }
 
@@ -287,14 +253,9 @@ static void time_pack(struct bench *b, const char *name, enum dtype stored)
 
 static void time_matrices(struct bench *b)
 {
-    time_linear(b, "linear 8192 x 8192 x 8192", 8192, 8192, 8192, ACT_NONE);
     time_linear(b, "linear 20000 x 5120 x 5120", 20000, 5120, 5120, ACT_NONE);
     time_linear(b, "linear 20000 x 13824 x 5120 gelu", 20000, 13824, 5120, ACT_GELU_TANH);
     time_linear(b, "linear 256 x 4096 x 4096", 256, 4096, 4096, ACT_NONE);
-    time_attention(b, "attention 18000 tokens, 24 heads of 128", 18000, 24, 128, false);
-    time_attention(b, "attention 18000, key bias", 18000, 24, 128, true);
-    time_attention(b, "attention 14400 tokens, 1 head of 512", 14400, 1, 512, false);
-    time_attention(b, "attention 9216 tokens, 10 heads of 64", 9216, 10, 64, false);
 }
 
 static void time_pictures(struct bench *b)
@@ -348,13 +309,18 @@ static void time_memory(struct bench *b)
     arena_free(&b->memory);
 }
 
-void time_operations(struct device *d)
+void time_operations(struct device *d, const char *only)
 {
     struct bench b = {.d = d, .memory = device_arena(d)};
 
     printf("time  %s activations; %% of the copy's and of the first product's rate\n",
            dtype_name(device_activations(d)));
     time_rows(&b, "copy 1000000 x 1024", run_copy, 2, 1000000, 1024);
+    time_linear(&b, "linear 8192 x 8192 x 8192", 8192, 8192, 8192, ACT_NONE);
+    if (!only || strcmp(only, "attention") == 0)
+        time_attention(&b);
+    if (only)
+        return;
     time_memory(&b);
     time_pack(&b, "weights, stored in BF16", DTYPE_BF16);
     time_pack(&b, "weights, stored in F32", DTYPE_F32);
