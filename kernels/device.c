@@ -41,6 +41,7 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     if (open_cpu(o->threads, &d, e))
         return -1;
     d->activations = cuda ? o->activations : DTYPE_F32;
+    d->attention = o->attention;
     if (cuda && cuda_load(d, o->index, e)) {
         if (!o->or_cpu || e->code != ERROR_USAGE) {
             device_close(d);
@@ -59,10 +60,12 @@ int device_open(const struct device_options *o, struct device **out, struct erro
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
                        struct error *e)
 {
-    return device_open(
-        &(struct device_options){
-            .kind = d->kind, .threads = d->threads, .activations = activations, .index = d->index},
-        out, e);
+    return device_open(&(struct device_options){.kind = d->kind,
+                                                .threads = d->threads,
+                                                .activations = activations,
+                                                .attention = d->attention,
+                                                .index = d->index},
+                       out, e);
 }
 
 void device_close(struct device *d)

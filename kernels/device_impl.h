@@ -68,7 +68,7 @@ struct ops {
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations;
+    enum dtype activations, attention;
     int threads, index;
     struct pool *pool; /* of that many threads, the caller's included */
     bool failed;       /* error holds the first failure */

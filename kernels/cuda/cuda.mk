@@ -14,6 +14,9 @@ CUDA_SRC := \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
+	kernels/cuda/flash_attention.cu \
+	kernels/cuda/fp8_attention.cu \
+	kernels/cuda/fp8_operands.cu \
 	kernels/cuda/gemm.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \

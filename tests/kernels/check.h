@@ -14,6 +14,7 @@ struct check {
     struct device *reference, *tested;
     struct arena host, device; /* emptied after each case */
     enum dtype dtype;          /* of activations */
+    enum dtype attention;      /* F8_E4M3: of long ones */
     uint64_t state;            /* of the random numbers */
     const char *only;          /* the one operation to look at; NULL: all */
     bool small;                /* few, short cases: for slow checkers of memory */

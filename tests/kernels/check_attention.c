@@ -70,6 +70,45 @@ static void attend_both(struct check *c, const struct attention_case *a)
         a->relative, a->causal, a->packed);
 }
 
+/* Long enough for FP8: plain numbers; keys and values with means that stand out; and channels that
+ * do, in queries and keys. Errors of bfloat16 beside them, from a layer that keeps to it. */
+static void check_fp8(struct check *c)
+{
+    static const char *const kinds[] = {"FP8 attention", "FP8, means", "FP8, outliers"};
+    int kind = (int)between(c, 0, 2);
+    int64_t dim = between(c, 0, 1) ? 128 : 64, heads = between(c, 1, 2), items = between(c, 1, 2);
+    int64_t queries = between(c, 1024, 1300), keys = between(c, 1024, 1300);
+    struct pair q = NUMBERS(c, ACTIVATIONS_, 8, 3, items, queries, heads, dim);
+    struct pair k = NUMBERS(c, ACTIVATIONS_, 0, 3, items, keys, heads, dim);
+    struct pair v = NUMBERS(c, ACTIVATIONS_, 16, 1, items, keys, heads, dim);
+    struct pair out = NUMBERS(c, ACTIVATIONS_, 8, 1, items, queries, heads, dim);
+    struct attention_bias precise = {.precise = true};
+
+    for (int64_t i = 0; kind && i < items * keys * heads; i++) {
+        float *row = (float *)k.host.data + i * dim;
+        float *value = (float *)v.host.data + i / heads * (heads * dim + 16) + i % heads * dim;
+        for (int64_t j = 0; j < dim; j++) {
+            row[j] += kind == 1 && j % 9 == 4 ? 20 : 0;
+            row[j] *= kind == 2 && j == 11 ? 8 : 1;
+            value[j] += kind == 1 && j % 5 == 2 ? 4 : 0;
+        }
+    }
+    settle(c, &k);
+    settle(c, &v);
+    poison(c, &out);
+    op_attention(c->reference, &out.host, &q.host, &k.host, &v.host, 1 / sqrtf((float)dim), NULL);
+    op_attention(c->tested, &out.device, &q.device, &k.device, &v.device, 1 / sqrtf((float)dim),
+                 NULL);
+    compare(c, kinds[kind], &out, "items %lld queries %lld keys %lld heads %lld dim %lld",
+            (long long)items, (long long)queries, (long long)keys, (long long)heads,
+            (long long)dim);
+    poison(c, &out);
+    op_attention(c->tested, &out.device, &q.device, &k.device, &v.device, 1 / sqrtf((float)dim),
+                 &precise);
+    compare(c, "attention", &out, "precise, %s: items %lld queries %lld keys %lld", kinds[kind],
+            (long long)items, (long long)queries, (long long)keys);
+}
+
 void check_attention(struct check *c)
 {
     static const int64_t dims[] = {64, 128, 40, 80, 72, 96, 512, 8};
@@ -89,6 +128,8 @@ void check_attention(struct check *c)
 
     if (!wanted(c, "attention"))
         return;
+    if (c->attention == DTYPE_F8_E4M3 && c->dtype != DTYPE_F32 && between(c, 0, 15) == 0)
+        check_fp8(c);
     a.scale = (between(c, 0, 3) ? 2 : 40) / sqrtf((float)a.dim); /* peaked, too */
     if (between(c, 0, 3) == 0) {
         a.causal = true;

@@ -2,7 +2,7 @@
  * unaligned shapes:
  *
  *   check_ops [--device cpu|cuda] [--dtype f32|f16|bf16] [--op NAME] [--rounds N] [--seed N]
- *             [--small] [--time]
+ *             [--attention fp8] [--small] [--time]
  *
  * Links only kernels/, so that it runs where nothing else is installed. Without a GPU, and without
  * --device, it says "skip" and succeeds.
@@ -37,6 +37,9 @@ static const struct limit {
     {"linear", {1e-5, PRODUCT}},
     {"linear_add", {2e-6, PRODUCT}},
     {"attention", {4e-6, PRODUCT}},
+    {"FP8 attention", {0.07, 0.07, 0.07}},
+    {"FP8, means", {0.07, 0.07, 0.07}},
+    {"FP8, outliers", {0.07, 0.07, 0.07}},
     {"layer_norm", {1e-5, ROUNDING}},
     {"rms_norm", {1e-6, ROUNDING}},
     {"channel_norm", {1e-6, ROUNDING}},
@@ -277,7 +280,11 @@ static void report(enum dtype dtype)
 
 static int check_dtype(const struct options *o, enum dtype dtype)
 {
-    struct check c = {.dtype = dtype, .state = o->seed, .only = o->op, .small = o->small};
+    struct check c = {.attention = o->device.attention,
+                      .dtype = dtype,
+                      .state = o->seed,
+                      .only = o->op,
+                      .small = o->small};
     struct device_options options = o->device;
     struct error e = {0};
 
@@ -341,6 +348,8 @@ static int parse(struct options *o, int argc, char **argv)
                                                                  : DTYPE_F32;
         } else if (strcmp(argv[i], "--op") == 0) {
             o->op = value;
+        } else if (strcmp(argv[i], "--attention") == 0) {
+            o->device.attention = strcmp(value, "fp8") == 0 ? DTYPE_F8_E4M3 : DTYPE_F32;
         } else if (strcmp(argv[i], "--rounds") == 0) {
             o->rounds = atoi(value);
         } else if (strcmp(argv[i], "--seed") == 0) {
