@@ -4,10 +4,10 @@ as it is known without a download (tests/stages/test_published.c says what was n
 
   bench/make_checkpoint.py --family hunyuan-video DIR        45 GB or so
   bench/make_checkpoint.py --family sdxl --scale tiny DIR    as small as the fixture of the tests
-  bench/make_checkpoint.py --family svd-xt --sparse DIR      headers and holes: takes no disk
+  bench/make_checkpoint.py --family svd-xt --sparse DIR      holes for the large: takes no disk
   bench/make_checkpoint.py --family wan2.2-t2v-a14b --dtype BF16 --skip transformer_2 DIR
 
-Names, shapes and configs come from tests/stages/data/published, tokenizers from tests/fixtures, so
+Names, shapes and configs come from stages/models/published, tokenizers from tests/fixtures, so
 that a text is cut by a small vocabulary, whose tokens are all rows of the full embedding. Needs
 numpy. What such a model makes is noise; how long it takes and what memory is that of the real one.
 """
@@ -23,7 +23,7 @@ import struct
 import numpy
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-PUBLISHED = os.path.join(ROOT, "tests/stages/data/published")
+PUBLISHED = os.path.join(ROOT, "stages/models/published")
 FIXTURES = os.path.join(ROOT, "tests/fixtures")
 SHARD = 5 * 10**9
 SIZE = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
@@ -134,8 +134,8 @@ def write_tensor(f, numbers, name, dtype, shape):
         f.write(convert(numpy.full(count, constant, numpy.float32), dtype).data)
 
 
-def write_file(path, tensors, numbers):
-    """numbers None: a hole in place of the data."""
+def write_file(path, tensors, numbers, sparse):
+    """sparse: a hole in place of every tensor of a MiB or more."""
     header, at = {"__metadata__": {"format": "pt"}}, 0
     for name, (dtype, shape) in tensors:
         size = math.prod(shape) * SIZE[dtype]
@@ -145,11 +145,13 @@ def write_file(path, tensors, numbers):
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as f:
         f.write(struct.pack("<Q", len(text)) + text)
-        if numbers is None:
-            f.truncate(8 + len(text) + at)
-            return
         for name, (dtype, shape) in tensors:
-            write_tensor(f, numbers, name, dtype, shape)
+            size = math.prod(shape) * SIZE[dtype]
+            if sparse and size >= 1 << 20:
+                f.seek(size, os.SEEK_CUR)
+            else:
+                write_tensor(f, numbers, name, dtype, shape)
+        f.truncate(8 + len(text) + at)
 
 
 def shards_of(listing):
@@ -164,15 +166,16 @@ def shards_of(listing):
     return shards
 
 
-def write_weights(folder, stem, listing, numbers, variant):
-    shards, variant = shards_of(listing), "." + variant if variant else ""
+def write_weights(folder, stem, listing, numbers, options):
+    shards = shards_of(listing)
+    variant = "." + options.variant if options.variant else ""
     if len(shards) == 1:
-        write_file(f"{folder}/{stem}{variant}.safetensors", shards[0], numbers)
+        write_file(f"{folder}/{stem}{variant}.safetensors", shards[0], numbers, options.sparse)
         return
     where = {}
     for i, tensors in enumerate(shards):
         file = f"{stem}{variant}-{i + 1:05}-of-{len(shards):05}.safetensors"
-        write_file(f"{folder}/{file}", tensors, numbers)
+        write_file(f"{folder}/{file}", tensors, numbers, options.sparse)
         where.update((name, file) for name, _ in tensors)
     total = sum(math.prod(s) * SIZE[d] for d, s in listing.values())
     with open(f"{folder}/{stem}.safetensors.index{variant}.json", "w") as f:
@@ -187,7 +190,7 @@ def write_component(source, target, library, options, numbers):
     if options.dtype:
         listing = {n: (d if d == "I64" else options.dtype, s) for n, (d, s) in listing.items()}
     stem = "model" if library == "transformers" else "diffusion_pytorch_model"
-    write_weights(target, stem, listing, numbers, options.variant)
+    write_weights(target, stem, listing, numbers, options)
 
 
 def main():
@@ -199,13 +202,13 @@ def main():
     parser.add_argument("--dtype", choices=["F32", "F16", "BF16"], help="as published")
     parser.add_argument("--variant", choices=["fp16"], help="in the files' names; see --dtype")
     parser.add_argument("--skip", action="append", default=[], help="a component to leave out")
-    parser.add_argument("--sparse", action="store_true", help="no data: for checks of the headers")
+    parser.add_argument("--sparse", action="store_true", help="no large tensors: for bench/models, and checks of headers")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     fixture = os.path.join(FIXTURES, FIXTURE.get(options.family, options.family))
     source = os.path.join(PUBLISHED, options.family) if options.scale == "full" else fixture
-    numbers = None if options.sparse else Numbers(options.seed)
+    numbers = Numbers(options.seed)
     with open(os.path.join(source, "model_index.json")) as f:
         index = json.load(f)
     for part in options.skip:

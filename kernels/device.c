@@ -1,4 +1,5 @@
 #include "kernels/cuda/entry.h"
+#include "kernels/dry/impl.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -12,17 +13,21 @@ static int cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-static int open_cpu(int threads, struct device **out, struct error *e)
+static int open_plain(int threads, struct note_listener notes, struct device **out, struct error *e)
 {
     struct device *d = calloc(1, sizeof *d);
     if (!d)
         return error_memory(e);
     d->kind = DEVICE_CPU;
     d->threads = threads > 0 ? threads : cores();
-    if (pool_open(d->threads, &d->pool, e)) {
-        free(d);
+    d->notebook = notebook_new(notes);
+    if (!d->notebook)
+        error_memory(e);
+    if (!d->notebook || pool_open(d->threads, &d->pool, e)) {
+        device_close(d);
         return -1;
     }
+    snprintf(d->facts.name, sizeof d->facts.name, "reference");
     ops_init_reference(&d->ops);
     *out = d;
     return 0;
@@ -30,31 +35,56 @@ static int open_cpu(int threads, struct device **out, struct error *e)
 
 int device_open_reference(int threads, struct device **out, struct error *e)
 {
-    return open_cpu(threads, out, e);
+    return open_plain(threads, (struct note_listener){0}, out, e);
+}
+
+static int become_cpu(struct device *d, struct error *e)
+{
+    if (d->faults && !(d->source = device_host_source(d)))
+        return error_memory(e);
+    d->activations = DTYPE_F32;
+    ops_init_cpu(&d->ops);
+    snprintf(d->facts.name, sizeof d->facts.name, "%s", cpu_instruction_set());
+    device_note(d, NOTE_DEVICE, "%s Kernels Activated (%d %s).", d->facts.name, d->threads,
+                d->threads == 1 ? "thread" : "threads");
+    return 0;
 }
 
 int device_open(const struct device_options *o, struct device **out, struct error *e)
 {
-    bool cuda = o->kind == DEVICE_CUDA;
     struct device *d;
 
-    if (open_cpu(o->threads, &d, e))
+    if (open_plain(o->threads, o->notes, &d, e))
         return -1;
-    d->activations = cuda ? o->activations : DTYPE_F32;
+    d->index = o->index;
+    d->memory_mode = o->memory;
+    d->faults = o->faults;
+    d->dry = o->dry;
+    d->linears = o->linears;
     d->attention = o->attention;
-    if (cuda && cuda_load(d, o->index, e)) {
-        if (!o->or_cpu || e->code != ERROR_USAGE) {
-            device_close(d);
-            return -1;
-        }
-        error_clear(e);
-        d->activations = DTYPE_F32;
-        cuda = false;
-    }
-    if (!cuda)
-        ops_init_cpu(&d->ops);
+    d->patience = o->patience;
     *out = d;
-    return 0;
+    if (o->dry) {
+        d->activations = o->activations;
+        if (dry_open(d, e) == 0)
+            return 0;
+    } else if (o->kind != DEVICE_CUDA) {
+        if (become_cpu(d, e) == 0)
+            return 0;
+    } else {
+        d->activations = o->activations;
+        if (cuda_load(d, o->index, e) == 0)
+            return 0;
+    }
+    if (o->or_cpu && e->code == ERROR_USAGE) {
+        device_note_missing(d, NOTE_GPU, "%s", e->text);
+        error_clear(e);
+        if (become_cpu(d, e) == 0)
+            return 0;
+    }
+    *out = NULL;
+    device_close(d);
+    return -1;
 }
 
 int device_open_beside(const struct device *d, enum dtype activations, struct device **out,
@@ -64,7 +94,12 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
                                                 .threads = d->threads,
                                                 .activations = activations,
                                                 .attention = d->attention,
-                                                .index = d->index},
+                                                .patience = d->patience,
+                                                .index = d->index,
+                                                .memory = d->memory_mode,
+                                                .faults = d->faults,
+                                                .dry = d->dry,
+                                                .notes = notebook_listener(d->notebook)},
                        out, e);
 }
 
@@ -75,7 +110,10 @@ void device_close(struct device *d)
     device_trim(d);
     if (d->close)
         d->close(d);
+    else
+        free(d->source);
     pool_close(d->pool);
+    notebook_free(d->notebook);
     free(d);
 }
 
@@ -89,9 +127,19 @@ int device_threads(const struct device *d)
     return d->threads;
 }
 
+const struct device_facts *device_facts(const struct device *d)
+{
+    return &d->facts;
+}
+
 enum dtype device_activations(const struct device *d)
 {
     return d->activations;
+}
+
+enum dtype device_linears(const struct device *d)
+{
+    return d->has_f8 && d->linears == DTYPE_F8_E4M3 ? DTYPE_F8_E4M3 : d->activations;
 }
 
 struct arena device_arena(struct device *d)
@@ -101,7 +149,28 @@ struct arena device_arena(struct device *d)
 
 struct tensor activation_new(struct device *d, struct arena *a, int rank, const int64_t *shape)
 {
-    return tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+    struct tensor t = tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+    struct tensor scale;
+
+    if (!d || device_linears(d) != DTYPE_F8_E4M3 || rank < 2 || !t.data)
+        return t;
+    scale = tensor_new(a, rank - 1, shape);
+    t.scale = scale.data;
+    if (!scale.data)
+        t.data = NULL;
+    return t;
+}
+
+struct tensor activation_as_input(const struct linear *w, struct tensor buffer)
+{
+    int64_t size = (int64_t)dtype_size(buffer.dtype);
+
+    if (w->dtype != DTYPE_F8_E4M3 || !buffer.scale || buffer.dtype == DTYPE_F8_E4M3)
+        return buffer;
+    buffer.dtype = DTYPE_F8_E4M3;
+    for (int i = 0; i + 1 < buffer.rank; i++)
+        buffer.stride[i] *= size;
+    return buffer;
 }
 
 struct tensor residual_new(struct device *d, struct arena *a, int rank, const int64_t *shape)
@@ -112,7 +181,9 @@ struct tensor residual_new(struct device *d, struct arena *a, int rank, const in
 
 int device_status(struct device *d, struct error *e)
 {
-    if (d->wait)
+    if (d->recording)
+        device_fail(d, ERROR_INTERNAL, "device_status() while operations are recorded");
+    else if (d->wait)
         d->wait(d);
     if (!d->failed)
         return 0;
@@ -122,16 +193,18 @@ int device_status(struct device *d, struct error *e)
     return -1;
 }
 
-size_t device_memory_peak(const struct device *d)
+static void drop_scratch(struct device *d)
 {
-    return d->memory_peak;
+    free(d->scratch);
+    if (d->scratch)
+        device_give(d, d->scratch_size, false);
+    d->scratch = NULL;
+    d->scratch_size = 0;
 }
 
 void device_trim(struct device *d)
 {
-    free(d->scratch);
-    d->scratch = NULL;
-    d->scratch_size = 0;
+    drop_scratch(d);
     if (d->trim)
         d->trim(d);
 }
@@ -155,11 +228,17 @@ void *device_scratch(struct device *d, size_t size)
     size = (size + 63) / 64 * 64;
     if (size <= d->scratch_size)
         return d->scratch;
-    free(d->scratch);
-    d->scratch = aligned_alloc(64, size);
-    d->scratch_size = d->scratch ? size : 0;
-    if (!d->scratch)
+    drop_scratch(d);
+    if (device_take(d, size)) {
+        d->scratch = aligned_alloc(64, size);
+        d->scratch_size = size;
+        if (!d->scratch)
+            device_give(d, size, true);
+    }
+    if (!d->scratch) {
+        d->scratch_size = 0;
         device_fail(d, ERROR_MEMORY, "out of memory: %zu MiB of scratch", size >> 20);
+    }
     return d->scratch;
 }
 

@@ -52,6 +52,8 @@ struct ops {
                       const struct tensor *y, const struct tensor *gate);
     void (*modulate)(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct tensor *scale, const struct tensor *shift);
+    void (*distance)(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct tensor *y);
     void (*copy)(struct device *d, struct tensor *out, const struct tensor *x);
     /* [N, H, W, C] all; residual is NULL for none */
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,
@@ -65,25 +67,80 @@ struct ops {
                        const int patch[3]);
 };
 
+/* Of a device that can replay what it was told to do. */
+struct device_recorder {
+    /* Operations from here to end() are taken down and not done. False: it cannot. */
+    bool (*begin)(struct device *d);
+    /* What was taken down; NULL: it could not be. */
+    void *(*end)(struct device *d);
+    void (*replay)(struct device *d, void *recording); /* failures go to device_fail() */
+    void (*forget)(struct device *d, void *recording);
+};
+
+/* What brings weights from the host while a device works (weight_stream.c). Failures go to
+ * device_fail(). */
+struct weight_mover {
+    /* A queue beside the device's own, with room to remember `slots` arrivals; NULL: failed. */
+    void *(*open)(struct device *d, int slots);
+    void (*close)(struct device *d, void *queue); /* waits for all that it was told */
+    /* Host memory; *pinned: of the kind that the device reads at full speed, where that is wanted
+     * and can be had. NULL: there is none. */
+    void *(*take)(struct device *d, size_t size, bool *pinned);
+    void (*give)(struct device *d, void *bytes, size_t size, bool pinned);
+    /* Device memory to the host, in the device's own order. */
+    void (*keep)(struct device *d, void *host, const void *bytes, size_t size);
+    /* What bring() is told next begins when all that the device was told so far is done. */
+    void (*follow)(struct device *d, void *queue);
+    void (*bring)(struct device *d, void *queue, void *bytes, const void *host, size_t size);
+    void (*brought)(struct device *d, void *queue, int slot);
+    /* What the device is told next begins when what brought() closed has arrived. */
+    void (*await)(struct device *d, void *queue, int slot);
+};
+
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations, attention;
+    enum dtype activations, linears, attention;
+    enum patience patience;
+    bool has_f8; /* products with FP8 inputs */
     int threads, index;
-    struct pool *pool; /* of that many threads, the caller's included */
-    bool failed;       /* error holds the first failure */
+    struct dry_run *dry; /* the ledger of a device that computes nothing; else NULL */
+    struct device_facts facts;
+    struct notebook *notebook; /* what it has said of itself: see notes.h */
+    struct pool *pool;         /* of that many threads, the caller's included */
+    bool failed;               /* error holds the first failure */
     struct error error;
     void *scratch; /* on the host; grows, never shrinks before device_trim() */
     size_t scratch_size;
 
     /* Of a device with memory and a queue of its own; else NULL. */
-    size_t memory_peak; /* the most that was in use of its memory, by anyone, when some was taken */
     struct arena_source *source;
     void *backend;
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
-    void (*close)(struct device *d); /* frees backend and source */
+    void (*memory)(struct device *d, size_t *free_bytes, size_t *total_bytes);
+    void (*close)(struct device *d);        /* frees backend and source */
+    const struct device_recorder *recorder; /* NULL: it cannot */
+    bool recording; /* nothing may reach it now but operations between its own tensors */
+    /* Goes up when memory that a recording may name is freed. */
+    uint64_t memory_changes;
+
+    const struct weight_mover *mover; /* NULL: weights stay on it */
+    int streams;                      /* weight streams that are open */
+    enum memory_mode memory_mode;
+    struct memory_faults *faults;
+    struct memory_refusal refusal;
 };
+
+/* Every piece of device memory is counted here: asked for before it is taken, given back after it
+ * was freed, or when it could not be had after all (`refused`). false: it may not be taken. */
+bool device_take(struct device *d, size_t size);
+void device_give(struct device *d, size_t size, bool refused);
+/* Bytes that can be had without swapping, and that there are: of the machine, or of the container
+ * that this runs in. 0: not told. */
+void host_memory(size_t *free_bytes, size_t *total_bytes);
+/* Of a CPU that has memory of its own (memory_faults); gives it a mover as well. */
+struct arena_source *device_host_source(struct device *d);
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -100,6 +157,8 @@ int64_t vector_run(const struct tensor *v, const struct tensor *x);
 /* Each fills or overwrites the slots it has. */
 void ops_init_reference(struct ops *ops);
 void ops_init_cpu(struct ops *ops);
+/* Whose kernels ops_init_cpu() takes on this machine: "AVX-512", "AVX2", "SSE2", "NEON". */
+const char *cpu_instruction_set(void);
 
 /* Rows of a tensor whose leading axes may be strided: row r of C numbers begins at
  * tensor_row(t, r). */

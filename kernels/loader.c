@@ -1,5 +1,8 @@
 #include "kernels/loader.h"
 
+#include "kernels/device.h"
+
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,12 +58,72 @@ static bool ready(const struct loader *l)
     return !l->failed && l->device;
 }
 
+/* What the weights of this layer are kept in. */
+static enum dtype kept_in(const struct loader *l, const char *name)
+{
+    if (!l->keep)
+        return device_activations(l->device);
+    for (const struct keep *k = l->keep; k->pattern; k++)
+        if (fnmatch(k->pattern, name, 0) == 0)
+            return device_activations(l->device);
+    return device_linears(l->device);
+}
+
 static void packed(struct loader *l, int rc, const char *name)
 {
     if (rc == 0)
         return;
     l->failed = true;
     error_wrap(l->error, "%s: tensor %s", safetensors_path(l->weights), name);
+}
+
+/* Bytes of all weights as the device holds them, about: vectors are F32 there, but they are few. */
+static size_t packed_size(const struct loader *l)
+{
+    size_t count = safetensors_count(l->weights), total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *full = safetensors_name(l->weights, i);
+        const struct tensor *t = safetensors_find(l->weights, full);
+        char name[NAME_SIZE];
+        size_t length = strlen(full), suffix = strlen(".weight");
+        snprintf(name, sizeof name, "%.*s", (int)(length > suffix ? length - suffix : 0), full);
+        total += (size_t)tensor_count(t) *
+                 dtype_size(t->rank == 2 ? kept_in(l, name) : device_activations(l->device));
+    }
+    return total;
+}
+
+void load_stream(struct loader *l, struct weight_stream **out)
+{
+    *out = NULL;
+    if (ready(l) && weight_stream_open(l->device, packed_size(l), out, l->error))
+        l->failed = true;
+    l->stream = *out;
+    l->resident = l->arena;
+}
+
+void load_block_begin(struct loader *l)
+{
+    if (l->stream && !l->failed)
+        l->arena = weight_stream_begin(l->stream);
+}
+
+void load_block_end(struct loader *l)
+{
+    if (!l->stream || l->failed)
+        return;
+    l->arena = l->resident;
+    if (weight_stream_end(l->stream, l->error))
+        l->failed = true;
+}
+
+static void pack(struct loader *l, struct linear *to, int count, const struct tensor *const *weight,
+                 const struct tensor *const *bias, const char *name)
+{
+    packed(l,
+           linear_pack_as(l->device, l->arena, kept_in(l, name), count, weight, bias, to, l->error),
+           name);
 }
 
 void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
@@ -74,7 +137,7 @@ void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, b
     if (biased)
         bias = get(l, text, ".bias", 1, &out);
     if (ready(l))
-        packed(l, linear_pack(l->device, l->arena, weight, bias, to, l->error), text);
+        pack(l, to, 1, &weight, bias ? &bias : NULL, text);
 }
 
 void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
@@ -91,7 +154,7 @@ void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, 
             bias[i] = get(l, full, ".bias", 1, &out);
     }
     if (ready(l))
-        packed(l, linear_pack_many(l->device, l->arena, count, weight, bias, to, l->error), text);
+        pack(l, to, count, weight, bias, text);
 }
 
 void load_pointwise(struct loader *l, struct linear *to, int64_t out, int64_t in, const char *name,
@@ -109,7 +172,7 @@ void load_pointwise(struct loader *l, struct linear *to, int64_t out, int64_t in
     if (!ready(l))
         return;
     flat = TENSOR_VIEW(*weight, out, in);
-    packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
+    pack(l, to, 1, (const struct tensor *const[]){&flat}, &bias, text);
 }
 
 void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, const int kernel[3],
@@ -125,7 +188,7 @@ void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, 
     if (!ready(l))
         return;
     flat = TENSOR_VIEW(*weight, out, in * kernel[0] * kernel[1] * kernel[2]);
-    packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
+    pack(l, to, 1, (const struct tensor *const[]){&flat}, &bias, text);
 }
 
 static void load_conv_named(struct loader *l, struct conv *to, struct conv_form form, int64_t out,

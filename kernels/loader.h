@@ -6,14 +6,35 @@
 
 #include "kernels/ops.h"
 #include "kernels/safetensors.h"
+#include "kernels/weight_stream.h"
+
+/* Layers that lose by FP8 and therefore stay in 16 bits: names with * and ? (fnmatch), and the
+ * reason, for whoever asks. A list ends with a pattern of NULL. */
+struct keep {
+    const char *pattern, *why;
+};
 
 struct loader {
     struct device *device; /* NULL: tensors are looked up and checked, nothing is read or packed */
     struct arena *arena;   /* packed weights go here */
     const struct safetensors *weights;
+    /* Linear layers of other names than these are kept in device_linears(). NULL: this model was
+     * not tried in FP8, all of it stays in 16 bits. */
+    const struct keep *keep;
     struct error *error;
     bool failed;
+    /* The loader's own, from load_stream() on. */
+    struct weight_stream *stream;
+    struct arena *resident; /* `arena` outside blocks */
 };
+
+/* For models whose blocks are used one after another: their weights may then stay on the host, and
+ * come as they are needed. *out is what weight_stream_use() is told before each block; NULL where
+ * they all stay on the device. What is loaded between begin and end is a block's; blocks count from
+ * 0. `stream` is the model's to close, after its last operation and before its device. */
+void load_stream(struct loader *l, struct weight_stream **out);
+void load_block_begin(struct loader *l);
+void load_block_end(struct loader *l);
 
 /* For whoever wants all faults of a checkpoint, not the first: while a listener is set (for the
  * calling thread), loaders without a device tell it of each tensor that is missing or of another

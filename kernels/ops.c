@@ -1,99 +1,7 @@
 /* The front of the table: shapes are checked here, once for every implementation. */
 #include "kernels/ops.h"
 
-#include "kernels/device_impl.h"
-
-enum { SHAPE_TEXT = 96 };
-
-static bool fails(struct device *d, const char *op, const char *what, const struct tensor *t)
-{
-    char text[SHAPE_TEXT];
-    device_fail(d, ERROR_INTERNAL, "%s: %s does not fit: shape %s", op, what,
-                tensor_shape_text(t, text, sizeof text));
-    return false;
-}
-
-static bool is_here(const struct device *d, const struct tensor *t)
-{
-    return t->device == d->kind && t->data != NULL;
-}
-
-/* Activations or F32. */
-static bool is_numbers(const struct device *d, const struct tensor *t)
-{
-    return is_here(d, t) && (t->dtype == DTYPE_F32 || t->dtype == d->activations);
-}
-
-static bool is_activations(const struct device *d, const struct tensor *t)
-{
-    return is_here(d, t) && t->dtype == d->activations;
-}
-
-static bool dense_rows(const struct tensor *t)
-{
-    return t->rank >= 1 && (t->stride[t->rank - 1] == 1 || t->shape[t->rank - 1] == 1);
-}
-
-static bool is_rows(const struct device *d, const struct tensor *t)
-{
-    return is_numbers(d, t) && dense_rows(t);
-}
-
-static bool is_vector(const struct device *d, const struct tensor *t, int64_t n)
-{
-    return is_here(d, t) && t->dtype == DTYPE_F32 && tensor_count(t) == n && tensor_contiguous(t);
-}
-
-/* F32 in host memory, contiguous. */
-static bool is_host(const struct tensor *t)
-{
-    return t->device == DEVICE_CPU && t->data && t->dtype == DTYPE_F32 && tensor_contiguous(t);
-}
-
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-    if (a->rank != b->rank)
-        return false;
-    for (int i = 0; i < a->rank; i++)
-        if (a->shape[i] != b->shape[i])
-            return false;
-    return true;
-}
-
-static int64_t columns(const struct tensor *t)
-{
-    return t->shape[t->rank - 1];
-}
-
-static bool check_pair(struct device *d, const char *op, const struct tensor *out,
-                       const struct tensor *x)
-{
-    if (d->failed)
-        return false;
-    if (!is_rows(d, x))
-        return fails(d, op, "x", x);
-    return (is_rows(d, out) && same_shape(out, x)) || fails(d, op, "out", out);
-}
-
-/* An optional vector as wide as x. */
-static bool check_vector(struct device *d, const char *op, const char *what, const struct tensor *v,
-                         const struct tensor *x)
-{
-    return !v || is_vector(d, v, columns(x)) || fails(d, op, what, v);
-}
-
-/* An optional vector [C], or [G, C] with G runs of rows. */
-static bool check_vectors(struct device *d, const char *op, const char *what,
-                          const struct tensor *v, const struct tensor *x)
-{
-    int64_t runs;
-
-    if (!v)
-        return true;
-    runs = v->rank == 2 ? v->shape[0] : 1;
-    return (runs > 0 && tensor_rows(x) % runs == 0 && is_vector(d, v, runs * columns(x))) ||
-           fails(d, op, what, v);
-}
+#include "kernels/ops_check.h"
 
 int64_t vector_run(const struct tensor *v, const struct tensor *x)
 {
@@ -103,9 +11,17 @@ int64_t vector_run(const struct tensor *v, const struct tensor *x)
 
 /* ---- to and from the host */
 
+/* Host memory is read when an operation is issued: a recording would replay the address. */
+static bool may_meet_host(struct device *d, const char *op)
+{
+    if (d->recording)
+        device_fail(d, ERROR_INTERNAL, "%s: cannot be recorded", op);
+    return !d->failed;
+}
+
 void op_write(struct device *d, struct tensor *out, const struct tensor *host)
 {
-    if (d->failed)
+    if (!may_meet_host(d, "write"))
         return;
     if (!is_host(host))
         fails(d, "write", "host", host);
@@ -117,7 +33,7 @@ void op_write(struct device *d, struct tensor *out, const struct tensor *host)
 
 void op_read(struct device *d, struct tensor *host, const struct tensor *x)
 {
-    if (d->failed)
+    if (!may_meet_host(d, "read"))
         return;
     if (!is_host(host))
         fails(d, "read", "host", host);
@@ -157,22 +73,6 @@ void op_linear_add(struct device *d, struct tensor *out, const struct tensor *x,
         fails(d, "linear", "residual", residual);
     else if (x->shape[0] > 0)
         d->ops.linear(d, out, x, w, ACT_NONE, residual);
-}
-
-/* [tokens, heads, dim] as one item of [items, tokens, heads, dim]. */
-static struct tensor as_items(const struct tensor *t, int rank)
-{
-    struct tensor out = *t;
-    if (t->rank != rank - 1)
-        return out;
-    for (int i = rank - 1; i > 0; i--) {
-        out.shape[i] = t->shape[i - 1];
-        out.stride[i] = t->stride[i - 1];
-    }
-    out.rank = rank;
-    out.shape[0] = 1;
-    out.stride[0] = out.shape[1] * out.stride[1];
-    return out;
 }
 
 static bool heads_fit(const struct device *d, const struct tensor *t, int64_t tokens, int64_t heads,
@@ -285,7 +185,7 @@ void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const
 void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
               const struct tensor *ids)
 {
-    if (d->failed)
+    if (!may_meet_host(d, "embed"))
         return;
     if (table->device != DEVICE_CPU || table->rank != 2 || !dtype_is_float(table->dtype) ||
         !tensor_contiguous(table)) {
@@ -364,6 +264,17 @@ void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
         d->ops.modulate(d, out, x, scale, shift);
 }
 
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y)
+{
+    if (!check_pair(d, "distance", x, y))
+        return;
+    if (!is_vector(d, out, 2))
+        fails(d, "distance", "out", out);
+    else
+        d->ops.distance(d, out, x, y);
+}
+
 void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
 {
     if (d->failed)
@@ -374,122 +285,4 @@ void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
         fails(d, "copy", "out", out);
     else if (tensor_count(x) > 0)
         d->ops.copy(d, out, x);
-}
-
-/* ---- pictures */
-
-/* Frames of this size. */
-static bool is_frames(const struct device *d, const struct tensor *t, int64_t n, int64_t h,
-                      int64_t w, int64_t c)
-{
-    return is_numbers(d, t) && t->rank == 4 && t->shape[0] == n && t->shape[1] == h &&
-           t->shape[2] == w && t->shape[3] == c && tensor_contiguous(t);
-}
-
-/* Rows or columns that come out of `n`. */
-static int64_t conv_size(const struct conv *w, int64_t n)
-{
-    return w->form.stride == 1                ? n * w->form.scale
-           : w->form.edge == CONV_ZEROS_AFTER ? n / 2
-                                              : (n + 1) / 2;
-}
-
-static bool check_conv(struct device *d, const struct tensor *out, const struct tensor *const *x,
-                       const struct conv *w, const struct tensor *residual)
-{
-    const struct tensor *in = NULL;
-
-    for (int t = 0; t < w->kt; t++) {
-        in = in ? in : x[t];
-        if (x[t] && (x[t]->rank != 4 || x[t]->dtype != d->activations ||
-                     !is_frames(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
-            return fails(d, "conv", "x", x[t]);
-    }
-    if (in ? out->dtype != d->activations ||
-                 !is_frames(d, out, in->shape[0], conv_size(w, in->shape[1]),
-                            conv_size(w, in->shape[2]), w->out)
-           : out->rank != 4 ||
-                 !is_frames(d, out, out->shape[0], out->shape[1], out->shape[2], w->out))
-        return fails(d, "conv", "out", out);
-    return !residual ||
-           (is_frames(d, residual, out->shape[0], out->shape[1], out->shape[2], w->out) &&
-            residual->dtype == d->activations) ||
-           fails(d, "conv", "residual", residual);
-}
-
-void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
-             const struct conv *w, const struct tensor *residual)
-{
-    struct tensor frames[CONV_MAX_TAPS], o = as_items(out, 4), r = {0};
-    const struct tensor *at[CONV_MAX_TAPS] = {0};
-
-    if (d->failed)
-        return;
-    for (int t = 0; t < w->kt; t++)
-        if (x[t]) {
-            frames[t] = as_items(x[t], 4);
-            at[t] = &frames[t];
-        }
-    if (residual)
-        r = as_items(residual, 4);
-    if (check_conv(d, &o, at, w, residual ? &r : NULL) && tensor_count(&o) > 0)
-        d->ops.conv(d, &o, at, w, residual ? &r : NULL);
-}
-
-void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                         const struct tensor *scale, const struct tensor *shift,
-                         enum activation act)
-{
-    struct tensor o = as_items(out, 4), in = as_items(x, 4);
-    struct tensor a = as_items(scale, 4), b = as_items(shift, 4);
-
-    if (d->failed)
-        return;
-    if (in.rank != 4 || !is_frames(d, &in, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
-        fails(d, "modulate_nearest", "x", x);
-    else if (!is_frames(d, &o, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
-        fails(d, "modulate_nearest", "out", out);
-    else if (a.rank != 4 || !is_frames(d, &a, in.shape[0], a.shape[1], a.shape[2], in.shape[3]) ||
-             a.shape[1] < 1 || a.shape[2] < 1 || in.shape[1] % a.shape[1] ||
-             in.shape[2] % a.shape[2])
-        fails(d, "modulate_nearest", "scale", scale);
-    else if (!same_shape(&a, &b) ||
-             !is_frames(d, &b, a.shape[0], a.shape[1], a.shape[2], a.shape[3]))
-        fails(d, "modulate_nearest", "shift", shift);
-    else if (tensor_count(&in) > 0)
-        d->ops.modulate_nearest(d, &o, &in, &a, &b, act);
-}
-
-static bool check_patches(struct device *d, const char *op, const struct tensor *tokens,
-                          const struct tensor *latents, const int patch[3])
-{
-    int64_t count = 1, features = latents->shape[0];
-
-    if (d->failed)
-        return false;
-    if (!is_numbers(d, latents) || latents->rank != 4 || !tensor_contiguous(latents))
-        return fails(d, op, "latents", latents);
-    for (int i = 0; i < 3; i++) {
-        if (patch[i] < 1 || latents->shape[i + 1] % patch[i])
-            return fails(d, op, "latents", latents);
-        count *= latents->shape[i + 1] / patch[i];
-        features *= patch[i];
-    }
-    return (is_rows(d, tokens) && tokens->rank == 2 && tokens->shape[0] == count &&
-            tokens->shape[1] == features) ||
-           fails(d, op, "tokens", tokens);
-}
-
-void op_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
-                 const int patch[3])
-{
-    if (check_patches(d, "patchify", tokens, latents, patch))
-        d->ops.patchify(d, tokens, latents, patch);
-}
-
-void op_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,
-                   const int patch[3])
-{
-    if (check_patches(d, "unpatchify", tokens, latents, patch))
-        d->ops.unpatchify(d, latents, tokens, patch);
 }

@@ -44,6 +44,7 @@ enum activation {
 /* A linear layer's weights, packed by the device they will run on. */
 struct linear {
     int64_t in, out;
+    enum dtype dtype;  /* of the weights: the device's activations, or F8_E4M3 */
     const float *bias; /* [out], on the device; NULL for none */
     const void *packed;
 };
@@ -98,6 +99,12 @@ int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
 int linear_pack_many(struct device *d, struct arena *a, int count,
                      const struct tensor *const *weight, const struct tensor *const *bias,
                      struct linear *out, struct error *e);
+/* The same with weights kept in this dtype: the device's activations or, in products with FP8
+ * inputs, F8_E4M3 with a scale for each output. Where the device has no such products, or the sizes
+ * are no multiples of 16, they are kept as activations: out->dtype says so. */
+int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int count,
+                   const struct tensor *const *weight, const struct tensor *const *bias,
+                   struct linear *out, struct error *e);
 /* weight: [out, in, kh, kw] or [out, in, kt, kh, kw]; bias [out] or NULL. */
 int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
               const struct tensor *bias, struct conv_form form, struct conv *out, struct error *e);
@@ -180,6 +187,9 @@ void op_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
 /* out = x * (1 + scale) + shift, each [C] or [G, C] or NULL (zero). In place. */
 void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *scale, const struct tensor *shift);
+/* out, a vector [2] = the sums of |x - y| and of |y|, whose ratio is their relative L1 distance. */
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y);
 /* Any strides on both sides, the last axis too (0 repeats): permutes, gathers, scatters, changes of
  * dtype. */
 void op_copy(struct device *d, struct tensor *out, const struct tensor *x);

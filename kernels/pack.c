@@ -26,13 +26,13 @@ int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, str
     if (!holds_floats(t))
         return not_floats(t, e);
     *out = tensor_new(a, t->rank, t->shape);
-    host = d->source ? tensor_new(&scratch, t->rank, t->shape) : *out;
+    host = out->device == DEVICE_CPU ? *out : tensor_new(&scratch, t->rank, t->shape);
     if (!out->data || !host.data) {
         error_memory(e);
         goto done;
     }
     tensor_to_f32(t, host.data);
-    if (d->source)
+    if (out->device != DEVICE_CPU)
         op_write(d, out, &host);
     rc = d->failed ? device_status(d, e) : 0;
 done:
@@ -118,16 +118,26 @@ static int pack_failed(struct device *d, struct error *e)
     return d->failed ? device_status(d, e) : error_memory(e);
 }
 
-int linear_pack_many(struct device *d, struct arena *a, int count,
-                     const struct tensor *const *weight, const struct tensor *const *bias,
-                     struct linear *out, struct error *e)
+int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int count,
+                   const struct tensor *const *weight, const struct tensor *const *bias,
+                   struct linear *out, struct error *e)
 {
     if (linear_shape(count, weight, bias, out, e))
         return -1;
+    out->dtype = d->activations;
+    if (dtype == DTYPE_F8_E4M3 && d->has_f8 && out->in % 16 == 0 && out->out % 16 == 0)
+        out->dtype = DTYPE_F8_E4M3;
     if (bias && bias[0] && upload_bias(d, a, count, bias, &out->bias, e))
         return -1;
     out->packed = d->ops.linear_pack(d, a, count, weight, out);
     return out->packed ? 0 : pack_failed(d, e);
+}
+
+int linear_pack_many(struct device *d, struct arena *a, int count,
+                     const struct tensor *const *weight, const struct tensor *const *bias,
+                     struct linear *out, struct error *e)
+{
+    return linear_pack_as(d, a, d->activations, count, weight, bias, out, e);
 }
 
 int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,

@@ -13,8 +13,15 @@ KERNELS_SRC := \
 	kernels/cpu/isa_base.c \
 	kernels/cuda/load.c \
 	kernels/device.c \
+	kernels/device_memory.c \
+	kernels/dry/dry.c \
+	kernels/dry/ops.c \
+	kernels/graph.c \
 	kernels/loader.c \
+	kernels/notes.c \
 	kernels/ops.c \
+	kernels/outline.c \
+	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \
 	kernels/reference/matrix.c \
@@ -23,13 +30,20 @@ KERNELS_SRC := \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
 	kernels/tensor.c \
-	kernels/weight_file.c
+	kernels/tuning.c \
+	kernels/weight_file.c \
+	kernels/weight_stream.c
 
 KERNELS_TESTS := \
+	tests/kernels/test_device_memory.c \
 	tests/kernels/test_file.c \
+	tests/kernels/test_graph.c \
+	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
-	tests/kernels/test_safetensors.c
+	tests/kernels/test_safetensors.c \
+	tests/kernels/test_tuning.c \
+	tests/kernels/test_weight_stream.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.

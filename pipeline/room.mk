@@ -14,6 +14,9 @@ PIPELINE_SRC := \
 	pipeline/commands/models.c \
 	pipeline/commands/models_show.c \
 	pipeline/commands/parity.c \
+	pipeline/commands/plan.c \
+	pipeline/commands/plan_board.c \
+	pipeline/commands/plan_show.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
 	pipeline/commands/resume.c \
@@ -38,6 +41,7 @@ PIPELINE_SRC := \
 	pipeline/execute/sheet.c \
 	pipeline/execute/workspace.c \
 	pipeline/progress/cost.c \
+	pipeline/progress/heard.c \
 	pipeline/progress/progress.c \
 	pipeline/progress/show_json.c \
 	pipeline/progress/show_plain.c \
@@ -52,6 +56,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_kill.c \
 	tests/pipeline/test_models.c \
 	tests/pipeline/test_options.c \
+	tests/pipeline/test_plan.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_run.c

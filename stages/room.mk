@@ -12,6 +12,7 @@ STAGES_SRC := \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
 	stages/generate/settings.c \
+	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
 
@@ -119,6 +120,11 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/fit.c \
+	stages/forecast/forecast.c \
+	stages/forecast/machine.c
+
+STAGES_SRC += \
 	stages/models/files.c \
 	stages/models/inspect.c \
 	stages/models/layout.c \
@@ -126,8 +132,10 @@ STAGES_SRC += \
 	stages/models/weights.c
 
 STAGES_TESTS := \
+	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_batch.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \
@@ -148,7 +156,8 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
-	tests/stages/test_media.c
+	tests/stages/test_media.c \
+	tests/stages/test_memory_modes.c
 
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \

@@ -51,6 +51,9 @@ struct stage_env {
     const char *data_dir;   /* lexicon, styles, embedded checkpoint: see pipeline/paths.h */
     const char *models_dir; /* --models or AUTEUR_MODELS; "" for none */
     const char *tier;       /* --tier overrides every generated shot; "" for none */
+    /* --step-cache and --step-cache-threshold, over what boards say; NULL or "", and 0 for none. */
+    const char *step_cache;
+    double step_cache_threshold;
     /* What the engine's stages run on; its threads (>= 1) are for one stage's own use, its dtype is
      * the model family's affair. */
     struct device_options device;

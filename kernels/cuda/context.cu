@@ -38,13 +38,26 @@ bool launched(struct context *c, const char *what)
     return cuda_ok(c, cudaGetLastError(), what);
 }
 
-/* After memory was taken. */
-static void note_memory(struct context *c)
+/* All memory of the GPU comes through here. */
+void *memory_take(struct context *c, size_t size)
 {
-    size_t left, all;
+    void *bytes = NULL;
 
-    if (cudaMemGetInfo(&left, &all) == cudaSuccess && all - left > c->device->memory_peak)
-        c->device->memory_peak = all - left;
+    if (!c->host.take(c->device, size))
+        return NULL;
+    if (cudaMalloc(&bytes, size) == cudaSuccess)
+        return bytes;
+    cudaGetLastError(); /* forget it: memory running out harms nothing else */
+    c->host.give(c->device, size, true);
+    return NULL;
+}
+
+void memory_give(struct context *c, void *bytes, size_t size)
+{
+    if (!bytes)
+        return;
+    cuda_ok(c, cudaFree(bytes), "freeing memory");
+    c->host.give(c->device, size, false);
 }
 
 /* Grows to `size`: waits for what still uses the old memory. */
@@ -55,20 +68,18 @@ void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size)
     if (size <= c->scratch_size[purpose] && *bytes)
         return *bytes;
     size = (size + 0xfffff) & ~(size_t)0xfffff;
-    if (!cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
-        return NULL;
-    cudaFree(*bytes);
-    *bytes = NULL;
-    c->scratch_size[purpose] = 0;
-    cudaError_t status = cudaMalloc(bytes, size);
-    if (status != cudaSuccess) {
-        *bytes = NULL;
-        cudaGetLastError(); /* forget it: memory running out harms nothing else */
-        c->host.fail(c->device, ERROR_MEMORY, "out of GPU memory: %zu MiB of scratch", size >> 20);
+    if (c->device->recording) { /* was there when the operations were issued before, or should be */
+        c->host.fail(c->device, ERROR_INTERNAL, "scratch memory cannot grow in a recording");
         return NULL;
     }
-    c->scratch_size[purpose] = size;
-    note_memory(c);
+    c->device->memory_changes++;
+    if (!cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
+        return NULL;
+    memory_give(c, *bytes, c->scratch_size[purpose]);
+    *bytes = memory_take(c, size);
+    c->scratch_size[purpose] = *bytes ? size : 0;
+    if (!*bytes)
+        c->host.fail(c->device, ERROR_MEMORY, "out of GPU memory: %zu MiB of scratch", size >> 20);
     return *bytes;
 }
 
@@ -94,28 +105,41 @@ struct tensor device_tensor(void *data, int type, int rank, const int64_t *shape
 static void *source_get(struct arena_source *s, size_t size)
 {
     struct context *c = (struct context *)s;
-    void *bytes = NULL;
 
     cudaSetDevice(c->index);
-    if (cudaMalloc(&bytes, size) != cudaSuccess) {
-        cudaGetLastError();
-        return NULL; /* whoever asked reports it */
-    }
-    if (!cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory")) {
-        cudaFree(bytes);
+    void *bytes = memory_take(c, size);
+    if (bytes && !cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory")) {
+        memory_give(c, bytes, size);
         return NULL;
     }
-    note_memory(c);
-    return bytes;
+    return bytes; /* NULL: whoever asked reports it */
 }
 
-static void source_put(struct arena_source *s, void *bytes)
+static void source_put(struct arena_source *s, void *bytes, size_t size)
 {
     struct context *c = (struct context *)s;
 
     cudaSetDevice(c->index);
+    c->device->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
-    cuda_ok(c, cudaFree(bytes), "freeing memory");
+    memory_give(c, bytes, size);
+}
+
+static void source_clear(struct arena_source *s, void *bytes, size_t size)
+{
+    struct context *c = (struct context *)s;
+
+    cudaSetDevice(c->index);
+    cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory");
+}
+
+static void context_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
+{
+    context_of(d);
+    if (cudaMemGetInfo(free_bytes, total_bytes) == cudaSuccess)
+        return;
+    cudaGetLastError(); /* a failure of the work shows where the work is waited for */
+    *free_bytes = *total_bytes = 0;
 }
 
 /* ---- open, wait, trim, close */
@@ -130,9 +154,10 @@ static void context_trim(struct device *d)
 {
     struct context *c = context_of(d);
 
+    d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
     for (int i = 0; i < SCRATCHES; i++) {
-        cudaFree(c->scratch[i]);
+        memory_give(c, c->scratch[i], c->scratch_size[i]);
         c->scratch[i] = NULL;
         c->scratch_size[i] = 0;
     }
@@ -145,8 +170,9 @@ static void context_free(struct context *c)
         cudaStreamSynchronize(c->stream);
     cudnn_close(c);
     gemm_close(c);
+    c->host.tuning_close(c->tuning);
     for (int i = 0; i < SCRATCHES; i++)
-        cudaFree(c->scratch[i]);
+        memory_give(c, c->scratch[i], c->scratch_size[i]);
     for (int i = 0; i < STAGES; i++) {
         if (c->stage[i].bytes)
             cudaFreeHost(c->stage[i].bytes);
@@ -188,6 +214,7 @@ static void fill_slots(struct ops *ops)
     ops->blend = cuda_blend;
     ops->add_gated = cuda_add_gated;
     ops->modulate = cuda_modulate;
+    ops->distance = cuda_distance;
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
     ops->modulate_nearest = cuda_modulate_nearest;
@@ -205,8 +232,33 @@ static int refuse(struct error *e, const char *format, ...)
     return -1;
 }
 
+static int attribute(enum cudaDeviceAttr name, int index)
+{
+    int value = 0;
+    return cudaDeviceGetAttribute(&value, name, index) == cudaSuccess ? value : 0;
+}
+
+static void fill_facts(struct device_facts *f, const struct cudaDeviceProp *p, int index)
+{
+    snprintf(f->name, sizeof f->name, "%.95s", p->name);
+    f->major = p->major;
+    f->minor = p->minor;
+    f->processors = p->multiProcessorCount;
+    f->clock_khz = attribute(cudaDevAttrClockRate, index);
+    f->memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, index);
+    f->memory_bits = p->memoryBusWidth;
+    f->unified = p->integrated != 0;
+    f->memory = p->totalGlobalMem;
+    if (cudaDriverGetVersion(&f->driver) != cudaSuccess)
+        f->driver = 0;
+    if (cudaRuntimeGetVersion(&f->runtime) != cudaSuccess)
+        f->runtime = 0;
+    if (cudaDeviceGetPCIBusId(f->bus, sizeof f->bus, index) != cudaSuccess)
+        f->bus[0] = '\0';
+}
+
 /* A GPU of this index that this object has code for. */
-static int find_gpu(int index, struct error *e)
+static int find_gpu(int index, struct device_facts *facts, struct error *e)
 {
     struct cudaDeviceProp properties;
     int count = 0;
@@ -222,7 +274,27 @@ static int find_gpu(int index, struct error *e)
     if (properties.major < 8)
         return refuse(e, "GPU %d (%s) is too old: sm_80 (Ampere) or newer is needed", index,
                       properties.name);
+    fill_facts(facts, &properties, index);
     return 0;
+}
+
+/* What is the fastest depends on the GPU and on who offers it. */
+static struct tuning *open_tuning(struct context *c)
+{
+    const struct device_facts *f = &c->device->facts;
+    char identity[160];
+
+    snprintf(identity, sizeof identity, "%s sm_%d%d %d processors cuBLASLt %zu cuDNN %d", f->name,
+             f->major, f->minor, f->processors, cublasLtGetVersion(), f->cudnn);
+    return c->host.tuning_open(identity);
+}
+
+void search_note(struct context *c)
+{
+    const char *path = c->host.tuning_path(c->tuning);
+
+    c->host.note(c->device, NOTE_SEARCH, NOTE_ACTIVE, "Algorithm Search Activated (kept in %s).",
+                 *path ? path : "memory");
 }
 
 extern "C" __attribute__((visibility("default"))) int
@@ -231,7 +303,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     if (host->interface != CUDA_INTERFACE || host->device_size != sizeof(struct device) ||
         host->ops_size != sizeof(struct ops) || host->tensor_size != sizeof(struct tensor))
         return refuse(e, "it was built with another version of auteur-pipe; run `make cuda` again");
-    if (find_gpu(index, e))
+    if (find_gpu(index, &d->facts, e))
         return -1;
 
     struct context *c = new (std::nothrow) context();
@@ -239,6 +311,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
         return refuse(e, "out of memory");
     c->source.get = source_get;
     c->source.put = source_put;
+    c->source.clear = source_clear;
     c->source.block_size = (size_t)32 << 20;
     c->host = *host;
     c->device = d;
@@ -259,13 +332,25 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
         context_free(c);
         return -1;
     }
+    host->note(d, NOTE_DEVICE, NOTE_ACTIVE, "%s Activated (sm_%d%d, %.0f GB%s).", d->facts.name,
+               d->facts.major, d->facts.minor, (double)d->facts.memory / 1e9,
+               d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
+    c->tuning = open_tuning(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
     d->backend = c;
+    d->memory = context_memory;
+    d->mover = &cuda_mover;
     d->wait = context_wait;
     d->trim = context_trim;
     d->close = context_close;
+    /* AUTEUR_GRAPHS=0: without, to compare. */
+    const char *graphs = getenv("AUTEUR_GRAPHS");
+    if (!graphs || graphs[0] != '0')
+        d->recorder = &cuda_recorder;
+    else
+        host->note(d, NOTE_GRAPH, NOTE_OFF, "AUTEUR_GRAPHS=0");
     fill_slots(&d->ops);
     return 0;
 }

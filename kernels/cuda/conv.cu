@@ -17,9 +17,9 @@ static int64_t row_of(const struct conv *w)
 }
 
 /* As linear.cu packs it. */
-static struct linear linear_of(const struct conv *w)
+static struct linear linear_of(const struct context *c, const struct conv *w)
 {
-    return {row_of(w), w->out, w->bias, w->packed};
+    return {row_of(w), w->out, c->device->activations, w->bias, w->packed};
 }
 
 const void *cuda_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
@@ -125,7 +125,7 @@ static struct tensor rows_view(const struct tensor *t, int64_t first, int64_t ro
 static void unfold_and_multiply(struct context *c, struct tensor *out, struct unfold_job *j,
                                 const struct conv *w, const struct tensor *residual)
 {
-    struct linear layer = linear_of(w);
+    struct linear layer = linear_of(c, w);
     int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
     int64_t at_once = UNFOLDED_BYTES / (j->row * (int64_t)size_of(j->type));
 
@@ -322,7 +322,7 @@ void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const 
     if (out->shape[0] * out->shape[1] * out->shape[2] == 0)
         return;
     if (is_linear(w, x[0])) {
-        struct linear layer = linear_of(w);
+        struct linear layer = linear_of(c, w);
         int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
         struct tensor to = rows_view(out, 0, pixels), from = rows_view(x[0], 0, pixels), add;
         if (residual)

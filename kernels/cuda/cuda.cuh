@@ -49,7 +49,8 @@ struct context {
     struct stage stage[STAGES];
     int stage_now;
     struct gemm_plans *gemms;
-    struct cudnn *cudnn; /* NULL: not on this machine, or switched off */
+    struct tuning *tuning; /* NULL: no memory for it */
+    struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
 };
 
 /* The context of a device, its GPU current in this thread. */
@@ -59,6 +60,9 @@ bool cuda_ok(struct context *c, cudaError_t status, const char *what);
 bool blas_ok(struct context *c, cublasStatus_t status, const char *what);
 /* After a launch. */
 bool launched(struct context *c, const char *what);
+/* GPU memory; NULL: there is none, which whoever asked reports. */
+void *memory_take(struct context *c, size_t size);
+void memory_give(struct context *c, void *bytes, size_t size); /* NULL-safe */
 /* NULL: failed, and reported. */
 void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size);
 
@@ -124,6 +128,9 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* mover.cu */
+extern const struct weight_mover cuda_mover;
+
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
     const void *data;
@@ -135,13 +142,18 @@ struct product {
     struct matrix a, b, c, d; /* c is read when beta is not zero */
     bool b_transposed;        /* B is stored [n, k], as weights are; else [k, n] */
     float alpha, beta;
-    const void *bias; /* [n] of D's dtype, or NULL */
-    int act;          /* ACT_NONE, or what cuBLASLt can do: gemm_fuses() */
+    const void *bias; /* [n] of D's dtype, or NULL; of FP8 products BF16 where D is F32 */
+    /* A and B are F8_E4M3: [m] and [n], a number stands for its row's scale times itself; B is
+     * transposed. Else NULL. */
+    const float *scale_a, *scale_b;
+    int act; /* ACT_NONE, or what cuBLASLt can do: gemm_fuses() */
 };
 bool gemm_fuses(int act);
 /* False: not done; when nothing has failed, no algorithm takes this shape. */
 bool gemm(struct context *c, const struct product *p);
 void gemm_close(struct context *c);
+/* Says, once, that algorithms are looked for and where they are kept. */
+void search_note(struct context *c);
 
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
@@ -156,6 +168,9 @@ struct conv_input {
 /* False when cuDNN has nothing for this case, and nothing was done. */
 bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
                 const struct conv *w, const struct tensor *residual);
+
+/* ---- recording: graph.cu */
+extern const struct device_recorder cuda_recorder;
 
 /* ---- slots */
 const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
@@ -194,6 +209,8 @@ void cuda_add_gated(struct device *d, struct tensor *out, const struct tensor *x
                     const struct tensor *y, const struct tensor *gate);
 void cuda_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *scale, const struct tensor *shift);
+void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct tensor *y);
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                const struct conv *w, const struct tensor *residual);

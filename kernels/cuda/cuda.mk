@@ -14,14 +14,18 @@ CUDA_SRC := \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
+	kernels/cuda/distance.cu \
 	kernels/cuda/flash_attention.cu \
 	kernels/cuda/fp8_attention.cu \
 	kernels/cuda/fp8_operands.cu \
 	kernels/cuda/gemm.cu \
+	kernels/cuda/gemm_search.cu \
+	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
+	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
@@ -51,7 +55,7 @@ endif
 
 # Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
 # that has nothing else.
-$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_attention \
+$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_attention check_graphs \
   check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
 

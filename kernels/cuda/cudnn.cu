@@ -26,6 +26,18 @@ static bool find_all(void *library, struct cudnn_functions *f)
            find(library, "cudnnBackendExecute", &f->execute);
 }
 
+static void note_version(struct context *c, void *library)
+{
+    decltype(&cudnnGetVersion) version;
+
+    if (!find(library, "cudnnGetVersion", &version))
+        return;
+    int v = (int)version();
+    c->device->facts.cudnn = v;
+    c->host.note(c->device, NOTE_CUDNN, NOTE_ACTIVE, "cuDNN %d.%d.%d Activated.", v / 10000,
+                 v / 100 % 100, v % 100);
+}
+
 /* AUTEUR_CUDNN=0: as if it were not installed, to compare. */
 void cudnn_open(struct context *c)
 {
@@ -33,14 +45,19 @@ void cudnn_open(struct context *c)
     struct cudnn *n;
     void *library;
 
-    if (off && off[0] == '0')
+    if (off && off[0] == '0') {
+        c->host.note(c->device, NOTE_CUDNN, NOTE_OFF, "AUTEUR_CUDNN=0");
         return;
+    }
     library = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        c->host.note(c->device, NOTE_CUDNN, NOTE_UNAVAILABLE, "%s", dlerror());
     n = library ? new (std::nothrow) cudnn() : NULL;
     if (!n)
         return;
     n->library = library; /* stays open: it does not survive being unloaded */
     if (!find_all(library, &n->call) || n->call.create(&n->handle) != CUDNN_STATUS_SUCCESS) {
+        c->host.note(c->device, NOTE_CUDNN, NOTE_UNAVAILABLE, "libcudnn.so.9 does not start");
         delete n;
         return;
     }
@@ -50,6 +67,7 @@ void cudnn_open(struct context *c)
         return;
     }
     c->cudnn = n;
+    note_version(c, library);
 }
 
 void cudnn_close(struct context *c)

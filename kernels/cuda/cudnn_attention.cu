@@ -106,6 +106,8 @@ bool cudnn_attention(const struct attention *a)
         return false;
     const int64_t uids[5] = {UID_X, UID_W, UID_ADD, UID_Y, UID_SCALE};
     void *const pointers[5] = {a->q->data, a->k->data, a->v->data, a->out->data, (void *)&a->scale};
-    cudnn_run(c, &known->second, 5, uids, pointers);
+    if (cudnn_run(c, &known->second, 5, uids, pointers))
+        c->host.note(c->device, NOTE_FUSED_ATTENTION, NOTE_ACTIVE,
+                     "Fused Attention Activated (cuDNN).");
     return true;
 }

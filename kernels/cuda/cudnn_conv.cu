@@ -155,5 +155,8 @@ bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_i
         bare.data = to;
         bias_add(c, out, &bare, w->bias, residual);
     }
+    if (s.axes == 3)
+        c->host.note(c->device, NOTE_CHANNELS_LAST, NOTE_ACTIVE,
+                     "Channels_Last_3D Memory Format Applied.");
     return true;
 }

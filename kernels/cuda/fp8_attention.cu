@@ -167,18 +167,18 @@ static __device__ __forceinline__ unsigned four_bytes(float a, float b, float c,
 /* ---- a warpgroup's 64 queries: a thread has two rows, and of every eight columns two */
 
 template <int DIM> struct held {
-    float score[64], out[(DIM + ONES) / 2];
+    float out[(DIM + ONES) / 2];
     unsigned weight[16];
     float most[2];
 };
 
 template <int DIM>
-static __device__ __forceinline__ void score(held<DIM> &h, const void *q, const void *k)
+static __device__ __forceinline__ void multiply_keys(float *score, const void *q, const void *k)
 {
     uint64_t a = matrix_at<DIM>(q), b = matrix_at<DIM>(k);
 #pragma unroll
     for (int s = 0; s < DIM / 32; s++)
-        multiply_128(h.score, a + 2 * s, b + 2 * s, s > 0);
+        multiply_128(score, a + 2 * s, b + 2 * s, s > 0);
 }
 
 template <int DIM> static __device__ __forceinline__ void mix(held<DIM> &h, const void *v)
@@ -193,63 +193,72 @@ template <int DIM> static __device__ __forceinline__ void mix(held<DIM> &h, cons
 }
 
 /* The largest score of each row, by all four threads that share it. */
-template <int DIM> static __device__ __forceinline__ void largest(const held<DIM> &h, float *most)
+static __device__ __forceinline__ void largest(const float *score, float *most)
 {
 #pragma unroll
     for (int r = 0; r < 2; r++) {
-        float m = fmaxf(h.score[2 * r], h.score[2 * r + 1]);
+        float m = fmaxf(score[2 * r], score[2 * r + 1]);
 #pragma unroll
         for (int n = 1; n < FP8_KEYS / 8; n++)
-            m = fmaxf(m, fmaxf(h.score[4 * n + 2 * r], h.score[4 * n + 2 * r + 1]));
+            m = fmaxf(m, fmaxf(score[4 * n + 2 * r], score[4 * n + 2 * r + 1]));
         m = fmaxf(m, __shfl_xor_sync(~0u, m, 1));
         most[r] = fmaxf(m, __shfl_xor_sync(~0u, m, 2));
     }
 }
 
-/* Scores to weights; what was mixed so far shrinks where a row's maximum has grown too far. */
-template <int DIM> static __device__ __forceinline__ void weigh(held<DIM> &h, float scale)
+/* Takes a row's new maximum where it has grown too far, and says by what the row shrinks then.
+ * Returns whether one of the warp's does. */
+static __device__ __forceinline__ bool grows(float *most, const float *tile, float scale, float *by)
 {
-    float most[2], minus[2];
     bool grew[2];
 
-    largest(h, most);
 #pragma unroll
-    for (int r = 0; r < 2; r++)
-        grew[r] = (most[r] - h.most[r]) * scale > SLACK;
-    if (__any_sync(~0u, grew[0] || grew[1])) {
-#pragma unroll
-        for (int r = 0; r < 2; r++) {
-            float by = grew[r] ? power_of_two((h.most[r] - most[r]) * scale) : 1;
-            h.most[r] = grew[r] ? most[r] : h.most[r];
-#pragma unroll
-            for (int n = 0; n < (DIM + ONES) / 8; n++) {
-                h.out[4 * n + 2 * r] *= by;
-                h.out[4 * n + 2 * r + 1] *= by;
-            }
-        }
+    for (int r = 0; r < 2; r++) {
+        grew[r] = (tile[r] - most[r]) * scale > SLACK;
+        by[r] = grew[r] ? power_of_two((most[r] - tile[r]) * scale) : 1;
+        most[r] = grew[r] ? tile[r] : most[r];
     }
+    return __any_sync(~0u, grew[0] || grew[1]);
+}
+
+template <int DIM> static __device__ __forceinline__ void shrink(held<DIM> &h, const float *by)
+{
+#pragma unroll
+    for (int i = 0; i < (DIM + ONES) / 2; i++)
+        h.out[i] *= by[i / 2 % 2];
+}
+
+/* Scores to weights, in their place. */
+static __device__ __forceinline__ void weigh(float *score, const float *most, float scale)
+{
+    float minus[2];
+
 #pragma unroll
     for (int r = 0; r < 2; r++)
-        minus[r] = LIFT - h.most[r] * scale;
+        minus[r] = LIFT - most[r] * scale;
 #pragma unroll
-    for (int i = 0; i < 16; i++) { /* the order of fp8_operands.cu's values */
-        int n = i / 4 * 4 + i % 4 / 2 * 2, r = i % 2;
-        float w[4];
+    for (int i = 0; i < 64; i++)
+        score[i] = power_of_two(fmaf(score[i], scale, minus[i / 2 % 2]));
+}
+
+/* To bytes, in the order of fp8_operands.cu's values. */
+static __device__ __forceinline__ void pack(unsigned *weight, const float *score)
+{
 #pragma unroll
-        for (int k = 0; k < 4; k++)
-            w[k] = power_of_two(fmaf(h.score[4 * (n + k / 2) + 2 * r + k % 2], scale, minus[r]));
-        h.weight[i] = four_bytes(w[0], w[1], w[2], w[3]);
+    for (int i = 0; i < 16; i++) {
+        const float *w = score + 4 * (i / 4 * 4 + i % 4 / 2 * 2) + 2 * (i % 2);
+        weight[i] = four_bytes(w[0], w[1], w[4], w[5]);
     }
 }
 
-template <int DIM> static __device__ __forceinline__ void hide_beyond(held<DIM> &h, int keys)
+static __device__ __forceinline__ void hide_beyond(float *score, int keys)
 {
 #pragma unroll
     for (int n = 0; n < FP8_KEYS / 8; n++)
 #pragma unroll
         for (int i = 0; i < 4; i++)
             if (n * 8 + (int)threadIdx.x % 4 * 2 + i % 2 >= keys)
-                h.score[4 * n + i] = -INFINITY;
+                score[4 * n + i] = -INFINITY;
 }
 
 template <int DIM>
@@ -298,13 +307,18 @@ static __device__ __forceinline__ void bring_all(const struct job &j, shared<DIM
     }
 }
 
-template <int DIM, int GROUPS, bool TOGETHER>
+static __device__ __forceinline__ void products_wait_but_one()
+{
+    asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+}
+
+template <int DIM, int GROUPS, int FORM>
 static __device__ __forceinline__ void attend(const struct job &j, shared<DIM, GROUPS> &s, int pair,
                                               int first_query, int tiles)
 {
     int group = threadIdx.x / 128 - 1, lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     const unsigned char *q = s.q + group * 64 * DIM;
-    float scale = j.o.scale[pair * 2];
+    float scale = j.o.scale[pair * 2], score[64], most[2], by[2];
     held<DIM> h;
 
 #pragma unroll
@@ -314,38 +328,74 @@ static __device__ __forceinline__ void attend(const struct job &j, shared<DIM, G
     wait_for(&s.q_full, 0);
     wait_for(&s.k_full[0], 0);
     products_begin();
-    score(h, q, s.k[0]);
+    multiply_keys<DIM>(score, q, s.k[0]);
     products_commit();
     products_wait();
     if (lane == 0)
         arrive(&s.k_empty[0]);
-    for (int t = 0; t < tiles; t++) {
+    if (tiles == 1 && j.keys % FP8_KEYS)
+        hide_beyond(score, j.keys % FP8_KEYS);
+    largest(score, most);
+    grows(h.most, most, scale, by);
+    weigh(score, h.most, scale);
+    pack(h.weight, score);
+    for (int t = 0; t + 1 < tiles; t++) {
         int stage = t % DEPTH, next = (t + 1) % DEPTH;
-        if (t == tiles - 1 && j.keys % FP8_KEYS)
-            hide_beyond(h, j.keys % FP8_KEYS);
-        weigh(h, scale);
-        wait_for(&s.v_full[stage], t / DEPTH % 2);
-        if (TOGETHER && t + 1 < tiles)
+        if (FORM == 2) {
             wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
-        products_begin();
-        mix(h, s.v[stage]);
-        if (!TOGETHER) {
+            products_begin();
+            multiply_keys<DIM>(score, q, s.k[next]);
             products_commit();
+            wait_for(&s.v_full[stage], t / DEPTH % 2);
+            mix(h, s.v[stage]);
+            products_commit();
+            products_wait_but_one();
+            if (lane == 0)
+                arrive(&s.k_empty[next]);
+            if (t + 2 == tiles && j.keys % FP8_KEYS)
+                hide_beyond(score, j.keys % FP8_KEYS);
+            largest(score, most);
+            bool grew = grows(h.most, most, scale, by);
+            weigh(score, h.most, scale);
             products_wait();
-            if (t + 1 < tiles)
+            if (lane == 0)
+                arrive(&s.v_empty[stage]);
+            pack(h.weight, score);
+            if (grew)
+                shrink(h, by);
+        } else {
+            wait_for(&s.v_full[stage], t / DEPTH % 2);
+            if (FORM == 0)
                 wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
             products_begin();
-        }
-        if (t + 1 < tiles)
-            score(h, q, s.k[next]);
-        products_commit();
-        products_wait();
-        if (lane == 0) {
-            arrive(&s.v_empty[stage]);
-            if (t + 1 < tiles)
+            mix(h, s.v[stage]);
+            if (FORM == 1) {
+                products_commit();
+                products_wait();
+                wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
+                products_begin();
+            }
+            multiply_keys<DIM>(score, q, s.k[next]);
+            products_commit();
+            products_wait();
+            if (lane == 0) {
+                arrive(&s.v_empty[stage]);
                 arrive(&s.k_empty[next]);
+            }
+            if (t + 2 == tiles && j.keys % FP8_KEYS)
+                hide_beyond(score, j.keys % FP8_KEYS);
+            largest(score, most);
+            if (grows(h.most, most, scale, by))
+                shrink(h, by);
+            weigh(score, h.most, scale);
+            pack(h.weight, score);
         }
     }
+    wait_for(&s.v_full[(tiles - 1) % DEPTH], (tiles - 1) / DEPTH % 2);
+    products_begin();
+    mix(h, s.v[(tiles - 1) % DEPTH]);
+    products_commit();
+    products_wait();
     store(j, h, pair, first_query + group * 64 + warp * 16 + lane / 4);
 }
 
@@ -371,7 +421,7 @@ static __device__ __forceinline__ void prepare(shared<DIM, GROUPS> &s)
 }
 #endif
 
-template <int DIM, int GROUPS, bool TOGETHER>
+template <int DIM, int GROUPS, int FORM>
 static __global__ void __launch_bounds__(128 * (GROUPS + 1), 1)
     fp8_kernel(const __grid_constant__ job j)
 {
@@ -383,7 +433,10 @@ static __global__ void __launch_bounds__(128 * (GROUPS + 1), 1)
 
     prepare(s);
     if (threadIdx.x < 128) {
-        asm volatile("setmaxnreg.dec.sync.aligned.u32 32;");
+        if constexpr (GROUPS == 3)
+            asm volatile("setmaxnreg.dec.sync.aligned.u32 32;");
+        else
+            asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
         if (threadIdx.x == 0)
             bring_all(j, s, pair, first, tiles);
     } else {
@@ -391,7 +444,7 @@ static __global__ void __launch_bounds__(128 * (GROUPS + 1), 1)
             asm volatile("setmaxnreg.inc.sync.aligned.u32 160;");
         else
             asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
-        attend<DIM, GROUPS, TOGETHER>(j, s, pair, first, tiles);
+        attend<DIM, GROUPS, FORM>(j, s, pair, first, tiles);
     }
 #endif
 }
@@ -455,12 +508,11 @@ static bool make_room(const struct attention *a, struct fp8_operands *o)
     return true;
 }
 
-template <int DIM, int GROUPS, bool TOGETHER>
-static bool run(const struct attention *a, struct job *j)
+template <int DIM, int GROUPS, int FORM> static bool run(const struct attention *a, struct job *j)
 {
     int64_t pairs = a->q->shape[0] * a->q->shape[2], most = j->o.pairs;
     int blocks = (j->queries + GROUPS * 64 - 1) / (GROUPS * 64), size = sizeof(shared<DIM, GROUPS>);
-    auto *kernel = fp8_kernel<DIM, GROUPS, TOGETHER>;
+    auto *kernel = fp8_kernel<DIM, GROUPS, FORM>;
 
     j->blocks = blocks;
     if (!cuda_ok(a->c,
@@ -485,7 +537,7 @@ bool fp8_attention(const struct attention *a)
 
     if (a->bias->precise || attention_biased(a) || !(a->scale > 0) ||
         a->q->shape[2] != a->k->shape[2] || (dim != 64 && dim != 128) || !is_long(a) ||
-        !attention_aligned(a) || !is_hopper((const void *)fp8_kernel<128, 2, true>) ||
+        !attention_aligned(a) || !is_hopper((const void *)fp8_kernel<128, 2, 0>) ||
         !make_room(a, &j.o))
         return false;
     j.out = a->out->data;
@@ -499,10 +551,12 @@ bool fp8_attention(const struct attention *a)
     const char *form = getenv("FORM");
     int f = form ? atoi(form) : 0;
     if (dim == 128)
-        return f == 0   ? run<128, 2, true>(a, &j)
-               : f == 1 ? run<128, 3, false>(a, &j)
-                        : run<128, 2, false>(a, &j);
-    return f == 0   ? run<64, 3, true>(a, &j)
-           : f == 1 ? run<64, 2, true>(a, &j)
-                    : run<64, 3, false>(a, &j);
+        return f == 0   ? run<128, 2, 0>(a, &j)
+               : f == 1 ? run<128, 3, 1>(a, &j)
+               : f == 2 ? run<128, 3, 2>(a, &j)
+                        : run<128, 2, 2>(a, &j);
+    return f == 0   ? run<64, 3, 0>(a, &j)
+           : f == 1 ? run<64, 2, 0>(a, &j)
+           : f == 2 ? run<64, 3, 2>(a, &j)
+                    : run<64, 2, 2>(a, &j);
 }

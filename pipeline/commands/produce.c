@@ -26,7 +26,8 @@ static enum exit_code status_of(const struct execution_result *r)
     return r->failed || r->remaining ? EXIT_SHOTS : EXIT_DELIVERED;
 }
 
-static int carry_out(struct workspace *w, const struct request *r, bool json, double began)
+static int carry_out(struct workspace *w, const struct request *r, const struct options *o,
+                     double began)
 {
     struct show *show = calloc(1, sizeof *show);
     struct cost_table costs = {0};
@@ -49,15 +50,18 @@ static int carry_out(struct workspace *w, const struct request *r, bool json, do
     progress_init(&show->progress, &w->env, w->setup.stages, execution.jobs, &costs);
     show->out = stdout;
     show->errors = stderr;
+    show->verbose = o->verbose;
     show->color = show_wants_color(stdout);
-    execution.sink = (struct event_sink){json                      ? show_json
+    execution.sink = (struct event_sink){o->json                   ? show_json
                                          : show_can_redraw(stdout) ? show_terminal
                                                                    : show_plain,
                                          show};
     interrupt_install();
     if (execution_run(&execution, &result, &e) != 0)
         goto fail;
-    if (!json)
+    if (o->verbose && !o->json)
+        heard_summary(stdout, &show->heard);
+    if (!o->json)
         show_summary(stdout, &result, w->production.dir, clock_monotonic() - began);
     status = (int)status_of(&result);
     if (result.halt.code != ERROR_NONE)
@@ -69,25 +73,35 @@ fail:
     return command_failed(&e);
 }
 
-/* A GPU that was asked for must be there before any work is done. */
-static int check_device(const struct workspace *w, struct error *e)
+/* A GPU that was asked for must be there before any work is done; so must the memory that weights
+ * are to be kept out of. */
+static int check_device(struct workspace *w, struct error *e)
 {
+    bool safe = w->env.device.memory == MEMORY_SAFE;
     struct device *d;
 
-    if (w->env.device.kind != DEVICE_CUDA || w->env.device.or_cpu)
+    if (w->env.device.kind != DEVICE_CUDA || (w->env.device.or_cpu && !safe))
         return 0;
     if (device_open(&w->env.device, &d, e) != 0)
         return -1;
+    if (safe && device_facts(d)->unified) {
+        fprintf(stderr,
+                "auteur-pipe: --memory safe is refused: %s shares its memory with the processor, "
+                "so that weights on the host take the same room and are copied besides; they stay "
+                "where they are\n",
+                device_facts(d)->name);
+        w->env.device.memory = MEMORY_SPEED;
+    }
     device_close(d);
     return 0;
 }
 
-int produce(struct workspace *w, const struct request *r, bool json, double began)
+int produce(struct workspace *w, const struct request *r, const struct options *o, double began)
 {
     struct error e = {0};
 
     if (check_device(w, &e) != 0 || workspace_journal(w, JOURNAL_WRITE, &e) != 0 ||
         workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0)
         return command_failed(&e);
-    return carry_out(w, r, json, began);
+    return carry_out(w, r, o, began);
 }

@@ -23,6 +23,14 @@ const struct command commands_all[] = {
      "Reports every problem of the storyboard as file:line:column, then what only the stages "
      "know: fonts and glyphs, source clips, models. Generates nothing and writes nothing.",
      command_check},
+    {"plan", "BOARD.yaml", 1, 1, "what a storyboard would take, and whether it fits",
+     "Goes through every tier's models without computing anything and tells for each stage its "
+     "weights, activations and workspace on the GPU, what it takes of the host, and how long it "
+     "would work, on this machine or on one that --gpu describes. Where a checkpoint is not there "
+     "yet, the published one's sizes are taken: ask before you download.\n\n"
+     "A stage fits when a tenth of what it needs is left over. Exits 3 when something does not "
+     "fit, and says what would help.",
+     command_plan},
     {"prompt", "[BOARD.yaml]", 0, 1, "what the model will be told",
      "Shows for every shot (or for --text) the prompt after enhancement, the negative prompt, "
      "the words that became overlays, and the token counts against the tier's limit.",

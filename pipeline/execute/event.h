@@ -19,6 +19,7 @@ enum event_kind {
     EVENT_FRESH,    /* shot, stage: by what an earlier stage made it is up to date; it is not run */
     EVENT_FAILED,   /* shot, stage, attempt, seconds, error; retry: it will be tried again */
     EVENT_DELIVERED, /* shot: its last stage is done */
+    EVENT_NOTE, /* stage, note: an optimisation took effect, or did not; each device says it once */
     EVENT_INTERRUPT, /* the user interrupted: what is in hand is being finished */
     EVENT_TICK,      /* ten times a second: a good moment to draw */
     EVENT_END        /* result */
@@ -47,6 +48,7 @@ struct event {
     double seconds, done, total;
     uint64_t peak_kib;
     const struct error *error;
+    const struct note *note;
     bool retry;
     const struct plan *plan;
     const struct execution_result *result;

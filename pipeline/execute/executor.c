@@ -139,7 +139,11 @@ int execution_run(const struct execution *execution, struct execution_result *re
         return error_memory(e);
     x->x = execution;
     x->peak = (struct peak_meter)PEAK_METER_INITIAL;
-    x->runner = (struct runner){.setup = execution->setup,
+    x->env = *execution->setup->env;
+    x->env.device.notes = (struct note_listener){lanes_note, x};
+    x->setup = *execution->setup;
+    x->setup.env = &x->env;
+    x->runner = (struct runner){.setup = &x->setup,
                                 .plan = execution->plan,
                                 .production = execution->production,
                                 .journal = execution->journal,

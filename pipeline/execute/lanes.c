@@ -16,8 +16,10 @@ static const struct shot *shot_of(const struct executor *x, size_t shot)
 void lanes_emit(struct executor *x, struct event event)
 {
     event.at = clock_monotonic();
-    if (event.kind != EVENT_BEGIN && event.kind != EVENT_TICK && event.kind != EVENT_END &&
-        event.kind != EVENT_INTERRUPT) {
+    if (event.kind == EVENT_NOTE) {
+        event.stage_name = x->x->setup->stages[event.stage]->name;
+    } else if (event.kind != EVENT_BEGIN && event.kind != EVENT_TICK && event.kind != EVENT_END &&
+               event.kind != EVENT_INTERRUPT) {
         event.shot_id = shot_of(x, event.shot)->id;
         event.stage_name = x->x->setup->stages[event.stage]->name;
     }
@@ -63,6 +65,15 @@ void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, do
         strncpy(s->unit, unit, sizeof s->unit - 1);
         break;
     }
+    pthread_mutex_unlock(&x->mutex);
+}
+
+void lanes_note(void *ctx, const struct note *note)
+{
+    struct executor *x = ctx;
+
+    pthread_mutex_lock(&x->mutex);
+    lanes_emit(x, (struct event){.kind = EVENT_NOTE, .stage = x->engine_at, .note = note});
     pthread_mutex_unlock(&x->mutex);
 }
 
@@ -266,6 +277,8 @@ static void *engine_thread(void *arg)
 
         if (step.action == ENGINE_END)
             break;
+        if (step.action == ENGINE_OPEN || step.action == ENGINE_RUN)
+            x->engine_at = step.stage;
         if (step.action == ENGINE_OPEN) {
             open_group(x, &step, &session);
         } else if (step.action == ENGINE_RUN) {

@@ -29,6 +29,9 @@ struct worker {
 
 struct executor {
     const struct execution *x;
+    struct stage_env env; /* as the jobs see it: their devices' notes come here */
+    struct plan_setup setup;
+    enum stage_id engine_at; /* the stage that the engine's lane works on */
     struct scheduler *scheduler;
     struct runner runner;
     struct peak_meter peak;
@@ -48,6 +51,9 @@ void lanes_emit(struct executor *x, struct event event);
 bool lanes_cancelled(void *ctx);
 void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, double total,
                     const char *unit);
+
+/* Fits struct note_listener; ctx is the executor. Only the engine's lane has devices. */
+void lanes_note(void *ctx, const struct note *note);
 
 /* Runs until the scheduler is over. -1: a thread could not be started; those that were have
  * ended. */

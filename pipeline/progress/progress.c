@@ -176,6 +176,7 @@ void progress_event(struct progress *p, const struct event *event)
     case EVENT_DELIVERED:
         p->delivered++;
         break;
+    case EVENT_NOTE:
     case EVENT_INTERRUPT:
     case EVENT_TICK:
     case EVENT_END:

@@ -5,6 +5,8 @@
  *   plain     a line at the start and the finish of every stage of every shot
  *   json      one JSON object a line: see events.md
  *
+ * What devices say of their optimisations is in the JSON always, in the other two when `verbose`.
+ *
  * Failures go to standard error in the first two, everything else to `out`.
  */
 #ifndef AUTEUR_PIPELINE_PROGRESS_SHOW_H
@@ -12,12 +14,14 @@
 
 #include <stdio.h>
 
+#include "pipeline/progress/heard.h"
 #include "pipeline/progress/progress.h"
 
 struct show {
     struct progress progress;
     FILE *out, *errors;
-    bool color;
+    bool color, verbose;
+    struct heard heard;
     int columns; /* 0: asked of the terminal at every drawing */
     int drawn;   /* lines of the block that stands on the terminal */
 };

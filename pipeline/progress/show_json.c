@@ -7,19 +7,11 @@
 #include "pipeline/progress/show.h"
 
 static const char *const names[] = {
-    [EVENT_BEGIN] = "begin",
-    [EVENT_BROKEN] = "broken",
-    [EVENT_OPEN] = "open",
-    [EVENT_OPENED] = "opened",
-    [EVENT_START] = "start",
-    [EVENT_PROGRESS] = "progress",
-    [EVENT_FINISH] = "finish",
-    [EVENT_FRESH] = "fresh",
-    [EVENT_FAILED] = "failed",
-    [EVENT_DELIVERED] = "delivered",
-    [EVENT_INTERRUPT] = "interrupt",
-    [EVENT_TICK] = "tick",
-    [EVENT_END] = "end",
+    [EVENT_BEGIN] = "begin",         [EVENT_BROKEN] = "broken", [EVENT_OPEN] = "open",
+    [EVENT_OPENED] = "opened",       [EVENT_START] = "start",   [EVENT_PROGRESS] = "progress",
+    [EVENT_FINISH] = "finish",       [EVENT_FRESH] = "fresh",   [EVENT_FAILED] = "failed",
+    [EVENT_DELIVERED] = "delivered", [EVENT_NOTE] = "note",     [EVENT_INTERRUPT] = "interrupt",
+    [EVENT_TICK] = "tick",           [EVENT_END] = "end",
 };
 
 static double unix_now(void)
@@ -104,6 +96,15 @@ static void add_job(json_t *line, const struct show *s, const struct event *even
     }
 }
 
+static void add_note(json_t *line, const struct event *event)
+{
+    json_object_set_new(line, "stage", json_string(event->stage_name));
+    json_object_set_new(line, "engine", json_string(event->note->engine));
+    json_object_set_new(line, "topic", json_string(note_topic_name(event->note->topic)));
+    json_object_set_new(line, "state", json_string(note_state_name(event->note->state)));
+    json_object_set_new(line, "text", json_string(event->note->text));
+}
+
 /* Once a second a job is often enough to watch a sampler. */
 static bool is_due(struct show *s, const struct event *event)
 {
@@ -121,7 +122,8 @@ void show_json(void *ctx, const struct event *event)
     json_t *line;
 
     progress_event(&s->progress, event);
-    if (event->kind == EVENT_TICK || (event->kind == EVENT_PROGRESS && !is_due(s, event)))
+    if (event->kind == EVENT_TICK || (event->kind == EVENT_PROGRESS && !is_due(s, event)) ||
+        (event->kind == EVENT_NOTE && !heard_note(&s->heard, event->note)))
         return;
     line = json_object();
     json_object_set_new(line, "event", json_string(names[event->kind]));
@@ -136,6 +138,8 @@ void show_json(void *ctx, const struct event *event)
         add_counts(line, s, event);
     } else if (event->kind == EVENT_END) {
         add_result(line, event->result, event->at - s->progress.began);
+    } else if (event->kind == EVENT_NOTE) {
+        add_note(line, event);
     } else if (event->kind != EVENT_INTERRUPT) {
         json_object_set_new(line, "shot", json_string(event->shot_id));
         if (event->kind != EVENT_DELIVERED)

@@ -6,6 +6,7 @@
 void show_plain(void *ctx, const struct event *event)
 {
     struct show *s = ctx;
+    const char *line;
     char left[24];
     bool about;
 
@@ -37,6 +38,11 @@ void show_plain(void *ctx, const struct event *event)
     case EVENT_FAILED:
         fprintf(s->errors, "%s %s %s: %s\n", event->retry ? "again " : "FAILED", event->shot_id,
                 event->stage_name, failure_text(event->error->text, event->stage_name));
+        break;
+    case EVENT_NOTE:
+        line = s->verbose ? heard_note(&s->heard, event->note) : NULL;
+        if (line)
+            fprintf(s->out, "%s\n", line);
         break;
     case EVENT_INTERRUPT:
         fprintf(s->errors, "interrupted: finishing the step in hand; once more stops at once\n");

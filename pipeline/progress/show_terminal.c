@@ -185,6 +185,17 @@ static void say(struct show *s, const struct event *event, const char *what, con
     fflush(s->errors);
 }
 
+static void say_note(struct show *s, const struct note *note)
+{
+    const char *line = s->verbose ? heard_note(&s->heard, note) : NULL;
+
+    if (!line)
+        return;
+    erase(s);
+    fprintf(s->out, "%s\n", line);
+    fflush(s->out);
+}
+
 void show_terminal(void *ctx, const struct event *event)
 {
     struct show *s = ctx;
@@ -197,6 +208,9 @@ void show_terminal(void *ctx, const struct event *event)
     case EVENT_FAILED:
         say(s, event, event->retry ? "again  " : "FAILED ", event->stage_name,
             failure_text(event->error->text, event->stage_name));
+        break;
+    case EVENT_NOTE:
+        say_note(s, event->note);
         break;
     case EVENT_INTERRUPT:
         say(s, event, "", "", "interrupted: finishing the step in hand; once more stops at once");

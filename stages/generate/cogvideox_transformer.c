@@ -267,9 +267,14 @@ static void feed_forward(struct cogvideox_transformer *m, const struct cogvideox
     op_linear(m->device, &normed, &hidden, &b->ff_out, ACT_NONE);
 }
 
-static void block(struct cogvideox_transformer *m, const struct cogvideox_block *b)
+static void block(void *model, int i)
 {
-    struct tensor gates = modulate_norms(m, b);
+    struct cogvideox_transformer *m = model;
+    const struct cogvideox_block *b = &m->blocks[i];
+    struct tensor gates;
+
+    weight_stream_use(m->stream, i);
+    gates = modulate_norms(m, b);
 
     norm(m, ATTENTION_VIDEO);
     attention(m, b);
@@ -277,6 +282,18 @@ static void block(struct cogvideox_transformer *m, const struct cogvideox_block 
     norm(m, FF_VIDEO);
     feed_forward(m, b);
     add_gated(m, &gates, FF_VIDEO);
+}
+
+static void first_modulated(void *model, struct tensor *out)
+{
+    struct cogvideox_transformer *m = model;
+    struct tensor x = video_of(&m->work, m->work.x), weight, bias;
+
+    weight_stream_use(m->stream, 0);
+    modulate_norms(m, &m->blocks[0]);
+    weight = row(&m->weight, ATTENTION_VIDEO);
+    bias = row(&m->bias, ATTENTION_VIDEO);
+    op_layer_norm(m->device, out, &x, &weight, &bias, (float)m->eps);
 }
 
 /* The video's rows through two norms, the second set by the timestep, to latents in w->out. */
@@ -325,19 +342,26 @@ int cogvideox_transformer_forward(struct cogvideox_transformer *m, const struct 
                                   float timestep, struct tensor *out, struct error *e)
 {
     struct arena scratch = {0};
+    struct step_blocks blocks = {m, m->layers, block, first_modulated,
+                                 video_of(&m->work, m->work.x)};
     float *host;
 
-    if (check_step(m, latents, out, e))
+    if (check_step(m, latents, out, e) ||
+        (m->cache && step_cache_fit(m->cache, m->device, &blocks.tokens, 1, e)))
         return -1;
     host = arena_array(&scratch, (size_t)m->dim, sizeof *host);
     if (!host)
         return error_memory(e);
     embed_time(m, host, timestep);
     embed_tokens(m, latents);
-    for (int i = 0; i < m->layers; i++)
-        block(m, &m->blocks[i]);
+    step_cache_run(m->cache, &blocks, 0);
     project(m);
     op_read(m->device, out, &m->work.out);
     arena_free(&scratch);
     return device_status(m->device, e);
+}
+
+void cogvideox_transformer_cache(struct cogvideox_transformer *m, struct step_cache *cache)
+{
+    m->cache = cache;
 }

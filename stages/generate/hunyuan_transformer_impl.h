@@ -2,6 +2,7 @@
 #ifndef AUTEUR_STAGES_HUNYUAN_TRANSFORMER_IMPL_H
 #define AUTEUR_STAGES_HUNYUAN_TRANSFORMER_IMPL_H
 
+#include "kernels/weight_stream.h"
 #include "stages/generate/hunyuan_transformer.h"
 
 enum { HUNYUAN_MAX_LAYERS = 256, HUNYUAN_FREQUENCIES = 256 };
@@ -63,6 +64,7 @@ struct hunyuan_transformer {
     struct hunyuan_refiner *refiners;
     struct hunyuan_dual *duals;
     struct hunyuan_single *singles;
+    struct weight_stream *stream; /* of the duals, then the singles; NULL: all are on the device */
 
     /* Small and F32, on the device, per step: [1, ...]. */
     struct tensor frequencies, hidden;    /* of the embedder in use */
@@ -70,6 +72,8 @@ struct hunyuan_transformer {
     struct tensor video_mods, word_mods;  /* [1, 6 * dim] */
     float host_frequencies[HUNYUAN_FREQUENCIES];
     struct hunyuan_workspace work;
+    int64_t words;            /* of the step in hand */
+    struct step_cache *cache; /* NULL: every step by itself */
 };
 
 struct hunyuan_conditioning {

@@ -51,6 +51,7 @@ void check_matrices(struct check *c); /* linear */
 void check_attention(struct check *c);
 void check_rows(struct check *c);     /* norms, softmax, elements, copies */
 void check_pictures(struct check *c); /* convolutions, patches */
+void check_graphs(struct check *c);   /* recorded and replayed */
 /* Large shapes against what the chip can do; `only` attention where that is said, else NULL. */
 void time_operations(struct device *d, const char *only);
 

@@ -2,7 +2,7 @@
  * unaligned shapes:
  *
  *   check_ops [--device cpu|cuda] [--dtype f32|f16|bf16] [--op NAME] [--rounds N] [--seed N]
- *             [--attention fp8] [--small] [--time]
+ *             [--attention fp8] [--patience 0|1|2] [--small] [--time]
  *
  * Links only kernels/, so that it runs where nothing else is installed. Without a GPU, and without
  * --device, it says "skip" and succeeds.
@@ -54,6 +54,7 @@ static const struct limit {
     {"blend", {1e-6, ROUNDING}},
     {"add_gated", {1e-6, ROUNDING}},
     {"modulate", {1e-6, ROUNDING}},
+    {"distance", {1e-5, 1e-5, 1e-5}}, /* sums in F32 of what both sides read alike */
     {"copy", {0, ROUNDING}},
     {"conv", {2e-6, PRODUCT}},
     {"modulate_nearest", {2e-6, ROUNDING}},
@@ -296,8 +297,8 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     }
     c.device = device_arena(c.tested);
     for (int i = 0; i < o->rounds; i++) {
-        static void (*const subjects[])(struct check *) = {check_matrices, check_attention,
-                                                           check_rows, check_pictures};
+        static void (*const subjects[])(struct check *) = {
+            check_matrices, check_attention, check_rows, check_pictures, check_graphs};
         for (size_t k = 0; k < sizeof subjects / sizeof *subjects; k++) {
             subjects[k](&c);
             device_must(c.reference);
@@ -350,6 +351,8 @@ static int parse(struct options *o, int argc, char **argv)
             o->op = value;
         } else if (strcmp(argv[i], "--attention") == 0) {
             o->device.attention = strcmp(value, "fp8") == 0 ? DTYPE_F8_E4M3 : DTYPE_F32;
+        } else if (strcmp(argv[i], "--patience") == 0) {
+            o->device.patience = (enum patience)atoi(value);
         } else if (strcmp(argv[i], "--rounds") == 0) {
             o->rounds = atoi(value);
         } else if (strcmp(argv[i], "--seed") == 0) {

@@ -281,8 +281,17 @@ static void durations_read_well(void **state)
     assert_string_equal(text, "");
 }
 
+static const struct note notes[] = {
+    {NOTE_GRAPH, NOTE_ACTIVE, "HOPPER_ENGINE", "CUDA Graph Captured (Decoding Latency Optimized)."},
+    {NOTE_TILES, NOTE_ACTIVE, "HOPPER_ENGINE",
+     "Optimized Tile Size: 1280x1280 based on 16GB VRAM."},
+    {NOTE_TILES, NOTE_ACTIVE, "HOPPER_ENGINE", "Optimized Tile Size: 640x640 based on 16GB VRAM."},
+    {NOTE_FP8, NOTE_OFF, "HOPPER_ENGINE", "--precision bf16"},
+    {NOTE_CUDNN, NOTE_UNAVAILABLE, "HOPPER_ENGINE", "libcudnn.so.9: no such file"}};
+
 /* A short run with one of every event, into memory. */
-static char *play(void (*sink)(void *, const struct event *), int columns, char **errors)
+static char *play_verbose(void (*sink)(void *, const struct event *), int columns, bool verbose,
+                          char **errors)
 {
     struct cost_table costs = learnt();
     struct error e = {.code = ERROR_MEDIA, .text = "the clip ends early"};
@@ -294,6 +303,7 @@ static char *play(void (*sink)(void *, const struct event *), int columns, char 
     s->out = open_memstream(&out, &size);
     s->errors = open_memstream(errors, &errors_size);
     s->columns = columns;
+    s->verbose = verbose;
     tell(s, sink, (struct event){.kind = EVENT_BEGIN});
     tell(s, sink,
          (struct event){.kind = EVENT_BROKEN, .shot = 3, .stage = STAGE_COMPOSITE, .error = &e});
@@ -336,12 +346,21 @@ static char *play(void (*sink)(void *, const struct event *), int columns, char 
     job(s, sink, 0, STAGE_GENERATE, 30);
     tell(s, sink, (struct event){.kind = EVENT_FRESH, .shot = 2, .stage = STAGE_GENERATE});
     tell(s, sink, (struct event){.kind = EVENT_DELIVERED, .shot = 0, .stage = STAGE_ENCODE});
+    for (int i = 0; i < 2; i++) /* of two devices */
+        for (size_t k = 0; k < sizeof notes / sizeof *notes; k++)
+            tell(s, sink,
+                 (struct event){.kind = EVENT_NOTE, .stage = STAGE_DECODE, .note = &notes[k]});
     tell(s, sink, (struct event){.kind = EVENT_INTERRUPT});
     tell(s, sink, (struct event){.kind = EVENT_TICK});
     tell(s, sink, (struct event){.kind = EVENT_END, .result = &result});
     fclose(s->out);
     fclose(s->errors);
     return out;
+}
+
+static char *play(void (*sink)(void *, const struct event *), int columns, char **errors)
+{
+    return play_verbose(sink, columns, false, errors);
 }
 
 /* The fenced JSON of events.md. */
@@ -479,6 +498,74 @@ static void a_terminal_line_never_wraps(void **state)
     }
 }
 
+static size_t times(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    for (const char *p = text; (p = strstr(p, part)); p++)
+        n++;
+    return n;
+}
+
+/* With -v each line stands once, whole, and nowhere without it; the stream has them always. */
+static void what_took_effect_is_said_once(void **state)
+{
+    static const char *const lines[] = {
+        "[HOPPER_ENGINE] CUDA Graph Captured (Decoding Latency Optimized).\n",
+        "[HOPPER_ENGINE] Optimized Tile Size: 1280x1280 based on 16GB VRAM.\n",
+        "[HOPPER_ENGINE] Optimized Tile Size: 640x640 based on 16GB VRAM.\n",
+        "[HOPPER_ENGINE] FP8 Path Switched Off: --precision bf16\n",
+        "[HOPPER_ENGINE] cuDNN Unavailable: libcudnn.so.9: no such file\n"};
+    void (*const sinks[])(void *, const struct event *) = {show_plain, show_terminal};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char *errors, *out = play_verbose(sinks[i], 200, true, &errors);
+
+        for (size_t k = 0; k < sizeof lines / sizeof *lines; k++)
+            assert_int_equal(times(out, lines[k]), 1);
+        assert_int_equal(times(errors, "ENGINE"), 0);
+        free(errors);
+        free(out);
+        out = play(sinks[i], 200, &errors);
+        assert_int_equal(times(out, "ENGINE"), 0);
+        free(errors);
+        free(out);
+    }
+    char *errors, *out = play(show_json, 0, &errors);
+    assert_int_equal(times(out, "\"event\":\"note\""), 5);
+    assert_int_equal(
+        times(out, "\"topic\":\"fp8\",\"state\":\"off\",\"text\":\"--precision bf16\""), 1);
+    free(errors);
+    free(out);
+}
+
+static void the_summary_names_what_took_effect_and_what_did_not(void **state)
+{
+    static struct heard heard;
+    const struct note cpu = {NOTE_DEVICE, NOTE_ACTIVE, "CPU_ENGINE", "AVX2 Kernels Activated."};
+    char *out = NULL;
+    size_t size;
+    FILE *f = open_memstream(&out, &size);
+
+    (void)state;
+    heard_summary(f, &heard);
+    fflush(f);
+    assert_int_equal(size, 0);
+    for (size_t k = 0; k < sizeof notes / sizeof *notes; k++)
+        assert_non_null(heard_note(&heard, &notes[k]));
+    assert_null(heard_note(&heard, &notes[1]));
+    assert_non_null(heard_note(&heard, &cpu));
+    heard_summary(f, &heard);
+    fclose(f);
+    assert_string_equal(out, "[HOPPER_ENGINE] Summary: Active: CUDA Graph, Tile Size\n"
+                             "[HOPPER_ENGINE] Summary: Switched Off: FP8 Path (--precision bf16)\n"
+                             "[HOPPER_ENGINE] Summary: Unavailable: cuDNN (libcudnn.so.9: no such "
+                             "file)\n"
+                             "[CPU_ENGINE] Summary: Active: Device\n");
+    free(out);
+}
+
 /* What does not fit is left out, not cut: "12.5 shot" would be another figure. */
 static void a_narrow_terminal_shows_whole_figures(void **state)
 {
@@ -510,6 +597,8 @@ static void a_narrow_terminal_shows_whole_figures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ONE(what_took_effect_is_said_once),
+        ONE(the_summary_names_what_took_effect_and_what_did_not),
         ONE(nothing_is_promised_before_anything_is_known),
         ONE(earlier_records_make_the_first_estimate),
         ONE(this_run_corrects_earlier_ones),

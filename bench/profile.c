@@ -1,0 +1,162 @@
+#include "bench/profile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernels/device_impl.h"
+
+enum { ENTRIES = 4096 };
+static struct entry {
+    char name[112];
+    double seconds;
+    int calls;
+} entries[ENTRIES];
+static int count;
+static struct ops real;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const char *shape(const struct tensor *t, char *text, size_t size)
+{
+    return t && t->data ? tensor_shape_text(t, text, size) : "";
+}
+
+/* Ends a measurement: `x` and `y` are the shapes that tell one use from another. */
+static void took(struct device *d, double start, const char *op, const struct tensor *x,
+                 const struct tensor *y)
+{
+    char name[112], a[40], b[40];
+    int i = 0;
+
+    if (d->wait)
+        d->wait(d);
+    snprintf(name, sizeof name, "%-13s %-26s %s", op, shape(x, a, sizeof a), shape(y, b, sizeof b));
+    while (i < count && strcmp(entries[i].name, name) != 0)
+        i++;
+    if (i == ENTRIES)
+        return;
+    if (i == count)
+        snprintf(entries[count++].name, sizeof name, "%s", name);
+    entries[i].seconds += now() - start;
+    entries[i].calls++;
+}
+
+/* A slot that is called through the real one and timed. */
+#define TIMED(slot, x, y, parameters, ...)                                                         \
+    static void timed_##slot parameters                                                            \
+    {                                                                                              \
+        double start;                                                                              \
+        if (d->wait)                                                                               \
+            d->wait(d);                                                                            \
+        start = now();                                                                             \
+        real.slot(__VA_ARGS__);                                                                    \
+        took(d, start, #slot, x, y);                                                               \
+    }
+
+#define D struct device *d, struct tensor *out, const struct tensor *x
+TIMED(write, out, NULL, (struct device * d, struct tensor *out, const struct tensor *x), d, out, x)
+TIMED(read, out, NULL, (struct device * d, struct tensor *out, const struct tensor *x), d, out, x)
+TIMED(linear, x, out,
+      (D, const struct linear *w, enum activation act, const struct tensor *residual), d, out, x, w,
+      act, residual)
+TIMED(attention, x, k,
+      (D, const struct tensor *k, const struct tensor *v, float scale,
+       const struct attention_bias *bias),
+      d, out, x, k, v, scale, bias)
+TIMED(layer_norm, x, NULL, (D, const struct tensor *weight, const struct tensor *bias, float eps),
+      d, out, x, weight, bias, eps)
+TIMED(rms_norm, x, NULL, (D, const struct tensor *weight, float eps), d, out, x, weight, eps)
+TIMED(channel_norm, x, NULL, (D, const struct tensor *gamma, enum activation act), d, out, x, gamma,
+      act)
+TIMED(group_norm, x, NULL,
+      (D, int groups, const struct tensor *weight, const struct tensor *bias, float eps,
+       enum activation act),
+      d, out, x, groups, weight, bias, eps, act)
+TIMED(softmax, x, NULL, (D), d, out, x)
+TIMED(rope, x, NULL,
+      (struct device * d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
+       enum rope_pairs pairs),
+      d, x, cos, sin, pairs)
+TIMED(activation, x, NULL, (D, enum activation act), d, out, x, act)
+TIMED(mul, x, NULL, (D, const struct tensor *y), d, out, x, y)
+TIMED(glu, x, NULL, (D, const struct tensor *gate, enum activation act), d, out, x, gate, act)
+TIMED(blend, out, NULL,
+      (struct device * d, struct tensor *out, float a, const struct tensor *x, float b,
+       const struct tensor *y),
+      d, out, a, x, b, y)
+TIMED(add_gated, x, NULL, (D, const struct tensor *y, const struct tensor *gate), d, out, x, y,
+      gate)
+TIMED(modulate, x, NULL, (D, const struct tensor *scale, const struct tensor *shift), d, out, x,
+      scale, shift)
+TIMED(copy, out, NULL, (D), d, out, x)
+TIMED(conv, out, x[0] ? x[0] : out,
+      (struct device * d, struct tensor *out, const struct tensor *const *x, const struct conv *w,
+       const struct tensor *residual),
+      d, out, x, w, residual)
+TIMED(modulate_nearest, x, NULL,
+      (D, const struct tensor *scale, const struct tensor *shift, enum activation act), d, out, x,
+      scale, shift, act)
+TIMED(patchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
+TIMED(unpatchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
+
+void profile_start(struct device *d)
+{
+    struct ops *o = &d->ops;
+
+    real = *o;
+#define PUT(slot) o->slot = timed_##slot
+    PUT(write);
+    PUT(read);
+    PUT(linear);
+    PUT(attention);
+    PUT(layer_norm);
+    PUT(rms_norm);
+    PUT(channel_norm);
+    PUT(group_norm);
+    PUT(softmax);
+    PUT(rope);
+    PUT(activation);
+    PUT(mul);
+    PUT(glu);
+    PUT(blend);
+    PUT(add_gated);
+    PUT(modulate);
+    PUT(copy);
+    PUT(conv);
+    PUT(modulate_nearest);
+    PUT(patchify);
+    PUT(unpatchify);
+}
+
+void profile_reset(void)
+{
+    count = 0;
+    memset(entries, 0, sizeof entries);
+}
+
+static int longest_first(const void *a, const void *b)
+{
+    double x = ((const struct entry *)a)->seconds, y = ((const struct entry *)b)->seconds;
+    return (x < y) - (x > y);
+}
+
+void profile_print(int lines, int runs)
+{
+    double all = 0;
+
+    qsort(entries, (size_t)count, sizeof *entries, longest_first);
+    for (int i = 0; i < count; i++)
+        all += entries[i].seconds;
+    printf("  %8.2f ms in operations\n", all / runs * 1e3);
+    for (int i = 0; i < count && i < lines; i++)
+        printf("  %8.2f ms %4.1f %% %5d x %s\n", entries[i].seconds / runs * 1e3,
+               100 * entries[i].seconds / all, entries[i].calls / runs, entries[i].name);
+    fflush(stdout);
+}

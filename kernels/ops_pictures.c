@@ -1,0 +1,118 @@
+/* The front of the table: pictures, clips, patches. */
+#include "kernels/ops_check.h"
+
+/* Frames of this size. */
+static bool is_frames(const struct device *d, const struct tensor *t, int64_t n, int64_t h,
+                      int64_t w, int64_t c)
+{
+    return is_numbers(d, t) && t->rank == 4 && t->shape[0] == n && t->shape[1] == h &&
+           t->shape[2] == w && t->shape[3] == c && tensor_contiguous(t);
+}
+
+/* Rows or columns that come out of `n`. */
+static int64_t conv_size(const struct conv *w, int64_t n)
+{
+    return w->form.stride == 1                ? n * w->form.scale
+           : w->form.edge == CONV_ZEROS_AFTER ? n / 2
+                                              : (n + 1) / 2;
+}
+
+static bool check_conv(struct device *d, const struct tensor *out, const struct tensor *const *x,
+                       const struct conv *w, const struct tensor *residual)
+{
+    const struct tensor *in = NULL;
+
+    for (int t = 0; t < w->kt; t++) {
+        in = in ? in : x[t];
+        if (x[t] && (x[t]->rank != 4 || x[t]->dtype != d->activations ||
+                     !is_frames(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
+            return fails(d, "conv", "x", x[t]);
+    }
+    if (in ? out->dtype != d->activations ||
+                 !is_frames(d, out, in->shape[0], conv_size(w, in->shape[1]),
+                            conv_size(w, in->shape[2]), w->out)
+           : out->rank != 4 ||
+                 !is_frames(d, out, out->shape[0], out->shape[1], out->shape[2], w->out))
+        return fails(d, "conv", "out", out);
+    return !residual ||
+           (is_frames(d, residual, out->shape[0], out->shape[1], out->shape[2], w->out) &&
+            residual->dtype == d->activations) ||
+           fails(d, "conv", "residual", residual);
+}
+
+void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
+             const struct conv *w, const struct tensor *residual)
+{
+    struct tensor frames[CONV_MAX_TAPS], o = as_items(out, 4), r = {0};
+    const struct tensor *at[CONV_MAX_TAPS] = {0};
+
+    if (d->failed)
+        return;
+    for (int t = 0; t < w->kt; t++)
+        if (x[t]) {
+            frames[t] = as_items(x[t], 4);
+            at[t] = &frames[t];
+        }
+    if (residual)
+        r = as_items(residual, 4);
+    if (check_conv(d, &o, at, w, residual ? &r : NULL) && tensor_count(&o) > 0)
+        d->ops.conv(d, &o, at, w, residual ? &r : NULL);
+}
+
+void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *scale, const struct tensor *shift,
+                         enum activation act)
+{
+    struct tensor o = as_items(out, 4), in = as_items(x, 4);
+    struct tensor a = as_items(scale, 4), b = as_items(shift, 4);
+
+    if (d->failed)
+        return;
+    if (in.rank != 4 || !is_frames(d, &in, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
+        fails(d, "modulate_nearest", "x", x);
+    else if (!is_frames(d, &o, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
+        fails(d, "modulate_nearest", "out", out);
+    else if (a.rank != 4 || !is_frames(d, &a, in.shape[0], a.shape[1], a.shape[2], in.shape[3]) ||
+             a.shape[1] < 1 || a.shape[2] < 1 || in.shape[1] % a.shape[1] ||
+             in.shape[2] % a.shape[2])
+        fails(d, "modulate_nearest", "scale", scale);
+    else if (!same_shape(&a, &b) ||
+             !is_frames(d, &b, a.shape[0], a.shape[1], a.shape[2], a.shape[3]))
+        fails(d, "modulate_nearest", "shift", shift);
+    else if (tensor_count(&in) > 0)
+        d->ops.modulate_nearest(d, &o, &in, &a, &b, act);
+}
+
+static bool check_patches(struct device *d, const char *op, const struct tensor *tokens,
+                          const struct tensor *latents, const int patch[3])
+{
+    int64_t count = 1, features = latents->shape[0];
+
+    if (d->failed)
+        return false;
+    if (!is_numbers(d, latents) || latents->rank != 4 || !tensor_contiguous(latents))
+        return fails(d, op, "latents", latents);
+    for (int i = 0; i < 3; i++) {
+        if (patch[i] < 1 || latents->shape[i + 1] % patch[i])
+            return fails(d, op, "latents", latents);
+        count *= latents->shape[i + 1] / patch[i];
+        features *= patch[i];
+    }
+    return (is_rows(d, tokens) && tokens->rank == 2 && tokens->shape[0] == count &&
+            tokens->shape[1] == features) ||
+           fails(d, op, "tokens", tokens);
+}
+
+void op_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
+                 const int patch[3])
+{
+    if (check_patches(d, "patchify", tokens, latents, patch))
+        d->ops.patchify(d, tokens, latents, patch);
+}
+
+void op_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,
+                   const int patch[3])
+{
+    if (check_patches(d, "unpatchify", tokens, latents, patch))
+        d->ops.unpatchify(d, latents, tokens, patch);
+}
