@@ -1,15 +1,15 @@
-/* Attention in FP8 on Hopper's warpgroup products: 192 queries a block, as three warpgroups of 64,
- * walk over the keys, which a fourth brings to shared memory a tile at a time. While one group
+/* Attention in 8 bits on Hopper's warpgroup products: 192 queries a block, as three warpgroups of
+ * 64, walk over the keys, which a fourth brings to shared memory a tile at a time. While one group
  * makes weights of its scores the products of the others run. Weights go to the second product
  * from the registers they were made in, since the values' keys are in that order. Eight more
  * columns of ones beside the values make the sums of the very weights that were rounded. */
 #include <cuda_fp8.h>
-#include <stdlib.h>
 
 #include "kernels/cuda/fp8_attention.cuh"
+#include "kernels/cuda/hopper.cuh"
 #include "kernels/cuda/numbers.cuh"
 
-enum { DEPTH = 3, ONES = 8 };
+enum { GROUPS = FP8_QUERIES / 64, THREADS = 128 * (GROUPS + 1), DEPTH = 3, ONES = 8 };
 struct job {
     struct fp8_operands o;
     void *out;
@@ -17,8 +17,8 @@ struct job {
     int type, heads, queries, keys, blocks;
 };
 
-template <int DIM, int GROUPS> struct shared {
-    unsigned char q[GROUPS * 64 * DIM];
+template <int DIM> struct shared {
+    unsigned char q[FP8_QUERIES * DIM];
     unsigned char k[DEPTH][FP8_KEYS * DIM];
     unsigned char v[DEPTH][(DIM + ONES) * FP8_KEYS];
     uint64_t q_full, k_full[DEPTH], k_empty[DEPTH], v_full[DEPTH], v_empty[DEPTH];
@@ -30,155 +30,34 @@ template <int DIM, int GROUPS> struct shared {
  * ends at 448, and what is beyond 2^-9 below one is lost. */
 static const float LIFT = 5, SLACK = 3;
 
-/* ---- pieces of machine code */
-
-static __device__ __forceinline__ unsigned shared_address(const void *p)
-{
-    return (unsigned)__cvta_generic_to_shared(p);
-}
-
-static __device__ __forceinline__ void barrier_init(uint64_t *b, int arrivals)
-{
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(b)), "r"(arrivals));
-}
-
-static __device__ __forceinline__ void arrive(uint64_t *b)
-{
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(b)) : "memory");
-}
-
-static __device__ __forceinline__ void wait_for(uint64_t *b, int phase)
-{
-    unsigned done;
-    do
-        asm volatile("{.reg .pred p;"
-                     "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;"
-                     "selp.b32 %0, 1, 0, p;}"
-                     : "=r"(done)
-                     : "r"(shared_address(b)), "r"(phase)
-                     : "memory");
-    while (!done);
-}
-
-/* `size` bytes on their way to shared memory; the barrier completes when they are there. */
-static __device__ __forceinline__ void bring(void *to, const void *from, int size, uint64_t *b)
-{
-    unsigned barrier = shared_address(b);
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(size)
-                 : "memory");
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                 "[%0], [%1], %2, [%3];" ::"r"(shared_address(to)),
-                 "l"(from), "r"(size), "r"(barrier)
-                 : "memory");
-}
-
-/* A matrix of rows of WIDTH bytes, 64 or 128, whose chunks have changed places. */
-template <int WIDTH> static __device__ __forceinline__ uint64_t matrix_at(const void *p)
-{
-    const uint64_t eight_rows = WIDTH * 8 / 16, swizzle = WIDTH == 128 ? 1 : 2;
-    return (uint64_t)(shared_address(p) >> 4 & 0x3fff) | (uint64_t)1 << 16 | eight_rows << 32 |
-           swizzle << 62;
-}
-
-static __device__ __forceinline__ void products_begin()
-{
-    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-}
-
-static __device__ __forceinline__ void products_commit()
-{
-    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-}
-
-static __device__ __forceinline__ void products_wait()
-{
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
-}
-
-#define FOUR(d, i)  "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define EIGHT(d, i) FOUR(d, i), FOUR(d, i + 4)
-
-/* d[64, n] (+)= a[64, 32] b[n, 32]^T, n in the name; a in shared memory or in registers. */
-static __device__ __forceinline__ void multiply_128(float *d, uint64_t a, uint64_t b, int adds)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %66, 0;"
-                 "wgmma.mma_async.sync.aligned.m64n128k32.f32.e4m3.e4m3 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, "
-                 "%12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
-                 "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, "
-                 "%60, %61, %62, %63"
-                 "}, %64, %65, p, 1, 1;}"
-                 : EIGHT(d, 0), EIGHT(d, 8), EIGHT(d, 16), EIGHT(d, 24), EIGHT(d, 32), EIGHT(d, 40),
-                   EIGHT(d, 48), EIGHT(d, 56)
-                 : "l"(a), "l"(b), "r"(adds));
-}
-
-static __device__ __forceinline__ void multiply_136(float *d, const unsigned *a, uint64_t b,
-                                                    int adds)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %73, 0;"
-                 "wgmma.mma_async.sync.aligned.m64n136k32.f32.e4m3.e4m3 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, "
-                 "%12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, "
-                 "%36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, "
-                 "%60, %61, %62, %63, %64, %65, %66, %67"
-                 "}, {%68, %69, %70, %71}, %72, p, 1, 1;}"
-                 : EIGHT(d, 0), EIGHT(d, 8), EIGHT(d, 16), EIGHT(d, 24), EIGHT(d, 32), EIGHT(d, 40),
-                   EIGHT(d, 48), EIGHT(d, 56), FOUR(d, 64)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(adds));
-}
-
-static __device__ __forceinline__ void multiply_72(float *d, const unsigned *a, uint64_t b,
-                                                   int adds)
-{
-    asm volatile("{.reg .pred p; setp.ne.b32 p, %41, 0;"
-                 "wgmma.mma_async.sync.aligned.m64n72k32.f32.e4m3.e4m3 {"
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, "
-                 "%12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, "
-                 "%24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35"
-                 "}, {%36, %37, %38, %39}, %40, p, 1, 1;}"
-                 : EIGHT(d, 0), EIGHT(d, 8), EIGHT(d, 16), EIGHT(d, 24), FOUR(d, 32)
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(adds));
-}
-
-static __device__ __forceinline__ float power_of_two(float x)
-{
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
-static __device__ __forceinline__ unsigned four_bytes(float a, float b, float c, float d)
-{
-    unsigned r;
-    asm("{.reg .b16 low, high;"
-        "cvt.rn.satfinite.e4m3x2.f32 low, %2, %1;"
-        "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;"
-        "mov.b32 %0, {low, high};}"
-        : "=r"(r)
-        : "f"(a), "f"(b), "f"(c), "f"(d));
-    return r;
-}
-
 /* ---- a warpgroup's 64 queries: a thread has two rows, and of every eight columns two */
 
+/* Scores begin as the bits of this float, so that what INT8 products add up to can be read as the
+ * float ORIGIN + sum: exact, as no sum reaches 2^22. */
+static const int ORIGIN_BITS = 0x4b400000;
+static const float ORIGIN = 12582912;
+
 template <int DIM> struct held {
+    int score[64]; /* and weights, as floats */
     float out[(DIM + ONES) / 2];
     unsigned weight[16];
     float most[2];
 };
 
+template <int DIM> static __device__ __forceinline__ void clear(held<DIM> &h)
+{
+#pragma unroll
+    for (int i = 0; i < 64; i++)
+        h.score[i] = ORIGIN_BITS;
+}
+
 template <int DIM>
-static __device__ __forceinline__ void multiply_keys(float *score, const void *q, const void *k)
+static __device__ __forceinline__ void compare(held<DIM> &h, const void *q, const void *k)
 {
     uint64_t a = matrix_at<DIM>(q), b = matrix_at<DIM>(k);
 #pragma unroll
     for (int s = 0; s < DIM / 32; s++)
-        multiply_128(score, a + 2 * s, b + 2 * s, s > 0);
+        multiply_128(h.score, a + 2 * s, b + 2 * s);
 }
 
 template <int DIM> static __device__ __forceinline__ void mix(held<DIM> &h, const void *v)
@@ -187,37 +66,54 @@ template <int DIM> static __device__ __forceinline__ void mix(held<DIM> &h, cons
 #pragma unroll
     for (int s = 0; s < FP8_KEYS / 32; s++)
         if constexpr (DIM == 128)
-            multiply_136(h.out, h.weight + 4 * s, b + 2 * s, 1);
+            multiply_136(h.out, h.weight + 4 * s, b + 2 * s);
         else
-            multiply_72(h.out, h.weight + 4 * s, b + 2 * s, 1);
+            multiply_72(h.out, h.weight + 4 * s, b + 2 * s);
 }
 
-/* The largest score of each row, by all four threads that share it. */
-static __device__ __forceinline__ void largest(const float *score, float *most)
+template <int DIM> static __device__ __forceinline__ void hide_beyond(held<DIM> &h, int keys)
 {
 #pragma unroll
-    for (int r = 0; r < 2; r++) {
-        float m = fmaxf(score[2 * r], score[2 * r + 1]);
+    for (int n = 0; n < FP8_KEYS / 8; n++)
 #pragma unroll
-        for (int n = 1; n < FP8_KEYS / 8; n++)
-            m = fmaxf(m, fmaxf(score[4 * n + 2 * r], score[4 * n + 2 * r + 1]));
-        m = fmaxf(m, __shfl_xor_sync(~0u, m, 1));
-        most[r] = fmaxf(m, __shfl_xor_sync(~0u, m, 2));
-    }
+        for (int i = 0; i < 4; i++)
+            if (n * 8 + (int)threadIdx.x % 4 * 2 + i % 2 >= keys)
+                h.score[4 * n + i] = __float_as_int(-INFINITY);
 }
 
-/* Takes a row's new maximum where it has grown too far, and says by what the row shrinks then.
+/* The largest sum of row r, by all four threads that share it. */
+template <int DIM> static __device__ __forceinline__ float largest(const held<DIM> &h, int r)
+{
+    float m = -INFINITY;
+#pragma unroll
+    for (int n = 0; n < FP8_KEYS / 8; n++)
+        m = fmaxf(m, fmaxf(__int_as_float(h.score[4 * n + 2 * r]),
+                           __int_as_float(h.score[4 * n + 2 * r + 1])));
+    m = fmaxf(m, __shfl_xor_sync(~0u, m, 1));
+    return fmaxf(m, __shfl_xor_sync(~0u, m, 2));
+}
+
+/* Scores, which are sums times `scale` of their row, to weights in their place. Where a row's
+ * maximum has grown too far it takes the new one, and `by` is what the row has to shrink by.
  * Returns whether one of the warp's does. */
-static __device__ __forceinline__ bool grows(float *most, const float *tile, float scale, float *by)
+template <int DIM>
+static __device__ __forceinline__ bool weigh(held<DIM> &h, const float *scale, float *by)
 {
+    float plus[2];
     bool grew[2];
 
 #pragma unroll
     for (int r = 0; r < 2; r++) {
-        grew[r] = (tile[r] - most[r]) * scale > SLACK;
-        by[r] = grew[r] ? power_of_two((most[r] - tile[r]) * scale) : 1;
-        most[r] = grew[r] ? tile[r] : most[r];
+        float most = (largest(h, r) - ORIGIN) * scale[r];
+        grew[r] = most - h.most[r] > SLACK;
+        by[r] = grew[r] ? power_of_two(h.most[r] - most) : 1;
+        h.most[r] = grew[r] ? most : h.most[r];
+        plus[r] = LIFT - h.most[r] - ORIGIN * scale[r];
     }
+#pragma unroll
+    for (int i = 0; i < 64; i++)
+        h.score[i] = __float_as_int(
+            power_of_two(fmaf(__int_as_float(h.score[i]), scale[i / 2 % 2], plus[i / 2 % 2])));
     return __any_sync(~0u, grew[0] || grew[1]);
 }
 
@@ -228,37 +124,15 @@ template <int DIM> static __device__ __forceinline__ void shrink(held<DIM> &h, c
         h.out[i] *= by[i / 2 % 2];
 }
 
-/* Scores to weights, in their place. */
-static __device__ __forceinline__ void weigh(float *score, const float *most, float scale)
-{
-    float minus[2];
-
-#pragma unroll
-    for (int r = 0; r < 2; r++)
-        minus[r] = LIFT - most[r] * scale;
-#pragma unroll
-    for (int i = 0; i < 64; i++)
-        score[i] = power_of_two(fmaf(score[i], scale, minus[i / 2 % 2]));
-}
-
-/* To bytes, in the order of fp8_operands.cu's values. */
-static __device__ __forceinline__ void pack(unsigned *weight, const float *score)
+/* Weights to bytes, in the order of fp8_operands.cu's values. */
+template <int DIM> static __device__ __forceinline__ void pack(held<DIM> &h)
 {
 #pragma unroll
     for (int i = 0; i < 16; i++) {
-        const float *w = score + 4 * (i / 4 * 4 + i % 4 / 2 * 2) + 2 * (i % 2);
-        weight[i] = four_bytes(w[0], w[1], w[4], w[5]);
+        const int *w = h.score + 4 * (i / 4 * 4 + i % 4 / 2 * 2) + 2 * (i % 2);
+        h.weight[i] = four_bytes(__int_as_float(w[0]), __int_as_float(w[1]), __int_as_float(w[4]),
+                                 __int_as_float(w[5]));
     }
-}
-
-static __device__ __forceinline__ void hide_beyond(float *score, int keys)
-{
-#pragma unroll
-    for (int n = 0; n < FP8_KEYS / 8; n++)
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            if (n * 8 + (int)threadIdx.x % 4 * 2 + i % 2 >= keys)
-                score[4 * n + i] = -INFINITY;
 }
 
 template <int DIM>
@@ -267,7 +141,7 @@ static __device__ __forceinline__ void store(const struct job &j, const held<DIM
 {
     int64_t all = j.o.first + pair, at = all / j.heads * j.item + all % j.heads * j.head;
     const float *mean = j.o.mean + (int64_t)(pair * 2 + 1) * DIM;
-    float scale = j.o.scale[pair * 2 + 1];
+    float scale = j.o.v_scale[pair];
 
 #pragma unroll
     for (int r = 0; r < 2; r++) {
@@ -290,14 +164,14 @@ static __device__ __forceinline__ void store(const struct job &j, const held<DIM
 }
 
 /* One thread's work: operands to shared memory, as long as there is room. */
-template <int DIM, int GROUPS>
-static __device__ __forceinline__ void bring_all(const struct job &j, shared<DIM, GROUPS> &s,
-                                                 int pair, int first_query, int tiles)
+template <int DIM>
+static __device__ __forceinline__ void bring_all(const struct job &j, shared<DIM> &s, int pair,
+                                                 int first_query, int tiles)
 {
     const unsigned char *k = j.o.k + pair * j.o.key_rows * DIM;
     const unsigned char *v = j.o.v + pair * j.o.key_rows * DIM;
 
-    bring(s.q, j.o.q + (pair * j.o.query_rows + first_query) * DIM, GROUPS * 64 * DIM, &s.q_full);
+    bring(s.q, j.o.q + (pair * j.o.query_rows + first_query) * DIM, FP8_QUERIES * DIM, &s.q_full);
     for (int t = 0; t < tiles; t++) {
         int stage = t % DEPTH, phase = t / DEPTH % 2;
         wait_for(&s.k_empty[stage], phase ^ 1);
@@ -307,100 +181,79 @@ static __device__ __forceinline__ void bring_all(const struct job &j, shared<DIM
     }
 }
 
-static __device__ __forceinline__ void products_wait_but_one()
-{
-    asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
-}
-
-template <int DIM, int GROUPS, int FORM>
-static __device__ __forceinline__ void attend(const struct job &j, shared<DIM, GROUPS> &s, int pair,
+template <int DIM>
+static __device__ __forceinline__ void attend(const struct job &j, shared<DIM> &s, int pair,
                                               int first_query, int tiles)
 {
     int group = threadIdx.x / 128 - 1, lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+    int row = first_query + group * 64 + warp * 16 + lane / 4, tail = j.keys % FP8_KEYS;
     const unsigned char *q = s.q + group * 64 * DIM;
-    float scale = j.o.scale[pair * 2], score[64], most[2], by[2];
+    const float *q_scale = j.o.q_scale + pair * j.o.query_rows + row;
+    const float *k_scale = j.o.k_scale + pair * (j.o.key_rows / FP8_KEYS);
+    float of_row[2] = {q_scale[0], q_scale[8]}, of_tile = k_scale[0];
+    float scale[2] = {of_row[0] * of_tile, of_row[1] * of_tile}, by[2];
     held<DIM> h;
 
 #pragma unroll
     for (int i = 0; i < (DIM + ONES) / 2; i++)
         h.out[i] = 0;
     h.most[0] = h.most[1] = -INFINITY;
+    clear(h);
     wait_for(&s.q_full, 0);
     wait_for(&s.k_full[0], 0);
     products_begin();
-    multiply_keys<DIM>(score, q, s.k[0]);
+    compare(h, q, s.k[0]);
     products_commit();
     products_wait();
     if (lane == 0)
         arrive(&s.k_empty[0]);
-    if (tiles == 1 && j.keys % FP8_KEYS)
-        hide_beyond(score, j.keys % FP8_KEYS);
-    largest(score, most);
-    grows(h.most, most, scale, by);
-    weigh(score, h.most, scale);
-    pack(h.weight, score);
+    if (tiles == 1 && tail)
+        hide_beyond(h, tail);
+    weigh(h, scale, by);
+    pack(h);
     for (int t = 0; t + 1 < tiles; t++) {
         int stage = t % DEPTH, next = (t + 1) % DEPTH;
-        if (FORM == 2) {
+        of_tile = k_scale[t + 1];
+        clear(h);
+        wait_for(&s.v_full[stage], t / DEPTH % 2);
+        if (DIM == 64) /* both together, where the registers suffice */
+            wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
+        products_begin();
+        mix(h, s.v[stage]);
+        if (DIM != 64) {
+            products_commit();
+            products_wait();
+            if (lane == 0)
+                arrive(&s.v_empty[stage]);
             wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
             products_begin();
-            multiply_keys<DIM>(score, q, s.k[next]);
-            products_commit();
-            wait_for(&s.v_full[stage], t / DEPTH % 2);
-            mix(h, s.v[stage]);
-            products_commit();
-            products_wait_but_one();
-            if (lane == 0)
-                arrive(&s.k_empty[next]);
-            if (t + 2 == tiles && j.keys % FP8_KEYS)
-                hide_beyond(score, j.keys % FP8_KEYS);
-            largest(score, most);
-            bool grew = grows(h.most, most, scale, by);
-            weigh(score, h.most, scale);
-            products_wait();
-            if (lane == 0)
-                arrive(&s.v_empty[stage]);
-            pack(h.weight, score);
-            if (grew)
-                shrink(h, by);
-        } else {
-            wait_for(&s.v_full[stage], t / DEPTH % 2);
-            if (FORM == 0)
-                wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
-            products_begin();
-            mix(h, s.v[stage]);
-            if (FORM == 1) {
-                products_commit();
-                products_wait();
-                wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
-                products_begin();
-            }
-            multiply_keys<DIM>(score, q, s.k[next]);
-            products_commit();
-            products_wait();
-            if (lane == 0) {
-                arrive(&s.v_empty[stage]);
-                arrive(&s.k_empty[next]);
-            }
-            if (t + 2 == tiles && j.keys % FP8_KEYS)
-                hide_beyond(score, j.keys % FP8_KEYS);
-            largest(score, most);
-            if (grows(h.most, most, scale, by))
-                shrink(h, by);
-            weigh(score, h.most, scale);
-            pack(h.weight, score);
         }
+        compare(h, q, s.k[next]);
+        products_commit();
+        products_wait();
+        if (lane == 0) {
+            arrive(&s.k_empty[next]);
+            if (DIM == 64)
+                arrive(&s.v_empty[stage]);
+        }
+        if (t + 2 == tiles && tail)
+            hide_beyond(h, tail);
+        scale[0] = of_row[0] * of_tile;
+        scale[1] = of_row[1] * of_tile;
+        bool grew = weigh(h, scale, by);
+        pack(h);
+        if (grew)
+            shrink(h, by);
     }
     wait_for(&s.v_full[(tiles - 1) % DEPTH], (tiles - 1) / DEPTH % 2);
     products_begin();
     mix(h, s.v[(tiles - 1) % DEPTH]);
     products_commit();
     products_wait();
-    store(j, h, pair, first_query + group * 64 + warp * 16 + lane / 4);
+    store(j, h, pair, row);
 }
 
-template <int DIM, int GROUPS>
-static __device__ __forceinline__ void prepare(shared<DIM, GROUPS> &s)
+template <int DIM> static __device__ __forceinline__ void prepare(shared<DIM> &s)
 {
     if (threadIdx.x == 0) {
         barrier_init(&s.q_full, 1);
@@ -412,7 +265,7 @@ static __device__ __forceinline__ void prepare(shared<DIM, GROUPS> &s)
         }
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
-    for (int i = threadIdx.x; i < DEPTH * ONES * FP8_KEYS / 4; i += 128 * (GROUPS + 1)) {
+    for (int i = threadIdx.x; i < DEPTH * ONES * FP8_KEYS / 4; i += THREADS) {
         int stage = i / (ONES * FP8_KEYS / 4), at = i % (ONES * FP8_KEYS / 4);
         *(unsigned *)(s.v[stage] + DIM * FP8_KEYS + at * 4) = 0x38383838; /* ones */
     }
@@ -421,30 +274,23 @@ static __device__ __forceinline__ void prepare(shared<DIM, GROUPS> &s)
 }
 #endif
 
-template <int DIM, int GROUPS, int FORM>
-static __global__ void __launch_bounds__(128 * (GROUPS + 1), 1)
-    fp8_kernel(const __grid_constant__ job j)
+template <int DIM>
+static __global__ void __launch_bounds__(THREADS, 1) fp8_kernel(const __grid_constant__ job j)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(1024) unsigned char memory[];
-    shared<DIM, GROUPS> &s = *(shared<DIM, GROUPS> *)memory;
-    int pair = (int)blockIdx.x / j.blocks, first = (int)blockIdx.x % j.blocks * GROUPS * 64;
+    shared<DIM> &s = *(shared<DIM> *)memory;
+    int pair = (int)blockIdx.x / j.blocks, first = (int)blockIdx.x % j.blocks * FP8_QUERIES;
     int tiles = (j.keys + FP8_KEYS - 1) / FP8_KEYS;
 
     prepare(s);
     if (threadIdx.x < 128) {
-        if constexpr (GROUPS == 3)
-            asm volatile("setmaxnreg.dec.sync.aligned.u32 32;");
-        else
-            asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 32;");
         if (threadIdx.x == 0)
             bring_all(j, s, pair, first, tiles);
     } else {
-        if constexpr (GROUPS == 3)
-            asm volatile("setmaxnreg.inc.sync.aligned.u32 160;");
-        else
-            asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
-        attend<DIM, GROUPS, FORM>(j, s, pair, first, tiles);
+        asm volatile("setmaxnreg.inc.sync.aligned.u32 160;");
+        attend(j, s, pair, first, tiles);
     }
 #endif
 }
@@ -488,7 +334,9 @@ static bool make_room(const struct attention *a, struct fp8_operands *o)
     o->query_rows = padded(a->q->shape[1], 2 * FP8_QUERIES); /* whole tiles of keys, too */
     o->key_rows = padded(a->k->shape[1], FP8_KEYS);
     size_t q = (size_t)(o->query_rows * dim), k = (size_t)(o->key_rows * dim);
-    size_t floats = (size_t)(5 + 2 * dim + FP8_SLICES * 7 * dim) * sizeof(float);
+    size_t floats =
+        (size_t)(o->query_rows + o->key_rows / FP8_KEYS + 1 + (2 + FP8_SLICES * FP8_PARTS) * dim) *
+        sizeof(float);
     int64_t fit = (int64_t)(OPERANDS_BYTES / (q + 2 * k + floats));
     o->pairs = fit < 1 ? 1 : fit > pairs ? pairs : fit;
     o->pairs = padded(pairs, o->pairs) / o->pairs; /* rounds */
@@ -503,18 +351,18 @@ static bool make_room(const struct attention *a, struct fp8_operands *o)
     o->v = (unsigned char *)memory + (at += align(n * k));
     o->mean = (float *)(memory + (at += align(n * k)));
     o->parts = o->mean + n * 2 * (size_t)dim;
-    o->scale = o->parts + n * FP8_SLICES * 7 * (size_t)dim;
-    o->limit = o->scale + n * 2;
+    o->q_scale = o->parts + n * FP8_SLICES * FP8_PARTS * (size_t)dim;
+    o->k_scale = o->q_scale + n * (size_t)o->query_rows;
+    o->v_scale = o->k_scale + n * (size_t)(o->key_rows / FP8_KEYS);
     return true;
 }
 
-template <int DIM, int GROUPS, int FORM> static bool run(const struct attention *a, struct job *j)
+template <int DIM> static bool run(const struct attention *a, struct job *j)
 {
     int64_t pairs = a->q->shape[0] * a->q->shape[2], most = j->o.pairs;
-    int blocks = (j->queries + GROUPS * 64 - 1) / (GROUPS * 64), size = sizeof(shared<DIM, GROUPS>);
-    auto *kernel = fp8_kernel<DIM, GROUPS, FORM>;
+    auto *kernel = fp8_kernel<DIM>;
+    const int size = sizeof(shared<DIM>);
 
-    j->blocks = blocks;
     if (!cuda_ok(a->c,
                  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, size),
                  "attention: shared memory"))
@@ -523,10 +371,11 @@ template <int DIM, int GROUPS, int FORM> static bool run(const struct attention 
         j->o.pairs = pairs - j->o.first < most ? pairs - j->o.first : most;
         if (!fp8_operands_make(a, &j->o))
             return false;
-        kernel<<<(unsigned)(blocks * j->o.pairs), 128 * (GROUPS + 1), size, a->c->stream>>>(*j);
+        kernel<<<(unsigned)(j->blocks * j->o.pairs), THREADS, size, a->c->stream>>>(*j);
         if (!launched(a->c, "FP8 attention"))
             return false;
     }
+    a->c->host.note(a->c->device, NOTE_FP8_ATTENTION, NOTE_ACTIVE, "FP8 Attention Activated.");
     return true;
 }
 
@@ -537,8 +386,7 @@ bool fp8_attention(const struct attention *a)
 
     if (a->bias->precise || attention_biased(a) || !(a->scale > 0) ||
         a->q->shape[2] != a->k->shape[2] || (dim != 64 && dim != 128) || !is_long(a) ||
-        !attention_aligned(a) || !is_hopper((const void *)fp8_kernel<128, 2, 0>) ||
-        !make_room(a, &j.o))
+        !attention_aligned(a) || !is_hopper((const void *)fp8_kernel<128>) || !make_room(a, &j.o))
         return false;
     j.out = a->out->data;
     j.item = a->out->stride[0];
@@ -548,15 +396,6 @@ bool fp8_attention(const struct attention *a)
     j.heads = (int)a->q->shape[2];
     j.queries = (int)a->q->shape[1];
     j.keys = (int)a->k->shape[1];
-    const char *form = getenv("FORM");
-    int f = form ? atoi(form) : 0;
-    if (dim == 128)
-        return f == 0   ? run<128, 2, 0>(a, &j)
-               : f == 1 ? run<128, 3, 1>(a, &j)
-               : f == 2 ? run<128, 3, 2>(a, &j)
-                        : run<128, 2, 2>(a, &j);
-    return f == 0   ? run<64, 3, 0>(a, &j)
-           : f == 1 ? run<64, 2, 0>(a, &j)
-           : f == 2 ? run<64, 3, 2>(a, &j)
-                    : run<64, 2, 2>(a, &j);
+    j.blocks = (j.queries + FP8_QUERIES - 1) / FP8_QUERIES;
+    return dim == 128 ? run<128>(a, &j) : run<64>(a, &j);
 }

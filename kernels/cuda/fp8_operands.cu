@@ -1,11 +1,13 @@
-/* The operands of attention in FP8: one pass over q, k and v finds each number's extremes and mean
- * over the tokens, another writes bytes. */
+/* The operands of attention in 8 bits: one pass over k and v finds each number's mean and extremes
+ * over the tokens, another over all three writes bytes. */
 #include "kernels/cuda/fp8_attention.cuh"
 #include "kernels/cuda/numbers.cuh"
 
 enum { THREADS = 256 };
-enum { Q_MOST, K_SUM, K_LEAST, K_MOST, V_SUM, V_LEAST, V_MOST, PARTS };
+enum { K_SUM, V_SUM, V_LEAST, V_MOST };
 static const float E4M3_MOST = 448, LOG2E = 1.44269504f;
+static const float LEAST_SCALE =
+    1e-18f; /* a hidden score is -INFINITY, times two of them as well */
 
 struct view {
     const void *data;
@@ -85,45 +87,25 @@ static __global__ void __launch_bounds__(THREADS) measure_kernel(const struct jo
 {
     __shared__ float shared[THREADS * 8];
     columns<DIM> c;
-    float *out = j.o.parts + ((int64_t)blockIdx.y * FP8_SLICES + blockIdx.x) * PARTS * DIM;
+    float *out = j.o.parts + ((int64_t)blockIdx.y * FP8_SLICES + blockIdx.x) * FP8_PARTS * DIM;
     int at = threadIdx.x;
-    bool writes = at < DIM;
 
-    c.read(j, j.q, start_of(j.q, j, blockIdx.y), j.queries);
-    float most = c.gather(shared, c.most, 1), least = c.gather(shared, c.least, -1);
-    if (writes)
-        out[Q_MOST * DIM + at] = fmaxf(most, -least);
-    for (int n = 0; n < 2; n++) {
-        const struct view &v = n ? j.v : j.k;
-        int first = n ? V_SUM : K_SUM;
-        c.read(j, v, start_of(v, j, blockIdx.y), j.keys);
-        float sum = c.gather(shared, c.sum, 0);
-        least = c.gather(shared, c.least, -1);
-        most = c.gather(shared, c.most, 1);
-        if (writes) {
-            out[first * DIM + at] = sum;
-            out[(first + 1) * DIM + at] = least;
-            out[(first + 2) * DIM + at] = most;
-        }
+    c.read(j, j.k, start_of(j.k, j, blockIdx.y), j.keys);
+    float k_sum = c.gather(shared, c.sum, 0);
+    c.read(j, j.v, start_of(j.v, j, blockIdx.y), j.keys);
+    float v_sum = c.gather(shared, c.sum, 0), least = c.gather(shared, c.least, -1);
+    float most = c.gather(shared, c.most, 1);
+    if (at < DIM) {
+        out[K_SUM * DIM + at] = k_sum;
+        out[V_SUM * DIM + at] = v_sum;
+        out[V_LEAST * DIM + at] = least;
+        out[V_MOST * DIM + at] = most;
     }
 }
 
 /* ---- means and scales of a head */
 
-template <int DIM> static __device__ float block_sum(float x, float *shared)
-{
-    x = lanes_sum(x, 32);
-    __syncthreads();
-    if (threadIdx.x % 32 == 0)
-        shared[threadIdx.x / 32] = x;
-    __syncthreads();
-    x = 0;
-    for (int i = 0; i < DIM / 32; i++)
-        x += shared[i];
-    return x;
-}
-
-template <int DIM> static __device__ float block_max(float x, float *shared)
+static __device__ float block_max(float x, float *shared, int warps)
 {
     x = lanes_max(x, 32);
     __syncthreads();
@@ -131,50 +113,30 @@ template <int DIM> static __device__ float block_max(float x, float *shared)
         shared[threadIdx.x / 32] = x;
     __syncthreads();
     x = shared[0];
-    for (int i = 1; i < DIM / 32; i++)
+    for (int i = 1; i < warps; i++)
         x = fmaxf(x, shared[i]);
     return x;
 }
 
-static __device__ __forceinline__ float scale_to(float most)
-{
-    return most > 0 ? E4M3_MOST / most : 1;
-}
-
-/* No number of a turned vector is larger than the vector is long, nor is that longer than the
- * extremes of its numbers together. E4M3's steps are relative: room above costs no digits. */
 template <int DIM> static __global__ void __launch_bounds__(DIM) scales_kernel(const struct job j)
 {
     __shared__ float shared[DIM / 32];
-    const float *in = j.o.parts + (int64_t)blockIdx.x * FP8_SLICES * PARTS * DIM + threadIdx.x;
-    float all[PARTS];
+    const float *in = j.o.parts + (int64_t)blockIdx.x * FP8_SLICES * FP8_PARTS * DIM + threadIdx.x;
+    float k_sum = 0, v_sum = 0, least = INFINITY, most = -INFINITY;
 
-    for (int p = 0; p < PARTS; p++)
-        all[p] = in[p * DIM];
 #pragma unroll 8
-    for (int s = 1; s < FP8_SLICES; s++)
-#pragma unroll
-        for (int p = 0; p < PARTS; p++) {
-            float x = in[(s * PARTS + p) * DIM];
-            all[p] = p == K_SUM || p == V_SUM       ? all[p] + x
-                     : p == K_LEAST || p == V_LEAST ? fminf(all[p], x)
-                                                    : fmaxf(all[p], x);
-        }
-    float k_mean = all[K_SUM] / (float)j.keys, v_mean = all[V_SUM] / (float)j.keys;
-    float k = fmaxf(all[K_MOST] - k_mean, k_mean - all[K_LEAST]);
-    float v = fmaxf(all[V_MOST] - v_mean, v_mean - all[V_LEAST]);
-    j.o.mean[(blockIdx.x * 2) * DIM + threadIdx.x] = k_mean;
-    j.o.mean[(blockIdx.x * 2 + 1) * DIM + threadIdx.x] = v_mean;
-    float by_q = scale_to(sqrtf(block_sum<DIM>(all[Q_MOST] * all[Q_MOST], shared)));
-    float by_k = scale_to(sqrtf(block_sum<DIM>(k * k, shared)));
-    float by_v = scale_to(block_max<DIM>(v, shared));
-    if (threadIdx.x == 0) {
-        j.o.limit[blockIdx.x * 3] = by_q;
-        j.o.limit[blockIdx.x * 3 + 1] = by_k;
-        j.o.limit[blockIdx.x * 3 + 2] = by_v;
-        j.o.scale[blockIdx.x * 2] = j.scale * LOG2E / (by_q * by_k);
-        j.o.scale[blockIdx.x * 2 + 1] = 1 / by_v;
+    for (int s = 0; s < FP8_SLICES; s++, in += FP8_PARTS * DIM) {
+        k_sum += in[K_SUM * DIM];
+        v_sum += in[V_SUM * DIM];
+        least = fminf(least, in[V_LEAST * DIM]);
+        most = fmaxf(most, in[V_MOST * DIM]);
     }
+    float mean = v_sum / (float)j.keys;
+    j.o.mean[(blockIdx.x * 2) * DIM + threadIdx.x] = k_sum / (float)j.keys;
+    j.o.mean[(blockIdx.x * 2 + 1) * DIM + threadIdx.x] = mean;
+    most = block_max(fmaxf(most - mean, mean - least), shared, DIM / 32);
+    if (threadIdx.x == 0)
+        j.o.v_scale[blockIdx.x] = most > 0 ? most / E4M3_MOST : 1;
 }
 
 /* ---- bytes */
@@ -186,7 +148,17 @@ static __device__ __forceinline__ unsigned four_bytes(float a, float b, float c,
     return low | high << 16;
 }
 
-/* Hadamard's matrix of DIM over its square root, on a vector that DIM / 8 threads hold. */
+/* Rounded by the addition of a number so large that a float ends there. */
+static __device__ __forceinline__ unsigned four_integers(const float *x, float by)
+{
+    unsigned n[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        n[i] = __float_as_uint(fmaf(x[i], by, 12582912.0f));
+    return __byte_perm(__byte_perm(n[0], n[1], 0x0040), __byte_perm(n[2], n[3], 0x0040), 0x5410);
+}
+
+/* Hadamard's matrix of DIM times its square root, on a vector that DIM / 8 threads hold. */
 template <int DIM> static __device__ __forceinline__ void turn(float *x)
 {
     int lane = threadIdx.x % (DIM / 8);
@@ -201,40 +173,100 @@ template <int DIM> static __device__ __forceinline__ void turn(float *x)
                 x[i + step] = a - b;
             }
 #pragma unroll
-    for (int step = 1; step < DIM / 8; step *= 2)
+    for (int step = 1; step < DIM / 8; step *= 2) {
+        float sign = lane & step ? -1.0f : 1.0f;
 #pragma unroll
-        for (int i = 0; i < 8; i++) {
-            float other = __shfl_xor_sync(~0u, x[i], step);
-            x[i] = lane & step ? other - x[i] : other + x[i];
-        }
+        for (int i = 0; i < 8; i++)
+            x[i] = fmaf(sign, x[i], __shfl_xor_sync(~0u, x[i], step));
+    }
 }
 
-/* Rows first .. first + FP8_KEYS of a head's queries or keys; `by` includes what turn() leaves. */
+/* Eight numbers of row r of a head, centred and turned; zeros beyond the last token. */
 template <int DIM>
-static __device__ __forceinline__ void write_rows(const struct job &j, const struct view &v,
-                                                  int64_t start, int tokens, int first,
-                                                  const float *mean, float by, unsigned char *out)
+static __device__ __forceinline__ void turned_row(const struct job &j, const struct view &v,
+                                                  int64_t start, int tokens, int r,
+                                                  const float *centre, float *x)
 {
-    const int LANES = DIM / 8, ROWS = THREADS / LANES;
-    int lane = threadIdx.x % LANES;
-    float centre[8];
+    int lane = threadIdx.x % (DIM / 8);
 
 #pragma unroll
     for (int i = 0; i < 8; i++)
-        centre[i] = mean ? mean[lane * 8 + i] : 0;
+        x[i] = 0;
+    if (r < tokens) {
+        load_eight(v.data, j.type, start + r * v.token + lane * 8, x);
+#pragma unroll
+        for (int i = 0; i < 8; i++)
+            x[i] -= centre[i];
+    }
+    turn<DIM>(x);
+}
+
+static __device__ __forceinline__ float largest_of(const float *x)
+{
+    float most = 0;
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        most = fmaxf(most, fabsf(x[i]));
+    return most;
+}
+
+template <int DIM>
+static __device__ __forceinline__ void write_row(unsigned char *out, int r, const float *x,
+                                                 float by)
+{
+    int lane = threadIdx.x % (DIM / 8);
+    *(uint2 *)(out + (int64_t)r * DIM + fp8_chunk(r, lane / 2, DIM) * 16 + lane % 2 * 8) =
+        make_uint2(four_integers(x, by), four_integers(x + 4, by));
+}
+
+/* Rows first .. first + FP8_KEYS of a head's queries, each with a scale of its own. */
+template <int DIM>
+static __device__ __forceinline__ void write_queries(const struct job &j, int64_t pair, int first)
+{
+    const int LANES = DIM / 8, ROWS = THREADS / LANES;
+    const float centre[8] = {};
+    int64_t start = start_of(j.q, j, pair);
+
 #pragma unroll 4
     for (int r = first + threadIdx.x / LANES; r < first + FP8_KEYS; r += ROWS) {
-        float x[8] = {};
-        if (r < tokens) {
-            load_eight(v.data, j.type, start + r * v.token + lane * 8, x);
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-                x[i] = (x[i] - centre[i]) * by;
-        }
-        turn<DIM>(x);
-        *(uint2 *)(out + (int64_t)r * DIM + fp8_chunk(r, lane / 2, DIM) * 16 + lane % 2 * 8) =
-            make_uint2(four_bytes(x[0], x[1], x[2], x[3]), four_bytes(x[4], x[5], x[6], x[7]));
+        float x[8];
+        turned_row<DIM>(j, j.q, start, j.queries, r, centre, x);
+        float most = lanes_max(largest_of(x), LANES);
+        write_row<DIM>(j.o.q + pair * j.o.query_rows * DIM, r, x, most > 0 ? 127 / most : 0);
+        if (threadIdx.x % LANES == 0) /* both sides are turned sqrt(DIM) too long */
+            j.o.q_scale[pair * j.o.query_rows + r] =
+                fmaxf(most / 127 * j.scale * LOG2E / DIM, LEAST_SCALE);
     }
+}
+
+/* The same of its keys, with one scale. */
+template <int DIM>
+static __device__ __forceinline__ void write_keys(const struct job &j, int64_t pair, int first,
+                                                  const float *mean, float *shared)
+{
+    const int LANES = DIM / 8, ROWS = THREADS / LANES, TURNS = FP8_KEYS / ROWS;
+    int row = first + threadIdx.x / LANES;
+    int64_t start = start_of(j.k, j, pair);
+    float centre[8], x[TURNS][8], most = 0;
+
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        centre[i] = mean[threadIdx.x % LANES * 8 + i];
+#pragma unroll
+    for (int n = 0; n < TURNS; n++) {
+        int r = row + n * ROWS;
+        turned_row<DIM>(j, j.k, start, j.keys, r, centre, x[n]);
+        most = fmaxf(most, r < j.keys ? largest_of(x[n]) : 0);
+    }
+    most = block_max(most, shared, THREADS / 32);
+#pragma unroll
+    for (int n = 0; n < TURNS; n++) {
+        int r = row + n * ROWS;
+        write_row<DIM>(j.o.k + pair * j.o.key_rows * DIM, r, x[n],
+                       most > 0 && r < j.keys ? 127 / most : 0);
+    }
+    if (threadIdx.x == 0)
+        j.o.k_scale[(pair * j.o.key_rows + first) / FP8_KEYS] = fmaxf(most / 127, LEAST_SCALE);
 }
 
 /* A tile of values, turned: a thread has the four keys of a word, for sixteen numbers. */
@@ -268,23 +300,22 @@ static __device__ __forceinline__ void write_turned(const struct job &j, int64_t
         }
 }
 
-template <int DIM>
+enum { QUERIES, KEYS, VALUES };
+template <int DIM, int OF>
 static __global__ void __launch_bounds__(THREADS) operands_kernel(const struct job j)
 {
-    int64_t pair = blockIdx.y, tile = blockIdx.x;
-    int first = (int)tile * FP8_KEYS;
-    const float *limit = j.o.limit + pair * 3, *mean = j.o.mean + pair * 2 * DIM;
-    float turned = rsqrtf((float)DIM);
+    __shared__ float shared[THREADS / 32];
+    int64_t pair = blockIdx.y;
+    int first = (int)blockIdx.x * FP8_KEYS;
+    const float *mean = j.o.mean + pair * 2 * DIM;
 
-    if (first < j.o.query_rows)
-        write_rows<DIM>(j, j.q, start_of(j.q, j, pair), j.queries, first, NULL, limit[0] * turned,
-                        j.o.q + pair * j.o.query_rows * DIM);
-    if (first >= j.o.key_rows)
-        return;
-    write_rows<DIM>(j, j.k, start_of(j.k, j, pair), j.keys, first, mean, limit[1] * turned,
-                    j.o.k + pair * j.o.key_rows * DIM);
-    write_turned<DIM>(j, start_of(j.v, j, pair), first, mean + DIM, limit[2],
-                      j.o.v + (pair * j.o.key_rows + first) * DIM);
+    if (OF == QUERIES)
+        write_queries<DIM>(j, pair, first);
+    else if (OF == KEYS)
+        write_keys<DIM>(j, pair, first, mean, shared);
+    else
+        write_turned<DIM>(j, start_of(j.v, j, pair), first, mean + DIM, 1 / j.o.v_scale[pair],
+                          j.o.v + (pair * j.o.key_rows + first) * DIM);
 }
 
 /* ---- all of it */
@@ -296,13 +327,15 @@ static struct view view_of(const struct tensor *t)
 
 template <int DIM> static bool make(struct context *c, const struct job *j)
 {
-    int64_t rows = j->o.query_rows > j->o.key_rows ? j->o.query_rows : j->o.key_rows;
     dim3 slices(FP8_SLICES, (unsigned)j->o.pairs);
-    dim3 tiles((unsigned)(rows / FP8_KEYS), (unsigned)j->o.pairs);
+    dim3 queries((unsigned)(j->o.query_rows / FP8_KEYS), (unsigned)j->o.pairs);
+    dim3 keys((unsigned)(j->o.key_rows / FP8_KEYS), (unsigned)j->o.pairs);
 
     measure_kernel<DIM><<<slices, THREADS, 0, c->stream>>>(*j);
     scales_kernel<DIM><<<(unsigned)j->o.pairs, DIM, 0, c->stream>>>(*j);
-    operands_kernel<DIM><<<tiles, THREADS, 0, c->stream>>>(*j);
+    operands_kernel<DIM, QUERIES><<<queries, THREADS, 0, c->stream>>>(*j);
+    operands_kernel<DIM, KEYS><<<keys, THREADS, 0, c->stream>>>(*j);
+    operands_kernel<DIM, VALUES><<<keys, THREADS, 0, c->stream>>>(*j);
     return launched(c, "FP8 operands");
 }
 

@@ -6,7 +6,8 @@
 struct attention_case {
     int64_t items, queries, keys, groups, sharing, dim, gap;
     float scale;
-    bool key, hidden, relative, causal, packed;
+    bool key, relative, causal, packed;
+    enum { NONE, SECONDS, BUT_LAST } hidden; /* of the keys */
 };
 
 /* q, k and v side by side in one matrix, as a joint projection leaves them. */
@@ -47,8 +48,9 @@ static void attend_both(struct check *c, const struct attention_case *a)
     }
     if (a->key) {
         struct pair p = NUMBERS(c, VECTORS_, 0, 3, a->keys);
-        for (int64_t i = 1; a->hidden && i < a->keys; i += 2)
-            ((float *)p.host.data)[i] = -INFINITY;
+        for (int64_t i = 0; i < a->keys; i++)
+            if (a->hidden == SECONDS ? i % 2 == 1 : a->hidden == BUT_LAST && i + 1 < a->keys)
+                ((float *)p.host.data)[i] = -INFINITY;
         settle(c, &p);
         host.key = p.host;
         device.key = p.device;
@@ -115,7 +117,7 @@ void check_attention(struct check *c)
     bool odd = between(c, 0, 3) == 0;
     struct attention_case a = {
         .items = between(c, 1, 3),
-        .queries = between(c, 1, 200),
+        .queries = between(c, 0, 9) ? between(c, 1, 200) : between(c, 512, 700),
         .keys = between(c, 1, c->small ? 100 : 400),
         .groups = between(c, 1, 3),
         .sharing = between(c, 0, 2) ? 1 : between(c, 2, 4),
@@ -123,7 +125,7 @@ void check_attention(struct check *c)
         .gap = odd ? between(c, 0, 3) : 8 * between(c, 0, 1),
         .key = between(c, 0, 3) == 0,
         .relative = between(c, 0, 4) == 0,
-        .hidden = between(c, 0, 1),
+        .hidden = between(c, 0, 2),
     };
 
     if (!wanted(c, "attention"))
@@ -133,6 +135,7 @@ void check_attention(struct check *c)
     a.scale = (between(c, 0, 3) ? 2 : 40) / sqrtf((float)a.dim); /* peaked, too */
     if (between(c, 0, 3) == 0) {
         a.causal = true;
+        a.hidden = between(c, NONE, SECONDS);
         if (a.keys < a.queries)
             a.keys = a.queries;
     }
