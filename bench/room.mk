@@ -42,3 +42,7 @@ MODELS_LIBS = $(shell pkg-config --libs jansson sentencepiece libpcre2-8 libxxha
 $(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models profile synthetic) \
   $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread
+
+# The measuring of `auteur-pipe verify` alone; links kernels/ and nothing else.
+$(BUILD)/bench/machine: $(BUILD)/bench/machine.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ -lm -lpthread

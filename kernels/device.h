@@ -58,6 +58,7 @@ struct device_facts {
     bool unified;         /* one pool of memory with the processor */
     size_t memory;        /* bytes */
     int driver, runtime;  /* of CUDA: 13000 is 13.0 */
+    int gpus;             /* of the machine */
     int cudnn;            /* 91900 is 9.19.0; 0: not used */
     char bus[16];         /* "0000:01:00.0" */
 };
@@ -117,6 +118,12 @@ struct memory_refusal {
     size_t wanted, held, free_bytes, total_bytes;
 };
 struct memory_refusal device_refusal(const struct device *d);
+/* Whether weights can be kept out of its memory, which serves a purpose. */
+bool device_can_stream(const struct device *d);
+/* Of models that are loaded from now on. */
+void device_set_memory(struct device *d, enum memory_mode mode);
+/* Whether a model that is open keeps its weights on the host. */
+bool device_streams(const struct device *d);
 /* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);
 
@@ -134,8 +141,9 @@ struct device_graph {
     size_t key_size;
     uint64_t memory; /* the device's memory_changes that it stands for */
     enum device_graph_state state;
-    bool known;   /* issued plainly under this key and memory */
-    bool refused; /* could not be recorded: issued plainly from now on */
+    const char *of; /* for -v, the caller's: "Decoding", ...; NULL: "Sampling" */
+    bool known;     /* issued plainly under this key and memory */
+    bool refused;   /* could not be recorded: issued plainly from now on */
 };
 /* Whether the caller is to issue the operations, and then ask again:
  *

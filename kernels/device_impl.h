@@ -21,6 +21,10 @@ struct ops {
     void (*linear)(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct linear *w, enum activation act, const struct tensor *residual);
     /* [items, tokens, heads, dim] all; bias is never NULL. */
+    /* gate is NULL for none. NULL: op_linear_gated() is linear and add_gated. */
+    void (*linear_gated)(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct linear *w, const struct tensor *residual,
+                         const struct tensor *gate);
     void (*attention)(struct device *d, struct tensor *out, const struct tensor *q,
                       const struct tensor *k, const struct tensor *v, float scale,
                       const struct attention_bias *bias);
@@ -37,10 +41,17 @@ struct ops {
     /* x [items, tokens, heads, dim] */
     void (*rope)(struct device *d, struct tensor *x, const struct tensor *cos,
                  const struct tensor *sin, enum rope_pairs pairs);
+    /* x [items, tokens, heads, dim]. NULL, or false: nothing was done, and op_norm_rope() is norms
+     * and rope. */
+    bool (*norm_rope)(struct device *d, struct tensor *x, const struct head_norm *norm,
+                      const struct turn *turn);
     void (*embed)(struct device *d, struct tensor *out, const struct tensor *table,
                   const struct tensor *ids);
     void (*activation)(struct device *d, struct tensor *out, const struct tensor *x,
                        enum activation act);
+    /* NULL: op_activate_from() is copy and activation. */
+    void (*activate_from)(struct device *d, struct tensor *out, const struct tensor *x,
+                          int64_t from, enum activation act);
     void (*mul)(struct device *d, struct tensor *out, const struct tensor *x,
                 const struct tensor *y);
     void (*glu)(struct device *d, struct tensor *out, const struct tensor *x,
@@ -77,6 +88,14 @@ struct device_recorder {
     void (*forget)(struct device *d, void *recording);
 };
 
+/* Paths that no operation shows, timed. */
+enum device_probe {
+    PROBE_UPLOAD,    /* pinned host memory to the device */
+    PROBE_DOWNLOAD,  /* back */
+    PROBE_PEER,      /* to another GPU, straight */
+    PROBE_ALL_REDUCE /* of all GPUs, by NCCL: what each sends, 2 (n - 1) / n of the sum's bytes */
+};
+
 /* What brings weights from the host while a device works (weight_stream.c). Failures go to
  * device_fail(). */
 struct weight_mover {
@@ -102,7 +121,10 @@ struct device {
     enum device_kind kind;
     enum dtype activations, linears, attention;
     enum patience patience;
-    bool has_f8; /* products with FP8 inputs */
+    bool has_f8; /* layers with FP8 weights */
+    /* Its slots read and write F8 rows and take such layers. Else they see F32 only: ops.c goes
+     * through `plain`, and packed weights are F32, rounded. */
+    bool own_f8;
     int threads, index;
     struct dry_run *dry; /* the ledger of a device that computes nothing; else NULL */
     struct device_facts facts;
@@ -112,6 +134,8 @@ struct device {
     struct error error;
     void *scratch; /* on the host; grows, never shrinks before device_trim() */
     size_t scratch_size;
+    struct tensor plain[2]; /* device_plain() */
+    size_t plain_size[2];
 
     /* Of a device with memory and a queue of its own; else NULL. */
     struct arena_source *source;
@@ -119,6 +143,9 @@ struct device {
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
     void (*memory)(struct device *d, size_t *free_bytes, size_t *total_bytes);
+    /* Bytes a second. 0; 1: cannot be had here; -1: failed; `why` says why not. */
+    int (*probe)(struct device *d, enum device_probe what, int peer, double *rate, char *why,
+                 size_t size);
     void (*close)(struct device *d);        /* frees backend and source */
     const struct device_recorder *recorder; /* NULL: it cannot */
     bool recording; /* nothing may reach it now but operations between its own tensors */
@@ -146,9 +173,15 @@ void device_fail(struct device *d, enum error_code code, const char *format, ...
     __attribute__((format(printf, 3, 4)));
 /* At least `size` bytes, aligned to 64; contents are lost at the next call. NULL: failed. */
 void *device_scratch(struct device *d, size_t size);
+/* F32 in host memory of this shape, one of two; contents are lost at the next call for it. data is
+ * NULL: failed. */
+struct tensor *device_plain(struct device *d, int which, int rank, const int64_t *shape);
 
-/* `count` weights as F32, one after another, from the arena; NULL: out of memory. */
+/* `count` weights as F32, one after another, from the arena; NULL: out of memory. Of a layer with
+ * FP8 weights (shape->dtype) they are rounded as those. */
 float *weights_as_f32(struct arena *a, int count, const struct tensor *const *weight);
+float *linear_as_f32(struct arena *a, int count, const struct tensor *const *weight,
+                     const struct linear *shape);
 /* A convolution's weight as F32 [out, taps, in]; NULL: out of memory. */
 float *conv_weight_taps_first(struct arena *a, const struct tensor *weight);
 /* Rows that share one row of a vector [G, C] or [C] (see ops.h) over x; v may be NULL. */

@@ -1,11 +1,12 @@
 #include "kernels/loader.h"
 
-#include "kernels/device.h"
-
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "kernels/device.h"
+#include "kernels/load_watch.h"
 
 enum { NAME_SIZE = 256, PARTS_MAX = 4 };
 
@@ -39,6 +40,21 @@ static void fault(struct loader *l)
     error_clear(l->error);
 }
 
+/* Tells how much there is to load, once. */
+static void begin(struct loader *l)
+{
+    size_t count = safetensors_count(l->weights), bytes = 0;
+
+    if (l->begun || !l->device)
+        return;
+    l->begun = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct tensor *t = safetensors_find(l->weights, safetensors_name(l->weights, i));
+        bytes += (size_t)tensor_count(t) * dtype_size(t->dtype);
+    }
+    load_expect(bytes);
+}
+
 /* The tensor NAME + suffix of this shape; NULL when there is none of it. */
 static const struct tensor *get(struct loader *l, const char *name, const char *suffix, int rank,
                                 const int64_t *shape)
@@ -47,6 +63,7 @@ static const struct tensor *get(struct loader *l, const char *name, const char *
     const struct tensor *t = NULL;
 
     snprintf(full, sizeof full, "%s%s", name, suffix);
+    begin(l);
     if (!l->failed && safetensors_get(l->weights, full, rank, shape, &t, l->error))
         fault(l);
     return t;

@@ -26,6 +26,7 @@ struct loader {
     /* The loader's own, from load_stream() on. */
     struct weight_stream *stream;
     struct arena *resident; /* `arena` outside blocks */
+    bool begun;             /* load_expect() was told what there is */
 };
 
 /* For models whose blocks are used one after another: their weights may then stay on the host, and

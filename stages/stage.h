@@ -60,6 +60,9 @@ struct stage_env {
     /* Content identity of a file or of a model directory, cached by the executor. */
     int (*identify)(void *ctx, const char *path, struct hash128 *out, struct error *e);
     void *identify_ctx;
+    /* Tells the user, in a line, what trouble was met and what was done about it. NULL: nobody. */
+    void (*mended)(void *ctx, const char *text);
+    void *mended_ctx;
 };
 
 /* describe() calls these. `name` is what `why` shows ("prompt", "seed", "model.transformer"). */

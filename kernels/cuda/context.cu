@@ -200,6 +200,7 @@ static void fill_slots(struct ops *ops)
     ops->write = cuda_write;
     ops->read = cuda_read;
     ops->linear = cuda_linear;
+    ops->linear_gated = cuda_linear_gated;
     ops->attention = cuda_attention;
     ops->layer_norm = cuda_layer_norm;
     ops->rms_norm = cuda_rms_norm;
@@ -275,6 +276,7 @@ static int find_gpu(int index, struct device_facts *facts, struct error *e)
         return refuse(e, "GPU %d (%s) is too old: sm_80 (Ampere) or newer is needed", index,
                       properties.name);
     fill_facts(facts, &properties, index);
+    facts->gpus = count;
     return 0;
 }
 
@@ -344,6 +346,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->mover = &cuda_mover;
     d->wait = context_wait;
     d->trim = context_trim;
+    d->probe = cuda_probe;
     d->close = context_close;
     /* AUTEUR_GRAPHS=0: without, to compare. */
     const char *graphs = getenv("AUTEUR_GRAPHS");

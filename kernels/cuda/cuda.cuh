@@ -22,6 +22,8 @@ enum scratch_purpose {
     SCRATCH_OPERANDS,  /* of attention, in FP8 */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
+    SCRATCH_UNFUSED,   /* a product before what comes after it */
+    SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
     SCRATCHES
 };
 
@@ -177,10 +179,15 @@ const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
                              const struct tensor *const *weight, const struct linear *shape);
 const void *cuda_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
                            const struct conv *shape);
+int cuda_probe(struct device *d, enum device_probe what, int peer, double *rate, char *why,
+               size_t size);
 void cuda_write(struct device *d, struct tensor *out, const struct tensor *host);
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct linear *w, enum activation act, const struct tensor *residual);
+void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, const struct tensor *residual,
+                       const struct tensor *gate);
 void cuda_attention(struct device *d, struct tensor *out, const struct tensor *q,
                     const struct tensor *k, const struct tensor *v, float scale,
                     const struct attention_bias *bias);

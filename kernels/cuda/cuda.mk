@@ -27,6 +27,7 @@ CUDA_SRC := \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
+	kernels/cuda/probe.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
 

@@ -7,7 +7,7 @@
 #include "kernels/tuning.h"
 
 /* Goes up when anything changes that both sides must agree on. */
-enum { CUDA_INTERFACE = 3 };
+enum { CUDA_INTERFACE = 4 };
 
 /* What the object needs of the program, which exports nothing. The sizes catch an object built from
  * other headers than the program. */
@@ -34,7 +34,7 @@ struct cuda_host {
 };
 
 /* Fills the slots of `d`, whose `activations` are set, for the GPU of this index, and its facts,
- * source, backend, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
+ * source, backend, probe, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
 typedef int cuda_open_fn(const struct cuda_host *host, struct device *d, int index,
                          struct error *e);
 #define CUDA_OPEN_SYMBOL "auteur_cuda_open"

@@ -108,6 +108,20 @@ static void dry_linear(struct device *d, struct tensor *out, const struct tensor
         move(d, out, out, NULL);
 }
 
+static void dry_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct linear *w, const struct tensor *residual,
+                             const struct tensor *gate)
+{
+    (void)gate;
+    if (w->dtype == DTYPE_F8_E4M3) {
+        dry_linear(d, out, x, w, ACT_NONE, residual);
+        return;
+    }
+    dry_take_scratch(d, DRY_UNFUSED, (size_t)(x->shape[0] * w->out) * dtype_size(d->activations));
+    dry_linear(d, out, x, w, ACT_NONE, NULL);
+    move(d, out, out, residual);
+}
+
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
 /* What attention takes where there is no fused form of it (kernels/cuda/attention.cu). */
@@ -208,6 +222,14 @@ static void dry_rope(struct device *d, struct tensor *x, const struct tensor *co
     move(d, x, x, NULL);
 }
 
+static bool dry_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
+                          const struct turn *turn)
+{
+    (void)norm, (void)turn;
+    move(d, x, x, NULL);
+    return true;
+}
+
 static void dry_embed(struct device *d, struct tensor *out, const struct tensor *table,
                       const struct tensor *ids)
 {
@@ -220,6 +242,13 @@ static void dry_activation(struct device *d, struct tensor *out, const struct te
                            enum activation act)
 {
     (void)act;
+    move(d, out, x, NULL);
+}
+
+static void dry_activate_from(struct device *d, struct tensor *out, const struct tensor *x,
+                              int64_t from, enum activation act)
+{
+    (void)from, (void)act;
     move(d, out, x, NULL);
 }
 
@@ -364,6 +393,7 @@ void dry_fill_slots(struct ops *ops)
         .write = dry_write,
         .read = dry_read,
         .linear = dry_linear,
+        .linear_gated = dry_linear_gated,
         .attention = dry_attention,
         .layer_norm = dry_layer_norm,
         .rms_norm = dry_rms_norm,
@@ -371,8 +401,10 @@ void dry_fill_slots(struct ops *ops)
         .group_norm = dry_group_norm,
         .softmax = dry_unary,
         .rope = dry_rope,
+        .norm_rope = dry_norm_rope,
         .embed = dry_embed,
         .activation = dry_activation,
+        .activate_from = dry_activate_from,
         .mul = dry_mul,
         .glu = dry_glu,
         .blend = dry_blend,

@@ -3,7 +3,7 @@
 static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
-static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
+static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const memories[] = {"auto", "safe", "speed", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -53,7 +53,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check plan prompt models ",
+     .commands = " run check plan prompt models verify ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -77,7 +77,7 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume plan parity ",
+     .commands = " run resume plan parity verify ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
@@ -87,7 +87,7 @@ const struct option options_all[] = {
      .choices = step_caches,
      .initial = "",
      .argument = "MODE",
-     .commands = " run check ",
+     .commands = " run check plan ",
      .help = "Let sampler steps that change little take what the video model's blocks gave before: "
              "first-block compares what the first block adds, timestep what it reads. Otherwise "
              "as the storyboard says, or off."},
@@ -98,7 +98,7 @@ const struct option options_all[] = {
      .max = 10,
      .initial = "0",
      .argument = "X",
-     .commands = " run check ",
+     .commands = " run check plan ",
      .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
              "takes what suits the mode."},
     {.name = "gpu",
@@ -114,18 +114,21 @@ const struct option options_all[] = {
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
      .choices = precisions,
-     .initial = "f32",
+     .initial = "",
      .argument = "DTYPE",
-     .commands = " parity ",
-     .help = "How numbers are kept on a CUDA device: f32, bf16 or f16. A processor always computes "
-             "in f32."},
+     .commands = " run resume plan parity ",
+     .help =
+         "What a GPU computes in. fp8: the large layers of the video models with FP8 weights and "
+         "inputs, all else in bf16: faster and less memory, and nearly the same picture. "
+         "Otherwise each model in the dtype that it was published for; parity in f32 (also "
+         "bf16, f16). A processor always computes in f32."},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),
      .choices = memories,
      .initial = "",
      .argument = "MODE",
-     .commands = " run resume parity ",
+     .commands = " run resume plan parity ",
      .help =
          "Where a model's weights stay while it works: all on the GPU (speed); on the host, from "
          "where they come block by block while others work, for a GPU that is small or shared "
@@ -134,27 +137,39 @@ const struct option options_all[] = {
     {.name = "no-offload",
      .type = OPTION_FLAG,
      .offset = FIELD(no_offload),
-     .commands = " run resume parity ",
+     .commands = " run resume plan parity ",
      .help = "The same as --memory speed."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status plan prompt journal models ",
+     .commands = " run resume status plan prompt journal models verify ",
      .help = "JSON on standard output: for run and resume one event a line."},
     {.name = "verbose",
      .letter = 'v',
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
-     .commands = " run resume parity ",
+     .commands = " run resume parity verify ",
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},
+    {.name = "monitor",
+     .type = OPTION_FLAG,
+     .offset = FIELD(monitor),
+     .commands = " run resume ",
+     .help = "Watch the machine meanwhile, four times a second: the GPU's memory, how busy it and "
+             "its memory are, its power, and the host's memory. The peaks of every stage go into "
+             "the journal and the shots' JSON, the last minute is shown by status."},
     {.name = "watch",
      .letter = 'w',
      .type = OPTION_FLAG,
      .offset = FIELD(watch),
      .commands = " status ",
      .help = "Show it again every two seconds until the run ends."},
+    {.name = "smoke",
+     .type = OPTION_FLAG,
+     .offset = FIELD(smoke),
+     .commands = " verify ",
+     .help = "A tiny film with every tier, from prompt to file, instead of measurements."},
     {.name = "help",
      .letter = 'h',
      .type = OPTION_FLAG,

@@ -31,6 +31,7 @@ int command_why(const struct options *o);
 int command_models(const struct options *o);
 int command_journal(const struct options *o);
 int command_parity(const struct options *o);
+int command_verify(const struct options *o);
 int command_help(const struct options *o);
 int command_version(const struct options *o);
 

@@ -20,18 +20,22 @@ static int find_machine(const struct options *o, const struct workspace *w, stru
 
 int command_plan(const struct options *o)
 {
-    const struct request r = {.board = o->operands[0],
-                              .tier = o->tier,
-                              .only = o->only,
-                              .models = o->models,
-                              .device = o->device[0] ? o->device : "auto"};
+    struct request r = {.board = o->operands[0],
+                        .tier = o->tier,
+                        .precision = o->precision,
+                        .step_cache = o->step_cache,
+                        .step_cache_threshold = o->step_cache_threshold,
+                        .only = o->only,
+                        .models = o->models,
+                        .device = o->device[0] ? o->device : "auto"};
     struct workspace w = {0};
     struct plan_board plan;
     struct machine m;
     struct error e = {0};
     int status;
 
-    if (workspace_board(&w, &r, stderr, &e) != 0 || workspace_only(&w, r.only, &e) != 0 ||
+    if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
+        workspace_board(&w, &r, stderr, &e) != 0 || workspace_only(&w, r.only, &e) != 0 ||
         find_machine(o, &w, &m, &e) != 0 || plan_board_make(&w.env, r.only, &m, &plan, &e) != 0 ||
         (o->json && plan_board_json(stdout, &plan, &e) != 0)) {
         status = command_failed(&e);

@@ -79,6 +79,7 @@ static void add_stage(struct forecast *all, const struct forecast_stage *s, size
     to->workspace = more(to->workspace, s->workspace);
     to->peak = more(to->peak, s->peak);
     to->host = more(to->host, s->host);
+    to->streamed = more(to->streamed, s->streamed);
     to->stored = more(to->stored, s->stored);
     to->load = more(to->load, s->load);
     to->models = s->models > to->models ? s->models : to->models;
@@ -127,18 +128,22 @@ static void mend_by_frames(const struct gathering *g, const struct shot *longest
         }
 }
 
-static void find_mend(const struct gathering *g, struct plan_tier *t)
+static const struct alike *worst_of(const struct gathering *g, const struct plan_tier *t)
 {
+    const struct machine *m = &g->plan->machine;
     const struct alike *worst = NULL;
-    struct forecast f;
 
     for (size_t i = 0; i < g->count; i++)
-        if (g->alike[i].tier == t->tier &&
-            (!worst || forecast_peak(&g->alike[i].forecast, &g->plan->machine) >
-                           forecast_peak(&worst->forecast, &g->plan->machine)))
+        if (g->alike[i].tier == t->tier && (!worst || forecast_peak(&g->alike[i].forecast, m) >
+                                                          forecast_peak(&worst->forecast, m)))
             worst = &g->alike[i];
-    if (!worst)
-        return;
+    return worst;
+}
+
+static void find_mend(const struct gathering *g, struct plan_tier *t, const struct alike *worst)
+{
+    struct forecast f;
+
     struct stage_env smaller = *g->env;
     smaller.device.linears = DTYPE_F8_E4M3;
     if (would_fit(g, &smaller, worst->shot, &f)) {
@@ -151,6 +156,22 @@ static void find_mend(const struct gathering *g, struct plan_tier *t)
 
 /* ---- the board */
 
+/* Without what the memory mode keeps on the host. */
+static void judge_resident(const struct gathering *g, struct plan_tier *t,
+                           const struct alike *worst)
+{
+    const struct machine *m = &g->plan->machine;
+    struct stage_env env = *g->env;
+    struct error ignored = {0};
+    struct forecast f;
+
+    env.device.memory = MEMORY_SPEED;
+    if (!forecast_streams(&t->all) || forecast_shot(&env, worst->shot, m, &f, &ignored) != 0)
+        f = t->all;
+    t->resident = forecast_resident(&f, m, m->gpus);
+    t->resident_gpus = forecast_gpus(&f, m);
+}
+
 static void judge(const struct gathering *g, struct plan_tier *t)
 {
     const struct machine *m = &g->plan->machine;
@@ -161,10 +182,9 @@ static void judge(const struct gathering *g, struct plan_tier *t)
         g->plan->checkpoints += t->all.stage[i].stored;
     t->peak = forecast_peak(&t->all, m);
     t->fits = machine_holds(m, t->peak);
-    t->resident = forecast_resident(&t->all, m, m->gpus);
-    t->resident_gpus = forecast_gpus(&t->all, m);
+    judge_resident(g, t, worst_of(g, t));
     if (!t->fits)
-        find_mend(g, t);
+        find_mend(g, t, worst_of(g, t));
 }
 
 static int add_generated(struct gathering *g, const struct shot *shot, struct error *e)

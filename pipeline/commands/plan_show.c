@@ -83,9 +83,11 @@ static void show_turns(FILE *out, const struct plan_board *p, const struct plan_
                        : t->fits  ? ""
                                   : "neither FP8 nor shorter shots would: take a smaller frame, or "
                                     "a GPU with more memory";
-    int n = snprintf(text, sizeof text, "  %s: %.1f of %.1f GiB at most, one model after another%s",
-                     t->fits ? "fits" : "DOES NOT FIT", gib(t->peak),
-                     gib((double)p->machine.facts.memory), *mend ? "; " : "");
+    int n = snprintf(
+        text, sizeof text, "  %s: %.1f of %.1f GiB at most, one model after another%s%s",
+        t->fits ? "fits" : "DOES NOT FIT", gib(t->peak), gib((double)p->machine.facts.memory),
+        forecast_streams(&t->all) ? ", large ones kept by the host and brought block by block" : "",
+        *mend ? "; " : "");
 
     snprintf(text + n, sizeof text - (size_t)n, "%s", mend);
     help_wrap(out, text + 2, 2, fprintf(out, "  "), WIDTH);
@@ -160,11 +162,11 @@ void plan_board_show(FILE *out, const struct plan_board *p)
 
 static json_t *stage_json(const struct plan_board *p, const struct forecast_stage *s)
 {
-    json_t *o =
-        json_pack("{ss si sI sI sI sI sI sI}", "stage", s->name, "models", s->models, "weights",
-                  (json_int_t)s->weights, "activations", (json_int_t)s->activations, "workspace",
-                  (json_int_t)s->workspace, "peak", (json_int_t)s->peak, "host",
-                  (json_int_t)s->host, "stored", (json_int_t)s->stored);
+    json_t *o = json_pack("{ss si sI sI sI sI sI sI sI}", "stage", s->name, "models", s->models,
+                          "weights", (json_int_t)s->weights, "activations",
+                          (json_int_t)s->activations, "workspace", (json_int_t)s->workspace, "peak",
+                          (json_int_t)s->peak, "host", (json_int_t)s->host, "streamed",
+                          (json_int_t)s->streamed, "stored", (json_int_t)s->stored);
 
     if (o && s->steps)
         json_object_set_new(o, "steps", json_integer(s->steps));

@@ -26,6 +26,24 @@ static enum exit_code status_of(const struct execution_result *r)
     return r->failed || r->remaining ? EXIT_SHOTS : EXIT_DELIVERED;
 }
 
+static const double MONITOR_PERIOD = 0.25; /* seconds */
+
+/* Begins to watch the machine; says so where a GPU's figures cannot be had. */
+static int watch_machine(const struct workspace *w, struct monitor **out, struct error *e)
+{
+    struct machine_sampler sampler;
+    struct device *d;
+
+    if (device_open(&w->env.device, &d, e) != 0)
+        return -1;
+    sampler = machine_sampler_open(device_facts(d)->bus);
+    device_close(d);
+    if (sampler.missing[0])
+        fprintf(stderr, "auteur-pipe: --monitor has the host's figures alone: %s\n",
+                sampler.missing);
+    return monitor_start(&sampler, MONITOR_PERIOD, w->production.monitor, out, e);
+}
+
 static int carry_out(struct workspace *w, const struct request *r, const struct options *o,
                      double began)
 {
@@ -57,8 +75,11 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
                                                                    : show_plain,
                                          show};
     interrupt_install();
+    if (o->monitor && w->plan.to_run && watch_machine(w, &execution.monitor, &e) != 0)
+        goto fail;
     if (execution_run(&execution, &result, &e) != 0)
         goto fail;
+    monitor_stop(execution.monitor);
     if (o->verbose && !o->json)
         heard_summary(stdout, &show->heard);
     if (!o->json)
@@ -69,6 +90,7 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     free(show);
     return status;
 fail:
+    monitor_stop(execution.monitor);
     free(show);
     return command_failed(&e);
 }

@@ -58,6 +58,22 @@ const struct command commands_all[] = {
      "DIR may be a folder of checkpoints. Several end in a table: checks, worst module, worst of "
      "the chain, how much of a tolerance was used up at most. Exits 0 only when all hold.",
      command_parity},
+    {"verify", "", 0, 0,
+     "what this machine's hardware is and reaches, and whether it should do better",
+     "Tells the driver, the GPU and its memory, and measures copies, matrix products, attention, "
+     "convolutions, the processor and the disk that the models lie on (with --models), and with "
+     "several GPUs the way between them. Every figure has a threshold: a share of what the maker "
+     "says of H100, H200, GB10 and the RTX 50 series, of others of what the device reports. A FAIL "
+     "means a machine that is throttled, shared, capped or broken; a SKIP says why something could "
+     "not be measured. Takes some ten seconds a GPU.\n\n"
+     "--smoke makes a tiny film with every tier instead, from prompt to file, on the device that "
+     "would be used: the embedded model, and models of random weights that come with the "
+     "program.\n\n"
+     "--json prints one object: checks (name, title, gpu, value, threshold, unit, status, note), "
+     "how "
+     "many passed, failed and were skipped, and the verdict. Exits 0 when nothing fails, 3 when "
+     "something does.",
+     command_verify},
     {"help", "[COMMAND]", 0, 1, "this overview, one command in full, or the storyboard format",
      "help COMMAND tells all of a command; help storyboard tells how a storyboard is written.",
      command_help},

@@ -27,6 +27,14 @@ static double host_share(const struct forecast *f, const struct machine *m)
     return is_one_pool(m) ? most + HOST_ITSELF : 0;
 }
 
+bool forecast_streams(const struct forecast *f)
+{
+    for (int i = 0; i < f->count; i++)
+        if (f->stage[i].streamed > 0)
+            return true;
+    return false;
+}
+
 double forecast_peak(const struct forecast *f, const struct machine *m)
 {
     double most = 0;

@@ -13,6 +13,8 @@
  * the host's share is needed there too. */
 bool machine_holds(const struct machine *m, double bytes);
 
+/* Whether some model's weights stay on the host. */
+bool forecast_streams(const struct forecast *f);
 /* Bytes that one GPU must hold when models take turns. */
 double forecast_peak(const struct forecast *f, const struct machine *m);
 /* Bytes on the fullest of `gpus` GPUs when nothing leaves. */

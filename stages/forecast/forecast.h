@@ -16,6 +16,7 @@ struct forecast_stage {
     double workspace; /* what operations, libraries and the driver take besides */
     double peak;      /* of the three, all at their time */
     double host;      /* besides the program itself and the mapped files */
+    double streamed;  /* of the host's: weights that come to the GPU block by block */
     double stored;    /* read from files */
     double load, work;
     int steps; /* of a sampler; else 0 */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kernels/base/suggest.h"
 
@@ -13,6 +14,8 @@ static const double GIB = 1024.0 * 1024 * 1024, GB = 1e9, TERA = 1e12;
 static const double PROCESSOR_BYTES =
     20e9;                       /* a second, of a desktop's or a small server's memory */
 static const double DISK = 2e9; /* bytes/s of a plain NVMe disk, where none was measured */
+
+static const double LINK = 24e9; /* of PCIe 4 with 16 lanes; twice that of PCIe 5 */
 
 /* The makers' figures: dense, with sums in F32 (which GeForce cards halve for 16-bit halves and
  * FP8). Memory as the driver tells it. */
@@ -43,6 +46,7 @@ static void take_known(struct machine *m, const struct known *k)
     m->bf16 = k->bf16 * TERA;
     m->fp8 = k->fp8 * TERA;
     m->bandwidth = k->bandwidth * GB;
+    m->link = k->major >= 9 ? 2 * LINK : LINK;
     m->facts.unified = k->unified;
     m->facts.major = k->major;
     m->facts.minor = k->minor;
@@ -82,8 +86,9 @@ void machine_of_device(struct device *d, struct machine *out)
 {
     size_t free_bytes, total;
 
-    *out = (struct machine){.facts = *device_facts(d), .disk = DISK};
+    *out = (struct machine){.facts = *device_facts(d), .link = LINK, .disk = DISK};
     out->gpus = device_kind(d) == DEVICE_CUDA;
+    out->host = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     if (!out->gpus) {
         device_memory(d, &free_bytes, &total);
         out->facts.memory = total;
@@ -195,7 +200,7 @@ static bool read_more(const char *text, size_t length, struct machine *m)
 
 int machine_parse(const char *text, struct machine *out, struct error *e)
 {
-    struct machine m = {.disk = DISK};
+    struct machine m = {.link = LINK, .disk = DISK};
     size_t length = strcspn(text, ",");
 
     snprintf(m.facts.name, sizeof m.facts.name, "%s", text);
@@ -221,7 +226,7 @@ struct dry_rates machine_rates(const struct machine *m)
     static const double products = 0.79, products8 = 0.73, attention = 0.62, convolution = 0.58,
                         moving = 0.6;
     static const double processor = 0.7; /* of what one large product reaches: denoiser and VAE */
-    struct dry_rates r = {.bytes = m->bandwidth * moving, .launch = 4e-6};
+    struct dry_rates r = {.bytes = m->bandwidth * moving, .link = m->link, .launch = 4e-6};
 
     if (m->bf16 <= 0 || m->bandwidth <= 0)
         return (struct dry_rates){0};

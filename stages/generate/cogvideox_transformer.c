@@ -151,19 +151,16 @@ static void time_frequencies(const struct cogvideox_transformer *m, float timest
 }
 
 /* Leaves silu(embedding): every layer that reads the timestep takes that. */
-static void embed_time(struct cogvideox_transformer *m, float *host, float timestep)
+static void embed_time(struct cogvideox_transformer *m)
 {
     struct device *d = m->device;
-    struct tensor frequencies = TENSOR_F32(host, 1, m->dim);
 
-    time_frequencies(m, timestep, host);
-    op_write(d, &m->frequencies, &frequencies);
     op_linear(d, &m->time_hidden, &m->frequencies, &m->time_1, m->time_act);
     op_linear(d, &m->time, &m->time_hidden, &m->time_2, ACT_SILU);
 }
 
 /* x = the texts' words and the video's patches, the latter the same in every item. */
-static void embed_tokens(struct cogvideox_transformer *m, const struct tensor *latents)
+static void embed_tokens(struct cogvideox_transformer *m)
 {
     struct device *d = m->device;
     struct cogvideox_workspace *w = &m->work;
@@ -172,7 +169,6 @@ static void embed_tokens(struct cogvideox_transformer *m, const struct tensor *l
     struct tensor from = in_patches(m, w->latents, 0), to;
     int64_t area = w->grid[1] * w->grid[2], quarter = m->dim / 4;
 
-    op_write(d, &w->latents, latents);
     to = tensor_view(w->patches, 7, from.shape);
     op_copy(d, &to, &from);
     op_copy(d, &text, &w->words);
@@ -209,18 +205,22 @@ static struct tensor modulate_norms(struct cogvideox_transformer *m,
     return part[2];
 }
 
-/* normed = the norm of x: `which` for the video's rows, and the next for the text's. */
-static void norm(struct cogvideox_transformer *m, enum cogvideox_norm which)
+/* The norm of x as the input of a layer, in w->normed: `which` for the video's rows, and the next
+ * for the text's. */
+static struct tensor norm(struct cogvideox_transformer *m, enum cogvideox_norm which,
+                          const struct linear *layer)
 {
     struct cogvideox_workspace *w = &m->work;
+    struct tensor in = activation_as_input(layer, w->normed);
     struct tensor x[2] = {video_of(w, w->x), text_of(w, w->x)};
-    struct tensor out[2] = {video_of(w, w->normed), text_of(w, w->normed)};
+    struct tensor out[2] = {video_of(w, in), text_of(w, in)};
 
     for (int i = 0; i < 2; i++) {
         struct tensor weight = row(&m->weight, (int)which + i);
         struct tensor bias = row(&m->bias, (int)which + i);
         op_layer_norm(m->device, &out[i], &x[i], &weight, &bias, (float)m->eps);
     }
+    return rows_of(in);
 }
 
 /* x += gate * normed, gates likewise. */
@@ -237,33 +237,33 @@ static void add_gated(struct cogvideox_transformer *m, const struct tensor *gate
     }
 }
 
-static void attention(struct cogvideox_transformer *m, const struct cogvideox_block *b)
+static void attention(struct cogvideox_transformer *m, const struct cogvideox_block *b,
+                      const struct tensor *in)
 {
     struct device *d = m->device;
     struct cogvideox_workspace *w = &m->work;
     struct tensor joined = tensor_slice(w->wide, 2, 0, 3 * m->dim), mixed = column(m, &w->wide, 3);
     struct tensor q = heads_of(m, column(m, &w->wide, 0)), k = heads_of(m, column(m, &w->wide, 1));
     struct tensor v = heads_of(m, column(m, &w->wide, 2)), out = heads_of(m, mixed);
-    struct tensor video_q = video_of(w, q), video_k = video_of(w, k);
-    struct tensor in_rows = rows_of(w->normed), joined_rows = rows_of(joined);
+    struct tensor out_rows = rows_of(w->normed), joined_rows = rows_of(joined);
     struct tensor mixed_rows = rows_of(mixed);
+    struct head_norm norm_q = {HEADS_LAYER, &b->norm_q, &b->norm_q_bias, 1e-6F};
+    struct head_norm norm_k = {HEADS_LAYER, &b->norm_k, &b->norm_k_bias, 1e-6F};
+    struct turn turn = {&w->cos, &w->sin, ROPE_NEIGHBOURS, w->text};
 
-    op_linear(d, &joined_rows, &in_rows, &b->qkv, ACT_NONE);
-    op_layer_norm(d, &q, &q, &b->norm_q, &b->norm_q_bias, 1e-6F);
-    op_layer_norm(d, &k, &k, &b->norm_k, &b->norm_k_bias, 1e-6F);
-    if (m->sizes.rotary) {
-        op_rope(d, &video_q, &w->cos, &w->sin, ROPE_NEIGHBOURS);
-        op_rope(d, &video_k, &w->cos, &w->sin, ROPE_NEIGHBOURS);
-    }
+    op_linear(d, &joined_rows, in, &b->qkv, ACT_NONE);
+    op_norm_rope(d, &q, &norm_q, m->sizes.rotary ? &turn : NULL);
+    op_norm_rope(d, &k, &norm_k, m->sizes.rotary ? &turn : NULL);
     op_attention(d, &out, &q, &k, &v, 1 / sqrtf((float)m->head_dim), NULL);
-    op_linear(d, &in_rows, &mixed_rows, &b->out, ACT_NONE);
+    op_linear(d, &out_rows, &mixed_rows, &b->out, ACT_NONE);
 }
 
-static void feed_forward(struct cogvideox_transformer *m, const struct cogvideox_block *b)
+static void feed_forward(struct cogvideox_transformer *m, const struct cogvideox_block *b,
+                         const struct tensor *in)
 {
     struct tensor normed = rows_of(m->work.normed), hidden = rows_of(m->work.wide);
 
-    op_linear(m->device, &hidden, &normed, &b->ff_in, m->ff_act);
+    op_linear(m->device, &hidden, in, &b->ff_in, m->ff_act);
     op_linear(m->device, &normed, &hidden, &b->ff_out, ACT_NONE);
 }
 
@@ -271,16 +271,16 @@ static void block(void *model, int i)
 {
     struct cogvideox_transformer *m = model;
     const struct cogvideox_block *b = &m->blocks[i];
-    struct tensor gates;
+    struct tensor gates, in;
 
     weight_stream_use(m->stream, i);
     gates = modulate_norms(m, b);
 
-    norm(m, ATTENTION_VIDEO);
-    attention(m, b);
+    in = norm(m, ATTENTION_VIDEO, &b->qkv);
+    attention(m, b, &in);
     add_gated(m, &gates, ATTENTION_VIDEO);
-    norm(m, FF_VIDEO);
-    feed_forward(m, b);
+    in = norm(m, FF_VIDEO, &b->ff_in);
+    feed_forward(m, b, &in);
     add_gated(m, &gates, FF_VIDEO);
 }
 
@@ -338,27 +338,42 @@ static int check_step(const struct cogvideox_transformer *m, const struct tensor
                      tensor_shape_text(latents, text, sizeof text));
 }
 
+/* Timestep and latents, which are there, become work.out. */
+static void step(struct cogvideox_transformer *m, const struct step_blocks *blocks)
+{
+    embed_time(m);
+    embed_tokens(m);
+    step_cache_run(m->cache, blocks, 0);
+    project(m);
+}
+
 int cogvideox_transformer_forward(struct cogvideox_transformer *m, const struct tensor *latents,
                                   float timestep, struct tensor *out, struct error *e)
 {
     struct arena scratch = {0};
     struct step_blocks blocks = {m, m->layers, block, first_modulated,
                                  video_of(&m->work, m->work.x)};
-    float *host;
+    struct tensor frequencies = TENSOR_NEW(&scratch, 1, m->dim);
+    bool cached = m->cache && m->cache->mode != STEP_CACHE_OFF;
+    const void *key = m->work.x.data;
+    int rc = frequencies.data ? check_step(m, latents, out, e) : error_memory(e);
 
-    if (check_step(m, latents, out, e) ||
-        (m->cache && step_cache_fit(m->cache, m->device, &blocks.tokens, 1, e)))
-        return -1;
-    host = arena_array(&scratch, (size_t)m->dim, sizeof *host);
-    if (!host)
-        return error_memory(e);
-    embed_time(m, host, timestep);
-    embed_tokens(m, latents);
-    step_cache_run(m->cache, &blocks, 0);
-    project(m);
-    op_read(m->device, out, &m->work.out);
+    if (rc == 0 && cached)
+        rc = step_cache_fit(m->cache, m->device, &blocks.tokens, 1, e);
+    if (rc == 0) {
+        time_frequencies(m, timestep, frequencies.data);
+        op_write(m->device, &m->frequencies, &frequencies);
+        op_write(m->device, &m->work.latents, latents);
+        if (cached) /* it decides in the middle */
+            step(m, &blocks);
+        else
+            while (device_graph(m->device, &m->graph, &key, sizeof key))
+                step(m, &blocks);
+        op_read(m->device, out, &m->work.out);
+        rc = device_status(m->device, e);
+    }
     arena_free(&scratch);
-    return device_status(m->device, e);
+    return rc;
 }
 
 void cogvideox_transformer_cache(struct cogvideox_transformer *m, struct step_cache *cache)

@@ -57,7 +57,8 @@ struct cogvideox_transformer {
     struct tensor frequencies, time_hidden, time, mods, mods_out;
     struct tensor weight, bias, weight_out, bias_out; /* of the norms: [COGVIDEOX_NORMS, dim] */
     struct cogvideox_workspace work;
-    struct step_cache *cache; /* NULL: every step by itself */
+    struct device_graph graph; /* a step without cache */
+    struct step_cache *cache;  /* NULL: every step by itself */
 };
 
 /* The workspace for texts [items, text] and latents of this shape, unless it is there already. */

@@ -83,6 +83,8 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
+    bool fp8; /* large layers of its model may be kept in FP8: device_options.linears */
+
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
     int (*check)(const char *dir, struct error *e);
@@ -138,6 +140,9 @@ struct family {
      * all. At first as the published pipeline does without being told: SVD all, HunyuanVideo tiles
      * of 16 that overlap. NULL: the family chooses for itself. */
     void (*vae_chunk)(void *vae, int frames);
+    /* From now on works in smaller pieces (tiles, or slices in time), which take less memory;
+     * false: there are none smaller. NULL: there never are. */
+    bool (*vae_smaller)(void *vae);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e);

@@ -160,15 +160,13 @@ static int make_workspace(struct wan_transformer *m, const int64_t shape[4], str
     w->unguided = TENSOR_NEW(&w->memory, m->out_channels, shape[1], shape[2], shape[3]);
     w->patches = ACTIVATION_NEW(d, &w->memory, tokens, m->in_channels * patch);
     w->x = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
-    w->added = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
     w->normed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
     w->mixed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
     w->qkv = ACTIVATION_NEW(d, &w->memory, tokens, 3 * m->dim);
     w->hidden = ACTIVATION_NEW(d, &w->memory, tokens, m->ffn_dim);
     w->projected = ACTIVATION_NEW(d, &w->memory, tokens, m->out_channels * patch);
     if (!w->latents.data || !w->flow.data || !w->unguided.data || !w->patches.data || !w->x.data ||
-        !w->added.data || !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data ||
-        !w->projected.data)
+        !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data || !w->projected.data)
         return error_memory(e);
     if (upload_positions(m, shape, tokens, e))
         return -1;
@@ -199,9 +197,8 @@ static struct tensor heads_of(const struct wan_transformer *m, const struct tens
 
 /* cos and sin of the timestep at frequencies from 1 down to 1/10000, in F32 as the reference has
  * them: its rounding is part of what the model learned. */
-static void embed_time(struct wan_transformer *m, float timestep)
+static void write_time(struct wan_transformer *m, float timestep)
 {
-    struct device *d = m->device;
     float *frequencies = m->host_frequencies.data;
     int half = m->freq_dim / 2;
 
@@ -211,29 +208,41 @@ static void embed_time(struct wan_transformer *m, float timestep)
         frequencies[i] = cosf(angle);
         frequencies[half + i] = sinf(angle);
     }
-    op_write(d, &m->frequencies, &m->host_frequencies);
+    op_write(m->device, &m->frequencies, &m->host_frequencies);
+}
+
+static void embed_time(struct wan_transformer *m)
+{
+    struct device *d = m->device;
+
     op_linear(d, &m->time_silu, &m->frequencies, &m->time_1, ACT_SILU);
     op_linear(d, &m->time, &m->time_silu, &m->time_2, ACT_NONE);
     op_activation(d, &m->time_silu, &m->time, ACT_SILU);
     op_linear(d, &m->modulation, &m->time_silu, &m->time_proj, ACT_NONE);
 }
 
-static void self_attention(struct wan_transformer *m, const struct wan_block *b)
+/* Queries or keys, normed as one row a token; turn NULL: they have no place. */
+static void norm_heads(struct wan_transformer *m, struct tensor *heads, const struct tensor *weight,
+                       const struct turn *turn)
+{
+    struct head_norm norm = {HEADS_TOGETHER_RMS, weight, NULL, (float)m->eps};
+    op_norm_rope(m->device, heads, &norm, turn);
+}
+
+static void self_attention(struct wan_transformer *m, const struct wan_block *b,
+                           const struct tensor *in, const struct tensor *gate)
 {
     struct device *d = m->device;
     struct wan_workspace *w = &m->work;
-    struct tensor q = tensor_slice(w->qkv, 1, 0, m->dim),
-                  k = tensor_slice(w->qkv, 1, m->dim, m->dim);
     struct tensor q_heads = heads_of(m, &w->qkv, 0), k_heads = heads_of(m, &w->qkv, m->dim);
     struct tensor v_heads = heads_of(m, &w->qkv, 2 * m->dim), out = heads_of(m, &w->mixed, 0);
+    struct turn turn = {&w->cos, &w->sin, ROPE_NEIGHBOURS, 0};
 
-    op_linear(d, &w->qkv, &w->normed, &b->qkv, ACT_NONE);
-    op_rms_norm(d, &q, &q, &b->norm_q, (float)m->eps);
-    op_rms_norm(d, &k, &k, &b->norm_k, (float)m->eps);
-    op_rope(d, &q_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
-    op_rope(d, &k_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
+    op_linear(d, &w->qkv, in, &b->qkv, ACT_NONE);
+    norm_heads(m, &q_heads, &b->norm_q, &turn);
+    norm_heads(m, &k_heads, &b->norm_k, &turn);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), NULL);
-    op_linear(d, &w->added, &w->mixed, &b->out, ACT_NONE);
+    op_linear_gated(d, &w->x, &w->mixed, &b->out, &w->x, gate);
 }
 
 static void cross_attention(struct wan_transformer *m, const struct wan_block *b,
@@ -244,15 +253,14 @@ static void cross_attention(struct wan_transformer *m, const struct wan_block *b
     struct attention_bias bias = {.key = c->key_bias};
     struct tensor q = tensor_slice(w->qkv, 1, 0, m->dim), q_heads = heads_of(m, &w->qkv, 0);
     struct tensor k_heads = heads_of(m, kv, 0), v_heads = heads_of(m, kv, m->dim);
-    struct tensor out = heads_of(m, &w->mixed, 0);
-    const struct tensor *in = &w->x;
+    struct tensor out = heads_of(m, &w->mixed, 0), in = w->x;
 
     if (m->cross_norm) {
-        op_layer_norm(d, &w->normed, &w->x, &b->cross_weight, &b->cross_bias, (float)m->eps);
-        in = &w->normed;
+        in = activation_as_input(&b->cross_q, w->normed);
+        op_layer_norm(d, &in, &w->x, &b->cross_weight, &b->cross_bias, (float)m->eps);
     }
-    op_linear(d, &q, in, &b->cross_q, ACT_NONE);
-    op_rms_norm(d, &q, &q, &b->cross_norm_q, (float)m->eps);
+    op_linear(d, &q, &in, &b->cross_q, ACT_NONE);
+    norm_heads(m, &q_heads, &b->cross_norm_q, NULL);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), &bias);
     op_linear_add(d, &w->x, &w->mixed, &b->cross_out, &w->x);
 }
@@ -282,18 +290,16 @@ static void block(void *model, int i)
     const struct wan_block *b = &m->blocks[i];
     struct tensor gate = part(&m->mods, m->dim, 2), ffn_shift = part(&m->mods, m->dim, 3);
     struct tensor ffn_scale = part(&m->mods, m->dim, 4), ffn_gate = part(&m->mods, m->dim, 5);
+    struct tensor in = activation_as_input(&b->qkv, w->normed);
 
     weight_stream_use(m->stream, i);
-    modulated(m, b, &w->normed);
-    self_attention(m, b);
-    op_add_gated(d, &w->x, &w->x, &w->added, &gate);
-
+    modulated(m, b, &in);
+    self_attention(m, b, &in, &gate);
     cross_attention(m, b, m->prompt, &m->prompt->kv[i]);
-
-    op_layer_norm(d, &w->normed, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
-    op_linear(d, &w->hidden, &w->normed, &b->ffn_in, ACT_GELU_TANH);
-    op_linear(d, &w->added, &w->hidden, &b->ffn_out, ACT_NONE);
-    op_add_gated(d, &w->x, &w->x, &w->added, &ffn_gate);
+    in = activation_as_input(&b->ffn_in, w->normed);
+    op_layer_norm(d, &in, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
+    op_linear(d, &w->hidden, &in, &b->ffn_in, ACT_GELU_TANH);
+    op_linear_gated(d, &w->x, &w->hidden, &b->ffn_out, &w->x, &ffn_gate);
 }
 
 static void project(struct wan_transformer *m)
@@ -348,18 +354,13 @@ void wan_transformer_cache(struct wan_transformer *m, struct step_cache *cache)
     m->cache = cache;
 }
 
-int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
-                           const struct wan_conditioning *negative, float guidance,
-                           const struct tensor *latents, float timestep, struct tensor *out,
-                           struct error *e)
+/* Timestep and latents, which are there, become work.flow. */
+static void step(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                 const struct wan_conditioning *negative, float guidance)
 {
     struct wan_workspace *w = &m->work;
 
-    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e) ||
-        (m->cache && step_cache_fit(m->cache, m->device, &m->work.x, negative ? 2 : 1, e)))
-        return -1;
-    embed_time(m, timestep);
-    op_write(m->device, &w->latents, latents);
+    embed_time(m);
     op_patchify(m->device, &w->patches, &w->latents, m->patch);
     if (negative) {
         pass(m, negative, 0);
@@ -368,6 +369,31 @@ int wan_transformer_guided(struct wan_transformer *m, const struct wan_condition
     pass(m, prompt, negative != NULL);
     if (negative)
         op_blend(m->device, &w->flow, guidance, &w->flow, 1, &w->unguided);
+}
+
+int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                           const struct wan_conditioning *negative, float guidance,
+                           const struct tensor *latents, float timestep, struct tensor *out,
+                           struct error *e)
+{
+    struct wan_workspace *w = &m->work;
+    bool cached = m->cache && m->cache->mode != STEP_CACHE_OFF;
+    struct {
+        const void *x, *prompt, *negative;
+        double guidance;
+    } key = {NULL, prompt, negative, guidance};
+
+    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e) ||
+        (cached && step_cache_fit(m->cache, m->device, &w->x, negative ? 2 : 1, e)))
+        return -1;
+    key.x = w->x.data;
+    write_time(m, timestep);
+    op_write(m->device, &w->latents, latents);
+    if (cached) /* it decides in the middle */
+        step(m, prompt, negative, guidance);
+    else
+        while (device_graph(m->device, &m->graph, &key, sizeof key))
+            step(m, prompt, negative, guidance);
     op_read(m->device, out, &w->flow);
     return device_status(m->device, e);
 }

@@ -227,6 +227,7 @@ static struct forecast forecast(const char *tier, int width, int height, int fra
                               .guidance_2 = -1,
                               .noise = -1,
                               .keyframe = "",
+                              .step_cache = "",
                               .sampler = ""};
     const struct stage_env env = {.board = &board, .data_dir = data, .models_dir = "", .tier = ""};
     struct forecast f;
@@ -262,6 +263,24 @@ static void wan_a14b_is_told_of_49_gib_cards(void **state)
     assert_false(machine_holds(&m, forecast_resident(&f, &m, 2)));
     assert_true(machine_holds(&m, forecast_resident(&f, &m, 4)));
     assert_true(machine_holds(&m, forecast_peak(&f, &m)));
+}
+
+/* On a small card the experts stay with the host, and come over the link at every step. */
+static void weights_are_streamed_where_they_do_not_fit(void **state)
+{
+    struct machine small = machine("16GiB,960GB/s,113TFLOP/s"), large = machine("h200");
+    struct forecast f = forecast("flagship", 832, 480, 17, &small);
+    struct forecast all = forecast("flagship", 832, 480, 17, &large);
+    const struct forecast_stage *s = &f.stage[1], *whole = &all.stage[1];
+    double block = whole->weights / 40; /* of its layers */
+
+    (void)state;
+    assert_true(forecast_streams(&f) && !forecast_streams(&all));
+    assert_true(s->streamed + s->weights > whole->weights);
+    assert_true(s->weights < 6 * block);
+    assert_true(s->host >= s->streamed);
+    assert_true(s->work > 3 * 2 * s->streamed / small.link); /* two passes a step */
+    assert_true(machine_holds(&small, forecast_peak(&f, &small)));
 }
 
 static double stored(const struct forecast *f)
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(other_words_are_one_clear_error),
         cmocka_unit_test(outlines_are_read_as_written),
         cmocka_unit_test(wan_a14b_is_told_of_49_gib_cards),
+        cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
         cmocka_unit_test(hunyuan_video_is_told_of_unified_memory),
         cmocka_unit_test(peaks_are_those_that_were_measured),
     };
