@@ -149,10 +149,9 @@ static bool in_f8(struct device *d, const struct tensor *q, const struct tensor 
     int64_t dim = q->shape[3], heads = q->shape[0] * q->shape[2];
     size_t head = (size_t)((q->shape[1] + 383) / 384 * 384 + (k->shape[1] + 127) / 128 * 256);
 
-    if (d->attention != DTYPE_F8_E4M3 || d->dry->facts.major != 9 || !is_half(d) ||
-        bias->precise || bias->causal || bias->key.data || bias->relative.data ||
-        (dim != 64 && dim != 128) || q->shape[2] != k->shape[2] || q->shape[1] < 1024 ||
-        k->shape[1] < 1024)
+    if (d->attention != DTYPE_F8_E4M3 || d->dry->facts.major != 9 || !is_half(d) || bias->precise ||
+        bias->causal || bias->key.data || bias->relative.data || (dim != 64 && dim != 128) ||
+        q->shape[2] != k->shape[2] || q->shape[1] < 1024 || k->shape[1] < 1024)
         return false;
     head *= (size_t)dim;
     int64_t fit = (int64_t)(room / head), rounds;

@@ -24,7 +24,8 @@
  * costs nothing here, since both sides read the same. Rounded on the way besides: a linear layer's
  * bias and x in F32, its result before an activation that cuBLASLt does not fuse, attention's
  * weights, a convolution before its residual: PRODUCT. Numbers of less than 2^-14 have fewer digits
- * in F16, which shows where results are that small: SMALL. F32's limits are what sums of
+ * in F16, which shows where results are that small: SMALL. Values and weights of E4M3 are off by
+ * 2.6 % of themselves each, scores in INT8 by a few hundredths. F32's limits are what sums of
  * thousands in another order cost; 1e-5: cuBLASLt's own tanh, and rows of two numbers that are
  * nearly the same. */
 #define ROUNDING 4.9e-4, 3.95e-3
