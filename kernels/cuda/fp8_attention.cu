@@ -181,12 +181,28 @@ static __device__ __forceinline__ void bring_all(const struct job &j, shared<DIM
     }
 }
 
+/* The weights times a stage's values, to the end. */
+template <int DIM>
+static __device__ __forceinline__ void mix_stage(held<DIM> &h, shared<DIM> &s, int stage, int phase)
+{
+    wait_for(&s.v_full[stage], phase);
+    products_begin();
+    mix(h, s.v[stage]);
+    products_commit();
+    products_wait<0>();
+    if (threadIdx.x % 32 == 0)
+        arrive(&s.v_empty[stage]);
+}
+
 template <int DIM>
 static __device__ __forceinline__ void attend(const struct job &j, shared<DIM> &s, int pair,
                                               int first_query, int tiles)
 {
     int group = threadIdx.x / 128 - 1, lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
     int row = first_query + group * 64 + warp * 16 + lane / 4, tail = j.keys % FP8_KEYS;
+    /* Values of the tile before while weights are made: with 128 numbers the registers are few, and
+     * waiting for them first was faster (H200). */
+    const bool OVERLAPS = DIM == 64;
     const unsigned char *q = s.q + group * 64 * DIM;
     const float *q_scale = j.o.q_scale + pair * j.o.query_rows + row;
     const float *k_scale = j.o.k_scale + pair * (j.o.key_rows / FP8_KEYS);
@@ -204,7 +220,7 @@ static __device__ __forceinline__ void attend(const struct job &j, shared<DIM> &
     products_begin();
     compare(h, q, s.k[0]);
     products_commit();
-    products_wait();
+    products_wait<0>();
     if (lane == 0)
         arrive(&s.k_empty[0]);
     if (tiles == 1 && tail)
@@ -215,41 +231,37 @@ static __device__ __forceinline__ void attend(const struct job &j, shared<DIM> &
         int stage = t % DEPTH, next = (t + 1) % DEPTH;
         of_tile = k_scale[t + 1];
         clear(h);
-        wait_for(&s.v_full[stage], t / DEPTH % 2);
-        if (DIM == 64) /* both together, where the registers suffice */
-            wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
+        if (!OVERLAPS)
+            mix_stage(h, s, stage, t / DEPTH % 2);
+        wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
         products_begin();
-        mix(h, s.v[stage]);
-        if (DIM != 64) {
-            products_commit();
-            products_wait();
-            if (lane == 0)
-                arrive(&s.v_empty[stage]);
-            wait_for(&s.k_full[next], (t + 1) / DEPTH % 2);
-            products_begin();
-        }
         compare(h, q, s.k[next]);
         products_commit();
-        products_wait();
-        if (lane == 0) {
-            arrive(&s.k_empty[next]);
-            if (DIM == 64)
-                arrive(&s.v_empty[stage]);
+        if (OVERLAPS) {
+            wait_for(&s.v_full[stage], t / DEPTH % 2);
+            mix(h, s.v[stage]);
+            products_commit();
+            products_wait<1>();
+        } else {
+            products_wait<0>();
         }
+        if (lane == 0)
+            arrive(&s.k_empty[next]);
         if (t + 2 == tiles && tail)
             hide_beyond(h, tail);
         scale[0] = of_row[0] * of_tile;
         scale[1] = of_row[1] * of_tile;
         bool grew = weigh(h, scale, by);
+        if (OVERLAPS) {
+            products_wait<0>();
+            if (lane == 0)
+                arrive(&s.v_empty[stage]);
+        }
         pack(h);
         if (grew)
             shrink(h, by);
     }
-    wait_for(&s.v_full[(tiles - 1) % DEPTH], (tiles - 1) / DEPTH % 2);
-    products_begin();
-    mix(h, s.v[(tiles - 1) % DEPTH]);
-    products_commit();
-    products_wait();
+    mix_stage(h, s, (tiles - 1) % DEPTH, (tiles - 1) / DEPTH % 2);
     store(j, h, pair, row);
 }
 
