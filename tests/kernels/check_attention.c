@@ -219,5 +219,6 @@ void time_attention(struct bench *b)
     };
 
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        time_shape(b, &shapes[i]);
+        if (!skips(b, shapes[i].name))
+            time_shape(b, &shapes[i]);
 }

@@ -31,6 +31,12 @@
 #define ROUNDING 4.9e-4, 3.95e-3
 #define PRODUCT  1.2e-3, 8e-3
 #define SMALL    1e-3, 3.95e-3
+/* FP8 against the reference's FP8: the bias in BF16 and sums of fewer digits: FP8_PRODUCT; a number
+ * that the last bit of a norm moves over the middle between two of E4M3, an eighth of it: FP8_ROWS.
+ * Against the product of the numbers themselves: FP8_ITSELF. */
+#define FP8_PRODUCT 3e-3, 3e-3, 8e-3
+#define FP8_ROWS    1.1e-2, 1.1e-2, 1.1e-2
+#define FP8_ITSELF  6e-2, 6e-2, 6e-2
 static const struct limit {
     const char *op;
     double limit[3];
@@ -41,6 +47,13 @@ static const struct limit {
     {"FP8 attention", {0, 0.05, 0.05}},
     {"FP8, means", {0, 0.05, 0.05}},
     {"FP8, outliers", {0, 0.05, 0.05}},
+    {"linear_gated", {2e-6, PRODUCT}},
+    {"f8 linear", {FP8_PRODUCT}},
+    {"f8 linear_gated", {FP8_PRODUCT}},
+    {"f8 against exact", {FP8_ITSELF}},
+    {"f8 rows", {FP8_ROWS}},
+    {"norm_rope", {3e-6, 1e-3, 8e-3}},
+    {"activate_from", {2e-6, SMALL}},
     {"layer_norm", {1e-5, ROUNDING}},
     {"rms_norm", {1e-6, ROUNDING}},
     {"channel_norm", {1e-6, ROUNDING}},
@@ -291,6 +304,7 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     struct error e = {0};
 
     options.activations = dtype;
+    options.linears = DTYPE_F8_E4M3;
     if (device_open_reference(2, &c.reference, &e) || device_open(&options, &c.tested, &e)) {
         printf("%s\n", e.text);
         device_close(c.reference);
@@ -299,7 +313,7 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     c.device = device_arena(c.tested);
     for (int i = 0; i < o->rounds; i++) {
         static void (*const subjects[])(struct check *) = {
-            check_matrices, check_attention, check_rows, check_pictures, check_graphs};
+            check_matrices, check_attention, check_rows, check_fused, check_pictures, check_graphs};
         for (size_t k = 0; k < sizeof subjects / sizeof *subjects; k++) {
             subjects[k](&c);
             device_must(c.reference);

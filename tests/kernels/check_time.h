@@ -7,8 +7,12 @@
 struct bench {
     struct device *d;
     struct arena memory;
+    const char *only;               /* names with this alone; NULL: all */
     double copy_rate, product_rate; /* bytes/s, FLOP/s: measured first */
+    double f8_rate;                 /* FLOP/s of the first product in FP8 */
 };
+/* Whether a case is not asked for. */
+bool skips(const struct bench *b, const char *name);
 typedef void bench_fn(struct bench *b, void *job);
 
 /* Seconds for one call: the median of seven runs of a few calls each; 0: it failed, and was told.
