@@ -120,10 +120,6 @@ void map_copy(struct context *c, const struct tensor *out, const struct tensor *
 /* A gated linear unit of any dtypes and strides. */
 void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
              const struct tensor *gate, int act);
-/* A layer norm of rows that a warp holds, weight and bias the same for all; false: it is another.
- */
-bool narrow_layer_norm(struct context *c, const struct tensor *out, const struct tensor *x,
-                       const struct tensor *weight, const struct tensor *bias, float eps);
 /* Host bytes to the device, through pinned memory; the source may go when this returns. */
 bool upload(struct context *c, void *to, const void *from, size_t size);
 /* A contiguous tensor of any float dtype in host memory to contiguous numbers of another dtype. */

@@ -21,7 +21,6 @@ CUDA_SRC := \
 	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
-	kernels/cuda/layer_norm.cu \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \
