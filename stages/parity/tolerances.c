@@ -54,6 +54,8 @@ static const struct coarse {
     {"hunyuan_video", 0.06, 0.16},
     {"cogvideox", 0.09, 0.67},
     {"wan", 0.12, 0.17},
+    {"sdxl", 0.08, 0.13},
+    {"svd", 0.14, 0.34},
 };
 
 static void allow_fp8(const char *family, double *out)
