@@ -67,11 +67,16 @@ static void test_all_fixtures_hold(void **unused)
 
 static void test_fixture_holds(void **unused)
 {
-    static const char *const names[] = {"tokenize.umt5", "noise0",
-                                        "prompt_embeds", "negative_prompt_embeds",
-                                        "transformer.call0.out",     "transformer_2.call0.out",
-                                        "vae.frames",    "latents.step0",
-                                        "latents.step5", "latents.final",
+    static const char *const names[] = {"tokenize.umt5",
+                                        "noise0",
+                                        "prompt_embeds",
+                                        "negative_prompt_embeds",
+                                        "transformer.call0.out",
+                                        "transformer_2.call0.out",
+                                        "vae.frames",
+                                        "latents.step0",
+                                        "latents.step5",
+                                        "latents.final",
                                         "chain.frames"};
     struct error e = {0};
     char *lines;
