@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pipeline/commands/command.h"
+#include "pipeline/execute/capacity.h"
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/exit_code.h"
@@ -123,7 +124,8 @@ int produce(struct workspace *w, const struct request *r, const struct options *
     struct error e = {0};
 
     if (check_device(w, &e) != 0 || workspace_journal(w, JOURNAL_WRITE, &e) != 0 ||
-        workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0)
+        workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0 ||
+        capacity_check(&w->env, &w->plan, &e) != 0)
         return command_failed(&e);
     return carry_out(w, r, o, began);
 }
