@@ -54,7 +54,7 @@ void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, do
     struct executor *x = ctx;
 
     pthread_mutex_lock(&x->mutex);
-    for (size_t i = 0; i <= MOST_JOBS; i++) {
+    for (size_t i = 0; i < SLOTS; i++) {
         struct slot *s = &x->slots[i];
 
         if (!s->busy || s->shot != shot || s->stage != stage)
@@ -115,10 +115,10 @@ static void halt(struct executor *x, const struct error *e)
     pthread_mutex_unlock(&x->mutex);
 }
 
-static enum outcome outcome_of(struct executor *x, int rc, const struct job_report *report,
+static enum outcome outcome_of(struct executor *x, const struct job_report *report,
                                const struct error *e)
 {
-    if (rc == 0)
+    if (e->code == ERROR_NONE)
         return OUTCOME_DONE;
     if (e->code == ERROR_CANCELLED && atomic_load(&x->cancel))
         return OUTCOME_CANCELLED;
@@ -181,18 +181,10 @@ static void report_fresh(struct executor *x, size_t shot, unsigned fresh)
         lanes_emit(x, (struct event){.kind = EVENT_DELIVERED, .shot = shot});
 }
 
-/* Runs one job in slot `at`. The mutex is held on entry and on return, not between. */
-static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id stage, void *session)
+static void tell_start(struct executor *x, size_t shot, enum stage_id stage)
 {
     struct arena arena = {0};
-    struct job_report report;
-    struct error e = {0};
-    enum outcome outcome;
-    unsigned fresh = 0;
-    bool retry;
-    int rc;
 
-    x->slots[at] = (struct slot){.busy = true, .shot = shot, .stage = stage};
     lanes_emit(x,
                (struct event){.kind = EVENT_START,
                               .shot = shot,
@@ -200,18 +192,42 @@ static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id st
                               .attempt = scheduler_attempts(x->scheduler, shot, stage) + 1,
                               .reason = plan_reason(x->x->plan, x->x->setup, shot, stage, &arena)});
     arena_free(&arena);
-    pthread_mutex_unlock(&x->mutex);
-    rc = runner_run(&x->runner, shot, stage, session, &report, &e);
-    if (rc != 0 && report.unrecorded)
-        halt(x, &e);
-    pthread_mutex_lock(&x->mutex);
-    x->slots[at].busy = false;
-    outcome = outcome_of(x, rc, &report, &e);
-    if (outcome == OUTCOME_DONE)
-        fresh = drop_fresh(x, shot, stage);
-    retry = scheduler_finished(x->scheduler, shot, stage, outcome, clock_monotonic());
-    report_job(x, shot, stage, outcome, retry, &report, &e);
+}
+
+/* A job has run. With the mutex held. */
+static void settle_job(struct executor *x, size_t shot, enum stage_id stage,
+                       const struct job_report *report, const struct error *e)
+{
+    enum outcome outcome = outcome_of(x, report, e);
+    unsigned fresh = outcome == OUTCOME_DONE ? drop_fresh(x, shot, stage) : 0;
+    bool retry = scheduler_finished(x->scheduler, shot, stage, outcome, clock_monotonic());
+
+    report_job(x, shot, stage, outcome, retry, report, e);
     report_fresh(x, shot, fresh);
+}
+
+/* Runs the jobs of some shots, at once, in the slots from `at`. The mutex is held on entry and on
+ * return, not between. */
+static void run_jobs(struct executor *x, size_t at, const uint32_t *shots, size_t count,
+                     enum stage_id stage, void *session)
+{
+    struct job_report reports[STAGE_BATCH_MOST];
+    struct error errors[STAGE_BATCH_MOST];
+
+    for (size_t i = 0; i < count; i++) {
+        x->slots[at + i] = (struct slot){.busy = true, .shot = shots[i], .stage = stage};
+        tell_start(x, shots[i], stage);
+    }
+    pthread_mutex_unlock(&x->mutex);
+    runner_run(&x->runner, shots, count, stage, session, reports, errors);
+    for (size_t i = 0; i < count; i++)
+        if (errors[i].code != ERROR_NONE && reports[i].unrecorded)
+            halt(x, &errors[i]);
+    pthread_mutex_lock(&x->mutex);
+    for (size_t i = 0; i < count; i++) {
+        x->slots[at + i].busy = false;
+        settle_job(x, shots[i], stage, &reports[i], &errors[i]);
+    }
     pthread_cond_broadcast(&x->changed);
 }
 
@@ -227,7 +243,7 @@ static void *pool_thread(void *arg)
         double wake;
 
         if (scheduler_cpu(x->scheduler, clock_monotonic(), &shot, &stage, &wake))
-            run_job(x, w->slot, shot, stage, NULL);
+            run_jobs(x, w->slot, &shot, 1, stage, NULL);
         else
             wait_until(x, wake);
     }
@@ -352,7 +368,7 @@ static void *engine_thread(void *arg)
         if (step.action == ENGINE_OPEN) {
             open_group(x, &step, &session);
         } else if (step.action == ENGINE_RUN) {
-            run_job(x, w->slot, step.shots[0], step.stage, session);
+            run_jobs(x, w->slot, step.shots, step.count, step.stage, session);
         } else if (step.action == ENGINE_CLOSE) {
             pthread_mutex_unlock(&x->mutex);
             runner_close(&x->runner, step.stage, session);
@@ -387,7 +403,7 @@ static void watch(struct executor *x)
                                          .done = (double)x->loading.done,
                                          .total = (double)x->loading.total});
         x->loading.moved = false;
-        for (size_t i = 0; i <= MOST_JOBS; i++) {
+        for (size_t i = 0; i < SLOTS; i++) {
             struct slot *s = &x->slots[i];
 
             if (!s->busy || !s->moved)

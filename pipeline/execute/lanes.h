@@ -10,7 +10,7 @@
 #include "pipeline/execute/runner.h"
 #include "pipeline/execute/scheduler.h"
 
-enum { MOST_JOBS = 256 };
+enum { MOST_JOBS = 256, SLOTS = MOST_JOBS + STAGE_BATCH_MOST };
 
 /* What a running job last said. */
 struct slot {
@@ -42,7 +42,7 @@ struct executor {
     struct peak_meter peak;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct slot slots[MOST_JOBS + 1]; /* of the pool, then the engine's */
+    struct slot slots[SLOTS]; /* of the pool, then the engine's */
     struct worker workers[MOST_JOBS + 1];
     struct execution_result result;
     atomic_bool cancel; /* what stages see; set by the interrupt and by a halt */
