@@ -75,7 +75,6 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
                                          : show_can_redraw(stdout) ? show_terminal
                                                                    : show_plain,
                                          show};
-    interrupt_install();
     if (o->monitor && w->plan.to_run && watch_machine(w, &execution.monitor, &e) != 0)
         goto fail;
     if (execution_run(&execution, &result, &e) != 0)
@@ -123,6 +122,7 @@ int produce(struct workspace *w, const struct request *r, const struct options *
 {
     struct error e = {0};
 
+    interrupt_install(); /* before anything is written: whenever it comes, the same is left */
     if (check_device(w, &e) != 0 || workspace_journal(w, JOURNAL_WRITE, &e) != 0 ||
         workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0 ||
         capacity_check(&w->env, &w->plan, &e) != 0)
