@@ -83,7 +83,9 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
-    bool fp8; /* large layers of its model may be kept in FP8: device_options.linears */
+    /* Large layers of its model may be kept in FP8, and its attention computed so: device_options'
+     * linears and attention. */
+    bool fp8;
 
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
@@ -133,6 +135,12 @@ struct family {
     /* What the step that predict() did last took from steps before; what it holds follows from the
      * latents of the last two steps that were not `reused`. NULL: the family has no step cache. */
     const struct step_cache *(*step_cache)(void *model);
+
+    /* A model in parts of which one is in memory at a time, each for a run of steps: whether this
+     * checkpoint's is, and which part makes a step. Shots gain by going through one part, all of
+     * them, before the next is loaded. NULL: never. */
+    bool (*in_parts)(const char *dir);
+    int (*part)(void *model, const struct sampler *s, int step);
 
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */
