@@ -25,6 +25,8 @@ CUDA_SRC := \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
+	kernels/cuda/norm_rope.cu \
+	kernels/cuda/rows.cu \
 	kernels/cuda/probe.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
@@ -54,7 +56,7 @@ endif
 
 # Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
 # that has nothing else.
-$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_graphs \
+$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_fused check_graphs \
   check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
 

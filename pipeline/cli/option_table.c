@@ -161,6 +161,13 @@ const struct option options_all[] = {
      .offset = FIELD(no_offload),
      .commands = " run resume plan parity ",
      .help = "The same as --memory speed."},
+    {.name = "compile",
+     .type = OPTION_FLAG,
+     .offset = FIELD(compile),
+     .commands = " run resume ",
+     .help = "Look for the fastest algorithm of every product and convolution on the GPU, where "
+             "otherwise the best few guesses are timed and only where it can matter. What was "
+             "found is kept by GPU and library version: only the first run takes longer."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),

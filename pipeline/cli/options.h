@@ -18,7 +18,7 @@ struct options {
     int batch;
     double step_cache_threshold;
     int jobs; /* 0: as many as suit the machine */
-    bool no_offload, json, watch, verbose, monitor, smoke, help, version, man;
+    bool no_offload, compile, json, watch, verbose, monitor, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */
     int operand_count;
 };

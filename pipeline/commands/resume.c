@@ -43,6 +43,8 @@ int command_resume(const struct options *o)
         r.precision = o->precision;
     if (memory[0])
         r.memory = memory;
+    if (o->compile)
+        r.compile = true;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     status = produce(&w, &r, o, began);

@@ -170,6 +170,16 @@ static int after_step(struct lot *l, bool stop, bool due, struct error *e)
     return left > 0 ? 0 : error_set(e, ERROR_MODEL, "no shot of the batch is left");
 }
 
+/* Which part of the model makes the next step. */
+static int part_of(const struct sampling *s)
+{
+    const struct sampler *sampler = &s->sampler;
+    return s->family->part && s->model && sampler->index < sampler->steps
+               ? s->family->part(s->model, sampler, sampler->index)
+               : 0;
+}
+
+/* The steps that are left, or those of one part of the model. */
 static int step_all(struct lot *l, struct session *session, struct error *e)
 {
     struct sampling *together[STAGE_BATCH_MOST];
@@ -180,11 +190,18 @@ static int step_all(struct lot *l, struct session *session, struct error *e)
         together[i] = &l->of[i]->sampling;
         together[i]->model = session->model; /* another one, should it have been mended */
     }
+    int part = part_of(together[0]);
+    if (job->cancelled(job)) {
+        for (int i = 0; i < l->count; i++)
+            keep(l->of[i]);
+        return error_set(e, ERROR_CANCELLED, "interrupted before step %d of %d", s->index + 1,
+                         s->steps);
+    }
     if (s->index < s->steps && sampling_begin(together, l->count, e) != 0)
         return -1;
     clock_gettime(CLOCK_MONOTONIC, &saved);
     progress(l);
-    while (s->index < s->steps) {
+    while (s->index < s->steps && part_of(together[0]) == part) {
         if (sampling_step_all(together, l->count, e) != 0)
             return -1;
         progress(l);
@@ -246,22 +263,41 @@ static void sample(struct lot *l, struct session *session)
         fail_all(l, &e);
 }
 
-/* The shots that have not failed and stand at the lowest step; false: all are at their end. Shots
- * of a batch that was interrupted stand at the same one. */
-static bool next_lot(struct running *all, size_t count, struct lot *l)
+static bool goes_on(const struct running *r)
 {
-    int lowest = SAMPLER_STEPS_MAX;
+    return r->error->code == ERROR_NONE && r->sampling.sampler.index < r->sampling.sampler.steps;
+}
+
+/* Of a model in parts the first shot that needs the earliest; else the shots that stand at the
+ * lowest step, as those of a batch that was interrupted do. false: all have failed or are at their
+ * end. */
+static bool next_lot(struct running *all, size_t count, const struct session *session,
+                     struct lot *l)
+{
+    struct running *first = NULL;
     l->count = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct sampler *s = &all[i].sampling.sampler;
-        if (all[i].error->code == ERROR_NONE && s->index < s->steps && s->index < lowest)
-            lowest = s->index;
+        struct running *r = &all[i];
+        r->sampling.model = session->model;
+        if (goes_on(r) && (!first || part_of(&r->sampling) < part_of(&first->sampling) ||
+                           (!r->sampling.family->part &&
+                            r->sampling.sampler.index < first->sampling.sampler.index)))
+            first = r;
     }
-    for (size_t i = 0; i < count; i++)
-        if (all[i].error->code == ERROR_NONE && all[i].sampling.sampler.index == lowest &&
-            lowest < all[i].sampling.sampler.steps)
+    if (first && first->sampling.family->batch_max < 2)
+        l->of[l->count++] = first;
+    for (size_t i = 0; first && first->sampling.family->batch_max > 1 && i < count; i++)
+        if (goes_on(&all[i]) && all[i].sampling.sampler.index == first->sampling.sampler.index)
             l->of[l->count++] = &all[i];
     return l->count > 0;
+}
+
+/* Other shots come before the rest of these: what was done is not lost with them. */
+static void park(struct lot *l)
+{
+    for (int i = 0; i < l->count; i++)
+        if (goes_on(l->of[i]))
+            save(l->of[i], l->of[i]->error);
 }
 
 void shots_run(struct session *session, struct stage_job *const *jobs, size_t count,
@@ -279,8 +315,11 @@ void shots_run(struct session *session, struct stage_job *const *jobs, size_t co
         else
             errors[i] = e;
     }
-    while (next_lot(all, count, &lot))
+    while (next_lot(all, count, session, &lot)) {
         sample(&lot, session);
+        if (count > 1)
+            park(&lot);
+    }
     for (size_t i = 0; i < count; i++) {
         if (errors[i].code == ERROR_NONE)
             finish(&all[i], session, &errors[i]);
@@ -294,7 +333,15 @@ const char *shots_alike(const struct stage_env *env, const struct shot *shot, st
     struct error ignored = {0};
     struct settings s;
     const struct generation *g = &s.generation;
-    if (settings_of(env, shot, &s, &ignored) != 0 || s.tier->family->batch_max < 2)
+    const char *dir;
+    if (settings_of(env, shot, &s, &ignored) != 0)
+        return NULL;
+    if (s.tier->family->in_parts && tier_checkpoint(env, s.tier, a, &dir, &ignored) == 0 &&
+        s.tier->family->in_parts(dir)) {
+        *most = STAGE_BATCH_MOST;
+        return arena_printf(a, "%s in parts", s.tier->name);
+    }
+    if (s.tier->family->batch_max < 2)
         return NULL;
     *most = (size_t)settings_batch(env, s.tier->family);
     return *most < 2 ? NULL

@@ -5,8 +5,7 @@
 
 #include "tests/kernels/check.h"
 
-/* A weight as a checkpoint stores it: F32, halves, or FP8, in host memory. */
-static struct tensor stored_weight(struct check *c, int rank, const int64_t *shape, float scale)
+struct tensor stored_weight(struct check *c, int rank, const int64_t *shape, float scale)
 {
     struct pair p = numbers(c, VECTORS_, rank, shape, 0, 0, scale);
     struct tensor t = p.host;

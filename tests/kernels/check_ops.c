@@ -30,6 +30,12 @@
 #define ROUNDING 4.9e-4, 3.95e-3
 #define PRODUCT  1.2e-3, 8e-3
 #define SMALL    1e-3, 3.95e-3
+/* FP8 against the reference's FP8: the bias in BF16 and sums of fewer digits: FP8_PRODUCT; a number
+ * that the last bit of a norm moves over the middle between two of E4M3, an eighth of it: FP8_ROWS.
+ * Against the product of the numbers themselves: FP8_ITSELF. */
+#define FP8_PRODUCT 3e-3, 3e-3, 8e-3
+#define FP8_ROWS    1.1e-2, 1.1e-2, 1.1e-2
+#define FP8_ITSELF  6e-2, 6e-2, 6e-2
 static const struct limit {
     const char *op;
     double limit[3];
@@ -37,6 +43,13 @@ static const struct limit {
     {"linear", {1e-5, PRODUCT}},
     {"linear_add", {2e-6, PRODUCT}},
     {"attention", {4e-6, PRODUCT}},
+    {"linear_gated", {2e-6, PRODUCT}},
+    {"f8 linear", {FP8_PRODUCT}},
+    {"f8 linear_gated", {FP8_PRODUCT}},
+    {"f8 against exact", {FP8_ITSELF}},
+    {"f8 rows", {FP8_ROWS}},
+    {"norm_rope", {3e-6, 1e-3, 8e-3}},
+    {"activate_from", {2e-6, SMALL}},
     {"layer_norm", {1e-5, ROUNDING}},
     {"rms_norm", {1e-6, ROUNDING}},
     {"channel_norm", {1e-6, ROUNDING}},
@@ -283,6 +296,7 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     struct error e = {0};
 
     options.activations = dtype;
+    options.linears = DTYPE_F8_E4M3;
     if (device_open_reference(2, &c.reference, &e) || device_open(&options, &c.tested, &e)) {
         printf("%s\n", e.text);
         device_close(c.reference);
@@ -290,9 +304,9 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     }
     c.device = device_arena(c.tested);
     for (int i = 0; i < o->rounds; i++) {
-        static void (*const subjects[])(struct check *) = {check_matrices, check_rows,
+        static void (*const subjects[])(struct check *) = {check_matrices, check_rows, check_fused,
                                                            check_pictures, check_graphs};
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 5; k++) {
             subjects[k](&c);
             device_must(c.reference);
             device_must(c.tested);
@@ -302,7 +316,7 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     }
     report(dtype);
     if (o->time)
-        time_operations(c.tested);
+        time_operations(c.tested, o->op);
     device_close(c.reference);
     device_close(c.tested);
     return c.failed;
