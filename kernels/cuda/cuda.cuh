@@ -19,6 +19,7 @@ enum scratch_purpose {
     SCRATCH_UNFOLDED,  /* a convolution's neighbourhoods */
     SCRATCH_SCORES,    /* of attention */
     SCRATCH_WEIGHTS,   /* their softmax; group norms' sums */
+    SCRATCH_CHANNELS,  /* a convolution's outputs, more than are wanted */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
     SCRATCHES
@@ -148,20 +149,10 @@ void gemm_close(struct context *c);
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
 void cudnn_close(struct context *c);
-/* Both: false when cuDNN has nothing for this case, and nothing was done. */
+/* False when cuDNN has nothing for this case, and nothing was done. */
 bool cudnn_attention(struct context *c, const struct tensor *out, const struct tensor *q,
                      const struct tensor *k, const struct tensor *v, float scale,
                      const struct attention_bias *bias);
-/* One convolution over frames that lie one after another: `items` clips of `depth` frames, as many
- * as the kernel is deep or more. */
-struct conv_input {
-    const void *data;
-    int64_t items, depth, height, width;
-    bool padded; /* its edges are part of it; else they are zeros around it */
-};
-bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
-                const struct conv *w, const struct tensor *residual);
-
 /* ---- recording: graph.cu */
 extern const struct device_recorder cuda_recorder;
 

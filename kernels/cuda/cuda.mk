@@ -10,6 +10,8 @@ CUDA_SRC := \
 	kernels/cuda/attention.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/conv_pack.cu \
+	kernels/cuda/conv_unfold.cu \
 	kernels/cuda/copy.cu \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \

@@ -26,7 +26,6 @@ struct cudnn_functions {
 struct cudnn_plan {
     cudnnBackendDescriptor_t plan; /* NULL: cuDNN has nothing for this graph */
     size_t workspace;
-    int form; /* which of the graphs that were tried */
 };
 
 struct cudnn {
