@@ -7,7 +7,7 @@ as it is known without a download (tests/stages/test_published.c says what was n
   bench/make_checkpoint.py --family svd-xt --sparse DIR      holes for the large: takes no disk
   bench/make_checkpoint.py --family wan2.2-t2v-a14b --dtype BF16 --skip transformer_2 DIR
 
-Names, shapes and configs come from tests/stages/data/published, tokenizers from tests/fixtures, so
+Names, shapes and configs come from stages/models/published, tokenizers from tests/fixtures, so
 that a text is cut by a small vocabulary, whose tokens are all rows of the full embedding. Needs
 numpy. What such a model makes is noise; how long it takes and what memory is that of the real one.
 """
@@ -23,7 +23,7 @@ import struct
 import numpy
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-PUBLISHED = os.path.join(ROOT, "tests/stages/data/published")
+PUBLISHED = os.path.join(ROOT, "stages/models/published")
 FIXTURES = os.path.join(ROOT, "tests/fixtures")
 SHARD = 5 * 10**9
 SIZE = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}

@@ -96,7 +96,7 @@ static int read_options(struct options *o, int argc, char **argv)
 static const struct wanted {
     const char *family, *name;
     int rank;
-    int64_t shape[4]; /* 0: frames; -1, -2: height, width of latents */
+    int64_t shape[4]; /* -1, -2: height and width of latents; -3: 2 with guidance, else 1 */
 } conditions_wanted[] = {
     {"wan", "prompt_embeds", 2, {512, 4096}},
     {"wan", "negative_prompt_embeds", 2, {512, 4096}},
@@ -109,8 +109,8 @@ static const struct wanted {
     {"sdxl", "negative_prompt_embeds", 2, {77, 2048}},
     {"sdxl", "pooled_prompt_embeds", 2, {1, 1280}},
     {"sdxl", "negative_pooled_prompt_embeds", 2, {1, 1280}},
-    {"svd", "image_embeddings", 3, {1, 1, 1024}},
-    {"svd", "image_latents", 4, {1, 4, -1, -2}},
+    {"svd", "image_embeddings", 3, {-3, 1, 1024}},
+    {"svd", "image_latents", 4, {-3, 4, -1, -2}},
 };
 
 static int make_conditions(const struct family *f, const struct generation *g, struct conditions *c,
@@ -125,6 +125,7 @@ static int make_conditions(const struct family *f, const struct generation *g, s
         for (int k = 0; k < w->rank; k++)
             shape[k] = w->shape[k] == -1   ? g->height / 8
                        : w->shape[k] == -2 ? g->width / 8
+                       : w->shape[k] == -3 ? 1 + (g->guidance > 1)
                                            : w->shape[k];
         t = conditions_add(c, w->name, w->rank, shape);
         if (!t || !t->data)

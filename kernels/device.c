@@ -1,4 +1,5 @@
 #include "kernels/cuda/entry.h"
+#include "kernels/dry/impl.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -58,12 +59,22 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     d->index = o->index;
     d->memory_mode = o->memory;
     d->faults = o->faults;
+    d->dry = o->dry;
+    d->linears = o->linears;
+    d->patience = o->patience;
     *out = d;
-    if (o->kind != DEVICE_CUDA && become_cpu(d, e) == 0)
-        return 0;
-    d->activations = o->activations;
-    if (o->kind == DEVICE_CUDA && cuda_load(d, o->index, e) == 0)
-        return 0;
+    if (o->dry) {
+        d->activations = o->activations;
+        if (dry_open(d, e) == 0)
+            return 0;
+    } else if (o->kind != DEVICE_CUDA) {
+        if (become_cpu(d, e) == 0)
+            return 0;
+    } else {
+        d->activations = o->activations;
+        if (cuda_load(d, o->index, e) == 0)
+            return 0;
+    }
     if (o->or_cpu && e->code == ERROR_USAGE) {
         device_note_missing(d, NOTE_GPU, "%s", e->text);
         error_clear(e);
@@ -81,9 +92,11 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
     return device_open(&(struct device_options){.kind = d->kind,
                                                 .threads = d->threads,
                                                 .activations = activations,
+                                                .patience = d->patience,
                                                 .index = d->index,
                                                 .memory = d->memory_mode,
                                                 .faults = d->faults,
+                                                .dry = d->dry,
                                                 .notes = notebook_listener(d->notebook)},
                        out, e);
 }
@@ -122,6 +135,11 @@ enum dtype device_activations(const struct device *d)
     return d->activations;
 }
 
+enum dtype device_linears(const struct device *d)
+{
+    return d->has_f8 && d->linears == DTYPE_F8_E4M3 ? DTYPE_F8_E4M3 : d->activations;
+}
+
 struct arena device_arena(struct device *d)
 {
     return (struct arena){.source = d ? d->source : NULL};
@@ -129,7 +147,28 @@ struct arena device_arena(struct device *d)
 
 struct tensor activation_new(struct device *d, struct arena *a, int rank, const int64_t *shape)
 {
-    return tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+    struct tensor t = tensor_new_of(a, d ? d->activations : DTYPE_F32, rank, shape);
+    struct tensor scale;
+
+    if (!d || device_linears(d) != DTYPE_F8_E4M3 || rank < 2 || !t.data)
+        return t;
+    scale = tensor_new(a, rank - 1, shape);
+    t.scale = scale.data;
+    if (!scale.data)
+        t.data = NULL;
+    return t;
+}
+
+struct tensor activation_as_input(const struct linear *w, struct tensor buffer)
+{
+    int64_t size = (int64_t)dtype_size(buffer.dtype);
+
+    if (w->dtype != DTYPE_F8_E4M3 || !buffer.scale || buffer.dtype == DTYPE_F8_E4M3)
+        return buffer;
+    buffer.dtype = DTYPE_F8_E4M3;
+    for (int i = 0; i + 1 < buffer.rank; i++)
+        buffer.stride[i] *= size;
+    return buffer;
 }
 
 struct tensor residual_new(struct device *d, struct arena *a, int rank, const int64_t *shape)

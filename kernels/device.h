@@ -6,6 +6,15 @@
 #include "kernels/notes.h"
 #include "kernels/ops.h"
 
+/* How long to look for the fastest algorithm of a product or a convolution. What was found is kept
+ * on disk, by GPU and library (AUTEUR_CACHE, else auteur-pipe in XDG_CACHE_HOME or ~/.cache): the
+ * next run starts with it, and computes the same bytes. */
+enum patience {
+    PATIENCE_NONE,  /* what the library guesses */
+    PATIENCE_SOME,  /* the best few guesses are timed, where it can matter */
+    PATIENCE_ENOUGH /* everything is */
+};
+
 /* For tests: memory that fails, or is smaller than the machine's. It counts for every device that
  * is opened with it, and gives a CPU memory of its own, as a GPU has it, so that what is done when
  * memory runs out can be seen without a GPU. */
@@ -28,9 +37,12 @@ struct device_options {
     enum device_kind kind;
     int threads;            /* of the CPU side; 0: as many as the machine lets this process have */
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
+    enum dtype linears;     /* F8_E4M3: of models that allow it (struct loader); else activations */
+    enum patience patience; /* CUDA: for choosing algorithms */
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */
     enum memory_mode memory;
+    struct dry_run *dry;          /* not NULL: nothing is computed, see dry/dry.h */
     struct memory_faults *faults; /* NULL: none; outlives the device */
     struct note_listener notes;   /* hears what takes effect; zeroed: nobody does */
 };
@@ -64,6 +76,9 @@ int device_threads(const struct device *d);
 const struct device_facts *device_facts(const struct device *d);
 /* What ACTIVATION_NEW makes. */
 enum dtype device_activations(const struct device *d);
+/* What linear layers of models that allow it are kept in: F8_E4M3 where that was asked for and the
+ * device can, else as activations. */
+enum dtype device_linears(const struct device *d);
 /* An empty arena whose memory is the device's. The device must outlive it. NULL stands for the CPU
  * here and below, for models that are only looked through. */
 struct arena device_arena(struct device *d);
@@ -73,8 +88,14 @@ struct tensor activation_new(struct device *d, struct arena *a, int rank, const 
     activation_new((d), (arena), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),        \
                    (const int64_t[]){__VA_ARGS__})
 
-/* The same for sums that run through all layers of a model, and for what is added to them: F32
- * where activations are F16, whose range (65504) trained models leave. */
+/* Where the input of layer w is to be written: `buffer` itself, or, for a layer with FP8 weights,
+ * its numbers as F8_E4M3: those of a row lie where the row began, so that an operation may go from
+ * the one to the other in place. A buffer without room for scales (it is not from activation_new()
+ * of a device with FP8 layers) stays what it is: op_linear() makes FP8 of it. */
+struct tensor activation_as_input(const struct linear *w, struct tensor buffer);
+
+/* As activation_new() for sums that run through all layers of a model, and for what is added to
+ * them: F32 where activations are F16, whose range (65504) trained models leave. */
 struct tensor residual_new(struct device *d, struct arena *a, int rank, const int64_t *shape);
 #define RESIDUAL_NEW(d, arena, ...)                                                                \
     residual_new((d), (arena), (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),          \

@@ -85,8 +85,11 @@ struct device_recorder {
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations;
+    enum dtype activations, linears;
+    enum patience patience;
+    bool has_f8; /* products with FP8 inputs */
     int threads, index;
+    struct dry_run *dry; /* the ledger of a device that computes nothing; else NULL */
     struct device_facts facts;
     struct notebook *notebook; /* what it has said of itself: see notes.h */
     struct pool *pool;         /* of that many threads, the caller's included */

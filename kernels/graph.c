@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kernels/device_impl.h"
+#include "kernels/notes.h"
 
 static void forget(struct device_graph *g)
 {
@@ -40,11 +41,14 @@ static bool recorded(struct device *d, struct device_graph *g)
         g->recording = NULL;
     }
     if (!g->recording) {
+        device_note_missing(d, NOTE_GRAPH, "%s",
+                            d->failed ? d->error.text : "the driver took no recording");
         error_clear(&d->error);
         d->failed = false;
         g->refused = true;
         return issue(g, GRAPH_PASSING);
     }
+    device_note(d, NOTE_GRAPH, "CUDA Graph Captured (Decoding Latency Optimized).");
     d->recorder->replay(d, g->recording);
     return false;
 }

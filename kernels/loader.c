@@ -1,5 +1,8 @@
 #include "kernels/loader.h"
 
+#include "kernels/device.h"
+
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,12 +58,31 @@ static bool ready(const struct loader *l)
     return !l->failed && l->device;
 }
 
+/* What the weights of this layer are kept in. */
+static enum dtype kept_in(const struct loader *l, const char *name)
+{
+    if (!l->keep)
+        return device_activations(l->device);
+    for (const struct keep *k = l->keep; k->pattern; k++)
+        if (fnmatch(k->pattern, name, 0) == 0)
+            return device_activations(l->device);
+    return device_linears(l->device);
+}
+
 static void packed(struct loader *l, int rc, const char *name)
 {
     if (rc == 0)
         return;
     l->failed = true;
     error_wrap(l->error, "%s: tensor %s", safetensors_path(l->weights), name);
+}
+
+static void pack(struct loader *l, struct linear *to, int count, const struct tensor *const *weight,
+                 const struct tensor *const *bias, const char *name)
+{
+    packed(l,
+           linear_pack_as(l->device, l->arena, kept_in(l, name), count, weight, bias, to, l->error),
+           name);
 }
 
 void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
@@ -74,7 +96,7 @@ void load_linear(struct loader *l, struct linear *to, int64_t out, int64_t in, b
     if (biased)
         bias = get(l, text, ".bias", 1, &out);
     if (ready(l))
-        packed(l, linear_pack(l->device, l->arena, weight, bias, to, l->error), text);
+        pack(l, to, 1, &weight, bias ? &bias : NULL, text);
 }
 
 void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, bool biased,
@@ -91,7 +113,7 @@ void load_linears(struct loader *l, struct linear *to, int64_t out, int64_t in, 
             bias[i] = get(l, full, ".bias", 1, &out);
     }
     if (ready(l))
-        packed(l, linear_pack_many(l->device, l->arena, count, weight, bias, to, l->error), text);
+        pack(l, to, count, weight, bias, text);
 }
 
 void load_pointwise(struct loader *l, struct linear *to, int64_t out, int64_t in, const char *name,
@@ -109,7 +131,7 @@ void load_pointwise(struct loader *l, struct linear *to, int64_t out, int64_t in
     if (!ready(l))
         return;
     flat = TENSOR_VIEW(*weight, out, in);
-    packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
+    pack(l, to, 1, (const struct tensor *const[]){&flat}, &bias, text);
 }
 
 void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, const int kernel[3],
@@ -125,7 +147,7 @@ void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, 
     if (!ready(l))
         return;
     flat = TENSOR_VIEW(*weight, out, in * kernel[0] * kernel[1] * kernel[2]);
-    packed(l, linear_pack(l->device, l->arena, &flat, bias, to, l->error), text);
+    pack(l, to, 1, (const struct tensor *const[]){&flat}, &bias, text);
 }
 
 static void load_conv_named(struct loader *l, struct conv *to, struct conv_form form, int64_t out,

@@ -7,10 +7,19 @@
 #include "kernels/ops.h"
 #include "kernels/safetensors.h"
 
+/* Layers that lose by FP8 and therefore stay in 16 bits: names with * and ? (fnmatch), and the
+ * reason, for whoever asks. A list ends with a pattern of NULL. */
+struct keep {
+    const char *pattern, *why;
+};
+
 struct loader {
     struct device *device; /* NULL: tensors are looked up and checked, nothing is read or packed */
     struct arena *arena;   /* packed weights go here */
     const struct safetensors *weights;
+    /* Linear layers of other names than these are kept in device_linears(). NULL: this model was
+     * not tried in FP8, all of it stays in 16 bits. */
+    const struct keep *keep;
     struct error *error;
     bool failed;
 };

@@ -44,6 +44,7 @@ enum activation {
 /* A linear layer's weights, packed by the device they will run on. */
 struct linear {
     int64_t in, out;
+    enum dtype dtype;  /* of the weights: the device's activations, or F8_E4M3 */
     const float *bias; /* [out], on the device; NULL for none */
     const void *packed;
 };
@@ -96,6 +97,12 @@ int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,
 int linear_pack_many(struct device *d, struct arena *a, int count,
                      const struct tensor *const *weight, const struct tensor *const *bias,
                      struct linear *out, struct error *e);
+/* The same with weights kept in this dtype: the device's activations or, in products with FP8
+ * inputs, F8_E4M3 with a scale for each output. Where the device has no such products, or the sizes
+ * are no multiples of 16, they are kept as activations: out->dtype says so. */
+int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int count,
+                   const struct tensor *const *weight, const struct tensor *const *bias,
+                   struct linear *out, struct error *e);
 /* weight: [out, in, kh, kw] or [out, in, kt, kh, kw]; bias [out] or NULL. */
 int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
               const struct tensor *bias, struct conv_form form, struct conv *out, struct error *e);

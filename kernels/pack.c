@@ -118,16 +118,26 @@ static int pack_failed(struct device *d, struct error *e)
     return d->failed ? device_status(d, e) : error_memory(e);
 }
 
-int linear_pack_many(struct device *d, struct arena *a, int count,
-                     const struct tensor *const *weight, const struct tensor *const *bias,
-                     struct linear *out, struct error *e)
+int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int count,
+                   const struct tensor *const *weight, const struct tensor *const *bias,
+                   struct linear *out, struct error *e)
 {
     if (linear_shape(count, weight, bias, out, e))
         return -1;
+    out->dtype = d->activations;
+    if (dtype == DTYPE_F8_E4M3 && d->has_f8 && out->in % 16 == 0 && out->out % 16 == 0)
+        out->dtype = DTYPE_F8_E4M3;
     if (bias && bias[0] && upload_bias(d, a, count, bias, &out->bias, e))
         return -1;
     out->packed = d->ops.linear_pack(d, a, count, weight, out);
     return out->packed ? 0 : pack_failed(d, e);
+}
+
+int linear_pack_many(struct device *d, struct arena *a, int count,
+                     const struct tensor *const *weight, const struct tensor *const *bias,
+                     struct linear *out, struct error *e)
+{
+    return linear_pack_as(d, a, d->activations, count, weight, bias, out, e);
 }
 
 int linear_pack(struct device *d, struct arena *a, const struct tensor *weight,

@@ -14,10 +14,13 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/dry/dry.c \
+	kernels/dry/ops.c \
 	kernels/graph.c \
 	kernels/loader.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "kernels/outline.h"
 #include "kernels/weight_file.h"
 
 enum {
@@ -22,6 +23,7 @@ struct entry {
 
 struct shard {
     const char *path, *name;
+    bool outline; /* the path is a table, see outline.h */
     struct file_map map;
     struct entry *entries; /* by begin while the header is checked */
     size_t count;
@@ -192,8 +194,9 @@ static int read_shard(struct safetensors *all, struct shard *s, struct error *e)
     json_t *root;
     int rc;
 
-    if (file_map_open(s->path, &s->map, e) ||
-        file_refuse_lfs_pointer(s->path, s->map.bytes, s->map.size, e))
+    if (s->outline ? outline_open(s->path, &s->map, e) : file_map_open(s->path, &s->map, e))
+        return -1;
+    if (file_refuse_lfs_pointer(s->path, s->map.bytes, s->map.size, e))
         return -1;
     if (s->map.size < LENGTH_SIZE)
         return error_set(e, ERROR_MODEL, "%s is %zu bytes long: too short for a safetensors file",
@@ -327,24 +330,38 @@ static int read_index(struct safetensors *all, struct error *e)
     return rc;
 }
 
-static int read_single(struct safetensors *all, struct error *e)
+static int read_single(struct safetensors *all, bool outline, struct error *e)
 {
     all->shards = arena_array(&all->arena, 1, sizeof *all->shards);
     if (!all->shards)
         return error_memory(e);
     all->shard_count = 1;
+    all->shards->outline = outline;
     all->shards->path = all->shards->name = all->path;
     return read_shard(all, all->shards, e) || join_shards(all, e) ? -1 : 0;
+}
+
+/* The weights in a folder, or what tells of them. */
+static int find_weights(struct safetensors *s, const char *path, bool *outline, struct error *e)
+{
+    const char *table = outline_allowed() ? path_join(&s->arena, path, OUTLINE_NAME) : NULL;
+
+    *outline = table && path_exists(table);
+    if (!*outline)
+        return weight_file_find(path, &s->arena, &s->path, e);
+    s->path = table;
+    return 0;
 }
 
 int safetensors_open(const char *path, struct safetensors **out, struct error *e)
 {
     struct safetensors *s = calloc(1, sizeof *s);
+    bool outline;
 
     if (!s)
         return error_memory(e);
-    if (weight_file_find(path, &s->arena, &s->path, e) ||
-        (weight_file_is_index(s->path) ? read_index(s, e) : read_single(s, e))) {
+    if (find_weights(s, path, &outline, e) ||
+        (weight_file_is_index(s->path) ? read_index(s, e) : read_single(s, outline, e))) {
         safetensors_close(s);
         return -1;
     }

@@ -15,7 +15,7 @@
 struct safetensors;
 
 /* path: a .safetensors file, an index beside its shards, or a directory that holds one of them (see
- * weight_file.h). */
+ * weight_file.h), or an outline where those are allowed (outline.h). */
 int safetensors_open(const char *path, struct safetensors **out, struct error *e);
 void safetensors_close(struct safetensors *s); /* NULL-safe; views into the map die */
 

@@ -83,6 +83,8 @@ struct tensor tensor_slice(struct tensor t, int axis, int64_t from, int64_t coun
 {
     assert(axis >= 0 && axis < t.rank && from >= 0 && count >= 0 && from + count <= t.shape[axis]);
     t.data = (char *)t.data + (size_t)(from * t.stride[axis]) * dtype_size(t.dtype);
+    if (t.scale && axis + 1 < t.rank)
+        t.scale += from * t.stride[axis] / t.stride[t.rank - 2];
     t.shape[axis] = count;
     return t;
 }
@@ -92,12 +94,15 @@ struct tensor tensor_view(struct tensor t, int rank, const int64_t *shape)
     struct tensor out = tensor_of(t.dtype, t.data, rank, shape);
     assert(tensor_contiguous(&t) && tensor_count(&t) == tensor_count(&out));
     out.device = t.device;
+    if (rank > 1 && t.rank > 1 && shape[rank - 1] == t.shape[t.rank - 1])
+        out.scale = t.scale;
     return out;
 }
 
 struct tensor tensor_permute(struct tensor t, const int *order)
 {
     struct tensor out = t;
+    out.scale = NULL; /* rows are others now */
     for (int i = 0; i < t.rank; i++) {
         assert(order[i] >= 0 && order[i] < t.rank);
         out.shape[i] = t.shape[order[i]];

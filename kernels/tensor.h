@@ -35,6 +35,10 @@ struct tensor {
     int64_t shape[TENSOR_MAX_RANK];
     int64_t stride[TENSOR_MAX_RANK]; /* in elements, not bytes */
     void *data;
+    /* Activations of a device with FP8 linear layers (kernels/device.h): room for a scale of each
+     * row, in use while the dtype is F8_E4M3: a number stands for scale times itself. The row that
+     * begins k row strides behind `data` has scale[k]. Else NULL. */
+    float *scale;
 };
 
 size_t dtype_size(enum dtype t);

@@ -3,7 +3,7 @@
 # PREFIX (and DESTDIR, for packagers). The page and the completions are printed by the program
 # itself, from the table of options that it parses by.
 DATA := $(BUILD)/share/auteur-pipe
-DATA_FILES := $(DATA)/lexicon.yaml $(DATA)/previs
+DATA_FILES := $(DATA)/lexicon.yaml $(DATA)/previs $(DATA)/published
 
 $(DATA)/lexicon.yaml: | $(BUILD)/.packages
 	@mkdir -p $(@D)
@@ -12,6 +12,10 @@ $(DATA)/lexicon.yaml: | $(BUILD)/.packages
 $(DATA)/previs: | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	ln -sfn $(abspath stages/generate/previs/checkpoint) $@
+
+$(DATA)/published: | $(BUILD)/.packages
+	@mkdir -p $(@D)
+	ln -sfn $(abspath stages/models/published) $@
 
 $(BUILD)/auteur-pipe: | $(DATA_FILES)
 

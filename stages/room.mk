@@ -119,6 +119,10 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/forecast.c \
+	stages/forecast/machine.c
+
+STAGES_SRC += \
 	stages/models/files.c \
 	stages/models/inspect.c \
 	stages/models/layout.c \
@@ -126,6 +130,7 @@ STAGES_SRC += \
 	stages/models/weights.c
 
 STAGES_TESTS := \
+	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
 	tests/stages/test_cogvideox.c \

@@ -315,7 +315,10 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     d->close = context_close;
     /* AUTEUR_GRAPHS=0: without, to compare. */
     const char *graphs = getenv("AUTEUR_GRAPHS");
-    d->recorder = graphs && graphs[0] == '0' ? NULL : &cuda_recorder;
+    if (!graphs || graphs[0] != '0')
+        d->recorder = &cuda_recorder;
+    else
+        host->note(d, NOTE_GRAPH, NOTE_OFF, "AUTEUR_GRAPHS=0");
     fill_slots(&d->ops);
     return 0;
 }

@@ -253,7 +253,7 @@ static bool is_linear(const struct conv *w, const struct tensor *out, const stru
 static void convolve_pixels(struct context *c, struct tensor *out, const struct tensor *x,
                             const struct conv *w, const struct tensor *residual)
 {
-    struct linear layer = linear_of(w);
+    struct linear layer = linear_of(c, w);
     int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
     int64_t to[2] = {pixels, w->out}, from[2] = {pixels, w->in};
     struct tensor y = device_tensor(out->data, out->dtype, 2, to), add;

@@ -32,9 +32,10 @@ static inline int64_t taps_of(const struct conv *w)
 {
     return (int64_t)w->kt * w->kh * w->kw;
 }
-static inline struct linear linear_of(const struct conv *w)
+static inline struct linear linear_of(const struct context *c, const struct conv *w)
 {
-    return {(taps_of(w) * w->in + 7) & ~(int64_t)7, w->out, w->bias, w->packed};
+    return {(taps_of(w) * w->in + 7) & ~(int64_t)7, w->out, c->device->activations, w->bias,
+            w->packed};
 }
 
 /* By any device and in any dtype, one frame of `out` at a time where they do not lie one after

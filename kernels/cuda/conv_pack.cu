@@ -23,7 +23,7 @@ struct conv_layout conv_layout_of(const struct context *c, const struct conv *w)
     bool vendor = is_half(c) && w->in % 8 == 0;
     struct conv_layout l = {};
 
-    l.row = linear_of(w).in;
+    l.row = linear_of(c, w).in;
     l.bias = aligned((size_t)(w->out * l.row) * size);
     l.size = aligned(l.bias + (size_t)w->out * sizeof(float));
     if (vendor && w->out % 8 != 0) {

@@ -79,7 +79,7 @@ static struct tensor rows_view(const struct tensor *t, int64_t first, int64_t ro
 static void multiply(struct context *c, struct tensor *out, struct unfold_job *j,
                      const struct conv *w, const struct tensor *residual)
 {
-    struct linear layer = linear_of(w);
+    struct linear layer = linear_of(c, w);
     int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
     int64_t at_once = UNFOLDED_BYTES / (j->row * (int64_t)size_of(j->type));
 
@@ -130,7 +130,7 @@ static struct unfold_job job_of(const struct context *c, const struct tensor *ou
     j.top = before ? w->kh / 2 : 0;
     j.left = before ? w->kw / 2 : 0;
     j.in = w->in;
-    j.row = linear_of(w).in;
+    j.row = linear_of(c, w).in;
     j.out_height = out->shape[1];
     j.out_width = out->shape[2];
     j.whole = w->in % CHUNK == 0;

@@ -23,45 +23,40 @@ struct tensor unet_rows(const struct tensor *x)
 
 /* ---- in and out */
 
-/* [n, C, H, W] to [n, H, W, C], or back. */
-static void turn(const float *from, float *to, int64_t n, int64_t rows, int64_t columns)
-{
-    for (int64_t i = 0; i < n; i++, from += rows * columns, to += rows * columns)
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t c = 0; c < columns; c++)
-                to[c * rows + r] = from[r * columns + c];
-}
-
-static void write_sample(struct unet *m, const struct tensor *sample)
+/* The sample's n items, channels last, for each run of n frames. */
+static void take_sample(struct unet *m, const struct tensor *sample)
 {
     struct unet_workspace *w = &m->work;
-    int64_t area = w->height * w->width, n = sample->shape[0];
-    struct tensor host = tensor_slice(w->host_input, 0, 0, n);
+    struct tensor turned = tensor_permute(*sample, (const int[]){0, 2, 3, 1});
+    int64_t n = sample->shape[0];
 
-    turn(sample->data, host.data, n, m->in_channels, area);
     for (int64_t from = 0; from < w->clips * w->frames; from += n) {
         struct tensor part = tensor_slice(w->input, 0, from, n);
-        op_write(m->device, &part, &host);
+        op_copy(m->device, &part, &turned);
     }
 }
 
-static void read_output(struct unet *m, struct tensor *out)
+static void give_prediction(struct unet *m)
+{
+    struct tensor turned = tensor_permute(m->work.predicted, (const int[]){0, 2, 3, 1});
+
+    op_copy(m->device, &turned, &m->work.output);
+}
+
+static void write_timestep(struct unet *m, float timestep)
 {
     struct unet_workspace *w = &m->work;
 
-    op_read(m->device, &w->host_output, &w->output);
-    turn(w->host_output.data, out->data, w->clips * w->frames, w->height * w->width,
-         m->out_channels);
+    for (int64_t i = 0; i < w->clips; i++)
+        unet_waves(m, timestep, m->time_in, (float *)w->host_waves.data + i * m->time_in);
+    op_write(m->device, &w->waves, &w->host_waves);
 }
 
-static void embed_time(struct unet *m, const struct unet_context *c, float timestep)
+static void embed_time(struct unet *m, const struct unet_context *c)
 {
     struct unet_workspace *w = &m->work;
     struct device *d = m->device;
 
-    for (int64_t i = 0; i < w->clips; i++)
-        unet_waves(m, timestep, m->time_in, (float *)w->host_waves.data + i * m->time_in);
-    op_write(d, &w->waves, &w->host_waves);
     op_linear(d, &w->silu, &w->waves, &m->time_1, ACT_SILU);
     op_linear(d, &w->embedded, &w->silu, &m->time_2, ACT_NONE);
     op_add(d, &w->embedded, &w->embedded, &c->added);
@@ -191,19 +186,25 @@ static struct tensor go_up(struct unet *m, const struct unet_context *c, int ski
     return x;
 }
 
-static void run(struct unet *m, const struct unet_context *c)
+static void run(struct unet *m, const struct unet_context *c, const struct tensor *sample)
 {
     struct unet_workspace *w = &m->work;
-    int skips = go_down(m, c);
-    const struct tensor *last = &w->skips[skips - 1];
-    struct tensor x = unet_view(&w->x, 4, last->shape);
+    const struct tensor *last;
+    struct tensor x;
+    int skips;
 
+    take_sample(m, sample);
+    embed_time(m, c);
+    skips = go_down(m, c);
+    last = &w->skips[skips - 1];
+    x = unet_view(&w->x, 4, last->shape);
     layer(m, c, &m->mid, 0, true, last, &x);
     layer(m, c, &m->mid, 1, false, &x, &x);
     x = go_up(m, c, skips, x);
     op_group_norm(m->device, &x, &x, m->groups, &m->norm_out.weight, &m->norm_out.bias, m->norm_eps,
                   ACT_SILU);
     conv(m, &w->output, &x, &m->conv_out);
+    give_prediction(m);
 }
 
 static bool fits(const struct unet *m, const struct unet_context *c, const struct tensor *sample,
@@ -221,6 +222,12 @@ static bool fits(const struct unet *m, const struct unet_context *c, const struc
 int unet_forward(struct unet *m, const struct unet_context *c, const struct tensor *sample,
                  float timestep, struct tensor *out, struct error *e)
 {
+    struct unet_workspace *w = &m->work;
+    struct {
+        const struct unet_context *context;
+        int64_t items;
+    } key = {c, sample->shape[0]}; /* the workspace has a graph of its own */
+    struct tensor there;
     char text[96];
 
     if (!fits(m, c, sample, out))
@@ -230,9 +237,11 @@ int unet_forward(struct unet *m, const struct unet_context *c, const struct tens
                          (long long)(c->clips * c->frames));
     if (unet_make_workspace(m, c->clips, c->frames, sample->shape[2], sample->shape[3], e))
         return -1;
-    write_sample(m, sample);
-    embed_time(m, c, timestep);
-    run(m, c);
-    read_output(m, out);
+    there = tensor_slice(w->sample, 0, 0, sample->shape[0]);
+    op_write(m->device, &there, sample);
+    write_timestep(m, timestep);
+    while (device_graph(m->device, &w->graph, &key, sizeof key))
+        run(m, c, &there);
+    op_read(m->device, out, &w->predicted);
     return device_status(m->device, e);
 }

@@ -79,13 +79,14 @@ struct unet_workspace {
     struct arena arena, host;
     int64_t clips, frames, height, width;          /* that it is for */
     struct tensor input, output;                   /* [N, H, W, channels] */
-    struct tensor host_input, host_output;         /* the same in host memory */
+    struct tensor sample, predicted;               /* F32 [N, channels, H, W] */
     struct tensor skips[UNET_SKIPS_MAX];           /* [N, h, w, C] each */
     struct tensor wide, state, normed, x, mix, ff; /* flat; used again and again */
     struct tensor host_waves, waves;               /* [clips, time_in] */
     struct tensor embedded, silu;                  /* [clips, time_dim] */
     struct tensor shift;                           /* flat: [clips, C] */
     struct conv unscaled[UNET_LEVELS_MAX];         /* upsamplers to odd sizes */
+    struct device_graph graph;                     /* of a forward pass */
 };
 
 struct unet {
@@ -160,6 +161,7 @@ void unet_context_free(struct unet_context *c); /* NULL-safe */
 /* Memory for a batch of this size, unless it is there already. */
 int unet_make_workspace(struct unet *m, int64_t clips, int64_t frames, int64_t height,
                         int64_t width, struct error *e);
+void unet_free_workspace(struct unet *m); /* a zeroed one too */
 /* sample [n, in_channels, H, W] with n = clips * frames, or n = frames, which all clips then read;
  * out [clips * frames, out_channels, H, W]; host, contiguous. Any H and W >= 1. */
 int unet_forward(struct unet *m, const struct unet_context *c, const struct tensor *sample,

@@ -283,8 +283,7 @@ int unet_load(struct unet *m, struct error *e)
 
 void unet_free(struct unet *m)
 {
-    arena_free(&m->work.arena);
-    arena_free(&m->work.host);
+    unet_free_workspace(m);
     arena_free(&m->weights);
     arena_free(&m->arena);
 }

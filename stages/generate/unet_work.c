@@ -86,8 +86,8 @@ static bool make(struct unet *m, struct room *r)
 
     w->input = ACTIVATION_NEW(d, &w->arena, n, h, v, m->in_channels);
     w->output = ACTIVATION_NEW(d, &w->arena, n, h, v, m->out_channels);
-    w->host_input = TENSOR_NEW(&w->host, n, h, v, m->in_channels);
-    w->host_output = TENSOR_NEW(&w->host, n, h, v, m->out_channels);
+    w->sample = TENSOR_NEW(&w->arena, n, m->in_channels, h, v);
+    w->predicted = TENSOR_NEW(&w->arena, n, m->out_channels, h, v);
     w->wide = ACTIVATION_NEW(d, &w->arena, r->wide);
     w->state = ACTIVATION_NEW(d, &w->arena, r->state);
     w->normed = ACTIVATION_NEW(d, &w->arena, r->normed);
@@ -99,7 +99,7 @@ static bool make(struct unet *m, struct room *r)
     w->embedded = TENSOR_NEW(&w->arena, w->clips, m->time_dim);
     w->silu = TENSOR_NEW(&w->arena, w->clips, m->time_dim);
     w->shift = TENSOR_NEW(&w->arena, w->clips * r->channels);
-    return !w->input.data || !w->output.data || !w->host_input.data || !w->host_output.data ||
+    return !w->input.data || !w->output.data || !w->sample.data || !w->predicted.data ||
            !w->wide.data || !w->state.data || !w->normed.data || !w->x.data ||
            (r->mix && !w->mix.data) || !w->ff.data || !w->host_waves.data || !w->waves.data ||
            !w->embedded.data || !w->silu.data || !w->shift.data;
@@ -131,6 +131,14 @@ static int load_unscaled(struct unet *m, struct error *e)
     return l.failed ? -1 : 0;
 }
 
+void unet_free_workspace(struct unet *m)
+{
+    device_graph_free(&m->work.graph);
+    arena_free(&m->work.arena);
+    arena_free(&m->work.host);
+    m->work.clips = 0; /* for no size */
+}
+
 int unet_make_workspace(struct unet *m, int64_t clips, int64_t frames, int64_t height,
                         int64_t width, struct error *e)
 {
@@ -140,8 +148,7 @@ int unet_make_workspace(struct unet *m, int64_t clips, int64_t frames, int64_t h
 
     if (w->clips == clips && w->frames == frames && w->height == height && w->width == width)
         return 0;
-    arena_free(&w->arena);
-    arena_free(&w->host);
+    unet_free_workspace(m);
     *w = (struct unet_workspace){.arena = device_arena(m->device),
                                  .clips = clips,
                                  .frames = frames,
@@ -160,8 +167,6 @@ int unet_make_workspace(struct unet *m, int64_t clips, int64_t frames, int64_t h
         goto failed;
     return 0;
 failed:
-    arena_free(&w->arena);
-    arena_free(&w->host);
-    w->clips = 0; /* for no size */
+    unet_free_workspace(m);
     return -1;
 }

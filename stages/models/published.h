@@ -17,7 +17,18 @@ struct published {
     const char *folder; /* in the tier's folder; "": the folder itself */
     const char *repository;
     const char *or_else; /* another repository that the tier takes; NULL: none */
+    const char *outline; /* folder in PUBLISHED_OUTLINES that tells of the first */
 };
+
+/* In the program's data: what the checkpoints hold, without their numbers: configs, and a table of
+ * the tensors of each component (kernels/outline.h). Tables of transformers, UNets and VAEs are the
+ * reference library's own models' lists; those of text and image encoders, and the configs, were
+ * written by hand and not compared with a download. The tokenizers are the tests' small ones: they
+ * decide how many tokens a text has, and no more. */
+#define PUBLISHED_OUTLINES "published"
+
+/* NULL: nothing is published for that tier and folder. */
+const struct published *published_find(const char *tier, const char *folder);
 
 extern const struct published published_all[];
 extern const int published_count;

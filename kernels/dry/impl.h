@@ -1,0 +1,30 @@
+/* The dry device from inside. */
+#ifndef AUTEUR_KERNELS_DRY_IMPL_H
+#define AUTEUR_KERNELS_DRY_IMPL_H
+
+#include "kernels/device_impl.h"
+#include "kernels/dry/dry.h"
+
+/* As of the CUDA side: each purpose has memory of its own that only grows. */
+enum dry_scratch {
+    DRY_CONVERTED, /* an input in the dtype of the weights */
+    DRY_UNFOLDED,  /* a convolution's frames or neighbourhoods */
+    DRY_SCORES,    /* of attention */
+    DRY_WEIGHTS,   /* their softmax */
+    DRY_TRANSFER,  /* numbers on their way in or out in another dtype */
+    DRY_VENDOR,    /* workspaces of libraries */
+    DRY_SCRATCHES
+};
+
+/* Of a device whose ledger is set. */
+int dry_open(struct device *d, struct error *e);
+void dry_fill_slots(struct ops *ops);
+
+/* An operation of the device: its arithmetic, and the bytes that it reads and writes. */
+void dry_work(struct device *d, enum dry_class class, double flops, double bytes);
+void dry_take_scratch(struct device *d, enum dry_scratch purpose, size_t size);
+void dry_stored(struct device *d, const struct tensor *weight);
+/* Looks how large the heap is. */
+void dry_see_host(struct device *d);
+
+#endif

@@ -1,0 +1,358 @@
+/* The slots: what each operation costs, and the memory that the CUDA side takes to do it. */
+#include "kernels/dry/impl.h"
+
+static double numbers(const struct tensor *t)
+{
+    return t ? (double)tensor_count(t) : 0;
+}
+
+static double bytes_of(const struct tensor *t)
+{
+    return t ? numbers(t) * (double)dtype_size(t->dtype) : 0;
+}
+
+static bool is_half(const struct device *d)
+{
+    return d->activations != DTYPE_F32;
+}
+
+/* An operation that is all memory. */
+static void move(struct device *d, const struct tensor *out, const struct tensor *x,
+                 const struct tensor *y)
+{
+    dry_work(d, DRY_OTHER, 0, bytes_of(out) + bytes_of(x) + bytes_of(y));
+}
+
+/* ---- weights: as kernels/cuda/linear.cu and conv.cu pack them */
+
+enum { ALIGNMENT = 256 };
+
+static const void *pack(struct device *d, struct arena *a, size_t weights, int64_t out, bool biased)
+{
+    (void)d;
+    weights = (weights + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return arena_alloc(a, weights + (biased ? (size_t)out * sizeof(float) : 0));
+}
+
+static const void *dry_linear_pack(struct device *d, struct arena *a, int count,
+                                   const struct tensor *const *weight, const struct linear *shape)
+{
+    size_t scales = shape->dtype == DTYPE_F8_E4M3 ? (size_t)shape->out * sizeof(float) : 0;
+    bool converted = false;
+
+    for (int i = 0; i < count; i++) {
+        dry_stored(d, weight[i]);
+        converted |= weight[i]->dtype != shape->dtype;
+    }
+    if (converted)
+        dry_take_scratch(d, DRY_TRANSFER, (size_t)16 << 20);
+    return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(shape->dtype) + scales,
+                shape->out, shape->bias != NULL);
+}
+
+static const void *dry_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
+                                 const struct conv *shape)
+{
+    int64_t row = ((int64_t)shape->kt * shape->kh * shape->kw * shape->in + 7) / 8 * 8;
+    size_t element = dtype_size(d->activations);
+
+    dry_stored(d, weight);
+    dry_take_scratch(d, DRY_UNFOLDED, (size_t)tensor_count(weight) * element);
+    return pack(d, a, (size_t)(shape->out * row) * element, shape->out, true);
+}
+
+/* ---- to and from the host */
+
+static void transfer(struct device *d, const struct tensor *here)
+{
+    if (here->dtype != DTYPE_F32)
+        dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(here) * sizeof(float));
+    move(d, here, here, NULL);
+}
+
+static void dry_write(struct device *d, struct tensor *out, const struct tensor *host)
+{
+    (void)host;
+    transfer(d, out);
+}
+
+static void dry_read(struct device *d, struct tensor *host, const struct tensor *x)
+{
+    float *to = host->data;
+
+    for (int64_t i = 0; i < tensor_count(host); i++)
+        to[i] = DRY_NUMBER;
+    transfer(d, x);
+    dry_see_host(d);
+}
+
+/* ---- matrices */
+
+enum { GEMM_WORKSPACE = 64 << 20 };
+
+static void dry_linear(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, enum activation act, const struct tensor *residual)
+{
+    double weights = (double)w->in * (double)w->out;
+    bool small = w->dtype == DTYPE_F8_E4M3;
+
+    if (x->dtype != w->dtype)
+        dry_take_scratch(d, DRY_CONVERTED, (size_t)tensor_count(x) * dtype_size(w->dtype));
+    if (x->dtype != w->dtype && small)
+        move(d, x, x, NULL);
+    dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
+    dry_work(d, small ? DRY_PRODUCT8 : DRY_PRODUCT, 2 * weights * (double)x->shape[0],
+             bytes_of(out) + bytes_of(x) + bytes_of(residual) +
+                 weights * (double)dtype_size(w->dtype));
+    if (act != ACT_NONE && act != ACT_RELU && act != ACT_GELU_TANH)
+        move(d, out, out, NULL);
+}
+
+static const int64_t SCORES_BYTES = (int64_t)384 << 20;
+
+/* What attention takes where cuDNN has no fused form of it (kernels/cuda/attention.cu). */
+static void scores(struct device *d, const struct tensor *q, const struct tensor *k)
+{
+    int64_t ld = (k->shape[1] + 7) & ~(int64_t)7, queries = q->shape[1], groups = k->shape[2];
+    int64_t row = ld * (is_half(d) ? 6 : 4), rows = queries < 256 ? queries : 256;
+    int64_t heads = SCORES_BYTES / (row * rows);
+
+    heads = heads < 1 ? 1 : heads > groups ? groups : heads;
+    rows = SCORES_BYTES / (row * heads);
+    rows = rows < 1 ? 1 : rows > queries ? queries : rows;
+    dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
+    dry_take_scratch(d, DRY_SCORES, (size_t)(heads * rows * ld) * sizeof(float));
+    if (is_half(d))
+        dry_take_scratch(d, DRY_WEIGHTS, (size_t)(heads * rows * ld) * 2);
+}
+
+static void dry_attention(struct device *d, struct tensor *out, const struct tensor *q,
+                          const struct tensor *k, const struct tensor *v, float scale,
+                          const struct attention_bias *bias)
+{
+    double pairs = (double)q->shape[1] * (double)k->shape[1];
+    double heads = (double)q->shape[0] * (double)q->shape[2];
+    bool fused = is_half(d) && q->shape[3] % 8 == 0 && q->shape[3] <= 256 && !bias->causal &&
+                 !bias->key.data && !bias->relative.data;
+
+    (void)scale;
+    if (!fused)
+        scores(d, q, k);
+    dry_work(d, DRY_ATTENTION, 4 * pairs * heads * (double)q->shape[3],
+             bytes_of(out) + bytes_of(q) + bytes_of(k) + bytes_of(v) +
+                 (fused ? 0 : pairs * heads * (is_half(d) ? 12 : 16)));
+}
+
+/* ---- rows and elements */
+
+static void dry_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
+                           const struct tensor *weight, const struct tensor *bias, float eps)
+{
+    (void)weight, (void)bias, (void)eps;
+    move(d, out, x, NULL);
+}
+
+static void dry_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *weight, float eps)
+{
+    (void)weight, (void)eps;
+    move(d, out, x, NULL);
+}
+
+static void dry_channel_norm(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct tensor *gamma, enum activation act)
+{
+    (void)gamma, (void)act;
+    move(d, out, x, NULL);
+}
+
+static void dry_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                           const struct tensor *weight, const struct tensor *bias, float eps,
+                           enum activation act)
+{
+    (void)groups, (void)weight, (void)bias, (void)eps, (void)act;
+    move(d, out, x, x); /* two passes over x */
+}
+
+static void dry_unary(struct device *d, struct tensor *out, const struct tensor *x)
+{
+    move(d, out, x, NULL);
+}
+
+static void dry_rope(struct device *d, struct tensor *x, const struct tensor *cos,
+                     const struct tensor *sin, enum rope_pairs pairs)
+{
+    (void)cos, (void)sin, (void)pairs;
+    move(d, x, x, NULL);
+}
+
+static void dry_embed(struct device *d, struct tensor *out, const struct tensor *table,
+                      const struct tensor *ids)
+{
+    (void)ids;
+    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(out) * dtype_size(table->dtype));
+    move(d, out, out, NULL);
+}
+
+static void dry_activation(struct device *d, struct tensor *out, const struct tensor *x,
+                           enum activation act)
+{
+    (void)act;
+    move(d, out, x, NULL);
+}
+
+static void dry_mul(struct device *d, struct tensor *out, const struct tensor *x,
+                    const struct tensor *y)
+{
+    move(d, out, x, y);
+}
+
+static void dry_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                    const struct tensor *gate, enum activation act)
+{
+    (void)act;
+    move(d, out, x, gate);
+}
+
+static void dry_blend(struct device *d, struct tensor *out, float a, const struct tensor *x,
+                      float b, const struct tensor *y)
+{
+    (void)a, (void)b;
+    move(d, out, x, y);
+}
+
+static void dry_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                          const struct tensor *y, const struct tensor *gate)
+{
+    (void)gate;
+    move(d, out, x, y);
+}
+
+static void dry_modulate(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *scale, const struct tensor *shift)
+{
+    (void)scale, (void)shift;
+    move(d, out, x, NULL);
+}
+
+/* ---- pictures */
+
+/* Frames that cuDNN must be given in another form are gathered, so many numbers at most. */
+static const int64_t MOST_NUMBERS = (int64_t)1 << 29;
+static const int64_t UNFOLDED_BYTES = (int64_t)192 << 20;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void gather(struct device *d, const struct tensor *out, const struct tensor *in,
+                   const struct conv *w, bool clip)
+{
+    int64_t edge = w->form.edge == CONV_REPLICATE ? 2 : 0,
+            size = (int64_t)dtype_size(d->activations);
+    int64_t frame =
+        (in->shape[1] * w->form.scale + edge) * (in->shape[2] * w->form.scale + edge) * w->in;
+    int64_t frames = clip ? out->shape[0] + w->kt - 1 : out->shape[0] * w->kt;
+    int64_t most = frame > 0 ? MOST_NUMBERS / frame : 1;
+
+    frames = least(frames, most < w->kt ? w->kt : most);
+    dry_take_scratch(d, DRY_UNFOLDED, (size_t)(frames * frame * size));
+    dry_work(d, DRY_OTHER, 0, (double)(2 * frames * frame * size));
+}
+
+static bool is_clip(const struct tensor *const *x, const struct conv *w)
+{
+    for (int t = 0; t < w->kt; t++) {
+        if (!x[t])
+            return false;
+        size_t frame = (size_t)x[t]->stride[0] * dtype_size(x[t]->dtype);
+        if (t > 0 && (char *)x[t]->data != (char *)x[t - 1]->data + frame)
+            return false;
+    }
+    return true;
+}
+
+static void conv_scratch(struct device *d, const struct tensor *out, const struct tensor *const *x,
+                         const struct tensor *in, const struct conv *w)
+{
+    int64_t taps = (int64_t)w->kt * w->kh * w->kw, pixels = tensor_count(out) / w->out;
+    int64_t row = (taps * w->in + 7) / 8 * 8 * (int64_t)dtype_size(d->activations);
+    bool clip = is_clip(x, w);
+
+    dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
+    if (taps == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0)
+        return;
+    if (!in || !is_half(d) || w->in % 8 || w->out % 8)
+        dry_take_scratch(d, DRY_UNFOLDED, (size_t)(least(pixels, UNFOLDED_BYTES / row + 1) * row));
+    else if (w->form.scale == 2 || (w->form.edge == CONV_REPLICATE && taps > 1) ||
+             (!clip && w->kt > 1))
+        gather(d, out, in, w, clip);
+}
+
+static void dry_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
+                     const struct conv *w, const struct tensor *residual)
+{
+    double bytes = bytes_of(out) + bytes_of(residual), taps = 0;
+    const struct tensor *in = NULL;
+
+    for (int t = 0; t < w->kt; t++)
+        if (x[t]) {
+            taps += w->kh * w->kw;
+            in = in ? in : x[t];
+        }
+    conv_scratch(d, out, x, in, w);
+    dry_work(d, DRY_CONVOLUTION, 2 * numbers(out) * (double)w->in * taps, bytes + bytes_of(in));
+}
+
+static void dry_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
+                                 const struct tensor *scale, const struct tensor *shift,
+                                 enum activation act)
+{
+    (void)scale, (void)shift, (void)act;
+    move(d, out, x, NULL);
+}
+
+static void dry_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
+                         const int patch[3])
+{
+    (void)patch;
+    move(d, tokens, latents, NULL);
+}
+
+static void dry_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,
+                           const int patch[3])
+{
+    (void)patch;
+    move(d, latents, tokens, NULL);
+}
+
+void dry_fill_slots(struct ops *ops)
+{
+    *ops = (struct ops){
+        .linear_pack = dry_linear_pack,
+        .conv_pack = dry_conv_pack,
+        .write = dry_write,
+        .read = dry_read,
+        .linear = dry_linear,
+        .attention = dry_attention,
+        .layer_norm = dry_layer_norm,
+        .rms_norm = dry_rms_norm,
+        .channel_norm = dry_channel_norm,
+        .group_norm = dry_group_norm,
+        .softmax = dry_unary,
+        .rope = dry_rope,
+        .embed = dry_embed,
+        .activation = dry_activation,
+        .mul = dry_mul,
+        .glu = dry_glu,
+        .blend = dry_blend,
+        .add_gated = dry_add_gated,
+        .modulate = dry_modulate,
+        .copy = dry_unary,
+        .conv = dry_conv,
+        .modulate_nearest = dry_modulate_nearest,
+        .patchify = dry_patchify,
+        .unpatchify = dry_unpatchify,
+    };
+}

@@ -1,0 +1,309 @@
+#include "stages/forecast/forecast.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "kernels/outline.h"
+#include "stages/generate/sampling.h"
+#include "stages/models/published.h"
+
+/* One model's way through a shot. */
+struct walk {
+    const struct machine *machine;
+    const struct family *family;
+    const char *dir;
+    const char *prefix; /* "" or "picture: " */
+    const char *const *names;
+    struct generation *generation;
+    struct dry_run run;
+    struct forecast *forecast;
+    struct arena arena;
+    struct conditions conditions;
+    struct tensor latents;
+    size_t heap; /* in use before */
+};
+
+enum { WORDS, SAMPLING, DECODING };
+static const char *const names_of_picture[] = {"picture: words", "picture: sampling",
+                                               "picture: decoding"};
+static const char *const names_of_shot[] = {"words", "sampling", "decoding"};
+
+static size_t heap_in_use(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+}
+
+static int open_device(struct walk *w, enum dtype activations, struct device **d, struct error *e)
+{
+    struct device_options options = {
+        .kind = DEVICE_CUDA,
+        .threads = 1,
+        .activations = w->machine->gpus > 0 ? activations : DTYPE_F32,
+        .dry = &w->run,
+    };
+    dry_begin(&w->run);
+    w->heap = heap_in_use();
+    return device_open(&options, d, e);
+}
+
+/* What is on the device now that a model is loaded and nothing has been run. */
+static double loaded(const struct walk *w)
+{
+    return (double)(w->run.used - w->run.base - w->run.scratch);
+}
+
+static struct forecast_stage *add_stage(struct walk *w, int name, double weights)
+{
+    struct forecast_stage *s = &w->forecast->stage[w->forecast->count++];
+    const struct dry_run *r = &w->run;
+    double base = (double)(r->base + r->scratch_peak);
+
+    *s = (struct forecast_stage){
+        .name = w->names[name],
+        .weights = weights,
+        .models = 1,
+        .workspace = base,
+        .activations = (double)r->peak - base - weights,
+        .peak = (double)r->peak,
+        .host = r->host_peak > w->heap ? (double)(r->host_peak - w->heap) : 0,
+        .stored = r->stored,
+        .load = r->stored / w->machine->disk,
+        .work = r->seconds,
+    };
+    return s;
+}
+
+/* ---- the three stages of every family */
+
+static int words(struct walk *w, struct error *e)
+{
+    struct device *d = NULL;
+    void *encoder = NULL;
+    double weights;
+
+    if (open_device(w, w->family->gpu.encoder, &d, e) != 0)
+        return -1;
+    int rc = w->family->encoder_open(w->dir, d, &encoder, e);
+    weights = loaded(w);
+    if (rc == 0)
+        rc = w->family->encode(encoder, w->generation, &w->conditions, e);
+    if (rc == 0)
+        add_stage(w, WORDS, weights);
+    w->family->encoder_close(encoder);
+    device_close(d);
+    return rc;
+}
+
+static int keep_latents(struct walk *w, const struct tensor *latents, struct error *e)
+{
+    w->latents = tensor_new(&w->arena, latents->rank, latents->shape);
+    return w->latents.data ? 0 : error_memory(e);
+}
+
+/* Every step, for they need not be alike. */
+static int sample(struct walk *w, void *model, struct error *e)
+{
+    struct sampler_config config;
+    struct sampling s = {0};
+    int rc = sampling_config(w->dir, "", 0, &config, e);
+
+    if (rc == 0)
+        rc = sampling_open(&s, w->family, model, &config, w->generation, &w->conditions, e);
+    for (int i = 0; rc == 0 && i < s.sampler.steps; i++)
+        rc = w->family->predict(model, &s.scaled, i, &s.output, e);
+    if (rc == 0)
+        rc = keep_latents(w, &s.latents, e);
+    sampling_close(&s);
+    return rc;
+}
+
+static int denoise(struct walk *w, struct error *e)
+{
+    struct device *d = NULL;
+    void *model = NULL;
+    double weights, first;
+
+    if (open_device(w, w->family->gpu.model, &d, e) != 0)
+        return -1;
+    int rc = w->family->model_open(w->dir, d, &model, e);
+    weights = loaded(w);
+    first = w->run.stored;
+    if (rc == 0)
+        rc = sample(w, model, e);
+    if (rc == 0) {
+        struct forecast_stage *s = add_stage(w, SAMPLING, weights);
+        s->steps = w->generation->steps;
+        s->models = first > 0 ? w->run.stored / first : 1;
+    }
+    w->family->model_close(model);
+    device_close(d);
+    return rc;
+}
+
+static int take_frame(void *ctx, int index, const float *rgb, int width, int height,
+                      struct error *e)
+{
+    (void)ctx, (void)index, (void)rgb, (void)width, (void)height, (void)e;
+    return 0;
+}
+
+static int decode(struct walk *w, struct error *e)
+{
+    struct device *d = NULL;
+    void *vae = NULL;
+    double weights;
+
+    if (open_device(w, w->family->gpu.vae, &d, e) != 0)
+        return -1;
+    int rc = w->family->vae_open(w->dir, d, &vae, e);
+    weights = loaded(w);
+    if (rc == 0)
+        rc = w->family->decode(vae, &w->latents, take_frame, NULL, e);
+    if (rc == 0)
+        add_stage(w, DECODING, weights);
+    w->family->vae_close(vae);
+    device_close(d);
+    return rc;
+}
+
+/* ---- a shot */
+
+/* A prompt as long as the tier reads: what it says decides nothing here. */
+static const char *long_prompt(struct arena *a, int tokens)
+{
+    static const char word[] = "frigate ";
+    size_t n = sizeof word - 1;
+    char *text = arena_alloc(a, (size_t)tokens * n + 1);
+
+    for (int i = 0; text && i < tokens; i++)
+        memcpy(text + (size_t)i * n, word, n);
+    if (text)
+        text[(size_t)tokens * n] = '\0';
+    return text;
+}
+
+/* A picture of the frame's own size, for what sets pictures in motion. */
+static int add_picture(struct walk *w, struct error *e)
+{
+    struct generation *g = w->generation;
+    uint8_t *rgb = arena_array(&w->arena, (size_t)g->width * (size_t)g->height, 3);
+
+    if (!rgb)
+        return error_memory(e);
+    g->picture.rgb = rgb;
+    g->picture.width = g->width;
+    g->picture.height = g->height;
+    return 0;
+}
+
+static int go_through(const struct machine *m, const struct family *family, const char *dir,
+                      const char *const *names, struct generation *g, struct forecast *f,
+                      struct error *e)
+{
+    struct walk w = {
+        .machine = m,
+        .family = family,
+        .dir = dir,
+        .names = names,
+        .generation = g,
+        .forecast = f,
+        .run = {.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)}};
+    int rc = 0;
+
+    g->prompt = long_prompt(&w.arena, f->tier->text_length);
+    g->negative = f->tier->negative;
+    if (!g->prompt)
+        rc = error_memory(e);
+    if (rc == 0 && family->needs_picture)
+        rc = add_picture(&w, e);
+    if (rc == 0)
+        rc = words(&w, e) == 0 && denoise(&w, e) == 0 ? decode(&w, e) : -1;
+    conditions_free(&w.conditions);
+    arena_free(&w.arena);
+    g->prompt = g->negative = NULL;
+    g->picture.rgb = NULL;
+    return rc;
+}
+
+/* The checkpoint, or where its outline is. */
+static int find_checkpoint(const struct stage_env *env, const struct tier *tier, bool picture,
+                           struct arena *a, bool *outlined, const char **dir, struct error *e)
+{
+    const char *folder =
+        tier->keyframe.family ? picture ? tier->keyframe.folder : tier->keyframe.motion_folder : "";
+    const struct published *p = published_find(tier->name, folder);
+    struct error why = {0};
+    int rc = picture ? tier_prompt_checkpoint(env, tier, a, dir, &why)
+                     : tier_checkpoint(env, tier, a, dir, &why);
+
+    *outlined = rc != 0 || !*dir;
+    if (!*outlined)
+        return 0;
+    if (!p) {
+        *e = why;
+        return -1;
+    }
+    *dir = arena_printf(a, "%s/" PUBLISHED_OUTLINES "/%s", env->data_dir, p->outline);
+    if (!*dir)
+        return error_memory(e);
+    return path_exists(*dir) ? 0 : error_set(e, ERROR_IO, "the program's data files lack %s", *dir);
+}
+
+static int walk_one(const struct stage_env *env, const struct machine *m, bool picture,
+                    struct forecast *f, struct error *e)
+{
+    struct settings *s = &f->settings;
+    struct arena a = {0};
+    const char *dir;
+    bool outlined;
+    int rc = find_checkpoint(env, f->tier, picture, &a, &outlined, &dir, e);
+
+    outline_allow(rc == 0 && outlined);
+    if (rc == 0 && picture)
+        rc = go_through(m, f->tier->keyframe.family, dir, names_of_picture, &s->keyframe, f, e);
+    else if (rc == 0)
+        rc = go_through(m, f->tier->family, dir, names_of_shot, &s->generation, f, e);
+    outline_allow(false);
+    f->outlined |= outlined;
+    arena_free(&a);
+    return rc;
+}
+
+int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
+                  struct forecast *out, struct error *e)
+{
+    *out = (struct forecast){0};
+    if (settings_of(env, shot, &out->settings, e) != 0)
+        return -1;
+    out->tier = out->settings.tier;
+    if (out->settings.makes_keyframe && walk_one(env, m, true, out, e) != 0)
+        return -1;
+    if (walk_one(env, m, false, out, e) != 0)
+        return -1;
+    for (int i = 0; i < out->count; i++)
+        out->on_disk += out->stage[i].stored;
+    return 0;
+}
+
+double forecast_peak(const struct forecast *f)
+{
+    double most = 0;
+    for (int i = 0; i < f->count; i++)
+        most = f->stage[i].peak > most ? f->stage[i].peak : most;
+    return most;
+}
+
+double forecast_resident(const struct forecast *f, const struct machine *m)
+{
+    double weights = 0, most = 0, base = (double)machine_base(m);
+    for (int i = 0; i < f->count; i++) {
+        const struct forecast_stage *s = &f->stage[i];
+        double more = s->peak - s->weights - base;
+        weights += s->weights * s->models;
+        most = more > most ? more : most;
+    }
+    return weights + most + base;
+}

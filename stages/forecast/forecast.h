@@ -1,0 +1,44 @@
+/* What a shot would take of a machine, before any of it is begun: every stage that runs a model is
+ * gone through on a dry device (kernels/dry/dry.h), with the code that would run. Where the tier's
+ * checkpoint is not there, the outline of the published one stands for it. */
+#ifndef AUTEUR_STAGES_FORECAST_FORECAST_H
+#define AUTEUR_STAGES_FORECAST_FORECAST_H
+
+#include "stages/forecast/machine.h"
+#include "stages/generate/settings.h"
+
+/* One model at work. Bytes, seconds. */
+struct forecast_stage {
+    const char *name; /* "words", "sampling", "decoding"; of a keyframe "picture: ..." */
+    double weights;   /* on the GPU at once */
+    double models;    /* of so many bytes that take turns there: Wan 2.2's two experts */
+    double activations;
+    double workspace; /* what operations, libraries and the driver take besides */
+    double peak;      /* of the three, all at their time */
+    double host;      /* besides the program itself and the mapped files */
+    double stored;    /* read from files */
+    double load, work;
+    int steps; /* of a sampler; else 0 */
+};
+
+enum { FORECAST_STAGES = 6 };
+struct forecast {
+    const struct tier *tier;
+    struct settings settings;
+    bool outlined;  /* the checkpoint is not there: the published one's sizes */
+    double on_disk; /* bytes of the checkpoint's weight files that are read */
+    struct forecast_stage stage[FORECAST_STAGES];
+    int count;
+};
+
+/* The shot is SHOT_GENERATED. Faults of a checkpoint that is there are ERROR_MODEL; settings that
+ * cannot be, ERROR_INPUT. */
+int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
+                  struct forecast *out, struct error *e);
+
+/* The most that any stage has at once: what a GPU must hold when models take turns. */
+double forecast_peak(const struct forecast *f);
+/* The same when nothing ever leaves: the weights of all, and the most that one stage adds. */
+double forecast_resident(const struct forecast *f, const struct machine *m);
+
+#endif

@@ -1,0 +1,225 @@
+/* Forecasts: what a dry device counts is what models hold and do, and machines are read as they are
+ * written. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/dry/impl.h"
+#include "kernels/outline.h"
+#include "kernels/safetensors.h"
+#include "stages/forecast/forecast.h"
+#include "stages/generate/wan_transformer.h"
+
+#define WAN "tests/fixtures/wan2.2-t2v-a14b/transformer"
+
+static const double GIB = 1024.0 * 1024 * 1024;
+
+static struct device *open_dry(struct dry_run *run, enum dtype activations)
+{
+    struct error e = {0};
+    struct device *d;
+
+    if (device_open(
+            &(struct device_options){
+                .kind = DEVICE_CUDA, .threads = 1, .activations = activations, .dry = run},
+            &d, &e) != 0)
+        fail_msg("%s", e.text);
+    return d;
+}
+
+/* Whoever adds an operation tells the dry device what it costs. */
+static void every_slot_is_filled(void **state)
+{
+    struct dry_run run = {0};
+    struct device *d = open_dry(&run, DTYPE_BF16);
+    void *slots[sizeof d->ops / sizeof(void *)];
+
+    (void)state;
+    memcpy(slots, &d->ops, sizeof slots);
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++)
+        if (!slots[i])
+            fail_msg("slot %zu of struct ops has no dry form (kernels/dry/ops.c)", i);
+    device_close(d);
+    assert_int_equal(run.used, 0);
+}
+
+/* Every matrix of the file was packed once, and its numbers were not looked at. */
+static void weights_are_those_of_the_file(void **state)
+{
+    struct dry_run run = {0};
+    struct device *d = open_dry(&run, DTYPE_BF16);
+    struct wan_transformer *m;
+    struct safetensors *s;
+    struct error e = {0};
+    double stored = 0;
+
+    (void)state;
+    assert_int_equal(safetensors_open(WAN, &s, &e), 0);
+    for (size_t i = 0; i < safetensors_count(s); i++) {
+        const char *name = safetensors_name(s, i);
+        const struct tensor *t = safetensors_find(s, name);
+        if (t->rank > 1 && !strstr(name, "scale_shift_table"))
+            stored += (double)tensor_count(t) * (double)dtype_size(t->dtype);
+    }
+    safetensors_close(s);
+    assert_int_equal(wan_transformer_load(WAN, d, &m, &e), 0);
+    assert_true(run.stored == stored);
+    assert_true((double)run.used >= stored / 2); /* F32 in the file */
+    wan_transformer_free(m);
+    device_close(d);
+    assert_int_equal(run.used, 0);
+}
+
+static void arithmetic_is_the_models(void **state)
+{
+    enum { DIM = 64, TIME = 256 }; /* as its config says */
+    struct dry_run run = {0};
+    struct device *d = open_dry(&run, DTYPE_BF16);
+    struct wan_conditioning *c;
+    struct wan_transformer *m;
+    struct arena a = {0};
+    struct error e = {0};
+    struct tensor text, latents, flow;
+    int64_t shape[4];
+
+    (void)state;
+    assert_int_equal(wan_transformer_load(WAN, d, &m, &e), 0);
+    shape[0] = wan_transformer_channels(m);
+    for (int i = 0; i < 3; i++)
+        shape[i + 1] = 4 * wan_transformer_patch(m)[i];
+    text = TENSOR_NEW(&a, 5, wan_transformer_text_dim(m));
+    latents = tensor_new(&a, 4, shape);
+    flow = tensor_new(&a, 4, shape);
+    assert_int_equal(wan_transformer_prepare(m, &text, 9, &c, &e), 0);
+    dry_begin(&run);
+    assert_int_equal(wan_transformer_forward(m, c, &latents, 500, &flow, &e), 0);
+    /* One row goes through the timestep's layers, which wan_transformer_flops() leaves out. */
+    double step = run.flops[DRY_PRODUCT] + run.flops[DRY_ATTENTION];
+    dry_begin(&run);
+    assert_int_equal(wan_transformer_forward(m, c, &latents, 500, &flow, &e), 0);
+    assert_true(run.flops[DRY_PRODUCT] + run.flops[DRY_ATTENTION] == step);
+    double rest = step - wan_transformer_flops(m, c, shape);
+    if (rest < 0 || rest > 0.1 * step)
+        fail_msg("%g operations, %g more than the formula has", step, rest);
+    assert_true(rest == 2.0 * (TIME * DIM + DIM * DIM + 6 * DIM * DIM));
+    assert_true(((const float *)flow.data)[0] == DRY_NUMBER);
+    wan_conditioning_free(c);
+    wan_transformer_free(m);
+    device_close(d);
+    arena_free(&a);
+}
+
+/* ---- machines */
+
+static void machines_are_read_as_written(void **state)
+{
+    struct machine m;
+    struct error e = {0};
+
+    (void)state;
+    assert_int_equal(machine_parse("2x49GiB", &m, &e), 0);
+    assert_int_equal(m.gpus, 2);
+    assert_true((double)m.facts.memory == 49 * GIB);
+    assert_false(m.facts.unified);
+    assert_true(machine_rates(&m).bytes == 0);
+    assert_int_equal(machine_parse("1x128GiB,unified", &m, &e), 0);
+    assert_true(m.facts.unified);
+    assert_int_equal(machine_parse("16gb,960GB/s,113TFLOP/s", &m, &e), 0);
+    assert_int_equal(m.gpus, 1);
+    assert_int_equal(m.facts.memory, 16000000000);
+    assert_true(machine_rates(&m).bytes > 0 && m.bf16 == 113e12 && m.bandwidth == 960e9);
+    assert_int_equal(machine_parse("4xA6000", &m, &e), 0);
+    assert_int_equal(m.gpus, 4);
+    assert_int_equal(m.facts.major, 8);
+    assert_int_equal(machine_parse("gb10", &m, &e), 0);
+    assert_true(m.facts.unified && m.facts.memory > 100 * (size_t)GIB);
+}
+
+static void other_words_are_one_clear_error(void **state)
+{
+    static const char *const bad[] = {
+        "",           "x",        "2x",       "0x49GiB",      "49",         "49MiB",
+        "-3x49GiB",   "2x49GiB,", "1x1e9GiB", "2x49GiB,fast", "99999xh100", "1xh100,nanGB/s",
+        "2 x 49 GiB", "h20"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct machine m;
+        struct error e = {0};
+
+        if (machine_parse(bad[i], &m, &e) == 0)
+            fail_msg("'%s' was taken", bad[i]);
+        assert_int_equal(e.code, ERROR_USAGE);
+        assert_non_null(strstr(e.text, "--gpu: '"));
+        assert_null(strchr(e.text, '\n'));
+    }
+}
+
+/* ---- outlines */
+
+static void outlines_are_read_as_written(void **state)
+{
+    static const struct {
+        const char *table;
+        int tensors; /* -1: refused */
+    } cases[] = {
+        {"a.weight F32 3x4\n", 1},
+        {"b.{0-2}.{x,y}.weight BF16 5\nc I64 1\n", 7},
+        {"", 0},
+        {"a.weight F32\n", -1},
+        {"a.weight F31 3\n", -1},
+        {"a.weight F32 3x\n", -1},
+        {"a.weight F32 -3\n", -1},
+        {"a.{0-2 F32 3\n", -1},
+        {"a.{5-2} F32 3\n", -1},
+        {"a.{0-99999999} F32 3\n", -1},
+        {"a F32 9999999999x9999999999x99999\n", -1},
+        {"a F32 3 more\n", -1},
+    };
+    char dir[] = "/tmp/auteur-outline-XXXXXX", path[64];
+    struct error e = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/" OUTLINE_NAME, dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *table = cases[i].table;
+        struct safetensors *s = NULL;
+        int rc;
+
+        assert_int_equal(file_write_atomic(path, table, strlen(table), &e), 0);
+        assert_int_equal(safetensors_open(dir, &s, &e), -1); /* not a model to run */
+        outline_allow(true);
+        error_clear(&e);
+        rc = safetensors_open(dir, &s, &e);
+        outline_allow(false);
+        assert_int_equal(rc, cases[i].tensors < 0 ? -1 : 0);
+        if (rc != 0)
+            assert_non_null(strstr(e.text, OUTLINE_NAME ":1: "));
+        else
+            assert_int_equal(safetensors_count(s), cases[i].tensors);
+        safetensors_close(rc == 0 ? s : NULL);
+        error_clear(&e);
+    }
+    assert_int_equal(path_remove(dir, &e), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_slot_is_filled),
+        cmocka_unit_test(weights_are_those_of_the_file),
+        cmocka_unit_test(arithmetic_is_the_models),
+        cmocka_unit_test(machines_are_read_as_written),
+        cmocka_unit_test(other_words_are_one_clear_error),
+        cmocka_unit_test(outlines_are_read_as_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
