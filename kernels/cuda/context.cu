@@ -148,6 +148,7 @@ static void context_trim(struct device *d)
 
     d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
+    readings_free(c);
     for (int i = 0; i < SCRATCHES; i++) {
         memory_give(c, c->scratch[i], c->scratch_size[i]);
         c->scratch[i] = NULL;
@@ -164,6 +165,7 @@ static void context_free(struct context *c)
     gemm_close(c);
     for (int i = 0; i < SCRATCHES; i++)
         memory_give(c, c->scratch[i], c->scratch_size[i]);
+    readings_free(c);
     for (int i = 0; i < STAGES; i++) {
         if (c->stage[i].bytes)
             cudaFreeHost(c->stage[i].bytes);
@@ -190,12 +192,16 @@ static void fill_slots(struct ops *ops)
     ops->conv_pack = cuda_conv_pack;
     ops->write = cuda_write;
     ops->read = cuda_read;
+    ops->read_begin = cuda_read_begin;
+    ops->read_end = cuda_read_end;
     ops->linear = cuda_linear;
     ops->attention = cuda_attention;
     ops->layer_norm = cuda_layer_norm;
     ops->rms_norm = cuda_rms_norm;
     ops->channel_norm = cuda_channel_norm;
     ops->group_norm = cuda_group_norm;
+    ops->group_statistics = cuda_group_statistics;
+    ops->normalise = cuda_normalise;
     ops->softmax = cuda_softmax;
     ops->rope = cuda_rope;
     ops->embed = cuda_embed;

@@ -34,6 +34,14 @@ struct stage {
     size_t used;
 };
 
+/* What is on its way to the host beside the work that goes on. */
+struct reading {
+    float *here, *there; /* on the device; pinned */
+    size_t size;         /* bytes of either */
+    cudaEvent_t made, done;
+    bool begun;
+};
+
 struct gemm_plans;
 struct cudnn;
 
@@ -48,6 +56,8 @@ struct context {
     size_t scratch_size[SCRATCHES];
     struct stage stage[STAGES];
     int stage_now;
+    struct reading reading[READ_SLOTS];
+    cudaStream_t reader; /* made when first needed */
     struct gemm_plans *gemms;
     struct cudnn *cudnn; /* NULL: not on this machine, or switched off */
 };
@@ -116,6 +126,7 @@ void copy_any(struct context *c, const struct tensor *out, const struct tensor *
 /* Where both have a dense last axis. */
 void map_copy(struct context *c, const struct tensor *out, const struct tensor *x);
 /* Host bytes to the device, through pinned memory; the source may go when this returns. */
+void readings_free(struct context *c);
 bool upload(struct context *c, void *to, const void *from, size_t size);
 /* A contiguous tensor of any float dtype in host memory to contiguous numbers of another dtype. */
 bool upload_as(struct context *c, void *to, int type, const struct tensor *from);
@@ -163,6 +174,8 @@ const void *cuda_conv_pack(struct device *d, struct arena *a, const struct tenso
                            const struct conv *shape);
 void cuda_write(struct device *d, struct tensor *out, const struct tensor *host);
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
+void cuda_read_begin(struct device *d, int slot, const struct tensor *x);
+const float *cuda_read_end(struct device *d, int slot);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct linear *w, enum activation act, const struct tensor *residual);
 void cuda_attention(struct device *d, struct tensor *out, const struct tensor *q,
@@ -177,6 +190,11 @@ void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act);
+void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                           int groups, const struct tensor *weight, const struct tensor *bias,
+                           float eps);
+void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                    const struct tensor *affine, const struct normalise_form *form);
 void cuda_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                const struct tensor *sin, enum rope_pairs pairs);

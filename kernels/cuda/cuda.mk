@@ -23,6 +23,8 @@ CUDA_SRC := \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
 	kernels/cuda/norm.cu \
+	kernels/cuda/normalise.cu \
+	kernels/cuda/reading.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
 

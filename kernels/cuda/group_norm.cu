@@ -2,7 +2,8 @@
  * so that a large mean costs no digits; partial sums meet in double, always in the same order. */
 #include "kernels/cuda/numbers.cuh"
 
-enum { THREADS = 256, COLUMN_CHUNKS = 128, SLABS = 512 };
+enum { THREADS = 256, COLUMN_CHUNKS = 128, SLABS = 1024 };
+enum { AT_ONCE = 4 }; /* pixels that a thread has on their way together */
 
 struct group_job {
     void *out;
@@ -49,15 +50,21 @@ static __global__ void __launch_bounds__(THREADS) sums_kernel(const struct group
 
     if (busy) {
         load_chunk(j.x, j.x_type, base, l.n, j.aligned, zero);
-        for (int64_t p = from + l.first; p < to; p += l.step) {
-            float v[CHUNK];
-            load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
+        for (int64_t p = from + l.first; p < to; p += l.step * AT_ONCE) {
+            float v[AT_ONCE][CHUNK];
 #pragma unroll
-            for (int k = 0; k < CHUNK; k++) {
-                float away = v[k] - zero[k];
-                sum[k] += away;
-                squares[k] += away * away;
-            }
+            for (int i = 0; i < AT_ONCE; i++)
+                if (p + i * l.step < to)
+                    load_chunk(j.x, j.x_type, base + (p + i * l.step) * j.channels, l.n, j.aligned,
+                               v[i]);
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++)
+#pragma unroll
+                for (int k = 0; k < CHUNK; k++) {
+                    float away = p + i * l.step < to ? v[i][k] - zero[k] : 0.0f;
+                    sum[k] += away;
+                    squares[k] += away * away;
+                }
         }
     }
     /* The pixels' threads add in turn: the same order every time. */
@@ -157,6 +164,42 @@ static __global__ void __launch_bounds__(THREADS) apply_kernel(const struct grou
     }
 }
 
+/* Sums and what follows from them. affine: where it goes, or NULL for scratch memory. False:
+ * failed, and reported. */
+static bool measure(struct context *c, struct group_job *j, const struct tensor *x,
+                    const struct tensor *weight, const struct tensor *bias, float *affine)
+{
+    j->x = x->data;
+    j->x_type = x->dtype;
+    j->items = x->shape[0];
+    j->channels = x->shape[x->rank - 1];
+    j->pixels = 1;
+    for (int i = 1; i + 1 < x->rank; i++)
+        j->pixels *= x->shape[i];
+    j->weight = weight ? (const float *)weight->data : NULL;
+    j->bias = bias ? (const float *)bias->data : NULL;
+    j->aligned = j->channels % CHUNK == 0 && (((uintptr_t)j->x | (uintptr_t)j->out) & 15) == 0;
+    if (j->items == 0 || j->pixels == 0 || j->channels == 0)
+        return false;
+
+    int64_t chunks = (j->channels + CHUNK - 1) / CHUNK;
+    int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
+    int64_t slabs = (j->pixels + 63) / 64; /* at least 64 pixels each, and enough blocks */
+    int64_t most = (SLABS * 2 + j->items * columns - 1) / (j->items * columns);
+    j->slabs = (int)(slabs < most ? slabs : most);
+    size_t sums = (size_t)(j->items * j->slabs * 2 * j->channels) * sizeof(float);
+    size_t rest = affine ? 0 : (size_t)(j->items * 3 * j->channels) * sizeof(float);
+    j->sums = (float *)scratch_take(c, SCRATCH_WEIGHTS, sums + rest);
+    if (!j->sums)
+        return false;
+    j->affine = affine ? affine : j->sums + sums / sizeof(float);
+    /* Items beyond what one launch takes would be a batch of 65536: not a picture. */
+    dim3 grid((unsigned)j->slabs, (unsigned)columns, (unsigned)j->items);
+    sums_kernel<<<grid, THREADS, 0, c->stream>>>(*j);
+    affine_kernel<<<dim3((unsigned)j->groups, (unsigned)j->items), THREADS, 0, c->stream>>>(*j);
+    return launched(c, "a group norm");
+}
+
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act)
@@ -165,41 +208,31 @@ void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *
     struct group_job j = {};
 
     j.out = out->data;
-    j.x = x->data;
     j.out_type = out->dtype;
-    j.x_type = x->dtype;
     j.act = act;
-    j.items = x->shape[0];
-    j.channels = x->shape[x->rank - 1];
-    j.pixels = 1;
-    for (int i = 1; i + 1 < x->rank; i++)
-        j.pixels *= x->shape[i];
     j.groups = groups;
     j.eps = eps;
-    j.weight = weight ? (const float *)weight->data : NULL;
-    j.bias = bias ? (const float *)bias->data : NULL;
-    j.aligned = j.channels % CHUNK == 0 && (((uintptr_t)j.x | (uintptr_t)j.out) & 15) == 0;
-    if (j.items == 0 || j.pixels == 0 || j.channels == 0)
+    if (!measure(c, &j, x, weight, bias, NULL))
         return;
-
     int64_t chunks = (j.channels + CHUNK - 1) / CHUNK;
     int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
-    int64_t slabs = (j.pixels + 63) / 64; /* at least 64 pixels each, and enough blocks */
-    int64_t most = (SLABS * 2 + j.items * columns - 1) / (j.items * columns);
-    j.slabs = (int)(slabs < most ? slabs : most);
-    size_t sums = (size_t)(j.items * j.slabs * 2 * j.channels) * sizeof(float);
-    size_t affine = (size_t)(j.items * 3 * j.channels) * sizeof(float);
-    j.sums = (float *)scratch_take(c, SCRATCH_WEIGHTS, sums + affine);
-    if (!j.sums)
-        return;
-    j.affine = j.sums + sums / sizeof(float);
-    /* Items beyond what one launch takes would be a batch of 65536: not a picture. */
-    dim3 grid((unsigned)j.slabs, (unsigned)columns, (unsigned)j.items);
-    sums_kernel<<<grid, THREADS, 0, c->stream>>>(j);
-    affine_kernel<<<dim3((unsigned)groups, (unsigned)j.items), THREADS, 0, c->stream>>>(j);
     int64_t rows = THREADS / (chunks < (int64_t)COLUMN_CHUNKS ? chunks : (int64_t)COLUMN_CHUNKS);
     int64_t pieces = (j.pixels + rows * 8 - 1) / (rows * 8); /* eight pixels a thread */
-    grid.x = (unsigned)(pieces < 1 ? 1 : pieces > 65535 ? 65535 : pieces);
+    dim3 grid((unsigned)(pieces < 1       ? 1
+                         : pieces > 65535 ? 65535
+                                          : pieces),
+              (unsigned)columns, (unsigned)j.items);
     apply_kernel<<<grid, THREADS, 0, c->stream>>>(j);
     launched(c, "a group norm");
+}
+
+void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                           int groups, const struct tensor *weight, const struct tensor *bias,
+                           float eps)
+{
+    struct group_job j = {};
+
+    j.groups = groups;
+    j.eps = eps;
+    measure(context_of(d), &j, x, weight, bias, (float *)affine->data);
 }
