@@ -208,8 +208,8 @@ enum { CONV_MAX_TAPS = 3 };
  * so does a stream, a frame at a time, with x[i] wherever the frame happens to lie. Causality is
  * the caller's choice of frames. A 2-D convolution has kt = 1. residual: like out, to add, or NULL;
  * it may be out itself. out overlaps no x. x, out and residual are of the device's activation
- * dtype; out may be F32 where there is no residual. The frames of out, and of residual, may be any
- * distance apart (every second one of a clip). Taps of an enlarging kernel that are given the same
+ * dtype; out may be F32 where there is no residual. Frames of each may be any distance apart (every
+ * second one of a clip). Taps of an enlarging kernel that are given the same
  * frames (x[0] = x[1]: frames that come twice) cost as much as one. */
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual);
@@ -220,7 +220,8 @@ void op_modulate_nearest(struct device *d, struct tensor *out, const struct tens
                          enum activation act);
 
 /* Group norm in two steps, for clips that go through in slices. What it does to each channel of x
- * [N, ..., C], as op_group_norm takes it: affine [N, 3, C], F32: a mean, a scale, a shift. */
+ * [N, H, W, C], or [N, T, H, W, C] whose frames may be any distance apart: affine [N, 3, C], F32: a
+ * mean, a scale, a shift. */
 void op_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
                          int groups, const struct tensor *weight, const struct tensor *bias,
                          float eps);
@@ -231,8 +232,8 @@ struct normalise_form {
     int border; /* pixels around each frame of out that repeat those at its edge */
 };
 /* out = act(y scale + shift), y = (x - mean) * scale + shift of the channel: x [n, H, W, C], affine
- * [N, 3, C] where N divides n, each for a run of frames; out [n, H + 2 border, W + 2 border, C]. In
- * place without a border. */
+ * [N, 3, C] where N divides n, each for a run of frames; out [n, H + 2 border, W + 2 border, C]. The
+ * frames of x may be any distance apart. In place without a border, where they are not. */
 void op_normalise(struct device *d, struct tensor *out, const struct tensor *x,
                   const struct tensor *affine, const struct normalise_form *form);
 

@@ -37,7 +37,7 @@ static bool check_conv(struct device *d, const struct tensor *out, const struct 
     for (int t = 0; t < w->kt; t++) {
         in = in ? in : x[t];
         if (x[t] && (x[t]->rank != 4 || x[t]->dtype != d->activations ||
-                     !is_frames(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
+                     !is_frames_apart(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
             return fails(d, "conv", "x", x[t]);
     }
     if (residual ? out->dtype != d->activations : !is_numbers(d, out))
@@ -76,10 +76,20 @@ void op_group_statistics(struct device *d, struct tensor *affine, const struct t
                          int groups, const struct tensor *weight, const struct tensor *bias,
                          float eps)
 {
+    bool clips = x->rank == 5;
+    struct tensor frames = *x;
+
+    if (clips) /* of the first item */
+        for (int i = 0; i < 4; i++) {
+            frames.shape[i] = x->shape[i + 1];
+            frames.stride[i] = x->stride[i + 1];
+        }
+    frames.rank = 4;
     if (d->failed)
         return;
-    if (!is_rows(d, x) || x->rank < 2 || !tensor_contiguous(x) || groups < 1 ||
-        columns(x) % groups || tensor_count(x) == 0)
+    if (x->rank < 4 || groups < 1 || columns(x) % groups || tensor_count(x) == 0 ||
+        !(clips ? is_frames_apart : is_frames)(d, &frames, frames.shape[0], frames.shape[1],
+                                               frames.shape[2], frames.shape[3]))
         fails(d, "group_statistics", "x", x);
     else if (!is_vector(d, affine, x->shape[0] * 3 * columns(x)))
         fails(d, "group_statistics", "affine", affine);
@@ -103,7 +113,7 @@ void op_normalise(struct device *d, struct tensor *out, const struct tensor *x,
 
     if (d->failed)
         return;
-    if (x->rank != 4 || !is_frames(d, x, x->shape[0], x->shape[1], x->shape[2], x->shape[3]))
+    if (x->rank != 4 || !is_frames_apart(d, x, x->shape[0], x->shape[1], x->shape[2], x->shape[3]))
         fails(d, "normalise", "x", x);
     else if (b < 0 ||
              !is_frames(d, out, x->shape[0], x->shape[1] + 2 * b, x->shape[2] + 2 * b, x->shape[3]))

@@ -285,13 +285,14 @@ static void share_taps(const struct tensor *const *x, const struct conv *w, stru
     p->frames.depth = distinct;
 }
 
-/* x[i] + 1 frame = x[i + 1]: one clip, its past in front. */
+/* x[i] + 1 frame = x[i + 1], of frames evenly apart: one clip, its past in front. */
 static bool is_clip(const struct frames_job *f)
 {
-    int64_t frame = f->height * f->width * f->channels * (int64_t)size_of(f->type);
+    int64_t frame = f->frame[0] * (int64_t)size_of(f->type);
 
     for (int t = 0; t < f->depth; t++)
-        if (!f->x[t] || (t > 0 && (const char *)f->x[t] != (const char *)f->x[t - 1] + frame))
+        if (!f->x[t] || f->frame[t] != f->frame[0] ||
+            (t > 0 && (const char *)f->x[t] != (const char *)f->x[t - 1] + frame))
             return false;
     return true;
 }

@@ -10,7 +10,8 @@ struct group_job {
     const void *x;
     int out_type, x_type, act;
     int64_t items, pixels, channels; /* pixels of an item */
-    int groups, slabs;
+    int64_t item, frames, frame; /* x: from item to item; frames of an item, from one to the next */
+    int groups, slabs;           /* slabs: of all frames of an item */
     float eps;
     const float *weight, *bias;
     float *sums;   /* [items][slabs][2][channels]: of (x - first), of its square */
@@ -42,14 +43,15 @@ static __global__ void __launch_bounds__(THREADS) sums_kernel(const struct group
     __shared__ float shared[2][COLUMN_CHUNKS * CHUNK];
     struct lane l;
     bool busy = lane_of(j, &l);
-    int64_t item = blockIdx.z, per_slab = (j.pixels + j.slabs - 1) / j.slabs;
-    int64_t from = per_slab * blockIdx.x;
-    int64_t to = from + per_slab < j.pixels ? from + per_slab : j.pixels;
-    int64_t base = item * j.pixels * j.channels + l.column;
+    int64_t item = blockIdx.z, slabs = j.slabs / j.frames, pixels = j.pixels / j.frames;
+    int64_t frame = blockIdx.x / slabs, per_slab = (pixels + slabs - 1) / slabs;
+    int64_t from = per_slab * (blockIdx.x - frame * slabs);
+    int64_t to = from + per_slab < pixels ? from + per_slab : pixels;
+    int64_t base = item * j.item + frame * j.frame + l.column;
     float zero[CHUNK], sum[CHUNK] = {}, squares[CHUNK] = {};
 
     if (busy) {
-        load_chunk(j.x, j.x_type, base, l.n, j.aligned, zero);
+        load_chunk(j.x, j.x_type, item * j.item + l.column, l.n, j.aligned, zero);
         for (int64_t p = from + l.first; p < to; p += l.step * AT_ONCE) {
             float v[AT_ONCE][CHUNK];
 #pragma unroll
@@ -114,17 +116,16 @@ static __global__ void __launch_bounds__(THREADS) affine_kernel(const struct gro
         total += (double)sums[slab * 2 * j.channels + channel];
     }
     for (int64_t i = threadIdx.x; i < width; i += THREADS)
-        total +=
-            (double)j.pixels * load_one(j.x, j.x_type, item * j.pixels * j.channels + begin + i);
+        total += (double)j.pixels * load_one(j.x, j.x_type, item * j.item + begin + i);
     double mean = block_sum(total, shared) / count;
     for (int64_t i = threadIdx.x; i < width * j.slabs; i += THREADS) {
         int64_t slab = i / width, channel = begin + i % width;
-        double away = load_one(j.x, j.x_type, item * j.pixels * j.channels + channel) - mean;
+        double away = load_one(j.x, j.x_type, item * j.item + channel) - mean;
         const float *s = sums + slab * 2 * j.channels + channel;
         squares += (double)s[j.channels] + 2 * away * (double)s[0];
     }
     for (int64_t i = threadIdx.x; i < width; i += THREADS) {
-        double away = load_one(j.x, j.x_type, item * j.pixels * j.channels + begin + i) - mean;
+        double away = load_one(j.x, j.x_type, item * j.item + begin + i) - mean;
         squares += (double)j.pixels * away * away;
     }
     double variance = block_sum(squares, shared) / count;
@@ -178,15 +179,20 @@ static bool measure(struct context *c, struct group_job *j, const struct tensor 
         j->pixels *= x->shape[i];
     j->weight = weight ? (const float *)weight->data : NULL;
     j->bias = bias ? (const float *)bias->data : NULL;
-    j->aligned = j->channels % CHUNK == 0 && (((uintptr_t)j->x | (uintptr_t)j->out) & 15) == 0;
+    j->item = x->stride[0];
+    j->frames = x->rank == 5 ? x->shape[1] : 1;
+    j->frame = x->rank == 5 ? x->stride[1] : 0;
+    j->aligned = j->channels % CHUNK == 0 && j->frame % CHUNK == 0 && j->item % CHUNK == 0 &&
+                 (((uintptr_t)j->x | (uintptr_t)j->out) & 15) == 0;
     if (j->items == 0 || j->pixels == 0 || j->channels == 0)
         return false;
 
     int64_t chunks = (j->channels + CHUNK - 1) / CHUNK;
     int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
-    int64_t slabs = (j->pixels + 63) / 64; /* at least 64 pixels each, and enough blocks */
-    int64_t most = (SLABS * 2 + j->items * columns - 1) / (j->items * columns);
-    j->slabs = (int)(slabs < most ? slabs : most);
+    /* Of a frame: at least 64 pixels each, and enough blocks. */
+    int64_t slabs = (j->pixels / j->frames + 63) / 64, all = j->items * columns * j->frames;
+    int64_t most = (SLABS * 2 + all - 1) / all;
+    j->slabs = (int)((slabs < most ? slabs : most) * j->frames);
     size_t sums = (size_t)(j->items * j->slabs * 2 * j->channels) * sizeof(float);
     size_t rest = affine ? 0 : (size_t)(j->items * 3 * j->channels) * sizeof(float);
     j->sums = (float *)scratch_take(c, SCRATCH_WEIGHTS, sums + rest);

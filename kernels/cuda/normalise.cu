@@ -10,6 +10,7 @@ struct normalise_job {
     const void *x, *scale, *shift; /* scale, shift: NULL for none */
     int out_type, x_type, nearest_type, act, border;
     int64_t frames, height, width, channels, run; /* run: frames of one row of affine */
+    int64_t x_frame;                              /* from one to the next */
     int64_t rows, columns;                        /* of scale and shift */
     const float *affine;
     bool aligned;
@@ -66,7 +67,7 @@ static __global__ void __launch_bounds__(THREADS) normalise_kernel(const struct 
         for (int64_t line = blockIdx.x; line < lines; line += gridDim.x) {
             int64_t frame = divide(line, j.height), y = line - frame * j.height;
             int64_t run = divide(frame, j.run);
-            int64_t from = line * j.width * j.channels + column;
+            int64_t from = frame * j.x_frame + y * j.width * j.channels + column;
             int64_t pitch = j.width + 2 * j.border, above = frame * 2 * j.border + j.border;
             int64_t to = ((line + above) * pitch + j.border) * j.channels + column;
             int64_t under = 0, across = 1;
@@ -121,6 +122,7 @@ void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x
     j.height = x->shape[1];
     j.width = x->shape[2];
     j.channels = x->shape[3];
+    j.x_frame = x->stride[0];
     j.run = x->shape[0] / affine->shape[0];
     j.affine = (const float *)affine->data;
     if (form->scale) {
@@ -131,7 +133,7 @@ void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x
         j.columns = form->scale->shape[2];
         all |= (uintptr_t)j.scale | (uintptr_t)j.shift;
     }
-    j.aligned = j.channels % CHUNK == 0 && (all & 15) == 0;
+    j.aligned = j.channels % CHUNK == 0 && j.x_frame % CHUNK == 0 && (all & 15) == 0;
     int64_t lines = j.frames * j.height;
     unsigned blocks = (unsigned)(lines < 132 * 16 ? lines : 132 * 16);
     if (form->scale && silu)

@@ -70,34 +70,36 @@ void reference_conv(struct device *d, struct tensor *out, const struct tensor *c
     }
 }
 
-/* Mean and variance of `width` channels from x on, over rows of c. */
-static void group_moments(const float *x, int64_t rows, int64_t c, int64_t width, double *mean,
-                          double *variance)
+/* Mean and variance of channels first .. first + width - 1 of an item. */
+static void group_moments(const struct tensor *x, int64_t item, int64_t first, int64_t width,
+                          double *mean, double *variance)
 {
+    int64_t rows = tensor_rows(x) / x->shape[0];
     double count = (double)(rows * width);
 
     *mean = *variance = 0;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++)
-            *mean += x[r * c + i] / count;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++)
-            *variance += (x[r * c + i] - *mean) * (x[r * c + i] - *mean) / count;
+    for (int64_t r = item * rows; r < (item + 1) * rows; r++)
+        for (int64_t i = first; i < first + width; i++)
+            *mean += tensor_row(x, r)[i] / count;
+    for (int64_t r = item * rows; r < (item + 1) * rows; r++)
+        for (int64_t i = first; i < first + width; i++) {
+            double away = tensor_row(x, r)[i] - *mean;
+            *variance += away * away / count;
+        }
 }
 
 void reference_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
                                 int groups, const struct tensor *weight, const struct tensor *bias,
                                 float eps)
 {
-    int64_t c = x->shape[x->rank - 1], width = c / groups, rows = tensor_rows(x) / x->shape[0];
+    int64_t c = x->shape[x->rank - 1], width = c / groups;
     (void)d;
 
     for (int64_t at = 0; at < x->shape[0] * c; at += width) {
         int64_t item = at / c, channel = at % c;
         float *to = (float *)affine->data + item * 3 * c + channel;
         double mean, variance;
-        group_moments((const float *)x->data + item * rows * c + channel, rows, c, width, &mean,
-                      &variance);
+        group_moments(x, item, channel, width, &mean, &variance);
         for (int64_t i = 0; i < width; i++) {
             double gain = weight ? ((const float *)weight->data)[channel + i] : 1;
             to[i] = (float)mean;
@@ -125,7 +127,7 @@ void reference_normalise(struct device *d, struct tensor *out, const struct tens
         int64_t frame = i / ((h + 2 * b) * (w + 2 * b));
         int64_t y = within(i / (w + 2 * b) % (h + 2 * b) - b, h),
                 column = within(i % (w + 2 * b) - b, w);
-        const float *from = (const float *)x->data + ((frame * h + y) * w + column) * c;
+        const float *from = (const float *)x->data + frame * x->stride[0] + (y * w + column) * c;
         const float *each = (const float *)affine->data + frame / run * 3 * c;
         int64_t small = ((frame * rows + y / (h / rows)) * columns + column / (w / columns)) * c;
         for (int64_t k = 0; k < c; k++) {

@@ -64,11 +64,25 @@ static int64_t out_size(const struct conv_form *f, int64_t n, int kernel)
                                          : (n + 1) / 2;
 }
 
+/* Frames one after another, or as far apart again. */
+static struct pair make_frames(struct check *c, enum number_kind kind, bool apart, int64_t n,
+                               int64_t h, int64_t w, int64_t channels)
+{
+    struct pair all = NUMBERS(c, kind, 0, 1, apart ? 2 * n : n, h, w, channels);
+
+    if (!apart)
+        return all;
+    all.host.shape[0] = all.device.shape[0] = n;
+    all.host.stride[0] *= 2;
+    all.device.stride[0] *= 2;
+    return all;
+}
+
 /* The taps' frames: of one clip, or each somewhere. */
 static void make_taps(struct check *c, const struct conv_case *v, struct pair *taps,
                       const struct tensor **host, const struct tensor **device)
 {
-    struct pair clip = NUMBERS(c, ACTIVATIONS_, 0, 1, v->n + v->kt - 1, v->h, v->w, v->in);
+    struct pair clip = make_frames(c, ACTIVATIONS_, v->apart, v->n + v->kt - 1, v->h, v->w, v->in);
 
     for (int t = 0; t < v->kt; t++) {
         if (v->clip) {
@@ -84,19 +98,6 @@ static void make_taps(struct check *c, const struct conv_case *v, struct pair *t
     }
 }
 
-/* Frames one after another, or as far apart again. */
-static struct pair make_frames(struct check *c, const struct conv_case *v, int64_t h, int64_t w)
-{
-    struct pair all = NUMBERS(c, ACTIVATIONS_, 0, 1, v->apart ? 2 * v->n : v->n, h, w, v->out);
-
-    if (!v->apart)
-        return all;
-    all.host.shape[0] = all.device.shape[0] = v->n;
-    all.host.stride[0] *= 2;
-    all.device.stride[0] *= 2;
-    return all;
-}
-
 static void check_conv(struct check *c)
 {
     struct conv_case v = random_conv(c);
@@ -104,7 +105,8 @@ static void check_conv(struct check *c)
     struct pair weight = numbers(c, ACTIVATIONS_, 5, shape, 0, 0, 0.2f);
     struct pair bias = NUMBERS(c, VECTORS_, 0, 1, v.out), taps[CONV_MAX_TAPS];
     int64_t h = out_size(&v.form, v.h, v.kh), w = out_size(&v.form, v.w, v.kw);
-    struct pair out = make_frames(c, &v, h, w), add = make_frames(c, &v, h, w);
+    struct pair out = make_frames(c, ACTIVATIONS_, v.apart, v.n, h, w, v.out);
+    struct pair add = make_frames(c, ACTIVATIONS_, v.apart, v.n, h, w, v.out);
     const struct tensor *host[CONV_MAX_TAPS] = {0}, *device[CONV_MAX_TAPS] = {0};
     struct conv a, b;
     struct error e = {0};
@@ -136,19 +138,35 @@ static void check_group_statistics(struct check *c)
 {
     int64_t n = between(c, 1, 3), h = between(c, 1, 9), w = between(c, 1, 9);
     int64_t groups = between(c, 1, 8), channels = groups * between(c, 1, 20);
-    struct pair x = NUMBERS(c, either(c), 0, 1, n, h, w, channels);
+    bool apart = between(c, 0, 1);
+    struct pair x = make_frames(c, either(c), apart, n, h, w, channels);
     struct pair weight = NUMBERS(c, VECTORS_, 0, 1, channels);
     struct pair bias = NUMBERS(c, VECTORS_, 0, 1, channels);
     struct pair affine = NUMBERS(c, VECTORS_, 0, 1, n, 3, channels);
     bool given = between(c, 0, 3) > 0;
 
+    if (apart) { /* one clip */
+        struct pair all = x;
+        for (int i = 0; i < 4; i++) {
+            all.host.shape[i + 1] = x.host.shape[i];
+            all.host.stride[i + 1] = all.device.stride[i + 1] = x.host.stride[i];
+        }
+        all.host.shape[0] = 1;
+        all.host.stride[0] = n * x.host.stride[0];
+        all.host.rank = all.device.rank = 5;
+        memcpy(all.device.shape, all.host.shape, sizeof all.host.shape);
+        all.device.stride[0] = all.host.stride[0];
+        affine.host.shape[0] = affine.device.shape[0] = 1;
+        x = all;
+    }
     poison(c, &affine);
     op_group_statistics(c->reference, &affine.host, &x.host, (int)groups,
                         given ? &weight.host : NULL, given ? &bias.host : NULL, 0.01f);
     op_group_statistics(c->tested, &affine.device, &x.device, (int)groups,
                         given ? &weight.device : NULL, given ? &bias.device : NULL, 0.01f);
-    compare(c, "group_statistics", &affine, "n %lld h %lld w %lld channels %lld groups %lld",
-            (long long)n, (long long)h, (long long)w, (long long)channels, (long long)groups);
+    compare(c, "group_statistics", &affine,
+            "n %lld h %lld w %lld channels %lld groups %lld apart %d", (long long)n, (long long)h,
+            (long long)w, (long long)channels, (long long)groups, apart);
 }
 
 static void check_normalise(struct check *c)
@@ -160,7 +178,7 @@ static void check_normalise(struct check *c)
     struct normalise_form host = {.act = between(c, 0, 1) ? ACT_SILU : ACT_NONE,
                                   .border = (int)between(c, 0, 2)},
                           device = host;
-    struct pair x = NUMBERS(c, either(c), 0, 1, n, h * down, w * across, channels);
+    struct pair x = make_frames(c, either(c), between(c, 0, 1), n, h * down, w * across, channels);
     struct pair out = NUMBERS(c, either(c), 0, 1, n, h * down + 2 * host.border,
                               w * across + 2 * host.border, channels);
     struct pair affine = NUMBERS(c, VECTORS_, 0, 1, runs, 3, channels);
