@@ -44,6 +44,7 @@ STAGES_SRC += \
 	stages/decode/generated.c \
 	stages/decode/master.c \
 	stages/decode/picture.c \
+	stages/decode/picture_stream.c \
 	stages/decode/place.c \
 	stages/decode/resample.c \
 	stages/decode/still.c \
@@ -87,6 +88,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/hunyuan_vae.c \
 	stages/decode/hunyuan_vae_load.c \
+	stages/decode/hunyuan_vae_work.c \
 	stages/generate/conditions.c \
 	stages/generate/hunyuan.c \
 	stages/generate/hunyuan_conditioning.c \
