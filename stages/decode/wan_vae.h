@@ -10,6 +10,7 @@
 #define AUTEUR_STAGES_WAN_VAE_H
 
 #include "kernels/device.h"
+#include "stages/decode/picture_stream.h"
 
 struct wan_vae;
 
@@ -24,10 +25,7 @@ int wan_vae_time_factor(const struct wan_vae *v);               /* pictures a la
 int wan_vae_space_factor(const struct wan_vae *v);              /* pixels a latent, each way: 8 */
 int wan_vae_frames(const struct wan_vae *v, int latent_frames); /* 1 + (n - 1) * time factor */
 
-/* Gets each picture as it is done: index from 0, rgb [height][width][3] F32 interleaved in -1..1,
- * good until it returns. Nonzero stops the decoding, which then fails; leave the reason in *e. */
-typedef int wan_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                             struct error *e);
+typedef picture_fn wan_vae_frame_fn; /* in -1..1 */
 
 /* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (normalised: the
  * model's own latents_mean and latents_std are applied here). */
