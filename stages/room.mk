@@ -74,6 +74,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/wan_vae.c \
 	stages/decode/wan_vae_load.c \
+	stages/decode/wan_vae_work.c \
 	stages/generate/wan_transformer.c \
 	stages/generate/wan_transformer_load.c \
 	stages/parity/chain.c \

@@ -1,7 +1,7 @@
 /* The decoder half of Wan 2.1's causal video VAE: AutoencoderKLWan as diffusers publishes it
  * (is_residual false; Wan 2.2 A14B uses it too).
  *
- * It streams: frames go through one at a time in order of time, every causal convolution keeping
+ * It streams: frames go through a few at a time in order of time, every causal convolution keeping
  * the two frames before, so memory does not grow with the length of the shot and the result does
  * not depend on how the latents are sliced. The first latent frame makes one picture, every later
  * one makes wan_vae_time_factor() of them (4 in the published form).
@@ -26,6 +26,15 @@ int wan_vae_space_factor(const struct wan_vae *v);              /* pixels a late
 int wan_vae_frames(const struct wan_vae *v, int latent_frames); /* 1 + (n - 1) * time factor */
 
 typedef picture_fn wan_vae_frame_fn; /* in -1..1 */
+
+/* Bytes of the device's memory that a decode takes besides the weights: so many frames go through
+ * together as keep within them, or one. 0, as at first: as many as pay. */
+void wan_vae_memory(struct wan_vae *v, size_t bytes);
+/* Latent frames that go through together, whatever that takes; 0, as at first: to be chosen. Does
+ * not change a picture. */
+void wan_vae_together(struct wan_vae *v, int latents);
+/* What latents of this size take at least. */
+size_t wan_vae_bytes(struct wan_vae *v, int64_t height, int64_t width);
 
 /* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (normalised: the
  * model's own latents_mean and latents_std are applied here). */
