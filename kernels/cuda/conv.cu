@@ -2,9 +2,12 @@
  *
  * A 3 x 3 kernel over an enlarged frame sees the same pixel twice or more, so each of the four
  * output pixels that an input pixel becomes has a 2 x 2 kernel of its own, of sums of weights: four
- * convolutions over the small frame, at 4/9 of the work, that write every second pixel of every
- * second line. So it is in time where frames come twice: taps that lie on the same frame are one.
- */
+ * convolutions over the small frame, at 4/9 of the work, whose results interleave. So it is in time
+ * where frames come twice: taps that lie on the same frame are one.
+ *
+ * cuDNN takes any strides of an input, but of an output and of what is added to it none: it writes
+ * as if they were one after another, without a word (9.19 on an H200). Hence frames apart are made
+ * one by one, and phases beside the frame that they belong to. */
 #include "kernels/cuda/conv.cuh"
 #include "kernels/cuda/numbers.cuh"
 
@@ -53,14 +56,15 @@ static __global__ void __launch_bounds__(256) frames_kernel(const struct frames_
 /* What one call of cuDNN gets at most: larger ones are cut in time. Frames that are gathered first
  * take scratch memory, and many engines count in 32 bits. */
 static const int64_t MOST_NUMBERS = (int64_t)1 << 29;
+static const int64_t MOST_BESIDE = (int64_t)1 << 28;
 
 /* How a convolution goes to cuDNN. */
 struct passage {
     struct conv_layout layout;
     struct frames_job frames; /* depth: the kernel's, of distinct frames */
     enum conv_sharing sharing;
-    bool gathered, padded; /* padded: the edges are part of the frames */
-    int64_t first, count;  /* the output frames of this call */
+    bool phased, gathered, padded; /* padded: the edges are part of the frames */
+    int64_t first, count;          /* the output frames of this call */
 };
 
 /* The frames that the output frames first..first + count - 1 need, as [items, depth, height, width,
@@ -94,21 +98,21 @@ static struct tensor gather_frames(struct context *c, struct passage *p)
     return x;
 }
 
-/* Output frames of a call as [items, depth, height, width, channels], every `step` pixels and lines
- * of them from (top, left) on. */
-static struct tensor output_frames(const struct passage *p, const struct tensor *t, int step,
-                                   int top, int left)
+/* Frames one after another as [items, depth, height, width, channels] of a call. */
+static struct tensor output_frames(const struct passage *p, void *data, int type, int64_t height,
+                                   int64_t width, int64_t channels)
 {
-    int64_t size = (int64_t)size_of(t->dtype);
     int64_t items = p->frames.clip ? 1 : p->count, depth = p->frames.clip ? p->count : 1;
-    int64_t shape[5] = {items, depth, t->shape[1] / step, t->shape[2] / step, t->shape[3]};
-    int64_t at = p->first * t->stride[0] + top * t->stride[1] + left * t->stride[2];
-    struct tensor out = device_tensor((char *)t->data + at * size, t->dtype, 5, shape);
+    int64_t shape[5] = {items, depth, height, width, channels};
 
-    out.stride[0] = out.stride[1] = t->stride[0];
-    out.stride[2] = step * t->stride[1];
-    out.stride[3] = step * t->stride[2];
-    return out;
+    return device_tensor(data, type, 5, shape);
+}
+
+static struct tensor these_frames(const struct passage *p, const struct tensor *t)
+{
+    int64_t at = p->first * t->stride[0] * (int64_t)size_of(t->dtype);
+
+    return output_frames(p, (char *)t->data + at, t->dtype, t->shape[1], t->shape[2], t->shape[3]);
 }
 
 /* Of an enlarging kernel, for the pixels of one phase. */
@@ -145,37 +149,98 @@ static void take_whole(const struct passage *p, const struct conv *w, struct con
     }
 }
 
+static struct conv_call call_of(const struct passage *p, const struct conv *w,
+                                const struct tensor *x)
+{
+    struct conv_call call = {};
+
+    call.x = *x;
+    call.kernel[0] = p->frames.depth;
+    call.stride = 1;
+    call.bias = p->layout.wide_out && w->bias
+                    ? (const float *)((const char *)w->packed + p->layout.wide_bias)
+                    : w->bias;
+    return call;
+}
+
+struct interleave_job {
+    void *out;
+    const void *x; /* [column][frames, height, width, channels] */
+    int type;
+    int64_t frames, height, width, channels;
+    int64_t frame, line; /* of out: from frame to frame, from line to line that is written */
+};
+
+/* The two phases of a line's pixels. */
+static __global__ void __launch_bounds__(256) interleave_kernel(const struct interleave_job j)
+{
+    int64_t chunks = j.channels / CHUNK, lines = j.frames * j.height;
+    int64_t phase = lines * j.width * j.channels;
+
+    for (int64_t line = blockIdx.x; line < lines; line += gridDim.x) {
+        int64_t frame = divide(line, j.height), y = line - frame * j.height;
+        int64_t from = line * j.width * j.channels, to = frame * j.frame + y * j.line;
+        for (int64_t i = threadIdx.x; i < 2 * j.width * chunks; i += blockDim.x) {
+            int64_t x = divide(i, chunks), channel = (i - x * chunks) * CHUNK;
+            uint4 v = *(const uint4 *)((const __half *)j.x + (x & 1) * phase + from +
+                                       (x >> 1) * j.channels + channel);
+            *(uint4 *)((__half *)j.out + to + i * CHUNK) = v;
+        }
+    }
+}
+
+/* The frames first..first + count - 1, a row of phases at a time. False: as pass_frames(). */
+static bool pass_phases(struct context *c, struct passage *p, struct tensor *out,
+                        const struct conv *w, const struct tensor *x)
+{
+    int64_t h = out->shape[1] / 2, width = out->shape[2] / 2, size = (int64_t)size_of(out->dtype);
+    int64_t phase = p->count * h * width * w->out;
+    char *beside = (char *)scratch_take(c, SCRATCH_CHANNELS, (size_t)(2 * phase * size));
+    struct interleave_job j = {};
+
+    j.x = beside;
+    j.type = out->dtype;
+    j.frames = p->count;
+    j.height = h;
+    j.width = width;
+    j.channels = w->out;
+    j.frame = out->stride[0];
+    j.line = 2 * out->stride[1];
+    for (int i = 0; beside && i < PHASES; i++) {
+        struct conv_call call = call_of(p, w, x);
+        call.y = output_frames(p, beside + i % 2 * phase * size, out->dtype, h, width, w->out);
+        take_phase(c, p, w, i, &call);
+        if (!cudnn_conv(c, &call)) {
+            if (i > 0 && !c->device->failed)
+                c->host.fail(c->device, ERROR_INTERNAL, "cuDNN takes one phase, but not another");
+            return false;
+        }
+        if (i % 2 == 0)
+            continue;
+        j.out = (char *)out->data + (p->first * out->stride[0] + i / 2 * out->stride[1]) * size;
+        interleave_kernel<<<blocks_for(p->count * h, 1), 256, 0, c->stream>>>(j);
+        if (!launched(c, "a convolution"))
+            return false;
+    }
+    return beside != NULL;
+}
+
 /* The frames first..first + count - 1. False: cuDNN does not take it, and nothing was done. */
 static bool pass_frames(struct context *c, struct passage *p, struct tensor *out,
                         const struct conv *w, const struct tensor *residual)
 {
     struct tensor x = gather_frames(c, p);
-    int phases = p->layout.phased ? PHASES : 1, step = p->layout.phased ? 2 : 1;
+    struct conv_call call = call_of(p, w, &x);
 
     if (!x.data)
         return false;
-    for (int phase = 0; phase < phases; phase++) {
-        struct conv_call call = {};
-        call.x = x;
-        call.y = output_frames(p, out, step, phase / 2, phase % 2);
-        if (residual)
-            call.add = output_frames(p, residual, step, phase / 2, phase % 2);
-        call.kernel[0] = p->frames.depth;
-        call.stride = 1;
-        call.bias = p->layout.wide_out && w->bias
-                        ? (const float *)((const char *)w->packed + p->layout.wide_bias)
-                        : w->bias;
-        if (p->layout.phased)
-            take_phase(c, p, w, phase, &call);
-        else
-            take_whole(p, w, &call);
-        if (!cudnn_conv(c, &call)) {
-            if (phase > 0 && !c->device->failed)
-                c->host.fail(c->device, ERROR_INTERNAL, "cuDNN takes one phase, but not another");
-            return false;
-        }
-    }
-    return true;
+    if (p->phased)
+        return pass_phases(c, p, out, w, &x);
+    call.y = these_frames(p, out);
+    if (residual)
+        call.add = these_frames(p, residual);
+    take_whole(p, w, &call);
+    return cudnn_conv(c, &call);
 }
 
 /* Some outputs more than are wanted, beside the frames, and of these the first. */
@@ -213,6 +278,11 @@ static bool pass_wide(struct context *c, struct passage *p, struct tensor *out,
     return done;
 }
 
+static bool follow_on(const struct tensor *t)
+{
+    return !t || t->shape[0] == 1 || t->stride[0] == t->shape[1] * t->stride[1];
+}
+
 /* Cut in time as it must be. */
 static bool pass_to_cudnn(struct context *c, struct tensor *out, const struct conv *w,
                           const struct tensor *residual, struct passage *p)
@@ -222,9 +292,14 @@ static bool pass_to_cudnn(struct context *c, struct tensor *out, const struct co
     int64_t made =
         p->layout.wide_out ? out->shape[1] * out->shape[2] * p->layout.wide_out : out->stride[0];
     int64_t most = MOST_NUMBERS / (in > made ? in : made) - (f->clip ? f->depth - 1 : 0);
+    bool apart = !follow_on(out) || !follow_on(residual);
 
     if (!f->clip)
         most /= f->depth;
+    if (apart && !p->phased)
+        most = 1;
+    else if (p->phased) /* of which a half lies beside */
+        most = most < MOST_BESIDE / made ? most : MOST_BESIDE / made;
     most = most < 1 ? 1 : most;
     for (p->first = 0; p->first < frames; p->first += p->count) {
         p->count = frames - p->first < most ? frames - p->first : most;
@@ -268,7 +343,7 @@ static void convolve_pixels(struct context *c, struct tensor *out, const struct 
 static void share_taps(const struct tensor *const *x, const struct conv *w, struct passage *p)
 {
     const void *at[CONV_MAX_TAPS] = {};
-    bool shared = p->layout.phased && w->kt == 3;
+    bool shared = p->phased && w->kt == 3;
     int distinct = 0;
 
     for (int t = 0; t < w->kt; t++)
@@ -320,9 +395,10 @@ static bool by_cudnn(struct context *c, struct tensor *out, const struct tensor 
     p.layout = conv_layout_of(c, w);
     if (!p.layout.wide_out && (!is_aligned(out) || !is_aligned(residual)))
         return false;
+    p.phased = p.layout.phased && !residual && out->dtype == any->dtype;
     share_taps(x, w, &p);
     f->type = any->dtype;
-    f->scale = p.layout.phased ? 1 : w->form.scale;
+    f->scale = p.phased ? 1 : w->form.scale;
     f->edge = w->form.edge;
     f->height = any->shape[1];
     f->width = any->shape[2];
