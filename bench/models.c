@@ -2,7 +2,7 @@
  * weights that are not there: DIR is made by bench/make_checkpoint.py --sparse.
  *
  *   bench/models DIR [--part step|vae] [--size WxH] [--frames N] [--guidance X] [--precision P]
- *                    [--device D] [--repeat N] [--profile LINES]
+ *                    [--memory auto|speed|safe] [--device D] [--repeat N] [--profile LINES]
  *
  * Prints the median of `repeat` runs after two that are not counted (algorithms are chosen, graphs
  * recorded), and the GPU memory that was in use at most. A step is all that happens between two
@@ -50,6 +50,17 @@ static bool read_precision(struct options *o, const char *name)
     return false;
 }
 
+static bool read_memory(struct options *o, const char *name)
+{
+    static const char *const modes[] = {"auto", "speed", "safe"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(modes[i], name) == 0) {
+            o->device.memory = (enum memory_mode)i;
+            return true;
+        }
+    return false;
+}
+
 static bool read_option(struct options *o, const char *name, const char *value)
 {
     if (strcmp(name, "--part") == 0)
@@ -66,6 +77,8 @@ static bool read_option(struct options *o, const char *name, const char *value)
         return (o->profile = atoi(value)) > 0;
     if (strcmp(name, "--precision") == 0)
         return read_precision(o, value);
+    if (strcmp(name, "--memory") == 0)
+        return read_memory(o, value);
     if (strcmp(name, "--device") == 0) {
         o->device.kind = strcmp(value, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA;
         return true;
@@ -282,8 +295,8 @@ int main(int argc, char **argv)
 
     if (read_options(&o, argc, argv)) {
         fprintf(stderr, "usage: bench/models DIR [--part step|vae] [--size WxH] [--frames N] "
-                        "[--guidance X] [--precision f32|f16|bf16] [--device cpu|cuda] "
-                        "[--repeat N] [--profile LINES]\n");
+                        "[--guidance X] [--precision f32|f16|bf16] [--memory auto|speed|safe] "
+                        "[--device cpu|cuda] [--repeat N] [--profile LINES]\n");
         return 1;
     }
     if (run(&o, &e)) {

@@ -28,6 +28,13 @@ bench-composite-encode: $(BUILD)/auteur-pipe
 	bench/composite_encode.sh $<
 bench: bench-composite-encode
 
+# What step caching saves, and how far its frames are from the uncached ones. Minutes.
+$(BUILD)/bench/step_cache: $(BUILD)/bench/step_cache.o $(BUILD)/bench/frames.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
+.PHONY: bench-step-cache
+bench-step-cache: $(BUILD)/bench/step_cache
+	$< stages/generate/previs/checkpoint
+
 # Steps and decodes of models at their published size, on synthetic weights; links no more than
 # models need, so that it runs beside a GPU where FFmpeg is not. bench/make_checkpoint.py --sparse
 # makes what it reads.
@@ -35,3 +42,7 @@ MODELS_LIBS = $(shell pkg-config --libs jansson sentencepiece libpcre2-8 libxxha
 $(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models profile synthetic) \
   $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread
+
+# The measuring of `auteur-pipe verify` alone; links kernels/ and nothing else.
+$(BUILD)/bench/machine: $(BUILD)/bench/machine.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ -lm -lpthread

@@ -19,6 +19,7 @@ static int open_plain(int threads, struct note_listener notes, struct device **o
     if (!d)
         return error_memory(e);
     d->kind = DEVICE_CPU;
+    d->has_f8 = true;
     d->threads = threads > 0 ? threads : cores();
     d->notebook = notebook_new(notes);
     if (!d->notebook)
@@ -162,8 +163,11 @@ struct tensor activation_new(struct device *d, struct arena *a, int rank, const 
 struct tensor activation_as_input(const struct linear *w, struct tensor buffer)
 {
     int64_t size = (int64_t)dtype_size(buffer.dtype);
+    int last = buffer.rank - 1;
 
-    if (w->dtype != DTYPE_F8_E4M3 || !buffer.scale || buffer.dtype == DTYPE_F8_E4M3)
+    if (w->dtype != DTYPE_F8_E4M3 || !buffer.scale || buffer.dtype == DTYPE_F8_E4M3 ||
+        buffer.stride[last] != 1 || buffer.stride[last - 1] * size % 16 ||
+        (uintptr_t)buffer.data % 16)
         return buffer;
     buffer.dtype = DTYPE_F8_E4M3;
     for (int i = 0; i + 1 < buffer.rank; i++)
@@ -201,6 +205,11 @@ static void drop_scratch(struct device *d)
     for (int i = 0; i < READ_SLOTS; i++) {
         arena_free(&d->reads[i]);
         d->read[i] = NULL;
+    }
+    for (int i = 0; i < 2; i++) {
+        free(d->plain[i].data);
+        d->plain[i].data = NULL;
+        d->plain_size[i] = 0;
     }
 }
 
@@ -242,6 +251,23 @@ void *device_scratch(struct device *d, size_t size)
         device_fail(d, ERROR_MEMORY, "out of memory: %zu MiB of scratch", size >> 20);
     }
     return d->scratch;
+}
+
+struct tensor *device_plain(struct device *d, int which, int rank, const int64_t *shape)
+{
+    struct tensor *t = &d->plain[which];
+    struct tensor fresh = tensor_f32(t->data, rank, shape);
+    size_t size = (size_t)tensor_count(&fresh) * sizeof(float);
+
+    *t = fresh;
+    if (size <= d->plain_size[which] && t->data)
+        return t;
+    free(t->data);
+    t->data = malloc(size ? size : 1);
+    d->plain_size[which] = t->data ? size : 0;
+    if (!t->data)
+        device_fail(d, ERROR_MEMORY, "out of memory: %zu MiB of scratch", size >> 20);
+    return t;
 }
 
 int64_t tensor_rows(const struct tensor *t)

@@ -57,6 +57,7 @@ struct device_facts {
     bool unified;         /* one pool of memory with the processor */
     size_t memory;        /* bytes */
     int driver, runtime;  /* of CUDA: 13000 is 13.0 */
+    int gpus;             /* of the machine */
     int cudnn;            /* 91900 is 9.19.0; 0: not used */
     char bus[16];         /* "0000:01:00.0" */
 };

@@ -23,6 +23,10 @@ struct ops {
     void (*linear)(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct linear *w, enum activation act, const struct tensor *residual);
     /* [items, tokens, heads, dim] all; bias is never NULL. */
+    /* gate is NULL for none. NULL: op_linear_gated() is linear and add_gated. */
+    void (*linear_gated)(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct linear *w, const struct tensor *residual,
+                         const struct tensor *gate);
     void (*attention)(struct device *d, struct tensor *out, const struct tensor *q,
                       const struct tensor *k, const struct tensor *v, float scale,
                       const struct attention_bias *bias);
@@ -44,10 +48,17 @@ struct ops {
     /* x [items, tokens, heads, dim] */
     void (*rope)(struct device *d, struct tensor *x, const struct tensor *cos,
                  const struct tensor *sin, enum rope_pairs pairs);
+    /* x [items, tokens, heads, dim]. NULL, or false: nothing was done, and op_norm_rope() is norms
+     * and rope. */
+    bool (*norm_rope)(struct device *d, struct tensor *x, const struct head_norm *norm,
+                      const struct turn *turn);
     void (*embed)(struct device *d, struct tensor *out, const struct tensor *table,
                   const struct tensor *ids);
     void (*activation)(struct device *d, struct tensor *out, const struct tensor *x,
                        enum activation act);
+    /* NULL: op_activate_from() is copy and activation. */
+    void (*activate_from)(struct device *d, struct tensor *out, const struct tensor *x,
+                          int64_t from, enum activation act);
     void (*mul)(struct device *d, struct tensor *out, const struct tensor *x,
                 const struct tensor *y);
     void (*glu)(struct device *d, struct tensor *out, const struct tensor *x,
@@ -59,6 +70,8 @@ struct ops {
                       const struct tensor *y, const struct tensor *gate);
     void (*modulate)(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct tensor *scale, const struct tensor *shift);
+    void (*distance)(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct tensor *y);
     void (*copy)(struct device *d, struct tensor *out, const struct tensor *x);
     /* [N, H, W, C] all; residual is NULL for none */
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,
@@ -82,12 +95,43 @@ struct device_recorder {
     void (*forget)(struct device *d, void *recording);
 };
 
+/* Paths that no operation shows, timed. */
+enum device_probe {
+    PROBE_UPLOAD,    /* pinned host memory to the device */
+    PROBE_DOWNLOAD,  /* back */
+    PROBE_PEER,      /* to another GPU, straight */
+    PROBE_ALL_REDUCE /* of all GPUs, by NCCL: what each sends, 2 (n - 1) / n of the sum's bytes */
+};
+
+/* What brings weights from the host while a device works (weight_stream.c). Failures go to
+ * device_fail(). */
+struct weight_mover {
+    /* A queue beside the device's own, with room to remember `slots` arrivals; NULL: failed. */
+    void *(*open)(struct device *d, int slots);
+    void (*close)(struct device *d, void *queue); /* waits for all that it was told */
+    /* Host memory; *pinned: of the kind that the device reads at full speed, where that is wanted
+     * and can be had. NULL: there is none. */
+    void *(*take)(struct device *d, size_t size, bool *pinned);
+    void (*give)(struct device *d, void *bytes, size_t size, bool pinned);
+    /* Device memory to the host, in the device's own order. */
+    void (*keep)(struct device *d, void *host, const void *bytes, size_t size);
+    /* What bring() is told next begins when all that the device was told so far is done. */
+    void (*follow)(struct device *d, void *queue);
+    void (*bring)(struct device *d, void *queue, void *bytes, const void *host, size_t size);
+    void (*brought)(struct device *d, void *queue, int slot);
+    /* What the device is told next begins when what brought() closed has arrived. */
+    void (*await)(struct device *d, void *queue, int slot);
+};
+
 struct device {
     struct ops ops;
     enum device_kind kind;
     enum dtype activations, linears;
     enum patience patience;
-    bool has_f8; /* products with FP8 inputs */
+    bool has_f8; /* layers with FP8 weights */
+    /* Its slots read and write F8 rows and take such layers. Else they see F32 only: ops.c goes
+     * through `plain`, and packed weights are F32, rounded. */
+    bool own_f8;
     int threads, index;
     struct dry_run *dry; /* the ledger of a device that computes nothing; else NULL */
     struct device_facts facts;
@@ -99,6 +143,8 @@ struct device {
     size_t scratch_size;
     struct arena reads[READ_SLOTS]; /* of a device without a queue: what read_begin() took */
     const float *read[READ_SLOTS];
+    struct tensor plain[2]; /* device_plain() */
+    size_t plain_size[2];
 
     /* Of a device with memory and a queue of its own; else NULL. */
     struct arena_source *source;
@@ -106,12 +152,17 @@ struct device {
     void (*wait)(struct device *d); /* until its queue is done; failures go to device_fail() */
     void (*trim)(struct device *d);
     void (*memory)(struct device *d, size_t *free_bytes, size_t *total_bytes);
+    /* Bytes a second. 0; 1: cannot be had here; -1: failed; `why` says why not. */
+    int (*probe)(struct device *d, enum device_probe what, int peer, double *rate, char *why,
+                 size_t size);
     void (*close)(struct device *d);        /* frees backend and source */
     const struct device_recorder *recorder; /* NULL: it cannot */
     bool recording; /* nothing may reach it now but operations between its own tensors */
     /* Goes up when memory that a recording may name is freed. */
     uint64_t memory_changes;
 
+    const struct weight_mover *mover; /* NULL: weights stay on it */
+    int streams;                      /* weight streams that are open */
     enum memory_mode memory_mode;
     struct memory_faults *faults;
     struct memory_refusal refusal;
@@ -121,16 +172,25 @@ struct device {
  * was freed, or when it could not be had after all (`refused`). false: it may not be taken. */
 bool device_take(struct device *d, size_t size);
 void device_give(struct device *d, size_t size, bool refused);
-/* Of a CPU that has memory of its own (memory_faults). */
+/* Bytes that can be had without swapping, and that there are: of the machine, or of the container
+ * that this runs in. 0: not told. */
+void host_memory(size_t *free_bytes, size_t *total_bytes);
+/* Of a CPU that has memory of its own (memory_faults); gives it a mover as well. */
 struct arena_source *device_host_source(struct device *d);
 
 void device_fail(struct device *d, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* At least `size` bytes, aligned to 64; contents are lost at the next call. NULL: failed. */
 void *device_scratch(struct device *d, size_t size);
+/* F32 in host memory of this shape, one of two; contents are lost at the next call for it. data is
+ * NULL: failed. */
+struct tensor *device_plain(struct device *d, int which, int rank, const int64_t *shape);
 
-/* `count` weights as F32, one after another, from the arena; NULL: out of memory. */
+/* `count` weights as F32, one after another, from the arena; NULL: out of memory. Of a layer with
+ * FP8 weights (shape->dtype) they are rounded as those. */
 float *weights_as_f32(struct arena *a, int count, const struct tensor *const *weight);
+float *linear_as_f32(struct arena *a, int count, const struct tensor *const *weight,
+                     const struct linear *shape);
 /* A convolution's weight as F32 [out, taps, in]; NULL: out of memory. */
 float *conv_weight_taps_first(struct arena *a, const struct tensor *weight);
 /* Rows that share one row of a vector [G, C] or [C] (see ops.h) over x; v may be NULL. */

@@ -33,7 +33,7 @@ static size_t number_in(const char *path)
 }
 
 /* Bytes that can be had without swapping: of the machine, or of the container that this runs in. */
-static void host_memory(size_t *free_bytes, size_t *total_bytes)
+void host_memory(size_t *free_bytes, size_t *total_bytes)
 {
     FILE *f = fopen("/proc/meminfo", "re");
     unsigned long long kib;
@@ -173,14 +173,82 @@ static void host_put(struct arena_source *s, void *bytes, size_t size)
     device_give(((struct host_source *)s)->device, size, false);
 }
 
+static void host_clear(struct arena_source *s, void *bytes, size_t size)
+{
+    (void)s;
+    memset(bytes, 0, size);
+}
+
+/* Its weights come at once: there is but one queue. */
+static void *host_open(struct device *d, int slots)
+{
+    (void)slots;
+    return d;
+}
+
+static void host_close(struct device *d, void *queue)
+{
+    (void)d;
+    (void)queue;
+}
+
+static void *host_take(struct device *d, size_t size, bool *pinned)
+{
+    (void)d;
+    *pinned = false;
+    return malloc(size);
+}
+
+static void host_give(struct device *d, void *bytes, size_t size, bool pinned)
+{
+    (void)d;
+    (void)size;
+    (void)pinned;
+    free(bytes);
+}
+
+static void host_keep(struct device *d, void *host, const void *bytes, size_t size)
+{
+    (void)d;
+    memcpy(host, bytes, size);
+}
+
+static void host_bring(struct device *d, void *queue, void *bytes, const void *host, size_t size)
+{
+    (void)d;
+    (void)queue;
+    memcpy(bytes, host, size);
+}
+
+static void host_await(struct device *d, void *queue, int slot)
+{
+    (void)d;
+    (void)queue;
+    (void)slot;
+}
+
+static const struct weight_mover host_mover = {.open = host_open,
+                                               .close = host_close,
+                                               .take = host_take,
+                                               .give = host_give,
+                                               .keep = host_keep,
+                                               .follow = host_close,
+                                               .bring = host_bring,
+                                               .brought = host_await,
+                                               .await = host_await};
+
 struct arena_source *device_host_source(struct device *d)
 {
     struct host_source *s = calloc(1, sizeof *s);
 
     if (!s)
         return NULL;
-    s->source = (struct arena_source){
-        .get = host_get, .put = host_put, .block_size = 64 * 1024, .host = true};
+    s->source = (struct arena_source){.get = host_get,
+                                      .put = host_put,
+                                      .clear = host_clear,
+                                      .block_size = 64 * 1024,
+                                      .host = true};
     s->device = d;
+    d->mover = &host_mover;
     return &s->source;
 }

@@ -55,7 +55,7 @@ static bool recorded(struct device *d, struct device_graph *g)
 
 static bool begin(struct device *d, struct device_graph *g)
 {
-    if (g->refused || !d->recorder->begin(d)) {
+    if (g->refused || d->streams || !d->recorder->begin(d)) {
         g->refused = true;
         return issue(g, GRAPH_PASSING);
     }

@@ -1,11 +1,12 @@
 #include "kernels/loader.h"
 
-#include "kernels/device.h"
-
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "kernels/device.h"
+#include "kernels/load_watch.h"
 
 enum { NAME_SIZE = 256, PARTS_MAX = 4 };
 
@@ -39,6 +40,21 @@ static void fault(struct loader *l)
     error_clear(l->error);
 }
 
+/* Tells how much there is to load, once. */
+static void begin(struct loader *l)
+{
+    size_t count = safetensors_count(l->weights), bytes = 0;
+
+    if (l->begun || !l->device)
+        return;
+    l->begun = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct tensor *t = safetensors_find(l->weights, safetensors_name(l->weights, i));
+        bytes += (size_t)tensor_count(t) * dtype_size(t->dtype);
+    }
+    load_expect(bytes);
+}
+
 /* The tensor NAME + suffix of this shape; NULL when there is none of it. */
 static const struct tensor *get(struct loader *l, const char *name, const char *suffix, int rank,
                                 const int64_t *shape)
@@ -47,6 +63,7 @@ static const struct tensor *get(struct loader *l, const char *name, const char *
     const struct tensor *t = NULL;
 
     snprintf(full, sizeof full, "%s%s", name, suffix);
+    begin(l);
     if (!l->failed && safetensors_get(l->weights, full, rank, shape, &t, l->error))
         fault(l);
     return t;
@@ -75,6 +92,47 @@ static void packed(struct loader *l, int rc, const char *name)
         return;
     l->failed = true;
     error_wrap(l->error, "%s: tensor %s", safetensors_path(l->weights), name);
+}
+
+/* Bytes of all weights as the device holds them, about: vectors are F32 there, but they are few. */
+static size_t packed_size(const struct loader *l)
+{
+    size_t count = safetensors_count(l->weights), total = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *full = safetensors_name(l->weights, i);
+        const struct tensor *t = safetensors_find(l->weights, full);
+        char name[NAME_SIZE];
+        size_t length = strlen(full), suffix = strlen(".weight");
+        snprintf(name, sizeof name, "%.*s", (int)(length > suffix ? length - suffix : 0), full);
+        total += (size_t)tensor_count(t) *
+                 dtype_size(t->rank == 2 ? kept_in(l, name) : device_activations(l->device));
+    }
+    return total;
+}
+
+void load_stream(struct loader *l, struct weight_stream **out)
+{
+    *out = NULL;
+    if (ready(l) && weight_stream_open(l->device, packed_size(l), out, l->error))
+        l->failed = true;
+    l->stream = *out;
+    l->resident = l->arena;
+}
+
+void load_block_begin(struct loader *l)
+{
+    if (l->stream && !l->failed)
+        l->arena = weight_stream_begin(l->stream);
+}
+
+void load_block_end(struct loader *l)
+{
+    if (!l->stream || l->failed)
+        return;
+    l->arena = l->resident;
+    if (weight_stream_end(l->stream, l->error))
+        l->failed = true;
 }
 
 static void pack(struct loader *l, struct linear *to, int count, const struct tensor *const *weight,

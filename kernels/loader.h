@@ -6,6 +6,7 @@
 
 #include "kernels/ops.h"
 #include "kernels/safetensors.h"
+#include "kernels/weight_stream.h"
 
 /* Layers that lose by FP8 and therefore stay in 16 bits: names with * and ? (fnmatch), and the
  * reason, for whoever asks. A list ends with a pattern of NULL. */
@@ -22,7 +23,19 @@ struct loader {
     const struct keep *keep;
     struct error *error;
     bool failed;
+    /* The loader's own, from load_stream() on. */
+    struct weight_stream *stream;
+    struct arena *resident; /* `arena` outside blocks */
+    bool begun;             /* load_expect() was told what there is */
 };
+
+/* For models whose blocks are used one after another: their weights may then stay on the host, and
+ * come as they are needed. *out is what weight_stream_use() is told before each block; NULL where
+ * they all stay on the device. What is loaded between begin and end is a block's; blocks count from
+ * 0. `stream` is the model's to close, after its last operation and before its device. */
+void load_stream(struct loader *l, struct weight_stream **out);
+void load_block_begin(struct loader *l);
+void load_block_end(struct loader *l);
 
 /* For whoever wants all faults of a checkpoint, not the first: while a listener is set (for the
  * calling thread), loaders without a device tell it of each tensor that is missing or of another

@@ -60,37 +60,7 @@ const float *op_read_end(struct device *d, int slot)
     return may_meet_host(d, "read_end") ? d->ops.read_end(d, slot) : NULL;
 }
 
-/* ---- matrices */
-
-static bool check_linear(struct device *d, struct tensor *out, const struct tensor *x,
-                         const struct linear *w)
-{
-    if (d->failed)
-        return false;
-    if (!is_rows(d, x) || x->rank != 2 || x->shape[1] != w->in)
-        return fails(d, "linear", "x", x);
-    return (is_rows(d, out) && out->rank == 2 && out->shape[0] == x->shape[0] &&
-            out->shape[1] == w->out) ||
-           fails(d, "linear", "out", out);
-}
-
-void op_linear(struct device *d, struct tensor *out, const struct tensor *x, const struct linear *w,
-               enum activation act)
-{
-    if (check_linear(d, out, x, w) && x->shape[0] > 0)
-        d->ops.linear(d, out, x, w, act, NULL);
-}
-
-void op_linear_add(struct device *d, struct tensor *out, const struct tensor *x,
-                   const struct linear *w, const struct tensor *residual)
-{
-    if (!check_linear(d, out, x, w))
-        return;
-    if (!is_rows(d, residual) || !same_shape(residual, out))
-        fails(d, "linear", "residual", residual);
-    else if (x->shape[0] > 0)
-        d->ops.linear(d, out, x, w, ACT_NONE, residual);
-}
+/* ---- attention */
 
 static bool heads_fit(const struct device *d, const struct tensor *t, int64_t tokens, int64_t heads,
                       const struct tensor *q)
@@ -141,17 +111,17 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
 void op_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *weight, const struct tensor *bias, float eps)
 {
-    if (check_pair(d, "layer_norm", out, x) &&
+    if (check_pair_f8(d, "layer_norm", out, x) &&
         check_vectors(d, "layer_norm", "weight", weight, x) &&
         check_vectors(d, "layer_norm", "bias", bias, x))
-        d->ops.layer_norm(d, out, x, weight, bias, eps);
+        F8_SLOT(d, out, layer_norm, x, weight, bias, eps);
 }
 
 void op_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *weight, float eps)
 {
-    if (check_pair(d, "rms_norm", out, x) && check_vector(d, "rms_norm", "weight", weight, x))
-        d->ops.rms_norm(d, out, x, weight, eps);
+    if (check_pair_f8(d, "rms_norm", out, x) && check_vector(d, "rms_norm", "weight", weight, x))
+        F8_SLOT(d, out, rms_norm, x, weight, eps);
 }
 
 void op_channel_norm(struct device *d, struct tensor *out, const struct tensor *x,
@@ -235,8 +205,8 @@ void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
 void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
                    enum activation act)
 {
-    if (check_pair(d, "activation", out, x))
-        d->ops.activation(d, out, x, act);
+    if (check_pair_f8(d, "activation", out, x))
+        F8_SLOT(d, out, activation, x, act);
 }
 
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
@@ -254,8 +224,8 @@ void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const 
 void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,
             enum activation act)
 {
-    if (check_pair(d, "glu", out, x) && check_pair(d, "glu", out, gate))
-        d->ops.glu(d, out, x, gate, act);
+    if (check_pair_f8(d, "glu", out, x) && check_pair_f8(d, "glu", out, gate))
+        F8_SLOT(d, out, glu, x, gate, act);
 }
 
 void op_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
@@ -281,14 +251,36 @@ void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
         d->ops.modulate(d, out, x, scale, shift);
 }
 
-void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y)
+{
+    if (!check_pair(d, "distance", x, y))
+        return;
+    if (!is_vector(d, out, 2))
+        fails(d, "distance", "out", out);
+    else
+        d->ops.distance(d, out, x, y);
+}
+
+static bool copy_fits(struct device *d, const struct tensor *out, const struct tensor *x)
 {
     if (d->failed)
+        return false;
+    if (x->dtype == DTYPE_F8_E4M3
+            ? !is_f8_rows(d, x) || !is_rows(d, out)
+            : !is_numbers(d, x) || (out->dtype == DTYPE_F8_E4M3 && !is_rows(d, x)))
+        return fails(d, "copy", "x", x);
+    return ((out->dtype == DTYPE_F8_E4M3 ? is_f8_rows(d, out) : is_numbers(d, out)) &&
+            same_shape(out, x)) ||
+           fails(d, "copy", "out", out);
+}
+
+void op_copy(struct device *d, struct tensor *out, const struct tensor *x)
+{
+    if (!copy_fits(d, out, x) || tensor_count(x) == 0)
         return;
-    if (!is_numbers(d, x))
-        fails(d, "copy", "x", x);
-    else if (!is_numbers(d, out) || !same_shape(out, x))
-        fails(d, "copy", "out", out);
-    else if (tensor_count(x) > 0)
-        d->ops.copy(d, out, x);
+    if (x->dtype == DTYPE_F8_E4M3 && !d->own_f8)
+        f8_read_rows(out, x);
+    else
+        F8_SLOT(d, out, copy, x);
 }

@@ -20,6 +20,10 @@
  *  - rows: a tensor [..., C] counts as (product of the leading axes) rows of C;
  *  - vectors [G, C] instead of [C]: the rows fall into G equal runs, one after another (the items
  * of a batch, the frames of a clip), and run g takes row g;
+ *  - "or F8": `out` may be rows of F8_E4M3 with scales (activation_as_input()), the input of a
+ * layer with FP8 weights: what would have been stored is divided by the row's scale, its largest
+ *    number / 448, and rounded to nearest. Such rows are a multiple of 16 wide, at most
+ *    F8_MAX_COLUMNS, and may lie where those of x do;
  *  - no operation allocates but the workspace of the device, which only ever grows; none waits for
  *    the device but op_read() and device_status();
  *  - the same device and input give the same bytes, with any number of threads.
@@ -87,6 +91,8 @@ struct attention_bias {
 
 struct device;
 
+enum { F8_MAX_COLUMNS = 32768 };
+
 /* ---- weights: made once, at load. Return 0 or -1 with *e filled. Memory comes from the arena. */
 
 /* weight: [out, in] of any float dtype, contiguous; bias [out] or NULL. */
@@ -126,12 +132,18 @@ const float *op_read_end(struct device *d, int slot);
 
 /* ---- matrices */
 
-/* out[M, out] = act(x[M, in] W^T + bias) */
+/* out[M, out] = act(x[M, in] W^T + bias). Of a layer with FP8 weights x may be F8_E4M3 with scales;
+ * other numbers are made so on the way. */
 void op_linear(struct device *d, struct tensor *out, const struct tensor *x, const struct linear *w,
                enum activation act);
 /* out[M, out] = x[M, in] W^T + bias + residual; residual like out, and may be out itself. */
 void op_linear_add(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct linear *w, const struct tensor *residual);
+/* out = residual + gate * (x W^T + bias): the end of a block's branch. gate: [out], or [G, out]
+ * with G runs of rows, or NULL; residual as above. */
+void op_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct linear *w, const struct tensor *residual,
+                     const struct tensor *gate);
 /* q, out: [queries, heads, dim]; k, v: [keys, groups, dim], where groups divides heads and head h
  * reads group h / (heads / groups); or all four with an axis in front, [items, ...], each item by
  * itself under the same bias. Axes may be strided. All are of the device's activation dtype.
@@ -144,10 +156,10 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
 /* ---- rows */
 
 /* out = (x - mean) / sqrt(variance + eps) * weight + bias over the last axis; weight and bias [C]
- * or [G, C], or NULL. Adaptive norms pass weight = 1 + scale and bias = shift. In place. */
+ * or [G, C], or NULL. Adaptive norms pass weight = 1 + scale and bias = shift. In place; or F8. */
 void op_layer_norm(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *weight, const struct tensor *bias, float eps);
-/* out = x / sqrt(mean(x^2) + eps) * weight. In place. */
+/* out = x / sqrt(mean(x^2) + eps) * weight. In place; or F8. */
 void op_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *weight, float eps);
 /* out = act(x / max(|x|, 1e-12) * sqrt(C) * gamma), |x| over the last axis (the channels): the norm
@@ -170,6 +182,31 @@ enum rope_pairs {
  * tokens, heads, dim], in place; cos, sin [tokens, dim/2] vectors. */
 void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
              enum rope_pairs pairs);
+/* Queries or keys on their way to attention: each head normed by itself, or a token's as one row.
+ */
+enum heads_norm {
+    HEADS_AS_THEY_ARE,
+    HEADS_RMS,
+    HEADS_LAYER,
+    HEADS_TOGETHER_RMS, /* over all heads of a token, which lie one after another */
+};
+struct head_norm {
+    enum heads_norm kind;
+    const struct tensor *weight; /* [dim], or [heads * dim] of all together; NULL: 1 */
+    const struct tensor *bias;   /* of HEADS_LAYER, likewise; NULL: 0 */
+    float eps;
+};
+/* The tokens from `from` on turn, as many as cos and sin have rows (see op_rope); the others have
+ * no place. */
+struct turn {
+    const struct tensor *cos, *sin;
+    enum rope_pairs pairs;
+    int64_t from;
+};
+/* x [tokens, heads, dim] or [items, tokens, heads, dim], in place: normed, then turned; turn NULL:
+ * no token is. One pass where op_rms_norm() and op_rope() are two. */
+void op_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
+                  const struct turn *turn);
 /* out[i] = table[ids[i]]: table [entries, C] of any float dtype and ids [n] I32 in range (checked)
  * are in host memory, so that the table can stay in the mapped checkpoint. */
 void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
@@ -178,10 +215,14 @@ void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
 /* ---- elements; shapes equal */
 
 void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
-                   enum activation act); /* in place */
+                   enum activation act); /* in place; or F8 */
+/* out = x, with the activation in the columns from `from` on, a multiple of 8. In place; or F8: the
+ * two parts of a row as one input. */
+void op_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
+                      enum activation act);
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
-/* out = x * act(gate): GEGLU, SwiGLU. out may be x or gate. */
+/* out = x * act(gate): GEGLU, SwiGLU. out may be x or gate; or F8. */
 void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,
             enum activation act);
 /* out = a x + b y. out may be x or y (so for add and mul). y may be NULL. */
@@ -193,8 +234,11 @@ void op_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
 /* out = x * (1 + scale) + shift, each [C] or [G, C] or NULL (zero). In place. */
 void op_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct tensor *scale, const struct tensor *shift);
+/* out, a vector [2] = the sums of |x - y| and of |y|, whose ratio is their relative L1 distance. */
+void op_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                 const struct tensor *y);
 /* Any strides on both sides, the last axis too (0 repeats): permutes, gathers, scatters, changes of
- * dtype. */
+ * dtype. Or F8; x may be F8 rows too. */
 void op_copy(struct device *d, struct tensor *out, const struct tensor *x);
 
 /* ---- pictures: a frame is [H, W, C], channels last; frames are contiguous */

@@ -4,6 +4,7 @@
 #define AUTEUR_KERNELS_OPS_CHECK_H
 
 #include "kernels/device_impl.h"
+#include "kernels/f8.h"
 
 enum { SHAPE_TEXT = 96 };
 
@@ -76,6 +77,60 @@ static inline bool check_pair(struct device *d, const char *op, const struct ten
         return fails(d, op, "x", x);
     return (is_rows(d, out) && same_shape(out, x)) || fails(d, op, "out", out);
 }
+
+/* Rows of F8_E4M3 that lie where a product can take them, with a scale each. */
+static inline bool is_f8_rows(const struct device *d, const struct tensor *t)
+{
+    if (!is_here(d, t) || t->dtype != DTYPE_F8_E4M3 || !t->scale || t->rank < 2 || !dense_rows(t) ||
+        columns(t) % 16 || columns(t) > F8_MAX_COLUMNS || (uintptr_t)t->data % 16 ||
+        t->stride[t->rank - 2] < columns(t))
+        return false;
+    for (int i = 0; i + 1 < t->rank; i++)
+        if (t->stride[i] % 16 || t->stride[i] % t->stride[t->rank - 2])
+            return false;
+    return true;
+}
+
+/* As check_pair(), where out may be F8 too. */
+static inline bool check_pair_f8(struct device *d, const char *op, const struct tensor *out,
+                                 const struct tensor *x)
+{
+    if (out->dtype != DTYPE_F8_E4M3)
+        return check_pair(d, op, out, x);
+    if (d->failed)
+        return false;
+    if (!is_rows(d, x))
+        return fails(d, op, "x", x);
+    return (is_f8_rows(d, out) && same_shape(out, x)) || fails(d, op, "out", out);
+}
+
+/* Where a slot that knows no F8 writes what is for `out`; f8_end() takes it from there. NULL:
+ * failed. */
+static inline struct tensor *f8_begin(struct device *d, struct tensor *out)
+{
+    struct tensor *plain;
+
+    if (out->dtype != DTYPE_F8_E4M3 || d->own_f8)
+        return out;
+    plain = device_plain(d, 0, out->rank, out->shape);
+    return plain->data ? plain : NULL;
+}
+
+static inline void f8_end(struct tensor *out, const struct tensor *written)
+{
+    if (written != out)
+        f8_write_rows(out, written);
+}
+
+/* Calls a slot whose result may be F8. */
+#define F8_SLOT(d, out, slot, ...)                                                                 \
+    do {                                                                                           \
+        struct tensor *to_ = f8_begin((d), (out));                                                 \
+        if (to_) {                                                                                 \
+            (d)->ops.slot((d), to_, __VA_ARGS__);                                                  \
+            f8_end((out), to_);                                                                    \
+        }                                                                                          \
+    } while (0)
 
 /* An optional vector as wide as x. */
 static inline bool check_vector(struct device *d, const char *op, const char *what,

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "kernels/device_impl.h"
+#include "kernels/f8.h"
+#include "kernels/load_watch.h"
 
 enum { SHAPE_TEXT = 96 };
 
@@ -55,6 +57,16 @@ float *weights_as_f32(struct arena *a, int count, const struct tensor *const *we
     return joined;
 }
 
+float *linear_as_f32(struct arena *a, int count, const struct tensor *const *weight,
+                     const struct linear *shape)
+{
+    float *joined = weights_as_f32(a, count, weight);
+
+    if (joined && shape->dtype == DTYPE_F8_E4M3)
+        f8_round_rows(joined, shape->out, shape->in);
+    return joined;
+}
+
 float *conv_weight_taps_first(struct arena *a, const struct tensor *weight)
 {
     int64_t out = weight->shape[0], in = weight->shape[1];
@@ -93,6 +105,11 @@ static int linear_shape(int count, const struct tensor *const *weight,
     return 0;
 }
 
+static size_t bytes_of(const struct tensor *t)
+{
+    return (size_t)tensor_count(t) * dtype_size(t->dtype);
+}
+
 /* Biases side by side, on the device. */
 static int upload_bias(struct device *d, struct arena *a, int count,
                        const struct tensor *const *bias, const float **out, struct error *e)
@@ -125,12 +142,17 @@ int linear_pack_as(struct device *d, struct arena *a, enum dtype dtype, int coun
     if (linear_shape(count, weight, bias, out, e))
         return -1;
     out->dtype = d->activations;
-    if (dtype == DTYPE_F8_E4M3 && d->has_f8 && out->in % 16 == 0 && out->out % 16 == 0)
+    if (dtype == DTYPE_F8_E4M3 && d->has_f8 && out->in % 16 == 0 && out->out % 16 == 0 &&
+        out->in <= F8_MAX_COLUMNS)
         out->dtype = DTYPE_F8_E4M3;
     if (bias && bias[0] && upload_bias(d, a, count, bias, &out->bias, e))
         return -1;
     out->packed = d->ops.linear_pack(d, a, count, weight, out);
-    return out->packed ? 0 : pack_failed(d, e);
+    if (!out->packed)
+        return pack_failed(d, e);
+    for (int i = 0; i < count; i++)
+        load_did(bytes_of(weight[i]));
+    return 0;
 }
 
 int linear_pack_many(struct device *d, struct arena *a, int count,
@@ -182,5 +204,8 @@ int conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
     if (bias && upload_bias(d, a, 1, &bias, &out->bias, e))
         return -1;
     out->packed = d->ops.conv_pack(d, a, weight, out);
-    return out->packed ? 0 : pack_failed(d, e);
+    if (!out->packed)
+        return pack_failed(d, e);
+    load_did(bytes_of(weight));
+    return 0;
 }

@@ -14,12 +14,22 @@ KERNELS_SRC := \
 	kernels/cuda/load.c \
 	kernels/device.c \
 	kernels/device_memory.c \
+	kernels/f8.c \
 	kernels/dry/dry.c \
+	kernels/dry/mover.c \
 	kernels/dry/ops.c \
 	kernels/graph.c \
+	kernels/load_watch.c \
 	kernels/loader.c \
+	kernels/machine/limits.c \
+	kernels/machine/measure.c \
+	kernels/machine/measure_disk.c \
+	kernels/machine/nvml.c \
+	kernels/machine/report.c \
+	kernels/machine/sampler.c \
 	kernels/notes.c \
 	kernels/ops.c \
+	kernels/ops_fused.c \
 	kernels/outline.c \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
@@ -30,16 +40,21 @@ KERNELS_SRC := \
 	kernels/reference/rows.c \
 	kernels/safetensors.c \
 	kernels/tensor.c \
-	kernels/weight_file.c
+	kernels/tuning.c \
+	kernels/weight_file.c \
+	kernels/weight_stream.c
 
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
 	tests/kernels/test_file.c \
 	tests/kernels/test_graph.c \
+	tests/kernels/test_machine.c \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
-	tests/kernels/test_safetensors.c
+	tests/kernels/test_safetensors.c \
+	tests/kernels/test_tuning.c \
+	tests/kernels/test_weight_stream.c
 
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.

@@ -12,6 +12,7 @@ bundle: all
 	  $(BUILD)/pipeline/main.o $(BUILD)/libauteur.a $(LDLIBS)
 	strip $(BUNDLE)/auteur-pipe
 	cp -rL $(DATA) $(BUNDLE)/share/
+	find $(BUNDLE)/share/auteur-pipe/smoke -name 'golden*' -delete
 	pipeline/bundle $(BUNDLE)/auteur-pipe $(BUNDLE)/lib
 	if [ -f $(BUILD)/libauteur-cuda.so ]; then $(MAKE) cuda && \
 	  cp $(BUILD)/libauteur-cuda.so $(BUNDLE)/lib/ && strip $(BUNDLE)/lib/libauteur-cuda.so; fi

@@ -14,12 +14,17 @@ PIPELINE_SRC := \
 	pipeline/commands/models.c \
 	pipeline/commands/models_show.c \
 	pipeline/commands/parity.c \
+	pipeline/commands/plan.c \
+	pipeline/commands/plan_board.c \
+	pipeline/commands/plan_show.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
 	pipeline/commands/resume.c \
 	pipeline/commands/run.c \
 	pipeline/commands/status.c \
 	pipeline/commands/table.c \
+	pipeline/commands/verify.c \
+	pipeline/commands/verify_smoke.c \
 	pipeline/commands/version.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
@@ -29,6 +34,8 @@ PIPELINE_SRC := \
 	pipeline/execute/job.c \
 	pipeline/execute/key.c \
 	pipeline/execute/lanes.c \
+	pipeline/execute/monitor.c \
+	pipeline/execute/monitor_file.c \
 	pipeline/execute/peak.c \
 	pipeline/execute/plan.c \
 	pipeline/execute/plan_changes.c \
@@ -42,7 +49,8 @@ PIPELINE_SRC := \
 	pipeline/progress/progress.c \
 	pipeline/progress/show_json.c \
 	pipeline/progress/show_plain.c \
-	pipeline/progress/show_terminal.c
+	pipeline/progress/show_terminal.c \
+	pipeline/progress/spark.c
 
 PIPELINE_TESTS := \
 	tests/pipeline/test_commands.c \
@@ -52,7 +60,10 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_key.c \
 	tests/pipeline/test_kill.c \
 	tests/pipeline/test_models.c \
+	tests/pipeline/test_monitor.c \
 	tests/pipeline/test_options.c \
+	tests/pipeline/test_plan.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
-	tests/pipeline/test_tiers_run.c
+	tests/pipeline/test_tiers_run.c \
+	tests/pipeline/test_verify.c

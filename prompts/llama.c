@@ -38,6 +38,7 @@ struct llama {
     double eps;
     struct llama_rope rope;
     struct layer *layers;
+    struct weight_stream *stream; /* of the layers; NULL: all are on the device */
     struct tensor final_norm;
     struct work work;
 };
@@ -131,8 +132,12 @@ static int load_weights(struct llama *m, const char *dir, struct error *e)
     if (!m->layers)
         return error_memory(e);
     struct loader l = {.device = m->device, .arena = &m->memory, .weights = m->weights, .error = e};
-    for (int i = 0; i < m->layer_count && !l.failed; i++)
+    load_stream(&l, &m->stream);
+    for (int i = 0; i < m->layer_count && !l.failed; i++) {
+        load_block_begin(&l);
         load_layer(&l, m, prefix, i, &m->layers[i]);
+        load_block_end(&l);
+    }
     if (m->normed)
         load_vector(&l, &m->final_norm, m->width, "%snorm.weight", prefix);
     return l.failed ? -1 : 0;
@@ -159,6 +164,7 @@ void llama_free(struct llama *m)
 {
     if (!m)
         return;
+    weight_stream_close(m->stream);
     arena_free(&m->work.arena);
     arena_free(&m->memory);
     safetensors_close(m->weights);
@@ -269,8 +275,10 @@ int llama_encode(struct llama *m, const int32_t *ids, int count, int real, struc
         return -1;
     struct work w = work_rows(&m->work, count);
     encoder_embed(m->device, &w.x, m->table, ids, count);
-    for (int i = 0; i < m->layer_count; i++)
+    for (int i = 0; i < m->layer_count; i++) {
+        weight_stream_use(m->stream, i);
         run_layer(m, &m->layers[i], real, &w);
+    }
     if (m->normed)
         op_rms_norm(m->device, &w.x, &w.x, &m->final_norm, (float)m->eps);
     struct tensor last = tensor_slice(w.x, 0, count - rows, rows);

@@ -41,6 +41,7 @@ struct t5 {
     double eps;
     struct tensor final_norm; /* [width] */
     struct layer *layers;
+    struct weight_stream *stream; /* of the layers; NULL: all are on the device */
     struct work work;
 };
 
@@ -155,8 +156,12 @@ static int load_weights(struct t5 *m, const char *dir, struct error *e)
     if (!m->layers)
         return error_memory(e);
     struct loader l = {.device = m->device, .arena = &m->memory, .weights = m->weights, .error = e};
-    for (int i = 0; i < m->layer_count && !l.failed; i++)
+    load_stream(&l, &m->stream);
+    for (int i = 0; i < m->layer_count && !l.failed; i++) {
+        load_block_begin(&l);
         load_layer(&l, m, i, &m->layers[i]);
+        load_block_end(&l);
+    }
     load_vector(&l, &m->final_norm, m->width, "encoder.final_layer_norm.weight");
     return l.failed ? -1 : 0;
 }
@@ -182,6 +187,7 @@ void t5_free(struct t5 *m)
 {
     if (!m)
         return;
+    weight_stream_close(m->stream);
     arena_free(&m->work.host);
     arena_free(&m->work.arena);
     arena_free(&m->memory);
@@ -303,6 +309,7 @@ int t5_encode(struct t5 *m, const int32_t *ids, int count, struct tensor *out, s
     struct work w = work_rows(m, count);
     encoder_embed(m->device, &w.x, m->table, ids, count);
     for (int i = 0; i < m->layer_count; i++) {
+        weight_stream_use(m->stream, i);
         attend(m, &m->layers[i], count, &w);
         feed_forward(m, &m->layers[i], &w);
     }

@@ -12,6 +12,7 @@ STAGES_SRC := \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
 	stages/generate/settings.c \
+	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
 
@@ -122,6 +123,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
 
@@ -136,6 +138,7 @@ STAGES_TESTS := \
 	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \
+	tests/stages/test_batch.c \
 	tests/stages/test_cogvideox.c \
 	tests/stages/test_damaged_checkpoints.c \
 	tests/stages/test_image_vae.c \
@@ -156,7 +159,8 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
-	tests/stages/test_media.c
+	tests/stages/test_media.c \
+	tests/stages/test_memory_modes.c
 
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \

@@ -51,12 +51,18 @@ struct stage_env {
     const char *data_dir;   /* lexicon, styles, embedded checkpoint: see pipeline/paths.h */
     const char *models_dir; /* --models or AUTEUR_MODELS; "" for none */
     const char *tier;       /* --tier overrides every generated shot; "" for none */
+    /* --step-cache and --step-cache-threshold, over what boards say; NULL or "", and 0 for none. */
+    const char *step_cache;
+    double step_cache_threshold;
     /* What the engine's stages run on; its threads (>= 1) are for one stage's own use, its dtype is
      * the model family's affair. */
     struct device_options device;
     /* Content identity of a file or of a model directory, cached by the executor. */
     int (*identify)(void *ctx, const char *path, struct hash128 *out, struct error *e);
     void *identify_ctx;
+    /* Tells the user, in a line, what trouble was met and what was done about it. NULL: nobody. */
+    void (*mended)(void *ctx, const char *text);
+    void *mended_ctx;
 };
 
 /* describe() calls these. `name` is what `why` shows ("prompt", "seed", "model.transformer"). */

@@ -108,14 +108,16 @@ struct shot {
     const char *prompt; /* "" for media shots */
     const char *negative, *look, *camera; /* "" for none */
     enum text_policy text;
-    uint64_t seed;        /* none written: the first 32 bits of XXH3-128 of the id */
-    int frames;           /* >= 1, exactly what is delivered */
-    int steps;            /* 0: the tier's default */
-    double guidance;      /* < 0: the tier's default */
-    double guidance_2;    /* Wan's second expert, SVD's first frame; < 0: see guidance */
-    const char *sampler;  /* "euler_karras" ...; "" for the checkpoint's own */
-    double shift;         /* of the sampler's flow; 0: the checkpoint's own */
-    int motion;           /* motion bucket of SVD, 1..255; 0: the tier's default */
+    uint64_t seed;               /* none written: the first 32 bits of XXH3-128 of the id */
+    int frames;                  /* >= 1, exactly what is delivered */
+    int steps;                   /* 0: the tier's default */
+    double guidance;             /* < 0: the tier's default */
+    double guidance_2;           /* Wan's second expert, SVD's first frame; < 0: see guidance */
+    const char *sampler;         /* "euler_karras" ...; "" for the checkpoint's own */
+    double shift;                /* of the sampler's flow; 0: the checkpoint's own */
+    const char *step_cache;      /* "off", "first-block", "timestep"; "" for not said */
+    double step_cache_threshold; /* 0: what suits it */
+    int motion;                  /* motion bucket of SVD, 1..255; 0: the tier's default */
     double noise;         /* strength of the noise on the picture of SVD, 0..1; < 0: the default */
     const char *keyframe; /* the picture that is set in motion, absolute; "" for none */
     const char *keyframe_written; /* as the board wrote it, for messages; "" for none */

@@ -20,6 +20,8 @@ static const char *const codec_names[] = {"h264", "prores", NULL};
 static const char *const samplers[] = {
     "euler", "euler_karras", "euler_ancestral", "euler_ancestral_karras",
     "ddim",  "flow_euler",   "unipc",           NULL};
+/* Those of stages/generate/step_cache.h, likewise. */
+static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const kind_names[] = {"generated", "still", "footage", "title"};
 
 /* clang-format off */
@@ -108,6 +110,14 @@ static const struct field shot_fields[] = {
     {"shift", FIELD_NUMBER, AT(shot_values, shot.shift), .min = 0.01, .max = 100, .unset = 0,
      .without = "the checkpoint's own", .flags = FIELD_MODEL_ONLY,
      .help = "of flow_euler and unipc: above 1, more of the steps go to the noisy part"},
+    {"step_cache", FIELD_WORD, AT(shot_values, shot.step_cache), .choices = step_caches,
+     .without = "off", .flags = FIELD_MODEL_ONLY,
+     .help = "sampler steps that change little take what the model's blocks gave before: faster, "
+             "and nearly the same picture"},
+    {"step_cache_threshold", FIELD_NUMBER, AT(shot_values, shot.step_cache_threshold), .min = 0.001,
+     .max = 10, .unset = 0, .without = "what suits it", .flags = FIELD_MODEL_ONLY,
+     .help = "relative L1 distance from the last computed step below which a step is reused: more "
+             "saves more"},
     {"motion", FIELD_WHOLE, AT(shot_values, shot.motion), .min = 1, .max = 255, .unset = 0,
      .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
      .help = "motion bucket of SVD: more of it moves more"},

@@ -34,16 +34,38 @@ static struct arena_block *block_new(struct arena_source *source, size_t size)
     return b;
 }
 
+/* Where `size` bytes would begin in a block; SIZE_MAX: they do not fit. */
+static size_t room_in(const struct arena_block *b, size_t size, size_t align)
+{
+    size_t at = (b->used + align - 1) & ~(align - 1);
+    return at <= b->size && size <= b->size - at ? at : SIZE_MAX;
+}
+
+/* The block to allocate from: the head; in a rewound arena the fullest one that has room. */
+static struct arena_block *block_with_room(const struct arena *a, size_t size, size_t align)
+{
+    struct arena_block *best = NULL;
+
+    for (struct arena_block *b = a->head; b; b = a->rewound ? b->next : NULL)
+        if (room_in(b, size, align) != SIZE_MAX &&
+            (!best || b->size - b->used < best->size - best->used))
+            best = b;
+    return best;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
     size_t align = a->source ? 256 : size >= 64 ? 64 : 16;
     size_t block_size = a->source ? a->source->block_size : BLOCK_SIZE;
-    struct arena_block *b = a->head;
-    size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
+    struct arena_block *b = NULL;
+    size_t at = 0;
 
     if (size > SIZE_MAX / 2)
         return NULL;
-    if (!b || at + size > b->size) {
+    b = block_with_room(a, size, align);
+    if (b) {
+        at = room_in(b, size, align);
+    } else {
         size_t room = size > block_size / 4 ? (size + 63) & ~(size_t)63 : block_size;
         struct arena_block *fresh = block_new(a->source, room ? room : 64);
 
@@ -51,15 +73,14 @@ void *arena_alloc(struct arena *a, size_t size)
             return NULL;
         /* A block made for one large allocation goes behind the head, so that the head's
          * remaining room is not lost. */
-        if (b && room != block_size) {
-            fresh->next = b->next;
-            b->next = fresh;
+        if (a->head && room != block_size) {
+            fresh->next = a->head->next;
+            a->head->next = fresh;
         } else {
-            fresh->next = b;
+            fresh->next = a->head;
             a->head = fresh;
         }
         b = fresh;
-        at = 0;
     }
     b->used = at + size;
     return b->bytes + at;
@@ -119,4 +140,29 @@ void arena_free(struct arena *a)
         b = next;
     }
     a->head = NULL;
+    a->rewound = false;
+}
+
+void arena_rewind(struct arena *a)
+{
+    for (struct arena_block *b = a->head; b; b = b->next) {
+        if (b->used && a->source)
+            a->source->clear(a->source, b->bytes, b->used);
+        else
+            memset(b->bytes, 0, b->used);
+        b->used = 0;
+    }
+    a->rewound = true;
+}
+
+bool arena_run(const struct arena *a, size_t i, void **bytes, size_t *size)
+{
+    for (const struct arena_block *b = a->head; b; b = b->next) {
+        if (b->used == 0 || i-- > 0)
+            continue;
+        *bytes = b->bytes;
+        *size = b->used;
+        return true;
+    }
+    return false;
 }

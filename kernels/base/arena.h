@@ -13,6 +13,7 @@
 struct arena_source {
     void *(*get)(struct arena_source *s, size_t size); /* zeroed, aligned to 256; NULL: none left */
     void (*put)(struct arena_source *s, void *bytes, size_t size);
+    void (*clear)(struct arena_source *s, void *bytes, size_t size); /* zeroes */
     size_t block_size; /* at least this much is asked for at once */
     bool host;         /* it is host memory after all */
 };
@@ -21,6 +22,7 @@ struct arena_block;
 struct arena {
     struct arena_block *head;
     struct arena_source *source; /* NULL: the heap */
+    bool rewound;
 };
 
 void *arena_alloc(struct arena *a, size_t size);
@@ -31,5 +33,11 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 /* Frees everything; the arena may be used again, with the same source. A zeroed arena is a valid
  * empty one. */
 void arena_free(struct arena *a);
+
+/* Forgets everything and frees nothing: what is allocated next comes from the memory that is there,
+ * zeroed again, as long as it fits; the same allocations in the same order get the same places. */
+void arena_rewind(struct arena *a);
+/* The i-th run of memory that is in use; false when there are not so many. */
+bool arena_run(const struct arena *a, size_t i, void **bytes, size_t *size);
 
 #endif

@@ -125,6 +125,14 @@ static void source_put(struct arena_source *s, void *bytes, size_t size)
     memory_give(c, bytes, size);
 }
 
+static void source_clear(struct arena_source *s, void *bytes, size_t size)
+{
+    struct context *c = (struct context *)s;
+
+    cudaSetDevice(c->index);
+    cuda_ok(c, cudaMemsetAsync(bytes, 0, size, c->stream), "clearing memory");
+}
+
 static void context_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
 {
     context_of(d);
@@ -163,6 +171,7 @@ static void context_free(struct context *c)
         cudaStreamSynchronize(c->stream);
     cudnn_close(c);
     gemm_close(c);
+    c->host.tuning_close(c->tuning);
     for (int i = 0; i < SCRATCHES; i++)
         memory_give(c, c->scratch[i], c->scratch_size[i]);
     readings_free(c);
@@ -195,6 +204,7 @@ static void fill_slots(struct ops *ops)
     ops->read_begin = cuda_read_begin;
     ops->read_end = cuda_read_end;
     ops->linear = cuda_linear;
+    ops->linear_gated = cuda_linear_gated;
     ops->attention = cuda_attention;
     ops->layer_norm = cuda_layer_norm;
     ops->rms_norm = cuda_rms_norm;
@@ -211,6 +221,7 @@ static void fill_slots(struct ops *ops)
     ops->blend = cuda_blend;
     ops->add_gated = cuda_add_gated;
     ops->modulate = cuda_modulate;
+    ops->distance = cuda_distance;
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
     ops->modulate_nearest = cuda_modulate_nearest;
@@ -271,7 +282,27 @@ static int find_gpu(int index, struct device_facts *facts, struct error *e)
         return refuse(e, "GPU %d (%s) is too old: sm_80 (Ampere) or newer is needed", index,
                       properties.name);
     fill_facts(facts, &properties, index);
+    facts->gpus = count;
     return 0;
+}
+
+/* What is the fastest depends on the GPU and on who offers it. */
+static struct tuning *open_tuning(struct context *c)
+{
+    const struct device_facts *f = &c->device->facts;
+    char identity[160];
+
+    snprintf(identity, sizeof identity, "%s sm_%d%d %d processors cuBLASLt %zu cuDNN %d", f->name,
+             f->major, f->minor, f->processors, cublasLtGetVersion(), f->cudnn);
+    return c->host.tuning_open(identity);
+}
+
+void search_note(struct context *c)
+{
+    const char *path = c->host.tuning_path(c->tuning);
+
+    c->host.note(c->device, NOTE_SEARCH, NOTE_ACTIVE, "Algorithm Search Activated (kept in %s).",
+                 *path ? path : "memory");
 }
 
 extern "C" __attribute__((visibility("default"))) int
@@ -288,6 +319,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
         return refuse(e, "out of memory");
     c->source.get = source_get;
     c->source.put = source_put;
+    c->source.clear = source_clear;
     c->source.block_size = (size_t)32 << 20;
     c->host = *host;
     c->device = d;
@@ -312,12 +344,15 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
                d->facts.major, d->facts.minor, (double)d->facts.memory / 1e9,
                d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
+    c->tuning = open_tuning(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
     d->backend = c;
     d->memory = context_memory;
+    d->mover = &cuda_mover;
     d->wait = context_wait;
     d->trim = context_trim;
+    d->probe = cuda_probe;
     d->close = context_close;
     /* AUTEUR_GRAPHS=0: without, to compare. */
     const char *graphs = getenv("AUTEUR_GRAPHS");

@@ -278,11 +278,6 @@ static bool pass_wide(struct context *c, struct passage *p, struct tensor *out,
     return done;
 }
 
-static bool follow_on(const struct tensor *t)
-{
-    return !t || t->shape[0] == 1 || t->stride[0] == t->shape[1] * t->stride[1];
-}
-
 /* Cut in time as it must be. */
 static bool pass_to_cudnn(struct context *c, struct tensor *out, const struct conv *w,
                           const struct tensor *residual, struct passage *p)

@@ -38,6 +38,12 @@ static inline struct linear linear_of(const struct context *c, const struct conv
             w->packed};
 }
 
+/* Frames one after another, or none at all. */
+static inline bool follow_on(const struct tensor *t)
+{
+    return !t || t->shape[0] == 1 || t->stride[0] == t->shape[1] * t->stride[1];
+}
+
 /* By any device and in any dtype, one frame of `out` at a time where they do not lie one after
  * another. */
 void unfold_conv(struct context *c, struct tensor *out, const struct tensor *const *x,

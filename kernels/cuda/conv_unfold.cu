@@ -109,11 +109,6 @@ static struct tensor one_frame(const struct tensor *t, int64_t n)
     return part;
 }
 
-static bool follow_on(const struct tensor *t)
-{
-    return !t || t->shape[0] == 1 || t->stride[0] == t->shape[1] * t->stride[1];
-}
-
 static struct unfold_job job_of(const struct context *c, const struct tensor *out,
                                 const struct tensor *const *x, const struct conv *w)
 {

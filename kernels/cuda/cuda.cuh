@@ -22,6 +22,8 @@ enum scratch_purpose {
     SCRATCH_CHANNELS,  /* a convolution's outputs, more than are wanted */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
+    SCRATCH_UNFUSED,   /* a product before what comes after it */
+    SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
     SCRATCHES
 };
 
@@ -59,7 +61,8 @@ struct context {
     struct reading reading[READ_SLOTS];
     cudaStream_t reader; /* made when first needed */
     struct gemm_plans *gemms;
-    struct cudnn *cudnn; /* NULL: not on this machine, or switched off */
+    struct tuning *tuning; /* NULL: no memory for it */
+    struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
 };
 
 /* The context of a device, its GPU current in this thread. */
@@ -138,6 +141,9 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* mover.cu */
+extern const struct weight_mover cuda_mover;
+
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
     const void *data;
@@ -149,13 +155,18 @@ struct product {
     struct matrix a, b, c, d; /* c is read when beta is not zero */
     bool b_transposed;        /* B is stored [n, k], as weights are; else [k, n] */
     float alpha, beta;
-    const void *bias; /* [n] of D's dtype, or NULL */
-    int act;          /* ACT_NONE, or what cuBLASLt can do: gemm_fuses() */
+    const void *bias; /* [n] of D's dtype, or NULL; of FP8 products BF16 where D is F32 */
+    /* A and B are F8_E4M3: [m] and [n], a number stands for its row's scale times itself; B is
+     * transposed. Else NULL. */
+    const float *scale_a, *scale_b;
+    int act; /* ACT_NONE, or what cuBLASLt can do: gemm_fuses() */
 };
 bool gemm_fuses(int act);
 /* False: not done; when nothing has failed, no algorithm takes this shape. */
 bool gemm(struct context *c, const struct product *p);
 void gemm_close(struct context *c);
+/* Says, once, that algorithms are looked for and where they are kept. */
+void search_note(struct context *c);
 
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
@@ -172,12 +183,17 @@ const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
                              const struct tensor *const *weight, const struct linear *shape);
 const void *cuda_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
                            const struct conv *shape);
+int cuda_probe(struct device *d, enum device_probe what, int peer, double *rate, char *why,
+               size_t size);
 void cuda_write(struct device *d, struct tensor *out, const struct tensor *host);
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
 void cuda_read_begin(struct device *d, int slot, const struct tensor *x);
 const float *cuda_read_end(struct device *d, int slot);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct linear *w, enum activation act, const struct tensor *residual);
+void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, const struct tensor *residual,
+                       const struct tensor *gate);
 void cuda_attention(struct device *d, struct tensor *out, const struct tensor *q,
                     const struct tensor *k, const struct tensor *v, float scale,
                     const struct attention_bias *bias);
@@ -211,6 +227,8 @@ void cuda_add_gated(struct device *d, struct tensor *out, const struct tensor *x
                     const struct tensor *y, const struct tensor *gate);
 void cuda_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *scale, const struct tensor *shift);
+void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct tensor *y);
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                const struct conv *w, const struct tensor *residual);

@@ -16,15 +16,19 @@ CUDA_SRC := \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
+	kernels/cuda/distance.cu \
 	kernels/cuda/gemm.cu \
+	kernels/cuda/gemm_search.cu \
 	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
 	kernels/cuda/linear.cu \
 	kernels/cuda/map.cu \
+	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
 	kernels/cuda/normalise.cu \
 	kernels/cuda/reading.cu \
+	kernels/cuda/probe.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
 

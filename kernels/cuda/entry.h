@@ -4,9 +4,10 @@
 #define AUTEUR_KERNELS_CUDA_ENTRY_H
 
 #include "kernels/device_impl.h"
+#include "kernels/tuning.h"
 
 /* Goes up when anything changes that both sides must agree on. */
-enum { CUDA_INTERFACE = 2 };
+enum { CUDA_INTERFACE = 4 };
 
 /* What the object needs of the program, which exports nothing. The sizes catch an object built from
  * other headers than the program. */
@@ -22,10 +23,18 @@ struct cuda_host {
     void (*give)(struct device *d, size_t size, bool refused);
     void (*pool_run)(struct pool *p, int64_t count, int64_t chunk, pool_part_fn *part,
                      const void *job);
+    /* kernels/tuning.h */
+    struct tuning *(*tuning_open)(const char *identity);
+    void (*tuning_close)(struct tuning *t);
+    bool (*tuning_find)(struct tuning *t, const void *key, size_t key_size, int effort, void *value,
+                        size_t value_size);
+    void (*tuning_keep)(struct tuning *t, const void *key, size_t key_size, int effort, void *value,
+                        size_t value_size);
+    const char *(*tuning_path)(const struct tuning *t);
 };
 
 /* Fills the slots of `d`, whose `activations` are set, for the GPU of this index, and its facts,
- * source, backend, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
+ * source, backend, probe, wait, trim and close. 0, or -1 with *e filled and nothing left open. */
 typedef int cuda_open_fn(const struct cuda_host *host, struct device *d, int index,
                          struct error *e);
 #define CUDA_OPEN_SYMBOL "auteur_cuda_open"

@@ -98,3 +98,20 @@ void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                      "cuBLASLt has no product for m %lld, n %lld, k %lld of these dtypes",
                      (long long)p.m, (long long)p.n, (long long)p.k);
 }
+
+void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, const struct tensor *residual,
+                       const struct tensor *gate)
+{
+    struct context *c = context_of(d);
+    int64_t shape[2] = {x->shape[0], w->out};
+    void *bytes =
+        scratch_take(c, SCRATCH_UNFUSED, (size_t)(shape[0] * shape[1]) * size_of(d->activations));
+
+    if (!bytes)
+        return;
+    struct tensor product = device_tensor(bytes, d->activations, 2, shape);
+    cuda_linear(d, &product, x, w, ACT_NONE, NULL);
+    if (!d->failed)
+        cuda_add_gated(d, out, residual, &product, gate);
+}

@@ -65,6 +65,11 @@ int cuda_load(struct device *d, int index, struct error *e)
         .take = device_take,
         .give = device_give,
         .pool_run = pool_run,
+        .tuning_open = tuning_open,
+        .tuning_close = tuning_close,
+        .tuning_find = tuning_find,
+        .tuning_keep = tuning_keep,
+        .tuning_path = tuning_path,
     };
     char path[PATH_MAX + 64];
     cuda_open_fn *open;

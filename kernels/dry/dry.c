@@ -37,6 +37,7 @@ void dry_begin(struct dry_run *run)
 
     fresh.used = run->used > run->base ? run->used : run->base;
     fresh.scratch = fresh.scratch_peak = run->scratch;
+    fresh.streamed = run->streamed;
     fresh.peak = fresh.used;
     *run = fresh;
 }
@@ -57,6 +58,11 @@ static void source_put(struct arena_source *s, void *bytes, size_t size)
 {
     munmap(bytes, size);
     ((struct dry *)s)->run->used -= pages(size);
+}
+
+static void source_clear(struct arena_source *s, void *bytes, size_t size)
+{
+    (void)s, (void)bytes, (void)size; /* there is nothing */
 }
 
 void dry_take_scratch(struct device *d, enum dry_scratch purpose, size_t size)
@@ -140,7 +146,8 @@ int dry_open(struct device *d, struct error *e)
 
     if (!y)
         return error_memory(e);
-    y->source = (struct arena_source){.get = source_get, .put = source_put, .block_size = BLOCK};
+    y->source = (struct arena_source){
+        .get = source_get, .put = source_put, .clear = source_clear, .block_size = BLOCK};
     y->run = run;
     if (run->used < run->base)
         run->used = run->peak = run->base;
@@ -148,8 +155,10 @@ int dry_open(struct device *d, struct error *e)
     d->source = &y->source;
     d->backend = y;
     d->facts = run->facts;
-    d->has_f8 = run->facts.major * 10 + run->facts.minor >= 89;
+    d->has_f8 = run->facts.major == 9; /* see has_f8_products(), kernels/cuda/linear.cu */
+    d->own_f8 = true;
     d->memory = dry_memory;
+    d->mover = &dry_mover;
     d->trim = dry_trim;
     d->close = dry_close;
     dry_fill_slots(&d->ops);

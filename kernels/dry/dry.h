@@ -26,6 +26,7 @@ enum dry_class {
 struct dry_rates {
     double flops[DRY_CLASSES]; /* a second, as operations of models reach it */
     double bytes;              /* of device memory a second, likewise */
+    double link;               /* bytes a second from the host */
     double launch;             /* seconds that an operation takes at least */
 };
 
@@ -38,11 +39,12 @@ struct dry_run {
     size_t used, peak;            /* bytes of the device's memory, base included */
     size_t scratch, scratch_peak; /* of it, what operations take for themselves; then */
     size_t host_peak;             /* bytes of this process' heap at most, seen at op_read() */
+    size_t streamed;              /* bytes of weights that stay on the host (weight_stream.h) */
     double stored;                /* bytes of weights as their files hold them */
     double flops[DRY_CLASSES];    /* multiply and add are two */
     double bytes;                 /* read and written */
     int64_t launches;
-    double seconds;
+    double seconds; /* with what weights are waited for that come from the host */
 };
 
 /* Forgets what was counted and begins a new stage; what is in use stays. */

@@ -14,12 +14,14 @@ enum dry_scratch {
     DRY_CHANNELS,  /* a convolution's outputs, more than are wanted */
     DRY_TRANSFER,  /* numbers on their way in or out in another dtype */
     DRY_VENDOR,    /* workspaces of libraries */
+    DRY_UNFUSED,   /* a product before what comes after it */
     DRY_SCRATCHES
 };
 
 /* Of a device whose ledger is set. */
 int dry_open(struct device *d, struct error *e);
 void dry_fill_slots(struct ops *ops);
+extern const struct weight_mover dry_mover;
 
 /* An operation of the device: its arithmetic, and the bytes that it reads and writes. */
 void dry_work(struct device *d, enum dry_class class, double flops, double bytes);

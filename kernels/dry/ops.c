@@ -123,6 +123,20 @@ static void dry_linear(struct device *d, struct tensor *out, const struct tensor
         move(d, out, out, NULL);
 }
 
+static void dry_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct linear *w, const struct tensor *residual,
+                             const struct tensor *gate)
+{
+    (void)gate;
+    if (w->dtype == DTYPE_F8_E4M3) {
+        dry_linear(d, out, x, w, ACT_NONE, residual);
+        return;
+    }
+    dry_take_scratch(d, DRY_UNFUSED, (size_t)(x->shape[0] * w->out) * dtype_size(d->activations));
+    dry_linear(d, out, x, w, ACT_NONE, NULL);
+    move(d, out, out, residual);
+}
+
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
 /* What attention takes where cuDNN has no fused form of it (kernels/cuda/attention.cu). */
@@ -216,6 +230,14 @@ static void dry_rope(struct device *d, struct tensor *x, const struct tensor *co
     move(d, x, x, NULL);
 }
 
+static bool dry_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
+                          const struct turn *turn)
+{
+    (void)norm, (void)turn;
+    move(d, x, x, NULL);
+    return true;
+}
+
 static void dry_embed(struct device *d, struct tensor *out, const struct tensor *table,
                       const struct tensor *ids)
 {
@@ -228,6 +250,13 @@ static void dry_activation(struct device *d, struct tensor *out, const struct te
                            enum activation act)
 {
     (void)act;
+    move(d, out, x, NULL);
+}
+
+static void dry_activate_from(struct device *d, struct tensor *out, const struct tensor *x,
+                              int64_t from, enum activation act)
+{
+    (void)from, (void)act;
     move(d, out, x, NULL);
 }
 
@@ -269,6 +298,7 @@ static void dry_modulate(struct device *d, struct tensor *out, const struct tens
 
 /* Frames that cuDNN must be given in another form are gathered, so many numbers at most. */
 static const int64_t MOST_NUMBERS = (int64_t)1 << 29;
+static const int64_t MOST_BESIDE = (int64_t)1 << 28;
 static const int64_t UNFOLDED_BYTES = (int64_t)192 << 20;
 
 static int64_t least(int64_t a, int64_t b)
@@ -334,6 +364,11 @@ static void conv_scratch(struct device *d, const struct tensor *out, const struc
     }
     if (w->out % 8)
         wide(d, out, w);
+    if (is_phased(d, w)) { /* half a frame, or of several, beside */
+        int64_t frame = out->shape[1] * out->shape[2] * w->out, least_frames = MOST_BESIDE / frame;
+        int64_t frames = least(out->shape[0], least_frames < 1 ? 1 : least_frames);
+        dry_take_scratch(d, DRY_CHANNELS, (size_t)(frames * frame / 2) * dtype_size(out->dtype));
+    }
     if ((w->form.scale == 2 && !is_phased(d, w)) ||
         (w->form.edge == CONV_REPLICATE && w->kh * w->kw > 1) || (!clip && w->kt > 1))
         gather(d, out, in, w, clip);
@@ -377,6 +412,13 @@ static void dry_unpatchify(struct device *d, struct tensor *latents, const struc
     move(d, latents, tokens, NULL);
 }
 
+static void dry_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *y)
+{
+    (void)out;
+    move(d, NULL, x, y);
+}
+
 void dry_fill_slots(struct ops *ops)
 {
     *ops = (struct ops){
@@ -387,6 +429,7 @@ void dry_fill_slots(struct ops *ops)
         .read_begin = dry_read_begin,
         .read_end = dry_read_end,
         .linear = dry_linear,
+        .linear_gated = dry_linear_gated,
         .attention = dry_attention,
         .layer_norm = dry_layer_norm,
         .rms_norm = dry_rms_norm,
@@ -396,13 +439,16 @@ void dry_fill_slots(struct ops *ops)
         .normalise = dry_normalise,
         .softmax = dry_unary,
         .rope = dry_rope,
+        .norm_rope = dry_norm_rope,
         .embed = dry_embed,
         .activation = dry_activation,
+        .activate_from = dry_activate_from,
         .mul = dry_mul,
         .glu = dry_glu,
         .blend = dry_blend,
         .add_gated = dry_add_gated,
         .modulate = dry_modulate,
+        .distance = dry_distance,
         .copy = dry_unary,
         .conv = dry_conv,
         .modulate_nearest = dry_modulate_nearest,

@@ -26,6 +26,7 @@ void ops_init_reference(struct ops *ops)
         .blend = reference_blend,
         .add_gated = reference_add_gated,
         .modulate = reference_modulate,
+        .distance = reference_distance,
         .copy = reference_copy,
         .conv = reference_conv,
         .modulate_nearest = reference_modulate_nearest,

@@ -50,6 +50,8 @@ void reference_add_gated(struct device *d, struct tensor *out, const struct tens
                          const struct tensor *y, const struct tensor *gate);
 void reference_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                         const struct tensor *scale, const struct tensor *shift);
+void reference_distance(struct device *d, struct tensor *out, const struct tensor *x,
+                        const struct tensor *y);
 void reference_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void reference_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                     const struct conv *w, const struct tensor *residual);

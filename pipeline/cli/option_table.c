@@ -4,6 +4,8 @@ static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
+static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
+static const char *const memories[] = {"auto", "safe", "speed", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 #define FIELD(name) offsetof(struct options, name)
@@ -24,7 +26,7 @@ const struct option options_all[] = {
      .choices = tiers,
      .initial = "",
      .argument = "TIER",
-     .commands = " run check prompt ",
+     .commands = " run check plan prompt ",
      .help = "Generate every shot with this tier, whatever the storyboard says. Stills, footage "
              "and cards stay what they are."},
     {.name = "only",
@@ -32,7 +34,7 @@ const struct option options_all[] = {
      .offset = FIELD(only),
      .initial = "",
      .argument = "GLOB",
-     .commands = " run check prompt ",
+     .commands = " run check plan prompt ",
      .help = "Only the shots whose id matches: 'sc02-*'."},
     {.name = "jobs",
      .letter = 'j',
@@ -51,7 +53,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check prompt models ",
+     .commands = " run check plan prompt models verify ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -75,10 +77,39 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume parity ",
+     .commands = " run resume plan parity verify ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
+    {.name = "step-cache",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(step_cache),
+     .choices = step_caches,
+     .initial = "",
+     .argument = "MODE",
+     .commands = " run check plan ",
+     .help = "Let sampler steps that change little take what the video model's blocks gave before: "
+             "first-block compares what the first block adds, timestep what it reads. Otherwise "
+             "as the storyboard says, or off."},
+    {.name = "step-cache-threshold",
+     .type = OPTION_NUMBER,
+     .offset = FIELD(step_cache_threshold),
+     .min = 0,
+     .max = 10,
+     .initial = "0",
+     .argument = "X",
+     .commands = " run check plan ",
+     .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
+             "takes what suits the mode."},
+    {.name = "gpu",
+     .type = OPTION_STRING,
+     .offset = FIELD(gpu),
+     .initial = "",
+     .argument = "GPU",
+     .commands = " plan ",
+     .help = "The machine to plan for rather than this one: how many GPUs and how much memory each "
+             "(2x49GiB; 1x128GiB,unified) or which (h200, 2xa6000, gb10, 5090); bandwidth and "
+             "speed may follow (24GiB,1008GB/s,165TFLOP/s)."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
@@ -88,25 +119,54 @@ const struct option options_all[] = {
      .commands = " parity ",
      .help = "How numbers are kept on a CUDA device: f32, bf16 or f16. A processor always computes "
              "in f32."},
+    {.name = "memory",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(memory),
+     .choices = memories,
+     .initial = "",
+     .argument = "MODE",
+     .commands = " run resume plan parity ",
+     .help =
+         "Where a model's weights stay while it works: all on the GPU (speed); on the host, from "
+         "where they come block by block while others work, for a GPU that is small or shared "
+         "(safe); or on the GPU where they fit what is free there (auto, unless said "
+         "otherwise)."},
+    {.name = "no-offload",
+     .type = OPTION_FLAG,
+     .offset = FIELD(no_offload),
+     .commands = " run resume plan parity ",
+     .help = "The same as --memory speed."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status prompt journal models ",
+     .commands = " run resume status plan prompt journal models verify ",
      .help = "JSON on standard output: for run and resume one event a line."},
     {.name = "verbose",
      .letter = 'v',
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
-     .commands = " run resume parity ",
+     .commands = " run resume parity verify ",
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},
+    {.name = "monitor",
+     .type = OPTION_FLAG,
+     .offset = FIELD(monitor),
+     .commands = " run resume ",
+     .help = "Watch the machine meanwhile, four times a second: the GPU's memory, how busy it and "
+             "its memory are, its power, and the host's memory. The peaks of every stage go into "
+             "the journal and the shots' JSON, the last minute is shown by status."},
     {.name = "watch",
      .letter = 'w',
      .type = OPTION_FLAG,
      .offset = FIELD(watch),
      .commands = " status ",
      .help = "Show it again every two seconds until the run ends."},
+    {.name = "smoke",
+     .type = OPTION_FLAG,
+     .offset = FIELD(smoke),
+     .commands = " verify ",
+     .help = "A tiny film with every tier, from prompt to file, instead of measurements."},
     {.name = "help",
      .letter = 'h',
      .type = OPTION_FLAG,

@@ -63,6 +63,18 @@ static int set_int(const struct option *o, const char *value, int *field, struct
     return 0;
 }
 
+static int set_number(const struct option *o, const char *value, double *field, struct error *e)
+{
+    char *end;
+    double x = strtod(value, &end);
+
+    if (end == value || *end || !(x >= o->min && x <= o->max))
+        return error_set(e, ERROR_USAGE, "--%s takes a number from %d to %d, not '%s'", o->name,
+                         o->min, o->max, value);
+    *field = x;
+    return 0;
+}
+
 static int set_choice(const struct option *o, const char *value, const char **field,
                       struct error *e)
 {
@@ -101,11 +113,24 @@ static int set(struct options *out, const struct option *o, const char *value, s
                          o->argument);
     if (o->type == OPTION_INT)
         return set_int(o, value, field, e);
+    if (o->type == OPTION_NUMBER)
+        return set_number(o, value, field, e);
     if (o->type == OPTION_CHOICE)
         return set_choice(o, value, field, e);
     if (!value[0])
         return error_set(e, ERROR_USAGE, "--%s needs a value, not an empty one", o->name);
     *(const char **)field = value;
+    return 0;
+}
+
+int options_memory(const struct options *o, const char **out, struct error *e)
+{
+    if (o->no_offload && o->memory[0] && strcmp(o->memory, "speed") != 0)
+        return error_set(e, ERROR_USAGE,
+                         "--no-offload means --memory speed: it cannot stand beside "
+                         "--memory %s",
+                         o->memory);
+    *out = o->no_offload ? "speed" : o->memory;
     return 0;
 }
 
@@ -118,6 +143,8 @@ static void set_initial(struct options *out)
 
         if (o->type == OPTION_INT)
             *(int *)field = atoi(o->initial);
+        else if (o->type == OPTION_NUMBER)
+            *(double *)field = atof(o->initial);
         else if (o->type != OPTION_FLAG)
             *(const char **)field = o->initial;
     }

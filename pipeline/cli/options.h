@@ -13,9 +13,11 @@ enum { OPERANDS = 64 };
 /* A command line, parsed. Strings point into argv, or are the table's defaults; never NULL. */
 struct options {
     const char *output, *tier, *only, *models;
-    const char *text, *golden, *device, *precision, *completion;
+    const char *text, *golden, *device, *gpu, *precision, *memory, *completion;
+    const char *step_cache;
+    double step_cache_threshold;
     int jobs; /* 0: as many as suit the machine */
-    bool json, watch, verbose, help, version, man;
+    bool no_offload, json, watch, verbose, monitor, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */
     int operand_count;
 };
@@ -23,6 +25,7 @@ struct options {
 enum option_type {
     OPTION_FLAG,   /* bool */
     OPTION_INT,    /* int, min..max */
+    OPTION_NUMBER, /* double, min..max */
     OPTION_STRING, /* const char * */
     OPTION_CHOICE, /* const char *, one of choices */
     OPTION_FILE,   /* const char *, completed as a file */
@@ -34,7 +37,7 @@ struct option {
     char letter;      /* 0: none */
     enum option_type type;
     size_t offset; /* of the field in struct options */
-    int min, max;  /* OPTION_INT */
+    int min, max;  /* OPTION_INT, OPTION_NUMBER */
     const char *const *choices;
     const char *initial;  /* as it would be typed; "" for none */
     const char *argument; /* "DIR"; NULL for a flag */
@@ -45,6 +48,9 @@ struct option {
 
 extern const struct option options_all[];
 extern const size_t options_count;
+
+/* What --memory and --no-offload say together; "" where neither was given. -1: they disagree. */
+int options_memory(const struct options *o, const char **out, struct error *e);
 
 bool option_applies(const struct option *option, const char *command);
 

@@ -33,6 +33,8 @@ int command_check(const struct options *o)
 {
     const struct request r = {.board = o->operands[0],
                               .tier = o->tier,
+                              .step_cache = o->step_cache,
+                              .step_cache_threshold = o->step_cache_threshold,
                               .only = o->only,
                               .models = o->models,
                               .device = "auto"};

@@ -25,11 +25,13 @@ int command_run(const struct options *o);
 int command_resume(const struct options *o);
 int command_status(const struct options *o);
 int command_check(const struct options *o);
+int command_plan(const struct options *o);
 int command_prompt(const struct options *o);
 int command_why(const struct options *o);
 int command_models(const struct options *o);
 int command_journal(const struct options *o);
 int command_parity(const struct options *o);
+int command_verify(const struct options *o);
 int command_help(const struct options *o);
 int command_version(const struct options *o);
 

@@ -6,10 +6,13 @@
 #include "pipeline/progress/heard.h"
 #include "stages/parity/parity.h"
 
-static struct device_options device_of(const struct options *o)
+static struct device_options device_of(const struct options *o, const char *memory)
 {
     return (struct device_options){
         .kind = !*o->device || strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+        .memory = strcmp(memory, "safe") == 0    ? MEMORY_SAFE
+                  : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
+                                                 : MEMORY_AUTO,
         .or_cpu = strcmp(o->device, "auto") == 0,
         .activations = strcmp(o->precision, "bf16") == 0  ? DTYPE_BF16
                        : strcmp(o->precision, "f16") == 0 ? DTYPE_F16
@@ -26,9 +29,14 @@ static void print_note(void *ctx, const struct note *note)
 
 int command_parity(const struct options *o)
 {
-    struct parity_options options = {.golden = o->golden, .device = device_of(o)};
+    struct parity_options options = {.golden = o->golden};
     struct heard heard = {0};
     struct error e = {0};
+    const char *memory;
+
+    if (options_memory(o, &memory, &e) != 0)
+        return command_failed(&e);
+    options.device = device_of(o, memory);
 
     if (o->verbose)
         options.device.notes = (struct note_listener){print_note, &heard};

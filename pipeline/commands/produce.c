@@ -26,6 +26,24 @@ static enum exit_code status_of(const struct execution_result *r)
     return r->failed || r->remaining ? EXIT_SHOTS : EXIT_DELIVERED;
 }
 
+static const double MONITOR_PERIOD = 0.25; /* seconds */
+
+/* Begins to watch the machine; says so where a GPU's figures cannot be had. */
+static int watch_machine(const struct workspace *w, struct monitor **out, struct error *e)
+{
+    struct machine_sampler sampler;
+    struct device *d;
+
+    if (device_open(&w->env.device, &d, e) != 0)
+        return -1;
+    sampler = machine_sampler_open(device_facts(d)->bus);
+    device_close(d);
+    if (sampler.missing[0])
+        fprintf(stderr, "auteur-pipe: --monitor has the host's figures alone: %s\n",
+                sampler.missing);
+    return monitor_start(&sampler, MONITOR_PERIOD, w->production.monitor, out, e);
+}
+
 static int carry_out(struct workspace *w, const struct request *r, const struct options *o,
                      double began)
 {
@@ -57,8 +75,11 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
                                                                    : show_plain,
                                          show};
     interrupt_install();
+    if (o->monitor && w->plan.to_run && watch_machine(w, &execution.monitor, &e) != 0)
+        goto fail;
     if (execution_run(&execution, &result, &e) != 0)
         goto fail;
+    monitor_stop(execution.monitor);
     if (o->verbose && !o->json)
         heard_summary(stdout, &show->heard);
     if (!o->json)
@@ -69,19 +90,30 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     free(show);
     return status;
 fail:
+    monitor_stop(execution.monitor);
     free(show);
     return command_failed(&e);
 }
 
-/* A GPU that was asked for must be there before any work is done. */
-static int check_device(const struct workspace *w, struct error *e)
+/* A GPU that was asked for must be there before any work is done; so must the memory that weights
+ * are to be kept out of. */
+static int check_device(struct workspace *w, struct error *e)
 {
+    bool safe = w->env.device.memory == MEMORY_SAFE;
     struct device *d;
 
-    if (w->env.device.kind != DEVICE_CUDA || w->env.device.or_cpu)
+    if (w->env.device.kind != DEVICE_CUDA || (w->env.device.or_cpu && !safe))
         return 0;
     if (device_open(&w->env.device, &d, e) != 0)
         return -1;
+    if (safe && device_facts(d)->unified) {
+        fprintf(stderr,
+                "auteur-pipe: --memory safe is refused: %s shares its memory with the processor, "
+                "so that weights on the host take the same room and are copied besides; they stay "
+                "where they are\n",
+                device_facts(d)->name);
+        w->env.device.memory = MEMORY_SPEED;
+    }
     device_close(d);
     return 0;
 }

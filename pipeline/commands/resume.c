@@ -23,9 +23,11 @@ int command_resume(const struct options *o)
     struct workspace w = {0};
     struct request r;
     struct error e = {0};
+    const char *memory;
     int status;
 
-    if (production_find(&w.production, o->operand_count ? o->operands[0] : "", &e) != 0 ||
+    if (options_memory(o, &memory, &e) != 0 ||
+        production_find(&w.production, o->operand_count ? o->operands[0] : "", &e) != 0 ||
         workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
         find_board(&w, &r, &e) != 0)
         goto fail;
@@ -35,6 +37,8 @@ int command_resume(const struct options *o)
         r.jobs = o->jobs;
     if (o->device[0])
         r.device = o->device;
+    if (memory[0])
+        r.memory = memory;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     status = produce(&w, &r, o, began);

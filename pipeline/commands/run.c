@@ -6,19 +6,21 @@
 
 int command_run(const struct options *o)
 {
-    const struct request r = {.board = o->operands[0],
-                              .tier = o->tier,
-                              .only = o->only,
-                              .models = o->models,
-                              .device = o->device,
-                              .jobs = o->jobs};
+    struct request r = {.board = o->operands[0],
+                        .tier = o->tier,
+                        .step_cache = o->step_cache,
+                        .step_cache_threshold = o->step_cache_threshold,
+                        .only = o->only,
+                        .models = o->models,
+                        .device = o->device,
+                        .jobs = o->jobs};
     double began = clock_monotonic();
     struct workspace w = {0};
     struct error e = {0};
     const char *dir = o->output;
     int status;
 
-    if (workspace_board(&w, &r, stderr, &e) != 0)
+    if (options_memory(o, &r.memory, &e) != 0 || workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     if (!dir[0])
         dir = arena_printf(&w.arena, "out/%s", w.board.name);

@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "pipeline/commands/command.h"
+#include "pipeline/execute/job.h"
+#include "pipeline/execute/monitor_file.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
 #include "pipeline/progress/progress.h"
 #include "pipeline/progress/show.h"
+#include "pipeline/progress/spark.h"
 
 /* One stage over all shots. */
 struct stage_status {
@@ -24,7 +27,8 @@ struct status {
     size_t shots, delivered, failed;
     bool live; /* a run goes on */
     char who[JOURNAL_WHO_SIZE];
-    json_t *json; /* of the shots; NULL: for people */
+    struct monitor_history machine; /* count 0: no run was watched */
+    json_t *json;                   /* of the shots; NULL: for people */
 };
 
 static const char *state_of(const struct status *s, const struct plan_job *j,
@@ -140,6 +144,7 @@ static void print_people(const struct status *s)
     if (s->failed)
         printf(", %zu failed", s->failed);
     printf(s->live ? "; a run goes on: %s\n" : "\n", s->who);
+    spark_history(stdout, &s->machine, (double)clock_unix_ns() / 1e9, spark_locale_is_utf8());
 }
 
 static int print_json(struct status *s)
@@ -161,10 +166,22 @@ static int print_json(struct status *s)
                      w->board.name, "live", s->live, "writer", s->who, "shots",
                      (json_int_t)s->shots, "delivered", (json_int_t)s->delivered, "failed",
                      (json_int_t)s->failed, "stages", stages, "list", s->json);
+    if (root && s->machine.count)
+        json_object_set_new(root, "machine", monitor_history_json(&s->machine));
     rc = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : -1;
     putchar('\n');
     json_decref(root);
     return rc;
+}
+
+/* What a run watched is beside the point: where it cannot be read, the rest is told all the same.
+ */
+static void recall_machine(struct status *s)
+{
+    struct error e = {0};
+
+    if (monitor_recall(s->w->production.monitor, &s->machine, &e) < 0)
+        fprintf(stderr, "auteur-pipe: %s\n", e.text);
 }
 
 /* One look. *live: whether a run goes on. The board is the copy that was last run: status tells
@@ -185,6 +202,7 @@ static int look(const struct options *o, bool *live, bool *good)
         workspace_board_copy(&w, &r, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
         journal_view_begin(w.journal, &view, &e) != 0)
         goto done;
+    recall_machine(&s);
     s.json = o->json ? json_array() : NULL;
     rc = 0;
     for (size_t i = 0; i < w.plan.shots && rc == 0; i++)

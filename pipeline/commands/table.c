@@ -23,6 +23,14 @@ const struct command commands_all[] = {
      "Reports every problem of the storyboard as file:line:column, then what only the stages "
      "know: fonts and glyphs, source clips, models. Generates nothing and writes nothing.",
      command_check},
+    {"plan", "BOARD.yaml", 1, 1, "what a storyboard would take, and whether it fits",
+     "Goes through every tier's models without computing anything and tells for each stage its "
+     "weights, activations and workspace on the GPU, what it takes of the host, and how long it "
+     "would work, on this machine or on one that --gpu describes. Where a checkpoint is not there "
+     "yet, the published one's sizes are taken: ask before you download.\n\n"
+     "A stage fits when a tenth of what it needs is left over. Exits 3 when something does not "
+     "fit, and says what would help.",
+     command_plan},
     {"prompt", "[BOARD.yaml]", 0, 1, "what the model will be told",
      "Shows for every shot (or for --text) the prompt after enhancement, the negative prompt, "
      "the words that became overlays, and the token counts against the tier's limit.",
@@ -50,6 +58,19 @@ const struct command commands_all[] = {
      "DIR may be a folder of checkpoints. Several end in a table: checks, worst module, worst of "
      "the chain, how much of a tolerance was used up at most. Exits 0 only when all hold.",
      command_parity},
+    {"verify", "", 0, 0,
+     "what this machine's hardware is and reaches, and whether it should do better",
+     "Tells the driver, the GPU and its memory, and measures copies, matrix products, attention, "
+     "convolutions, the processor and the disk that the models lie on (with --models), and with "
+     "several GPUs the way between them. Every figure has a threshold: a share of what the maker "
+     "says of H100, H200, GB10 and the RTX 50 series, of others of what the device reports. A FAIL "
+     "means a machine that is throttled, shared, capped or broken; a SKIP says why something could "
+     "not be measured. Takes some ten seconds a GPU.\n\n"
+     "--smoke makes a tiny film with every tier instead, from prompt to file, on the device that "
+     "would be used: the embedded model, and models of random weights that come with the "
+     "program.\n\n"
+     "Exits 0 when nothing fails, 3 when something does.",
+     command_verify},
     {"help", "[COMMAND]", 0, 1, "this overview, one command in full, or the storyboard format",
      "help COMMAND tells all of a command; help storyboard tells how a storyboard is written.",
      command_help},

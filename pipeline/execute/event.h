@@ -12,6 +12,7 @@ enum event_kind {
     EVENT_BEGIN,    /* the run begins: plan */
     EVENT_BROKEN,   /* shot, stage, error: it cannot be made and is not tried */
     EVENT_OPEN,     /* stage, group, count: a model is being loaded */
+    EVENT_LOADING,  /* stage, done, total: bytes of it, at a tick, when it moved */
     EVENT_OPENED,   /* stage, group, seconds */
     EVENT_START,    /* shot, stage, attempt, reason */
     EVENT_PROGRESS, /* shot, stage, done, total, unit: at a tick, when it moved */
@@ -20,6 +21,7 @@ enum event_kind {
     EVENT_FAILED,   /* shot, stage, attempt, seconds, error; retry: it will be tried again */
     EVENT_DELIVERED, /* shot: its last stage is done */
     EVENT_NOTE, /* stage, note: an optimisation took effect, or did not; each device says it once */
+    EVENT_MENDED,    /* stage, text: trouble was met, and what was done about it */
     EVENT_INTERRUPT, /* the user interrupted: what is in hand is being finished */
     EVENT_TICK,      /* ten times a second: a good moment to draw */
     EVENT_END        /* result */
@@ -41,7 +43,7 @@ struct event {
     size_t shot;
     const char *shot_id;
     enum stage_id stage;
-    const char *stage_name, *group, *unit;
+    const char *stage_name, *group, *unit, *text;
     size_t count;
     unsigned attempt;
     const char *reason;

@@ -141,6 +141,8 @@ int execution_run(const struct execution *execution, struct execution_result *re
     x->peak = (struct peak_meter)PEAK_METER_INITIAL;
     x->env = *execution->setup->env;
     x->env.device.notes = (struct note_listener){lanes_note, x};
+    x->env.mended = lanes_mended;
+    x->env.mended_ctx = x;
     x->setup = *execution->setup;
     x->setup.env = &x->env;
     x->runner = (struct runner){.setup = &x->setup,
@@ -148,8 +150,10 @@ int execution_run(const struct execution *execution, struct execution_result *re
                                 .production = execution->production,
                                 .journal = execution->journal,
                                 .peak = &x->peak,
+                                .monitor = execution->monitor,
                                 .cancelled = lanes_cancelled,
                                 .progress = lanes_progress,
+                                .loading = lanes_loading,
                                 .ctx = x};
     if (init_locks(x, e) != 0)
         goto done;

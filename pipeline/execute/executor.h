@@ -11,6 +11,7 @@
 #define AUTEUR_PIPELINE_EXECUTE_EXECUTOR_H
 
 #include "pipeline/execute/event.h"
+#include "pipeline/execute/monitor.h"
 #include "pipeline/execute/production.h"
 
 struct execution {
@@ -21,6 +22,7 @@ struct execution {
     int jobs;                /* >= 1 */
     bool (*interrupted)(void);
     struct event_sink sink;
+    struct monitor *monitor; /* watches the jobs; NULL: nobody does */
 };
 
 /* Stage checks for every job that must run: those that fail break their shot. */

@@ -16,7 +16,7 @@ static const struct shot *shot_of(const struct executor *x, size_t shot)
 void lanes_emit(struct executor *x, struct event event)
 {
     event.at = clock_monotonic();
-    if (event.kind == EVENT_NOTE) {
+    if (event.kind == EVENT_NOTE || event.kind == EVENT_LOADING || event.kind == EVENT_MENDED) {
         event.stage_name = x->x->setup->stages[event.stage]->name;
     } else if (event.kind != EVENT_BEGIN && event.kind != EVENT_TICK && event.kind != EVENT_END &&
                event.kind != EVENT_INTERRUPT) {
@@ -65,6 +65,26 @@ void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, do
         strncpy(s->unit, unit, sizeof s->unit - 1);
         break;
     }
+    pthread_mutex_unlock(&x->mutex);
+}
+
+void lanes_loading(void *ctx, size_t done, size_t total)
+{
+    struct executor *x = ctx;
+
+    pthread_mutex_lock(&x->mutex);
+    x->loading.moved = true;
+    x->loading.done = done;
+    x->loading.total = total;
+    pthread_mutex_unlock(&x->mutex);
+}
+
+void lanes_mended(void *ctx, const char *text)
+{
+    struct executor *x = ctx;
+
+    pthread_mutex_lock(&x->mutex);
+    lanes_emit(x, (struct event){.kind = EVENT_MENDED, .stage = x->engine_at, .text = text});
     pthread_mutex_unlock(&x->mutex);
 }
 
@@ -257,6 +277,7 @@ static void open_group(struct executor *x, const struct engine_step *step, void 
             refuse_group(x, step, &e);
     }
     pthread_mutex_lock(&x->mutex);
+    x->loading.moved = false;
     event.kind = EVENT_OPENED;
     event.seconds = clock_monotonic() - from;
     if (loads && outcome == OUTCOME_DONE)
@@ -310,6 +331,12 @@ static void watch(struct executor *x)
             lanes_emit(x, (struct event){.kind = EVENT_INTERRUPT});
             pthread_cond_broadcast(&x->changed);
         }
+        if (x->loading.moved)
+            lanes_emit(x, (struct event){.kind = EVENT_LOADING,
+                                         .stage = x->engine_at,
+                                         .done = (double)x->loading.done,
+                                         .total = (double)x->loading.total});
+        x->loading.moved = false;
         for (size_t i = 0; i <= MOST_JOBS; i++) {
             struct slot *s = &x->slots[i];
 

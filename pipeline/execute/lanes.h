@@ -31,6 +31,10 @@ struct executor {
     const struct execution *x;
     struct stage_env env; /* as the jobs see it: their devices' notes come here */
     struct plan_setup setup;
+    struct {
+        bool moved;
+        size_t done, total; /* bytes of what is being loaded */
+    } loading;
     enum stage_id engine_at; /* the stage that the engine's lane works on */
     struct scheduler *scheduler;
     struct runner runner;
@@ -51,6 +55,10 @@ void lanes_emit(struct executor *x, struct event event);
 bool lanes_cancelled(void *ctx);
 void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, double total,
                     const char *unit);
+
+void lanes_loading(void *ctx, size_t done, size_t total);
+/* Fits stage_env; ctx is the executor. */
+void lanes_mended(void *ctx, const char *text);
 
 /* Fits struct note_listener; ctx is the executor. Only the engine's lane has devices. */
 void lanes_note(void *ctx, const struct note *note);

@@ -38,8 +38,9 @@ int production_name(struct production *p, const char *dir, struct error *e)
     p->artefacts = path_join(&p->arena, p->dir, ".auteur/artefacts");
     p->board_copy = path_join(&p->arena, p->dir, ".auteur/board.yaml");
     p->tmp = path_join(&p->arena, p->dir, ".auteur/tmp");
+    p->monitor = path_join(&p->arena, p->dir, ".auteur/monitor.json");
     p->shots = path_join(&p->arena, p->dir, "shots");
-    if (!p->journal || !p->artefacts || !p->board_copy || !p->tmp || !p->shots) {
+    if (!p->journal || !p->artefacts || !p->board_copy || !p->tmp || !p->monitor || !p->shots) {
         error_memory(e);
         goto done;
     }

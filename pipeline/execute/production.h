@@ -6,6 +6,7 @@
  *                          content have the same key; each keeps its own file, so that a record's
  *                          file is never another's to replace)
  *   .auteur/board.yaml     the storyboard's text as it was last run
+ *   .auteur/monitor.json   the machine in the last minute that a run watched (--monitor)
  *   .auteur/tmp/           work in hand; there only while a run is, or after one that was killed
  */
 #ifndef AUTEUR_PIPELINE_EXECUTE_PRODUCTION_H
@@ -17,7 +18,7 @@
 struct production {
     struct arena arena;
     const char *dir; /* absolute */
-    const char *journal, *artefacts, *shots, *tmp, *board_copy;
+    const char *journal, *artefacts, *shots, *tmp, *board_copy, *monitor;
 };
 
 /* Names only: nothing is made or looked for. */

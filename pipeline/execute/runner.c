@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "kernels/load_watch.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/execute/sheet.h"
 
@@ -87,12 +88,27 @@ static int deliver(struct job *j, bool *unrecorded, struct error *e)
     return 0;
 }
 
+/* Peaks of the machine, for the record and the shot's sheet: while the stage ran and, where there
+ * is one, while its session was opened (a model is loaded there, prompts are encoded). */
+static void note_peaks(struct job *j, const void *session, const struct monitor_peaks *ran)
+{
+    json_t *peaks;
+
+    if (!j->runner->monitor)
+        return;
+    peaks = monitor_json(ran);
+    if (session)
+        json_object_set_new(peaks, "opening", monitor_json(&j->runner->opening));
+    json_object_set_new(j->notes, "monitor", peaks);
+}
+
 /* Runs the stage and delivers. The record's seconds and peak are the stage's own. */
 static int work(struct job *j, void *session, bool *unrecorded, struct error *e)
 {
     struct runner *r = j->runner;
     double from = clock_monotonic();
-    int slot = peak_begin(r->peak);
+    int slot = peak_begin(r->peak), watched = monitor_begin(r->monitor);
+    struct monitor_peaks peaks;
     char *notes;
     int rc = path_remove(j->base.workdir, e);
 
@@ -101,6 +117,8 @@ static int work(struct job *j, void *session, bool *unrecorded, struct error *e)
     if (rc == 0)
         rc = r->setup->stages[j->stage]->run(session, &j->base, e);
     j->record.peak_kib = peak_end(r->peak, slot);
+    peaks = monitor_end(r->monitor, watched);
+    note_peaks(j, session, &peaks);
     j->record.seconds = clock_monotonic() - from;
     j->record.finished_ns = clock_unix_ns();
     notes = json_dumps(j->notes, JSON_SORT_KEYS | JSON_COMPACT);
@@ -209,7 +227,7 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
     const char *name = r->plan->groups[plan_job(r->plan, shots[0], stage)->group];
     struct opening opening = {.runner = r, .shots = shots};
     const struct shot **list;
-    int rc;
+    int rc, watched;
 
     *session = NULL;
     if (!about->open || !name[0])
@@ -219,6 +237,8 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
         return error_memory(e);
     for (size_t i = 0; i < count; i++)
         list[i] = &board->shots[shots[i]];
+    watched = monitor_begin(r->monitor);
+    load_watch(r->loading, r->ctx);
     rc = about->open(&(struct stage_group){.env = r->setup->env,
                                            .name = name,
                                            .shots = list,
@@ -227,6 +247,8 @@ int runner_open(struct runner *r, enum stage_id stage, const uint32_t *shots, si
                                            .cancelled = group_cancelled,
                                            .executor = &opening},
                      session, e);
+    load_watch(NULL, NULL);
+    r->opening = monitor_end(r->monitor, watched);
     free(list);
     arena_free(&opening.arena);
     return rc;

@@ -5,6 +5,7 @@
 #ifndef AUTEUR_PIPELINE_EXECUTE_RUNNER_H
 #define AUTEUR_PIPELINE_EXECUTE_RUNNER_H
 
+#include "pipeline/execute/monitor.h"
 #include "pipeline/execute/peak.h"
 #include "pipeline/execute/plan.h"
 #include "pipeline/execute/production.h"
@@ -15,9 +16,12 @@ struct runner {
     const struct production *production;
     struct journal *journal;
     struct peak_meter *peak;
+    struct monitor *monitor;      /* NULL: nobody watches */
+    struct monitor_peaks opening; /* of the session that is open */
     bool (*cancelled)(void *ctx);
     void (*progress)(void *ctx, size_t shot, enum stage_id stage, double done, double total,
                      const char *unit);
+    void (*loading)(void *ctx, size_t done, size_t total); /* bytes, while a session opens */
     void *ctx;
 };
 

@@ -77,6 +77,10 @@ static json_t *asked(const struct shot *shot, bool *ok)
             put(o, "sampler", json_string(shot->sampler), ok);
         if (shot->shift > 0)
             put(o, "shift", json_real(shot->shift), ok);
+        if (shot->step_cache[0])
+            put(o, "step_cache", json_string(shot->step_cache), ok);
+        if (shot->step_cache_threshold > 0)
+            put(o, "step_cache_threshold", json_real(shot->step_cache_threshold), ok);
         if (shot->motion > 0)
             put(o, "motion", json_integer(shot->motion), ok);
         if (shot->noise >= 0)

@@ -12,9 +12,14 @@
 enum { LONGEST_BOARD = 64 << 20 };
 
 /* A GPU where there is one, unless the command line says which. */
-static struct device_options device_of(const char *name)
+static struct device_options device_of(const struct request *r)
 {
+    const char *name = r->device, *memory = r->memory ? r->memory : "";
+
     return (struct device_options){.kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                                   .memory = strcmp(memory, "safe") == 0    ? MEMORY_SAFE
+                                             : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
+                                                                            : MEMORY_AUTO,
                                    .threads = paths_cores(),
                                    .or_cpu = strcmp(name, "cuda") != 0};
 }
@@ -26,7 +31,9 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
     w->env = (struct stage_env){.board = &w->board,
                                 .models_dir = "",
                                 .tier = r->tier,
-                                .device = device_of(r->device),
+                                .step_cache = r->step_cache ? r->step_cache : "",
+                                .step_cache_threshold = r->step_cache_threshold,
+                                .device = device_of(r),
                                 .identify = identify_path};
     if (models && models[0])
         w->env.models_dir = paths_absolute(&w->arena, models);
@@ -77,8 +84,7 @@ int workspace_journal(struct workspace *w, enum journal_mode mode, struct error 
     return journal_open(w->production.journal, mode, &w->journal, e);
 }
 
-/* A glob that matches nothing is a slip, not a success. */
-static int check_only(const struct workspace *w, const char *only, struct error *e)
+int workspace_only(const struct workspace *w, const char *only, struct error *e)
 {
     if (!only[0])
         return 0;
@@ -91,7 +97,7 @@ static int check_only(const struct workspace *w, const char *only, struct error 
 
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e)
 {
-    if (check_only(w, r->only, e) != 0)
+    if (workspace_only(w, r->only, e) != 0)
         return -1;
     w->identify = identify_new(w->journal, w->writable);
     if (!w->identify)
@@ -137,8 +143,13 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .only = text_of(w, options, "only"),
                           .models = text_of(w, options, "models"),
                           .device = text_of(w, options, "device"),
+                          .memory = text_of(w, options, "memory"),
+                          .step_cache = text_of(w, options, "step_cache"),
+                          .step_cache_threshold =
+                              json_number_value(json_object_get(options, "step_cache_threshold")),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
-    if (!r->board || !r->tier || !r->only || !r->models || !r->device)
+    if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory ||
+        !r->step_cache)
         error_memory(e);
     else
         rc = 0;
@@ -205,9 +216,10 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
 
     if (same_board(w, e) != 0)
         return -1;
-    options =
-        json_pack("{ss ss ss ss si}", "tier", r->tier, "only", r->only, "models",
-                  r->models[0] ? w->env.models_dir : "", "device", r->device, "jobs", r->jobs);
+    options = json_pack("{ss ss ss ss ss ss sf si}", "tier", r->tier, "only", r->only, "models",
+                        r->models[0] ? w->env.models_dir : "", "device", r->device, "memory",
+                        r->memory, "step_cache", w->env.step_cache, "step_cache_threshold",
+                        r->step_cache_threshold, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -28,7 +28,10 @@ struct workspace {
  * given. Strings in the workspace's arena when they come from the journal. */
 struct request {
     const char *board, *tier, *only, *models;
-    const char *device; /* "auto", "cpu" or "cuda" */
+    const char *device;          /* "auto", "cpu" or "cuda" */
+    const char *memory;          /* "auto", "safe" or "speed"; NULL: not given */
+    const char *step_cache;      /* NULL, "": as the board says */
+    double step_cache_threshold; /* 0: likewise */
     int jobs;
 };
 
@@ -44,6 +47,9 @@ int workspace_board_copy(struct workspace *w, const struct request *r, struct er
 /* Opens the journal of the production in w->production, for writing with everything made that is
  * missing. Needs no board. */
 int workspace_journal(struct workspace *w, enum journal_mode mode, struct error *e);
+
+/* Refuses a glob that no shot's id matches: a slip, not a success. "" matches all. */
+int workspace_only(const struct workspace *w, const char *only, struct error *e);
 
 /* Makes the plan; without a journal, as if nothing had been made. Needs the board. */
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e);

@@ -153,7 +153,12 @@ void progress_event(struct progress *p, const struct event *event)
         p->failed++;
         break;
     case EVENT_OPEN:
-        p->stage[event->stage].loading_since = event->at;
+        p->stage[event->stage].loading_since = p->stage[event->stage].load_told = event->at;
+        p->stage[event->stage].loaded = p->stage[event->stage].to_load = 0;
+        break;
+    case EVENT_LOADING:
+        p->stage[event->stage].loaded = event->done;
+        p->stage[event->stage].to_load = event->total;
         break;
     case EVENT_OPENED:
         p->stage[event->stage].loading_since = 0;
@@ -177,11 +182,22 @@ void progress_event(struct progress *p, const struct event *event)
         p->delivered++;
         break;
     case EVENT_NOTE:
+    case EVENT_MENDED:
     case EVENT_INTERRUPT:
     case EVENT_TICK:
     case EVENT_END:
         break;
     }
+}
+
+bool progress_load_is_due(struct progress *p, const struct event *event, double every)
+{
+    struct stage_progress *at = &p->stage[event->stage];
+
+    if (event->at - at->load_told < every)
+        return false;
+    at->load_told = event->at;
+    return true;
 }
 
 static int known_tier(const struct progress *p, size_t shot)

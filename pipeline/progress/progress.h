@@ -27,6 +27,8 @@ struct stage_progress {
     bool engine[COST_TIERS];
     double first_start, last_finish; /* 0: not yet */
     double loading_since;            /* 0: no model is being loaded */
+    double loaded, to_load;          /* bytes of it; 0: not told yet */
+    double load_told;                /* for a show: when it last told */
 };
 
 struct progress {
@@ -45,6 +47,9 @@ struct progress {
 void progress_init(struct progress *p, const struct stage_env *env,
                    const struct stage *const *stages, int jobs, const struct cost_table *costs);
 void progress_event(struct progress *p, const struct event *event);
+
+/* Whether a show that tells of loading every so many seconds is to tell of this EVENT_LOADING. */
+bool progress_load_is_due(struct progress *p, const struct event *event, double every);
 
 /* The job in hand; NULL when it is not. */
 struct in_hand *progress_in_hand(struct progress *p, size_t shot, enum stage_id stage);

@@ -7,11 +7,14 @@
 #include "pipeline/progress/show.h"
 
 static const char *const names[] = {
-    [EVENT_BEGIN] = "begin",         [EVENT_BROKEN] = "broken", [EVENT_OPEN] = "open",
-    [EVENT_OPENED] = "opened",       [EVENT_START] = "start",   [EVENT_PROGRESS] = "progress",
-    [EVENT_FINISH] = "finish",       [EVENT_FRESH] = "fresh",   [EVENT_FAILED] = "failed",
-    [EVENT_DELIVERED] = "delivered", [EVENT_NOTE] = "note",     [EVENT_INTERRUPT] = "interrupt",
-    [EVENT_TICK] = "tick",           [EVENT_END] = "end",
+    [EVENT_BEGIN] = "begin",   [EVENT_BROKEN] = "broken",
+    [EVENT_OPEN] = "open",     [EVENT_OPENED] = "opened",
+    [EVENT_START] = "start",   [EVENT_PROGRESS] = "progress",
+    [EVENT_FINISH] = "finish", [EVENT_FRESH] = "fresh",
+    [EVENT_FAILED] = "failed", [EVENT_DELIVERED] = "delivered",
+    [EVENT_NOTE] = "note",     [EVENT_LOADING] = "loading",
+    [EVENT_MENDED] = "mended", [EVENT_INTERRUPT] = "interrupt",
+    [EVENT_TICK] = "tick",     [EVENT_END] = "end",
 };
 
 static double unix_now(void)
@@ -123,6 +126,7 @@ void show_json(void *ctx, const struct event *event)
 
     progress_event(&s->progress, event);
     if (event->kind == EVENT_TICK || (event->kind == EVENT_PROGRESS && !is_due(s, event)) ||
+        (event->kind == EVENT_LOADING && !progress_load_is_due(&s->progress, event, 1)) ||
         (event->kind == EVENT_NOTE && !heard_note(&s->heard, event->note)))
         return;
     line = json_object();
@@ -138,6 +142,13 @@ void show_json(void *ctx, const struct event *event)
         add_counts(line, s, event);
     } else if (event->kind == EVENT_END) {
         add_result(line, event->result, event->at - s->progress.began);
+    } else if (event->kind == EVENT_LOADING) {
+        json_object_set_new(line, "stage", json_string(event->stage_name));
+        json_object_set_new(line, "done", json_real(event->done));
+        json_object_set_new(line, "total", json_real(event->total));
+    } else if (event->kind == EVENT_MENDED) {
+        json_object_set_new(line, "stage", json_string(event->stage_name));
+        json_object_set_new(line, "text", json_string(event->text));
     } else if (event->kind == EVENT_NOTE) {
         add_note(line, event);
     } else if (event->kind != EVENT_INTERRUPT) {

@@ -19,6 +19,12 @@ void show_plain(void *ctx, const struct event *event)
         fprintf(s->out, "load   %s for %s, %zu %s\n", event->group, event->stage_name, event->count,
                 event->count == 1 ? "shot" : "shots");
         break;
+    case EVENT_LOADING:
+        if (!progress_load_is_due(&s->progress, event, 5))
+            return;
+        fprintf(s->out, "load   %s %.1f of %.1f GB\n", event->stage_name, event->done / 1e9,
+                event->total / 1e9);
+        break;
     case EVENT_START:
         fprintf(s->out, "start  %s %s (%s)\n", event->shot_id, event->stage_name,
                 event->attempt > 1 ? "another attempt" : event->reason);
@@ -43,6 +49,9 @@ void show_plain(void *ctx, const struct event *event)
         line = s->verbose ? heard_note(&s->heard, event->note) : NULL;
         if (line)
             fprintf(s->out, "%s\n", line);
+        break;
+    case EVENT_MENDED:
+        fprintf(s->errors, "mended %s: %s\n", event->stage_name, event->text);
         break;
     case EVENT_INTERRUPT:
         fprintf(s->errors, "interrupted: finishing the step in hand; once more stops at once\n");

@@ -46,6 +46,15 @@ static void put_line(struct show *s, const char *text, const char *color)
     s->drawn++;
 }
 
+static void loading_text(const struct stage_progress *at, char *out, size_t size)
+{
+    if (at->to_load > 0)
+        snprintf(out, size, "loading the model, %.1f of %.1f GB", at->loaded / 1e9,
+                 at->to_load / 1e9);
+    else
+        snprintf(out, size, "loading the model");
+}
+
 /* What a stage has in hand: the first job in full, then how many more. */
 static void in_hand_text(const struct progress *p, enum stage_id stage, char *out, size_t size)
 {
@@ -53,7 +62,7 @@ static void in_hand_text(const struct progress *p, enum stage_id stage, char *ou
 
     out[0] = '\0';
     if (p->stage[stage].loading_since > 0)
-        snprintf(out, size, "loading the model");
+        loading_text(&p->stage[stage], out, size);
     for (size_t i = 0; i < p->in_hand_count; i++) {
         const struct in_hand *h = &p->in_hand[i];
         const char *id = p->env->board->shots[h->shot].id;
@@ -211,6 +220,9 @@ void show_terminal(void *ctx, const struct event *event)
         break;
     case EVENT_NOTE:
         say_note(s, event->note);
+        break;
+    case EVENT_MENDED:
+        say(s, event, "mended ", event->stage_name, event->text);
         break;
     case EVENT_INTERRUPT:
         say(s, event, "", "", "interrupted: finishing the step in hand; once more stops at once");

@@ -1,6 +1,7 @@
 #include "stages/forecast/forecast.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,10 @@
 
 /* One model's way through a shot. */
 struct walk {
+    const struct stage_env *env;
     const struct machine *machine;
     const struct family *family;
     const char *dir;
-    const char *prefix; /* "" or "picture: " */
     const char *const *names;
     struct generation *generation;
     struct dry_run run;
@@ -38,12 +39,14 @@ static size_t heap_in_use(void)
 
 static int open_device(struct walk *w, enum dtype activations, struct device **d, struct error *e)
 {
-    struct device_options options = {
-        .kind = DEVICE_CUDA,
-        .threads = 1,
-        .activations = w->machine->gpus > 0 ? activations : DTYPE_F32,
-        .dry = &w->run,
-    };
+    struct device_options options = w->env->device;
+
+    options.kind = DEVICE_CUDA;
+    options.or_cpu = false;
+    options.threads = 1;
+    options.notes = (struct note_listener){0};
+    options.activations = w->machine->gpus > 0 ? activations : DTYPE_F32;
+    options.dry = &w->run;
     dry_begin(&w->run);
     w->heap = heap_in_use();
     return device_open(&options, d, e);
@@ -68,7 +71,8 @@ static struct forecast_stage *add_stage(struct walk *w, int name, double weights
         .workspace = base,
         .activations = (double)r->peak - base - weights,
         .peak = (double)r->peak,
-        .host = r->host_peak > w->heap ? (double)(r->host_peak - w->heap) : 0,
+        .host = (double)(r->host_peak > w->heap ? r->host_peak - w->heap : 0) + (double)r->streamed,
+        .streamed = (double)r->streamed,
         .stored = r->stored,
         .load = r->stored / w->machine->disk,
         .work = r->seconds,
@@ -136,7 +140,7 @@ static int denoise(struct walk *w, struct error *e)
     if (rc == 0) {
         struct forecast_stage *s = add_stage(w, SAMPLING, weights);
         s->steps = w->generation->steps;
-        s->models = first > 0 ? w->run.stored / first : 1;
+        s->models = first > 0 ? (int)lround(w->run.stored / first) : 1;
     }
     w->family->model_close(model);
     device_close(d);
@@ -199,11 +203,12 @@ static int add_picture(struct walk *w, struct error *e)
     return 0;
 }
 
-static int go_through(const struct machine *m, const struct family *family, const char *dir,
-                      const char *const *names, struct generation *g, struct forecast *f,
-                      struct error *e)
+static int go_through(const struct stage_env *env, const struct machine *m,
+                      const struct family *family, const char *dir, const char *const *names,
+                      struct generation *g, struct forecast *f, struct error *e)
 {
     struct walk w = {
+        .env = env,
         .machine = m,
         .family = family,
         .dir = dir,
@@ -263,9 +268,10 @@ static int walk_one(const struct stage_env *env, const struct machine *m, bool p
 
     outline_allow(rc == 0 && outlined);
     if (rc == 0 && picture)
-        rc = go_through(m, f->tier->keyframe.family, dir, names_of_picture, &s->keyframe, f, e);
+        rc =
+            go_through(env, m, f->tier->keyframe.family, dir, names_of_picture, &s->keyframe, f, e);
     else if (rc == 0)
-        rc = go_through(m, f->tier->family, dir, names_of_shot, &s->generation, f, e);
+        rc = go_through(env, m, f->tier->family, dir, names_of_shot, &s->generation, f, e);
     outline_allow(false);
     f->outlined |= outlined;
     arena_free(&a);
@@ -281,29 +287,5 @@ int forecast_shot(const struct stage_env *env, const struct shot *shot, const st
     out->tier = out->settings.tier;
     if (out->settings.makes_keyframe && walk_one(env, m, true, out, e) != 0)
         return -1;
-    if (walk_one(env, m, false, out, e) != 0)
-        return -1;
-    for (int i = 0; i < out->count; i++)
-        out->on_disk += out->stage[i].stored;
-    return 0;
-}
-
-double forecast_peak(const struct forecast *f)
-{
-    double most = 0;
-    for (int i = 0; i < f->count; i++)
-        most = f->stage[i].peak > most ? f->stage[i].peak : most;
-    return most;
-}
-
-double forecast_resident(const struct forecast *f, const struct machine *m)
-{
-    double weights = 0, most = 0, base = (double)machine_base(m);
-    for (int i = 0; i < f->count; i++) {
-        const struct forecast_stage *s = &f->stage[i];
-        double more = s->peak - s->weights - base;
-        weights += s->weights * s->models;
-        most = more > most ? more : most;
-    }
-    return weights + most + base;
+    return walk_one(env, m, false, out, e);
 }

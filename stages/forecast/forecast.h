@@ -11,11 +11,12 @@
 struct forecast_stage {
     const char *name; /* "words", "sampling", "decoding"; of a keyframe "picture: ..." */
     double weights;   /* on the GPU at once */
-    double models;    /* of so many bytes that take turns there: Wan 2.2's two experts */
+    int models;       /* of so many bytes, that take turns there: Wan 2.2's two experts */
     double activations;
     double workspace; /* what operations, libraries and the driver take besides */
     double peak;      /* of the three, all at their time */
     double host;      /* besides the program itself and the mapped files */
+    double streamed;  /* of the host's: weights that come to the GPU block by block */
     double stored;    /* read from files */
     double load, work;
     int steps; /* of a sampler; else 0 */
@@ -35,10 +36,5 @@ struct forecast {
  * cannot be, ERROR_INPUT. */
 int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                   struct forecast *out, struct error *e);
-
-/* The most that any stage has at once: what a GPU must hold when models take turns. */
-double forecast_peak(const struct forecast *f);
-/* The same when nothing ever leaves: the weights of all, and the most that one stage adds. */
-double forecast_resident(const struct forecast *f, const struct machine *m);
 
 #endif

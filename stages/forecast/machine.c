@@ -5,11 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "kernels/base/suggest.h"
 
 static const double GIB = 1024.0 * 1024 * 1024, GB = 1e9, TERA = 1e12;
+static const double PROCESSOR_BYTES =
+    20e9;                       /* a second, of a desktop's or a small server's memory */
 static const double DISK = 2e9; /* bytes/s of a plain NVMe disk, where none was measured */
+
+static const double LINK = 24e9; /* of PCIe 4 with 16 lanes; twice that of PCIe 5 */
 
 /* The makers' figures: dense, with sums in F32 (which GeForce cards halve for 16-bit halves and
  * FP8). Memory as the driver tells it. */
@@ -40,20 +46,54 @@ static void take_known(struct machine *m, const struct known *k)
     m->bf16 = k->bf16 * TERA;
     m->fp8 = k->fp8 * TERA;
     m->bandwidth = k->bandwidth * GB;
+    m->link = k->major >= 9 ? 2 * LINK : LINK;
     m->facts.unified = k->unified;
     m->facts.major = k->major;
     m->facts.minor = k->minor;
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* FLOP/s of a processor in one product of the size that models have; 0: it could not be had. */
+static double measure_processor(struct device *d)
+{
+    enum { ROWS = 512, WIDTH = 1024, TURNS = 4 };
+    struct arena a = device_arena(d);
+    struct tensor x = TENSOR_NEW(&a, ROWS, WIDTH), out = TENSOR_NEW(&a, ROWS, WIDTH);
+    struct tensor weight = TENSOR_NEW(&a, WIDTH, WIDTH);
+    double flops = 2.0 * ROWS * WIDTH * WIDTH, best = 0;
+    struct error ignored = {0};
+    struct linear w;
+
+    if (x.data && out.data && weight.data && linear_pack(d, &a, &weight, NULL, &w, &ignored) == 0)
+        for (int i = 0; i < TURNS; i++) {
+            double from = seconds_now();
+            op_linear(d, &out, &x, &w, ACT_NONE);
+            double rate = flops / (seconds_now() - from);
+            best = rate > best && isfinite(rate) ? rate : best;
+        }
+    arena_free(&a);
+    return device_status(d, &ignored) == 0 ? best : 0;
 }
 
 void machine_of_device(struct device *d, struct machine *out)
 {
     size_t free_bytes, total;
 
-    *out = (struct machine){.facts = *device_facts(d), .disk = DISK};
+    *out = (struct machine){.facts = *device_facts(d), .link = LINK, .disk = DISK};
     out->gpus = device_kind(d) == DEVICE_CUDA;
+    out->host = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     if (!out->gpus) {
         device_memory(d, &free_bytes, &total);
         out->facts.memory = total;
+        out->bf16 = measure_processor(d);
+        out->bandwidth = PROCESSOR_BYTES;
         return;
     }
     for (int i = 0; i < KNOWN; i++)
@@ -160,7 +200,7 @@ static bool read_more(const char *text, size_t length, struct machine *m)
 
 int machine_parse(const char *text, struct machine *out, struct error *e)
 {
-    struct machine m = {.disk = DISK};
+    struct machine m = {.link = LINK, .disk = DISK};
     size_t length = strcspn(text, ",");
 
     snprintf(m.facts.name, sizeof m.facts.name, "%s", text);
@@ -185,10 +225,15 @@ struct dry_rates machine_rates(const struct machine *m)
 {
     static const double products = 0.79, products8 = 0.73, attention = 0.62, convolution = 0.58,
                         moving = 0.6;
-    struct dry_rates r = {.bytes = m->bandwidth * moving, .launch = 4e-6};
+    static const double processor = 0.7; /* of what one large product reaches: denoiser and VAE */
+    struct dry_rates r = {.bytes = m->bandwidth * moving, .link = m->link, .launch = 4e-6};
 
     if (m->bf16 <= 0 || m->bandwidth <= 0)
         return (struct dry_rates){0};
+    for (int i = 0; m->gpus == 0 && i < DRY_CLASSES; i++)
+        r.flops[i] = m->bf16 * processor;
+    if (m->gpus == 0)
+        return r;
     r.flops[DRY_PRODUCT] = m->bf16 * products;
     r.flops[DRY_PRODUCT8] = (m->fp8 > 0 ? m->fp8 : m->bf16) * products8;
     r.flops[DRY_ATTENTION] = m->bf16 * attention;

@@ -14,6 +14,7 @@ struct machine {
     size_t host;               /* bytes of the host's memory; 0: not known */
     double bf16, fp8; /* FLOP/s that one is sold with, dense, sums in F32; 0: not known, or none */
     double bandwidth; /* bytes/s of its memory; 0: not known */
+    double link;      /* bytes/s from the host's memory to it */
     double disk;      /* bytes/s that weights come with */
 };
 

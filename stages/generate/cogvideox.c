@@ -148,6 +148,7 @@ struct model {
     struct tensor out; /* [items, T, C, H, W]: without the prompt where there are two, and with */
     const struct generation *generation;
     const struct sampler *sampler;
+    struct step_cache cache;
 };
 
 static void model_close(void *model)
@@ -157,6 +158,7 @@ static void model_close(void *model)
     if (!m)
         return;
     cogvideox_transformer_free(m->transformer);
+    step_cache_free(&m->cache);
     arena_free(&m->shot);
     free(m);
 }
@@ -242,6 +244,8 @@ static int begin(void *model, const struct generation *g, const struct condition
         return -1;
     m->generation = g;
     m->sampler = s;
+    cogvideox_transformer_cache(m->transformer, &m->cache);
+    step_cache_begin(&m->cache, g->step_cache.mode, g->step_cache.threshold, s->steps);
     arena_free(&m->shot);
     m->out = TENSOR_NEW(&m->shot, guided ? 2 : 1, shape[0], shape[1], shape[2], shape[3]);
     if (!m->out.data)
@@ -268,6 +272,7 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
     int64_t count = tensor_count(out);
     double guidance = m->generation->guidance;
 
+    step_cache_step(&m->cache, i);
     if (cogvideox_transformer_forward(m->transformer, latents, timestep, &m->out, e))
         return -1;
     if (m->out.shape[0] == 1) {
@@ -280,6 +285,12 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
     for (int64_t k = 0; k < count; k++)
         to[k] = without[k] + (float)guidance * (with[k] - without[k]);
     return 0;
+}
+
+static const struct step_cache *cache_of(void *model)
+{
+    const struct model *m = model;
+    return &m->cache;
 }
 
 /* ---- the decoder */
@@ -356,6 +367,7 @@ const struct family family_cogvideox = {
     .latents_shape = latents_shape,
     .begin = begin,
     .predict = predict,
+    .step_cache = cache_of,
     .vae_open = vae_open,
     .vae_close = vae_close,
     .decode = decode,

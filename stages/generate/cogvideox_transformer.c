@@ -151,19 +151,16 @@ static void time_frequencies(const struct cogvideox_transformer *m, float timest
 }
 
 /* Leaves silu(embedding): every layer that reads the timestep takes that. */
-static void embed_time(struct cogvideox_transformer *m, float *host, float timestep)
+static void embed_time(struct cogvideox_transformer *m)
 {
     struct device *d = m->device;
-    struct tensor frequencies = TENSOR_F32(host, 1, m->dim);
 
-    time_frequencies(m, timestep, host);
-    op_write(d, &m->frequencies, &frequencies);
     op_linear(d, &m->time_hidden, &m->frequencies, &m->time_1, m->time_act);
     op_linear(d, &m->time, &m->time_hidden, &m->time_2, ACT_SILU);
 }
 
 /* x = the texts' words and the video's patches, the latter the same in every item. */
-static void embed_tokens(struct cogvideox_transformer *m, const struct tensor *latents)
+static void embed_tokens(struct cogvideox_transformer *m)
 {
     struct device *d = m->device;
     struct cogvideox_workspace *w = &m->work;
@@ -172,7 +169,6 @@ static void embed_tokens(struct cogvideox_transformer *m, const struct tensor *l
     struct tensor from = in_patches(m, w->latents, 0), to;
     int64_t area = w->grid[1] * w->grid[2], quarter = m->dim / 4;
 
-    op_write(d, &w->latents, latents);
     to = tensor_view(w->patches, 7, from.shape);
     op_copy(d, &to, &from);
     op_copy(d, &text, &w->words);
@@ -267,9 +263,14 @@ static void feed_forward(struct cogvideox_transformer *m, const struct cogvideox
     op_linear(m->device, &normed, &hidden, &b->ff_out, ACT_NONE);
 }
 
-static void block(struct cogvideox_transformer *m, const struct cogvideox_block *b)
+static void block(void *model, int i)
 {
-    struct tensor gates = modulate_norms(m, b);
+    struct cogvideox_transformer *m = model;
+    const struct cogvideox_block *b = &m->blocks[i];
+    struct tensor gates;
+
+    weight_stream_use(m->stream, i);
+    gates = modulate_norms(m, b);
 
     norm(m, ATTENTION_VIDEO);
     attention(m, b);
@@ -277,6 +278,18 @@ static void block(struct cogvideox_transformer *m, const struct cogvideox_block 
     norm(m, FF_VIDEO);
     feed_forward(m, b);
     add_gated(m, &gates, FF_VIDEO);
+}
+
+static void first_modulated(void *model, struct tensor *out)
+{
+    struct cogvideox_transformer *m = model;
+    struct tensor x = video_of(&m->work, m->work.x), weight, bias;
+
+    weight_stream_use(m->stream, 0);
+    modulate_norms(m, &m->blocks[0]);
+    weight = row(&m->weight, ATTENTION_VIDEO);
+    bias = row(&m->bias, ATTENTION_VIDEO);
+    op_layer_norm(m->device, out, &x, &weight, &bias, (float)m->eps);
 }
 
 /* The video's rows through two norms, the second set by the timestep, to latents in w->out. */
@@ -321,23 +334,45 @@ static int check_step(const struct cogvideox_transformer *m, const struct tensor
                      tensor_shape_text(latents, text, sizeof text));
 }
 
+/* Timestep and latents, which are there, become work.out. */
+static void step(struct cogvideox_transformer *m, const struct step_blocks *blocks)
+{
+    embed_time(m);
+    embed_tokens(m);
+    step_cache_run(m->cache, blocks, 0);
+    project(m);
+}
+
 int cogvideox_transformer_forward(struct cogvideox_transformer *m, const struct tensor *latents,
                                   float timestep, struct tensor *out, struct error *e)
 {
     struct arena scratch = {0};
-    float *host;
+    struct step_blocks blocks = {m, m->layers, block, first_modulated,
+                                 video_of(&m->work, m->work.x)};
+    struct tensor frequencies = TENSOR_NEW(&scratch, 1, m->dim);
+    bool cached = m->cache && m->cache->mode != STEP_CACHE_OFF;
+    const void *key = m->work.x.data;
+    int rc = frequencies.data ? check_step(m, latents, out, e) : error_memory(e);
 
-    if (check_step(m, latents, out, e))
-        return -1;
-    host = arena_array(&scratch, (size_t)m->dim, sizeof *host);
-    if (!host)
-        return error_memory(e);
-    embed_time(m, host, timestep);
-    embed_tokens(m, latents);
-    for (int i = 0; i < m->layers; i++)
-        block(m, &m->blocks[i]);
-    project(m);
-    op_read(m->device, out, &m->work.out);
+    if (rc == 0 && cached)
+        rc = step_cache_fit(m->cache, m->device, &blocks.tokens, 1, e);
+    if (rc == 0) {
+        time_frequencies(m, timestep, frequencies.data);
+        op_write(m->device, &m->frequencies, &frequencies);
+        op_write(m->device, &m->work.latents, latents);
+        if (cached) /* it decides in the middle */
+            step(m, &blocks);
+        else
+            while (device_graph(m->device, &m->graph, &key, sizeof key))
+                step(m, &blocks);
+        op_read(m->device, out, &m->work.out);
+        rc = device_status(m->device, e);
+    }
     arena_free(&scratch);
-    return device_status(m->device, e);
+    return rc;
+}
+
+void cogvideox_transformer_cache(struct cogvideox_transformer *m, struct step_cache *cache)
+{
+    m->cache = cache;
 }

@@ -14,7 +14,7 @@
 #ifndef AUTEUR_STAGES_COGVIDEOX_TRANSFORMER_H
 #define AUTEUR_STAGES_COGVIDEOX_TRANSFORMER_H
 
-#include "kernels/device.h"
+#include "stages/generate/step_cache.h"
 
 struct cogvideox_transformer;
 
@@ -56,5 +56,9 @@ int cogvideox_transformer_prepare(struct cogvideox_transformer *m, const struct 
  * in host memory. timestep: 0..1000, as the sampler has it. */
 int cogvideox_transformer_forward(struct cogvideox_transformer *m, const struct tensor *latents,
                                   float timestep, struct tensor *out, struct error *e);
+
+/* From now on steps may take from those before them: see step_cache.h. All items of a batch are one
+ * pass. The cache outlives the model, or NULL ends it. */
+void cogvideox_transformer_cache(struct cogvideox_transformer *m, struct step_cache *cache);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef AUTEUR_STAGES_COGVIDEOX_TRANSFORMER_IMPL_H
 #define AUTEUR_STAGES_COGVIDEOX_TRANSFORMER_IMPL_H
 
+#include "kernels/weight_stream.h"
 #include "stages/generate/cogvideox_transformer.h"
 
 enum { COGVIDEOX_MAX_LAYERS = 128, COGVIDEOX_MAX_TOKENS = 4096 /* of text */ };
@@ -48,6 +49,7 @@ struct cogvideox_transformer {
 
     struct linear patch_embedding, text, time_1, time_2, modulation_out, out;
     struct cogvideox_block *blocks;
+    struct weight_stream *stream; /* of the blocks; NULL: all are on the device */
     struct tensor norm_final, norm_final_bias, norm_out, norm_out_bias; /* [dim]; the first two
                                                                            NULL for none */
 
@@ -55,6 +57,8 @@ struct cogvideox_transformer {
     struct tensor frequencies, time_hidden, time, mods, mods_out;
     struct tensor weight, bias, weight_out, bias_out; /* of the norms: [COGVIDEOX_NORMS, dim] */
     struct cogvideox_workspace work;
+    struct device_graph graph; /* a step without cache */
+    struct step_cache *cache;  /* NULL: every step by itself */
 };
 
 /* The workspace for texts [items, text] and latents of this shape, unless it is there already. */

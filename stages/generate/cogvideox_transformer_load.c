@@ -283,8 +283,12 @@ static void load_all(struct cogvideox_transformer *m, struct loader *l)
     load_linear(l, &m->text, dim, s->text_width, true, "patch_embed.text_proj");
     load_linear(l, &m->time_1, m->time_dim, dim, true, "time_embedding.linear_1");
     load_linear(l, &m->time_2, m->time_dim, m->time_dim, true, "time_embedding.linear_2");
-    for (int i = 0; i < m->layers && !l->failed; i++)
+    load_stream(l, &m->stream);
+    for (int i = 0; i < m->layers && !l->failed; i++) {
+        load_block_begin(l);
         load_block(m, l, i);
+        load_block_end(l);
+    }
     load_linear(l, &m->modulation_out, 2 * dim, m->time_dim, true, "norm_out.linear");
     if (m->affine) {
         load_vector(l, &m->norm_final, dim, "norm_final.weight");
@@ -385,6 +389,8 @@ void cogvideox_transformer_free(struct cogvideox_transformer *m)
 {
     if (!m)
         return;
+    device_graph_free(&m->graph);
+    weight_stream_close(m->stream);
     arena_free(&m->work.arena);
     arena_free(&m->arena);
     arena_free(&m->host);

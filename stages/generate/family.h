@@ -15,6 +15,7 @@
 
 #include "kernels/device.h"
 #include "stages/generate/sampler.h"
+#include "stages/generate/step_cache.h"
 
 /* What one shot asks of a model. Strings and pixels are the caller's and outlive the sampling. */
 struct generation {
@@ -34,6 +35,10 @@ struct generation {
     int motion_bucket;    /* SVD */
     double noise_strength; /* SVD: noise added to the picture */
     int text_length;       /* tokens that the model is given; 0: as the family publishes */
+    struct {
+        enum step_cache_mode mode;
+        double threshold;
+    } step_cache;
 };
 
 /* What the denoiser is given for one shot: F32 in host memory, by the names that goldens use
@@ -111,6 +116,21 @@ struct family {
      * sampler_scale_input). Both of latents_shape(), contiguous, host. */
     int (*predict)(void *model, const struct tensor *latents, int i, struct tensor *out,
                    struct error *e);
+    /* Several shots of one size, guided or not alike, through the model together: at most batch_max
+     * (0 and 1: one at a time, and the two below are NULL). Each has latents and a prediction of
+     * its own; what they are told by steps (timesteps) is the same for all. On a CPU a shot's
+     * prediction is the same bytes whoever is beside it; on a GPU it may differ by rounding, since
+     * products of another size may be summed in another order. begin() and predict() are these for
+     * one. */
+    int batch_max;
+    int (*begin_batch)(void *model, int count, const struct generation *const *g,
+                       const struct conditions *const *c, const struct sampler *s, struct error *e);
+    int (*predict_batch)(void *model, const struct tensor *const *latents, int i,
+                         struct tensor *const *out, struct error *e);
+
+    /* What the step that predict() did last took from steps before; what it holds follows from the
+     * latents of the last two steps that were not `reused`. NULL: the family has no step cache. */
+    const struct step_cache *(*step_cache)(void *model);
 
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */

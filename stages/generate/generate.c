@@ -261,6 +261,24 @@ static int note_device(const struct running *r, const struct session *session, s
     return 0;
 }
 
+/* Blocks of the model that the shot needed, where a step cache left some out. */
+static int note_step_cache(const struct running *r, const struct settings *s, struct error *e)
+{
+    struct stage_job *job = r->job;
+    enum step_cache_mode mode = s->generation.step_cache.mode;
+    if (mode == STEP_CACHE_OFF)
+        return 0;
+    const char *name = arena_printf(job->arena, "\"%s\"", step_cache_names[mode]);
+    const char *evaluated = arena_printf(job->arena, "%lld", (long long)r->sampling.evaluated);
+    const char *left_out = arena_printf(job->arena, "%lld", (long long)r->sampling.left_out);
+    if (!name || !evaluated || !left_out)
+        return error_memory(e);
+    job->note(job, "step_cache", name);
+    job->note(job, "blocks_evaluated", evaluated);
+    job->note(job, "blocks_left_out", left_out);
+    return 0;
+}
+
 static int finish(const struct running *r, const struct session *session, const struct settings *s,
                   struct error *e)
 {
@@ -278,7 +296,7 @@ static int finish(const struct running *r, const struct session *session, const 
     job->note(job, "steps", steps);
     job->note(job, "guidance", guidance);
     job->note(job, "sampler", sampler);
-    if (note_device(r, session, e) != 0)
+    if (note_step_cache(r, s, e) != 0 || note_device(r, session, e) != 0)
         return -1;
     latents_write(&r->sampling.latents, bytes);
     struct artefact a = {.name = "latents", .bytes = bytes, .size = size};

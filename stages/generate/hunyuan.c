@@ -96,6 +96,7 @@ struct model {
     int space, time; /* what one latent stands for */
     struct hunyuan_conditioning *conditioning;
     const struct sampler *sampler;
+    struct step_cache cache;
 };
 
 static void model_close(void *model)
@@ -106,6 +107,7 @@ static void model_close(void *model)
         return;
     hunyuan_conditioning_free(m->conditioning);
     hunyuan_transformer_free(m->transformer);
+    step_cache_free(&m->cache);
     free(m);
 }
 
@@ -168,6 +170,8 @@ static int begin(void *model, const struct generation *g, const struct condition
     hunyuan_conditioning_free(m->conditioning);
     m->conditioning = NULL;
     m->sampler = s;
+    hunyuan_transformer_cache(m->transformer, &m->cache);
+    step_cache_begin(&m->cache, g->step_cache.mode, g->step_cache.threshold, s->steps);
     struct tensor real = tensor_slice(*embeds, 0, 0, words);
     return hunyuan_transformer_prepare(m->transformer, &real, pooled, g->guidance, &m->conditioning,
                                        e);
@@ -177,8 +181,15 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
                    struct error *e)
 {
     struct model *m = model;
+    step_cache_step(&m->cache, i);
     return hunyuan_transformer_forward(m->transformer, m->conditioning, latents,
                                        m->sampler->timesteps[i], out, e);
+}
+
+static const struct step_cache *cache_of(void *model)
+{
+    const struct model *m = model;
+    return &m->cache;
 }
 
 /* ---- the VAE */
@@ -229,6 +240,7 @@ const struct family family_hunyuan_video = {
     .latents_shape = latents_shape,
     .begin = begin,
     .predict = predict,
+    .step_cache = cache_of,
     .vae_open = vae_open,
     .vae_close = vae_close,
     .vae_chunk = vae_chunk,

@@ -28,8 +28,8 @@ const int *hunyuan_transformer_patch(const struct hunyuan_transformer *m)
 
 /* ---- embedders */
 
-static void embed(struct hunyuan_transformer *m, const struct hunyuan_embedder *by,
-                  const struct tensor *x, const struct tensor *add, struct tensor *out)
+void hunyuan_embed(struct hunyuan_transformer *m, const struct hunyuan_embedder *by,
+                   const struct tensor *x, const struct tensor *add, struct tensor *out)
 {
     op_linear(m->device, &m->hidden, x, &by->first, ACT_SILU);
     if (add)
@@ -41,8 +41,7 @@ static void embed(struct hunyuan_transformer *m, const struct hunyuan_embedder *
 /* In F32 as the reference has it: its rounding is part of what the model learned. One or two of its
  * frequencies are off by a last place, which ones differs from machine to machine (they are right
  * here); a guidance of 6, told as 6000, makes 2e-5 of the model's output of that. */
-void hunyuan_embed_scalar(struct hunyuan_transformer *m, const struct hunyuan_embedder *by,
-                          float value, const struct tensor *add, struct tensor *out)
+void hunyuan_write_scalar(struct hunyuan_transformer *m, float value)
 {
     int half = HUNYUAN_FREQUENCIES / 2;
     struct tensor host = TENSOR_F32(m->host_frequencies, 1, HUNYUAN_FREQUENCIES);
@@ -54,7 +53,6 @@ void hunyuan_embed_scalar(struct hunyuan_transformer *m, const struct hunyuan_em
         m->host_frequencies[half + i] = sinf(angle);
     }
     op_write(m->device, &m->frequencies, &host);
-    embed(m, by, &m->frequencies, add, out);
 }
 
 /* ---- the prompt */
@@ -95,10 +93,12 @@ static int fill(struct hunyuan_transformer *m, const struct tensor *embeddings,
     op_write(d, &mean, &host_mean);
     op_write(d, &summary, &host_summary);
     op_linear(d, &c->text, &text, &m->text_in, ACT_NONE);
-    embed(m, &m->refiner_pooled, &mean, NULL, &c->refiner_constant);
-    embed(m, &m->pooled, &summary, NULL, &c->constant);
-    if (m->guided)
-        hunyuan_embed_scalar(m, &m->guidance, (float)guidance * 1000, &c->constant, &c->constant);
+    hunyuan_embed(m, &m->refiner_pooled, &mean, NULL, &c->refiner_constant);
+    hunyuan_embed(m, &m->pooled, &summary, NULL, &c->constant);
+    if (m->guided) {
+        hunyuan_write_scalar(m, (float)guidance * 1000);
+        hunyuan_embed(m, &m->guidance, &m->frequencies, &c->constant, &c->constant);
+    }
     return device_status(d, e);
 }
 

@@ -103,14 +103,21 @@ static void refine(struct hunyuan_transformer *m, struct rows *r, const struct h
     feed_forward(m, r, &b->ffn_in, &b->ffn_out, ACT_SILU, &ffn_gate);
 }
 
-/* The norms of a side and its queries, keys and values. */
-static void side_in(struct hunyuan_transformer *m, struct rows *r, const struct hunyuan_side *s,
-                    struct tensor *mods, int64_t turning)
+/* Leaves the side's modulation in `mods`, and out = the norm of x under its first part. */
+static void side_norm(struct hunyuan_transformer *m, const struct tensor *x,
+                      const struct hunyuan_side *s, struct tensor *mods, struct tensor *out)
 {
     struct tensor shift = part(m, mods, 0), scale = part(m, mods, 1);
 
     op_linear(m->device, mods, &m->signal, &s->modulation, ACT_NONE);
-    op_layer_norm(m->device, &r->normed, &r->x, &scale, &shift, HUNYUAN_EPS);
+    op_layer_norm(m->device, out, x, &scale, &shift, HUNYUAN_EPS);
+}
+
+/* The norms of a side and its queries, keys and values. */
+static void side_in(struct hunyuan_transformer *m, struct rows *r, const struct hunyuan_side *s,
+                    struct tensor *mods, int64_t turning)
+{
+    side_norm(m, &r->x, s, mods, &r->normed);
     make_qkv(m, r, &s->qkv, &s->norm_q, &s->norm_k, turning);
 }
 
@@ -136,18 +143,28 @@ static void dual(struct hunyuan_transformer *m, struct rows *all, struct rows *v
     side_out(m, words, &b->words, &m->word_mods);
 }
 
+/* As side_norm(). */
+static void single_norm(struct hunyuan_transformer *m, const struct tensor *x,
+                        const struct hunyuan_single *b, const struct tensor *all_mods,
+                        struct tensor *out)
+{
+    struct tensor mods = tensor_slice(*all_mods, 1, 0, 3 * m->dim);
+    struct tensor shift = part(m, &mods, 0), scale = part(m, &mods, 1);
+
+    op_linear(m->device, &mods, &m->signal, &b->modulation, ACT_NONE);
+    op_layer_norm(m->device, out, x, &scale, &shift, HUNYUAN_EPS);
+}
+
 /* Attention and feed-forward side by side, through one last layer. */
 static void single(struct hunyuan_transformer *m, struct rows *all, const struct hunyuan_single *b)
 {
     struct device *d = m->device;
-    struct tensor mods = tensor_slice(m->video_mods, 1, 0, 3 * m->dim);
-    struct tensor shift = part(m, &mods, 0), scale = part(m, &mods, 1), gate = part(m, &mods, 2);
+    struct tensor gate = part(m, &m->video_mods, 2);
     struct tensor joined = tensor_slice(all->wide, 1, 0, m->dim + m->ffn);
     struct tensor told = tensor_slice(joined, 1, 0, m->dim);
     struct tensor hidden = tensor_slice(joined, 1, m->dim, m->ffn);
 
-    op_linear(d, &mods, &m->signal, &b->modulation, ACT_NONE);
-    op_layer_norm(d, &all->normed, &all->x, &scale, &shift, HUNYUAN_EPS);
+    single_norm(m, &all->x, b, &m->video_mods, &all->normed);
     make_qkv(m, all, &b->qkv, &b->norm_q, &b->norm_k, m->work.video);
     op_linear(d, &hidden, &all->normed, &b->ffn_in, ACT_GELU_TANH);
     attend(m, &all->qkv, &told);
@@ -182,22 +199,57 @@ static void project(struct hunyuan_transformer *m, struct rows *video)
     unpatchify(m);
 }
 
+static void block(void *model, int i)
+{
+    struct hunyuan_transformer *m = model;
+    const struct hunyuan_workspace *w = &m->work;
+    struct rows all = rows_of(w, 0, w->video + m->words), video = rows_of(w, 0, w->video);
+    struct rows words = rows_of(w, w->video, m->words);
+
+    weight_stream_use(m->stream, i);
+    if (i < m->dual_layers)
+        dual(m, &all, &video, &words, &m->duals[i]);
+    else
+        single(m, &all, &m->singles[i - m->dual_layers]);
+}
+
+static void first_modulated(void *model, struct tensor *out)
+{
+    struct hunyuan_transformer *m = model;
+    struct tensor x = tensor_slice(m->work.x, 0, 0, m->work.video);
+
+    weight_stream_use(m->stream, 0);
+    if (m->dual_layers > 0)
+        side_norm(m, &x, &m->duals[0].video, &m->video_mods, out);
+    else
+        single_norm(m, &x, &m->singles[0], &m->video_mods, out);
+}
+
+/* What modulates: of the timestep that was written. */
+static void embed_time(struct hunyuan_transformer *m, const struct hunyuan_conditioning *c)
+{
+    hunyuan_embed(m, &m->time, &m->frequencies, &c->constant, &m->signal);
+    op_activation(m->device, &m->signal, &m->signal, ACT_SILU);
+    hunyuan_embed(m, &m->refiner_time, &m->frequencies, &c->refiner_constant, &m->refiner_signal);
+    op_activation(m->device, &m->refiner_signal, &m->refiner_signal, ACT_SILU);
+}
+
 static void run(struct hunyuan_transformer *m, const struct hunyuan_conditioning *c)
 {
     struct device *d = m->device;
     struct hunyuan_workspace *w = &m->work;
-    struct rows all = rows_of(w, 0, w->video + c->words), video = rows_of(w, 0, w->video);
-    struct rows words = rows_of(w, w->video, c->words);
+    struct rows video = rows_of(w, 0, w->video), words = rows_of(w, w->video, c->words);
+    struct step_blocks blocks = {m, m->dual_layers + m->single_layers, block, first_modulated,
+                                 video.x};
 
+    embed_time(m, c);
     op_patchify(d, &w->patches, &w->latents, m->patch);
     op_linear(d, &video.x, &w->patches, &m->patch_embedding, ACT_NONE);
     op_copy(d, &words.x, &c->text);
     for (int i = 0; i < m->refiner_layers; i++)
         refine(m, &words, &m->refiners[i]);
-    for (int i = 0; i < m->dual_layers; i++)
-        dual(m, &all, &video, &words, &m->duals[i]);
-    for (int i = 0; i < m->single_layers; i++)
-        single(m, &all, &m->singles[i]);
+    m->words = c->words;
+    step_cache_run(m->cache, &blocks, 0);
     project(m, &video);
 }
 
@@ -225,15 +277,32 @@ int hunyuan_transformer_forward(struct hunyuan_transformer *m, const struct huny
                                 struct error *e)
 {
     struct device *d = m->device;
+    struct tensor tokens;
+
+    struct {
+        const void *x, *text;
+        int64_t words;
+    } key = {NULL, c->text.data, c->words};
+    bool cached = m->cache && m->cache->mode != STEP_CACHE_OFF;
 
     if (check_latents(m, latents, e) || hunyuan_make_workspace(m, latents->shape, c->words, e))
         return -1;
-    hunyuan_embed_scalar(m, &m->time, timestep, &c->constant, &m->signal);
-    op_activation(d, &m->signal, &m->signal, ACT_SILU);
-    hunyuan_embed_scalar(m, &m->refiner_time, timestep, &c->refiner_constant, &m->refiner_signal);
-    op_activation(d, &m->refiner_signal, &m->refiner_signal, ACT_SILU);
+    tokens = tensor_slice(m->work.x, 0, 0, m->work.video);
+    if (cached && step_cache_fit(m->cache, d, &tokens, 1, e))
+        return -1;
+    key.x = tokens.data;
+    hunyuan_write_scalar(m, timestep);
     op_write(d, &m->work.latents, latents);
-    run(m, c);
+    if (cached) /* it decides in the middle */
+        run(m, c);
+    else
+        while (device_graph(d, &m->graph, &key, sizeof key))
+            run(m, c);
     op_read(d, out, &m->work.latents);
     return device_status(d, e);
+}
+
+void hunyuan_transformer_cache(struct hunyuan_transformer *m, struct step_cache *cache)
+{
+    m->cache = cache;
 }

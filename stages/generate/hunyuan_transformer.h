@@ -18,7 +18,7 @@
 #ifndef AUTEUR_STAGES_HUNYUAN_TRANSFORMER_H
 #define AUTEUR_STAGES_HUNYUAN_TRANSFORMER_H
 
-#include "kernels/device.h"
+#include "stages/generate/step_cache.h"
 
 struct hunyuan_transformer;
 
@@ -52,5 +52,9 @@ void hunyuan_conditioning_free(struct hunyuan_conditioning *c); /* NULL-safe */
 int hunyuan_transformer_forward(struct hunyuan_transformer *m, const struct hunyuan_conditioning *c,
                                 const struct tensor *latents, float timestep, struct tensor *out,
                                 struct error *e);
+
+/* From now on steps may take from those before them: see step_cache.h. The cache outlives the
+ * model, or NULL ends it. */
+void hunyuan_transformer_cache(struct hunyuan_transformer *m, struct step_cache *cache);
 
 #endif

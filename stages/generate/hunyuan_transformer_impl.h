@@ -2,6 +2,7 @@
 #ifndef AUTEUR_STAGES_HUNYUAN_TRANSFORMER_IMPL_H
 #define AUTEUR_STAGES_HUNYUAN_TRANSFORMER_IMPL_H
 
+#include "kernels/weight_stream.h"
 #include "stages/generate/hunyuan_transformer.h"
 
 enum { HUNYUAN_MAX_LAYERS = 256, HUNYUAN_FREQUENCIES = 256 };
@@ -63,6 +64,7 @@ struct hunyuan_transformer {
     struct hunyuan_refiner *refiners;
     struct hunyuan_dual *duals;
     struct hunyuan_single *singles;
+    struct weight_stream *stream; /* of the duals, then the singles; NULL: all are on the device */
 
     /* Small and F32, on the device, per step: [1, ...]. */
     struct tensor frequencies, hidden;    /* of the embedder in use */
@@ -70,6 +72,9 @@ struct hunyuan_transformer {
     struct tensor video_mods, word_mods;  /* [1, 6 * dim] */
     float host_frequencies[HUNYUAN_FREQUENCIES];
     struct hunyuan_workspace work;
+    int64_t words;             /* of the step in hand */
+    struct device_graph graph; /* a step without cache */
+    struct step_cache *cache;  /* NULL: every step by itself */
 };
 
 struct hunyuan_conditioning {
@@ -79,10 +84,11 @@ struct hunyuan_conditioning {
     struct tensor constant, refiner_constant; /* [1, dim] F32: what is added to the timestep's */
 };
 
-/* out [1, dim] = embedder(cos and sin of `value` at frequencies from 1 down to 1/10000) + add,
- * where add may be NULL. */
-void hunyuan_embed_scalar(struct hunyuan_transformer *m, const struct hunyuan_embedder *e,
-                          float value, const struct tensor *add, struct tensor *out);
+/* m->frequencies = cos and sin of `value` at frequencies from 1 down to 1/10000. */
+void hunyuan_write_scalar(struct hunyuan_transformer *m, float value);
+/* out [1, dim] = embedder(x) + add, where add may be NULL. */
+void hunyuan_embed(struct hunyuan_transformer *m, const struct hunyuan_embedder *by,
+                   const struct tensor *x, const struct tensor *add, struct tensor *out);
 
 /* Positions of the tokens of latents of this shape, into cos and sin in host memory. */
 void hunyuan_rope_tables(const struct hunyuan_transformer *m, const int64_t shape[4], float *cos,

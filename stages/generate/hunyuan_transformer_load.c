@@ -251,10 +251,17 @@ static void load_all(struct hunyuan_transformer *m, struct loader *l)
     load_embedders(m, l);
     for (int i = 0; i < m->refiner_layers && !l->failed; i++)
         load_refiner(m, l, i);
-    for (int i = 0; i < m->dual_layers && !l->failed; i++)
+    load_stream(l, &m->stream);
+    for (int i = 0; i < m->dual_layers && !l->failed; i++) {
+        load_block_begin(l);
         load_dual(m, l, i);
-    for (int i = 0; i < m->single_layers && !l->failed; i++)
+        load_block_end(l);
+    }
+    for (int i = 0; i < m->single_layers && !l->failed; i++) {
+        load_block_begin(l);
         load_single(m, l, i);
+        load_block_end(l);
+    }
     load_modulation(m, l, &m->out_modulation, 2, OUT_SCALES, "norm_out.linear");
     load_linear(l, &m->out, m->channels * patch, m->dim, true, "proj_out");
 }
@@ -322,6 +329,8 @@ void hunyuan_transformer_free(struct hunyuan_transformer *m)
 {
     if (!m)
         return;
+    device_graph_free(&m->graph);
+    weight_stream_close(m->stream);
     arena_free(&m->work.arena);
     arena_free(&m->device_arena);
     arena_free(&m->arena);

@@ -6,6 +6,7 @@
 #include "kernels/base/file.h"
 #include "kernels/config.h"
 #include "stages/decode/image_vae.h"
+#include "stages/generate/sampling.h"
 #include "stages/generate/sdxl_text.h"
 #include "stages/generate/unet_2d.h"
 
@@ -122,8 +123,10 @@ struct model {
     int channels, factor; /* of the VAE */
     struct unet_context *context;
     struct arena shot;
-    struct tensor out; /* [items, C, H, W]: without the prompt where there are two, and with */
-    const struct generation *generation;
+    int count;             /* shots in the batch */
+    bool guided;           /* each twice: without its prompt, then with it */
+    struct tensor in, out; /* [items, C, H, W]: the shots, or all without and then all with */
+    float guidance[SAMPLING_MOST];
     const struct sampler *sampler;
 };
 
@@ -172,25 +175,37 @@ static int latents_shape(void *model, const struct generation *g, int64_t shape[
     return 0;
 }
 
-/* Conditions of two names as a batch, [negative, prompt], or the prompt's alone. */
-static int gather(const struct conditions *c, bool guided, const char *negative, const char *prompt,
-                  struct arena *a, struct tensor *out, struct error *e)
+/* Conditions of one name, of each shot, into a batch that begins at `at`. */
+static int gather(struct model *m, const struct conditions *const *c, const char *name,
+                  struct tensor *out, int at, struct error *e)
 {
-    const struct tensor *of[2] = {conditions_find(c, negative), conditions_find(c, prompt)};
-    int from = guided ? 0 : 1;
-    int64_t count;
+    for (int i = 0; i < m->count; i++) {
+        const struct tensor *one = conditions_find(c[i], name);
+        struct tensor to = tensor_slice(*out, 0, at + i, 1);
 
-    for (int i = from; i < 2; i++)
-        if (!of[i] || of[i]->rank != 2 || of[i]->shape[0] != of[1]->shape[0] ||
-            of[i]->shape[1] != of[1]->shape[1])
-            return error_set(e, ERROR_INTERNAL, "SDXL: there are no %s", i ? prompt : negative);
-    *out = TENSOR_NEW(a, 2 - from, of[1]->shape[0], of[1]->shape[1]);
+        if (!one || one->rank != 2 || one->shape[0] != out->shape[1] ||
+            one->shape[1] != out->shape[2])
+            return error_set(e, ERROR_INTERNAL, "SDXL: there are no %s of one length", name);
+        memcpy(to.data, one->data, (size_t)tensor_count(one) * sizeof(float));
+    }
+    return 0;
+}
+
+/* Of the negative prompts, then the prompts; or the prompts' alone. */
+static int gather_both(struct model *m, const struct conditions *const *c, const char *negative,
+                       const char *prompt, struct arena *a, struct tensor *out, struct error *e)
+{
+    const struct tensor *first = conditions_find(c[0], prompt);
+    int passes = m->guided ? 2 : 1;
+
+    if (!first || first->rank != 2)
+        return error_set(e, ERROR_INTERNAL, "SDXL: there are no %s", prompt);
+    *out = TENSOR_NEW(a, passes * m->count, first->shape[0], first->shape[1]);
     if (!out->data)
         return error_memory(e);
-    count = tensor_count(of[1]);
-    for (int i = from; i < 2; i++)
-        memcpy((float *)out->data + (i - from) * count, of[i]->data, (size_t)count * sizeof(float));
-    return 0;
+    if (m->guided && gather(m, c, negative, out, 0, e))
+        return -1;
+    return gather(m, c, prompt, out, (passes - 1) * m->count, e);
 }
 
 /* The size of the original picture, what of it was cropped, the size that is made. */
@@ -203,62 +218,85 @@ static void fill_time_ids(const struct generation *g, struct tensor *ids)
         memcpy((float *)ids->data + n * UNET_2D_TIME_IDS, one, sizeof one);
 }
 
-static int prepare(struct model *m, const struct conditions *c, struct arena *a, struct error *e)
+static int prepare(struct model *m, const struct generation *g, const struct conditions *const *c,
+                   struct arena *a, struct error *e)
 {
-    bool guided = m->generation->guidance > 1;
     struct tensor tokens, pooled, ids;
 
-    if (gather(c, guided, "negative_prompt_embeds", "prompt_embeds", a, &tokens, e) ||
-        gather(c, guided, "negative_pooled_prompt_embeds", "pooled_prompt_embeds", a, &pooled, e))
+    if (gather_both(m, c, "negative_prompt_embeds", "prompt_embeds", a, &tokens, e) ||
+        gather_both(m, c, "negative_pooled_prompt_embeds", "pooled_prompt_embeds", a, &pooled, e))
         return -1;
     pooled = TENSOR_VIEW(pooled, pooled.shape[0], pooled.shape[1] * pooled.shape[2]);
     ids = TENSOR_NEW(a, pooled.shape[0], UNET_2D_TIME_IDS);
     if (!ids.data)
         return error_memory(e);
-    fill_time_ids(m->generation, &ids);
+    fill_time_ids(g, &ids);
     return unet_2d_prepare(m->unet, &tokens, &pooled, &ids, &m->context, e);
 }
 
-static int begin(void *model, const struct generation *g, const struct conditions *c,
-                 const struct sampler *s, struct error *e)
+static int begin_batch(void *model, int count, const struct generation *const *g,
+                       const struct conditions *const *c, const struct sampler *s, struct error *e)
 {
     struct arena scratch = {0};
     struct model *m = model;
     int64_t shape[4];
     int rc;
 
-    if (latents_shape(m, g, shape, e))
+    if (latents_shape(m, g[0], shape, e))
         return -1;
-    m->generation = g;
+    m->count = count;
+    m->guided = g[0]->guidance > 1;
     m->sampler = s;
+    for (int i = 0; i < count; i++) {
+        m->guidance[i] = (float)g[i]->guidance;
+        if (g[i]->width != g[0]->width || g[i]->height != g[0]->height ||
+            (g[i]->guidance > 1) != m->guided)
+            return error_set(e, ERROR_INTERNAL, "SDXL: a batch of unlike shots");
+    }
     unet_context_free(m->context);
     m->context = NULL;
     arena_free(&m->shot);
-    m->out = TENSOR_NEW(&m->shot, g->guidance > 1 ? 2 : 1, shape[0], shape[2], shape[3]);
-    rc = m->out.data ? prepare(m, c, &scratch, e) : error_memory(e);
+    m->in = TENSOR_NEW(&m->shot, count, shape[0], shape[2], shape[3]);
+    m->out = TENSOR_NEW(&m->shot, m->guided ? 2 * count : count, shape[0], shape[2], shape[3]);
+    rc = m->in.data && m->out.data ? prepare(m, g[0], c, &scratch, e) : error_memory(e);
     arena_free(&scratch);
     return rc;
+}
+
+static int begin(void *model, const struct generation *g, const struct conditions *c,
+                 const struct sampler *s, struct error *e)
+{
+    return begin_batch(model, 1, &g, &c, s, e);
+}
+
+static int predict_batch(void *model, const struct tensor *const *latents, int i,
+                         struct tensor *const *out, struct error *e)
+{
+    struct model *m = model;
+    int64_t count = tensor_count(&m->in) / m->count;
+    const float *without = m->out.data, *with = without;
+
+    for (int k = 0; k < m->count; k++)
+        memcpy((float *)m->in.data + k * count, latents[k]->data, (size_t)count * sizeof(float));
+    if (unet_2d_forward(m->unet, m->context, &m->in, m->sampler->timesteps[i], &m->out, e))
+        return -1;
+    if (m->guided)
+        with += m->count * count;
+    for (int k = 0; k < m->count; k++, with += count, without += count) {
+        float *to = out[k]->data;
+        if (m->guided)
+            for (int64_t n = 0; n < count; n++)
+                to[n] = without[n] + m->guidance[k] * (with[n] - without[n]);
+        else
+            memcpy(to, with, (size_t)count * sizeof(float));
+    }
+    return 0;
 }
 
 static int predict(void *model, const struct tensor *latents, int i, struct tensor *out,
                    struct error *e)
 {
-    struct model *m = model;
-    struct tensor in = TENSOR_VIEW(*latents, 1, m->out.shape[1], m->out.shape[2], m->out.shape[3]);
-    const float *without = m->out.data, *with = without;
-    float *to = out->data, guidance = (float)m->generation->guidance;
-    int64_t count = tensor_count(out);
-
-    if (unet_2d_forward(m->unet, m->context, &in, m->sampler->timesteps[i], &m->out, e))
-        return -1;
-    if (m->out.shape[0] == 1) {
-        memcpy(to, with, (size_t)count * sizeof(float));
-        return 0;
-    }
-    with += count;
-    for (int64_t k = 0; k < count; k++)
-        to[k] = without[k] + guidance * (with[k] - without[k]);
-    return 0;
+    return predict_batch(model, &latents, i, &out, e);
 }
 
 /* ---- the decoder */
@@ -341,6 +379,9 @@ const struct family family_sdxl = {
     .latents_shape = latents_shape,
     .begin = begin,
     .predict = predict,
+    .batch_max = SAMPLING_MOST,
+    .begin_batch = begin_batch,
+    .predict_batch = predict_batch,
     .vae_open = vae_open,
     .vae_close = vae_close,
     .decode = decode,

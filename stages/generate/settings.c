@@ -15,6 +15,28 @@ static double model_fps(const struct stage_env *env, const struct tier_geometry 
     return g->spread ? fmax(1, round(fps * g->frames / g->picture_frames)) : fps;
 }
 
+static enum step_cache_mode mode_of(const char *name)
+{
+    int mode = 0;
+    while (step_cache_names[mode] && strcmp(step_cache_names[mode], name) != 0)
+        mode++;
+    return step_cache_names[mode] ? (enum step_cache_mode)mode : STEP_CACHE_OFF;
+}
+
+/* What the command line says counts before the board. A family that has none is left alone. */
+static void fill_step_cache(const struct stage_env *env, const struct shot *shot,
+                            struct settings *s)
+{
+    bool told = env->step_cache && *env->step_cache;
+    enum step_cache_mode mode = mode_of(told ? env->step_cache : shot->step_cache);
+    double threshold =
+        env->step_cache_threshold > 0 ? env->step_cache_threshold : shot->step_cache_threshold;
+    if (!s->tier->family->step_cache || mode == STEP_CACHE_OFF)
+        return;
+    s->generation.step_cache.mode = mode;
+    s->generation.step_cache.threshold = threshold > 0 ? threshold : step_cache_threshold(mode);
+}
+
 static void fill_generation(const struct stage_env *env, const struct shot *shot,
                             struct settings *s)
 {
@@ -81,6 +103,8 @@ static int check_shot(const struct shot *shot, const struct tier *tier, struct e
         return refuse(tier, "motion", e);
     if (shot->noise >= 0 && !moves_pictures)
         return refuse(tier, "noise", e);
+    if (mode_of(shot->step_cache) != STEP_CACHE_OFF && !tier->family->step_cache)
+        return refuse(tier, "step cache", e);
     if (shot->guidance_2 >= 0 && !moves_pictures && tier->family != &family_wan)
         return refuse(tier, "second guidance", e);
     return 0;
@@ -95,6 +119,7 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
     tier_geometry(tier, env->board, shot, &out->geometry);
     fill_generation(env, shot, out);
+    fill_step_cache(env, shot, out);
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;
     if (out->makes_keyframe)
         fill_keyframe(env, shot, out);
@@ -116,6 +141,10 @@ void settings_describe(const struct settings *s, struct inputs *in)
         in->text(in, "sampler", s->sampler);
     if (s->flow_shift > 0)
         in->number(in, "shift", s->flow_shift);
+    if (g->step_cache.mode != STEP_CACHE_OFF) {
+        in->text(in, "step_cache", step_cache_names[g->step_cache.mode]);
+        in->number(in, "step_cache_threshold", g->step_cache.threshold);
+    }
     if (s->tier->family->needs_picture) {
         in->number(in, "fps", g->fps);
         in->integer(in, "motion", g->motion_bucket);

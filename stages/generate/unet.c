@@ -213,10 +213,11 @@ static bool fits(const struct unet *m, const struct unet_context *c, const struc
     int64_t all = c->clips * c->frames;
 
     return sample->rank == 4 && out->rank == 4 && tensor_contiguous(sample) &&
-           tensor_contiguous(out) && sample->shape[1] == m->in_channels &&
-           (sample->shape[0] == all || sample->shape[0] == c->frames) && sample->shape[2] >= 1 &&
-           sample->shape[3] >= 1 && out->shape[0] == all && out->shape[1] == m->out_channels &&
-           out->shape[2] == sample->shape[2] && out->shape[3] == sample->shape[3];
+           tensor_contiguous(out) && sample->shape[1] == m->in_channels && sample->shape[0] >= 1 &&
+           all % sample->shape[0] == 0 && sample->shape[0] % c->frames == 0 &&
+           sample->shape[2] >= 1 && sample->shape[3] >= 1 && out->shape[0] == all &&
+           out->shape[1] == m->out_channels && out->shape[2] == sample->shape[2] &&
+           out->shape[3] == sample->shape[3];
 }
 
 int unet_forward(struct unet *m, const struct unet_context *c, const struct tensor *sample,

@@ -162,8 +162,9 @@ void unet_context_free(struct unet_context *c); /* NULL-safe */
 int unet_make_workspace(struct unet *m, int64_t clips, int64_t frames, int64_t height,
                         int64_t width, struct error *e);
 void unet_free_workspace(struct unet *m); /* a zeroed one too */
-/* sample [n, in_channels, H, W] with n = clips * frames, or n = frames, which all clips then read;
- * out [clips * frames, out_channels, H, W]; host, contiguous. Any H and W >= 1. */
+/* sample [n, in_channels, H, W]: n is clips * frames, or the frames of the first few clips, which
+ * the next as many read again, and so on; out [clips * frames, out_channels, H, W]; host,
+ * contiguous. Any H and W >= 1. */
 int unet_forward(struct unet *m, const struct unet_context *c, const struct tensor *sample,
                  float timestep, struct tensor *out, struct error *e);
 

@@ -36,9 +36,9 @@ int unet_2d_prepare(struct unet_2d *m, const struct tensor *tokens, const struct
                     const struct tensor *time_ids, struct unet_context **out, struct error *e);
 void unet_context_free(struct unet_context *c); /* NULL-safe; before the model */
 
-/* One call: latents [N, channels, H, W], or [1, channels, H, W] for all N; out [N, channels, H, W];
- * contiguous, host. Any H and W: where halves are odd, pictures are enlarged to the size that was
- * halved. The workspace is made at the first call of a size and kept. */
+/* One call: latents [N, channels, H, W], or [n, ...] where n divides N: item i reads i % n; out [N,
+ * channels, H, W]; contiguous, host. Any H and W: where halves are odd, pictures are enlarged to
+ * the size that was halved. The workspace is made at the first call of a size and kept. */
 int unet_2d_forward(struct unet_2d *m, const struct unet_context *c, const struct tensor *latents,
                     float timestep, struct tensor *out, struct error *e);
 

@@ -55,6 +55,7 @@ struct model {
     const struct sampler *sampler;
     int prepared;                               /* whose conditioning it is; -1: none's */
     struct wan_conditioning *prompt, *negative; /* negative: NULL without guidance */
+    struct step_cache cache;
 };
 
 static int read_index(const char *dir, struct arena *a, double *boundary_ratio, struct error *e)
@@ -86,6 +87,7 @@ static int use_expert(struct model *m, int i, struct error *e)
     if (wan_transformer_load(m->dirs[i], m->device, &m->expert, e) != 0)
         return -1;
     m->loaded = i;
+    wan_transformer_cache(m->expert, &m->cache);
     int channels = wan_transformer_channels(m->expert);
     int text_dim = wan_transformer_text_dim(m->expert);
     if (m->channels != 0 && (channels != m->channels || text_dim != m->text_dim))
@@ -124,6 +126,7 @@ static void model_close(void *model)
         return;
     drop_conditioning(m);
     wan_transformer_free(m->expert);
+    step_cache_free(&m->cache);
     arena_free(&m->arena);
     free(m);
 }
@@ -176,6 +179,7 @@ static int begin(void *model, const struct generation *g, const struct condition
     m->generation = g;
     m->conditions = c;
     m->sampler = s;
+    step_cache_begin(&m->cache, g->step_cache.mode, g->step_cache.threshold, s->steps);
     return latents_shape(model, g, shape, e);
 }
 
@@ -207,6 +211,7 @@ static int prepare(struct model *m, int expert, struct error *e)
     if (m->prepared == expert)
         return 0;
     drop_conditioning(m); /* it belongs to the expert that may go now */
+    step_cache_forget(&m->cache);
     if (use_expert(m, expert, e) != 0 || prepare_text(m, "prompt_embeds", &m->prompt, e) != 0)
         return -1;
     if (is_guided(m) && prepare_text(m, "negative_prompt_embeds", &m->negative, e) != 0)
@@ -224,8 +229,15 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
     int expert = m->boundary_ratio > 0 && timestep < boundary;
     if (prepare(m, expert, e) != 0)
         return -1;
+    step_cache_step(&m->cache, i);
     return wan_transformer_guided(m->expert, m->prompt, m->negative, (float)guidance_of(m, expert),
                                   latents, timestep, out, e);
+}
+
+static const struct step_cache *cache_of(void *model)
+{
+    const struct model *m = model;
+    return &m->cache;
 }
 
 /* ---- the whole checkpoint */
@@ -294,6 +306,7 @@ const struct family family_wan = {
     .latents_shape = latents_shape,
     .begin = begin,
     .predict = predict,
+    .step_cache = cache_of,
     .vae_open = vae_open,
     .vae_close = vae_close,
     .decode = decode,

@@ -56,6 +56,7 @@ static int fill_conditioning(struct wan_transformer *m, const struct tensor *emb
         c->kv[i] = ACTIVATION_NEW(d, &c->memory, c->keys, 2 * m->dim);
         if (!c->kv[i].data)
             return error_memory(e);
+        weight_stream_use(m->stream, i);
         op_linear(d, &c->kv[i], &embedded, &m->blocks[i].cross_kv, ACT_NONE);
         key = tensor_slice(c->kv[i], 1, 0, m->dim);
         op_rms_norm(d, &key, &key, &m->blocks[i].cross_norm_k, (float)m->eps);
@@ -198,9 +199,8 @@ static struct tensor heads_of(const struct wan_transformer *m, const struct tens
 
 /* cos and sin of the timestep at frequencies from 1 down to 1/10000, in F32 as the reference has
  * them: its rounding is part of what the model learned. */
-static void embed_time(struct wan_transformer *m, float timestep)
+static void write_time(struct wan_transformer *m, float timestep)
 {
-    struct device *d = m->device;
     float *frequencies = m->host_frequencies.data;
     int half = m->freq_dim / 2;
 
@@ -210,7 +210,13 @@ static void embed_time(struct wan_transformer *m, float timestep)
         frequencies[i] = cosf(angle);
         frequencies[half + i] = sinf(angle);
     }
-    op_write(d, &m->frequencies, &m->host_frequencies);
+    op_write(m->device, &m->frequencies, &m->host_frequencies);
+}
+
+static void embed_time(struct wan_transformer *m)
+{
+    struct device *d = m->device;
+
     op_linear(d, &m->time_silu, &m->frequencies, &m->time_1, ACT_SILU);
     op_linear(d, &m->time, &m->time_silu, &m->time_2, ACT_NONE);
     op_activation(d, &m->time_silu, &m->time, ACT_SILU);
@@ -256,22 +262,38 @@ static void cross_attention(struct wan_transformer *m, const struct wan_block *b
     op_linear_add(d, &w->x, &w->mixed, &b->cross_out, &w->x);
 }
 
-static void block(struct wan_transformer *m, int i, const struct wan_conditioning *c)
+/* Leaves the block's modulation in m->mods, and out = the norm of x under its first part. */
+static void modulated(struct wan_transformer *m, const struct wan_block *b, struct tensor *out)
 {
+    struct tensor table = TENSOR_VIEW(b->table, 1, 6 * m->dim);
+    struct tensor shift = part(&m->mods, m->dim, 0), scale = part(&m->mods, m->dim, 1);
+
+    op_add(m->device, &m->mods, &table, &m->modulation);
+    op_layer_norm(m->device, out, &m->work.x, &scale, &shift, (float)m->eps);
+}
+
+static void first_modulated(void *model, struct tensor *out)
+{
+    struct wan_transformer *m = model;
+    weight_stream_use(m->stream, 0);
+    modulated(m, &m->blocks[0], out);
+}
+
+static void block(void *model, int i)
+{
+    struct wan_transformer *m = model;
     struct device *d = m->device;
     struct wan_workspace *w = &m->work;
     const struct wan_block *b = &m->blocks[i];
-    struct tensor table = TENSOR_VIEW(b->table, 1, 6 * m->dim);
-    struct tensor shift = part(&m->mods, m->dim, 0), scale = part(&m->mods, m->dim, 1);
     struct tensor gate = part(&m->mods, m->dim, 2), ffn_shift = part(&m->mods, m->dim, 3);
     struct tensor ffn_scale = part(&m->mods, m->dim, 4), ffn_gate = part(&m->mods, m->dim, 5);
 
-    op_add(d, &m->mods, &table, &m->modulation);
-    op_layer_norm(d, &w->normed, &w->x, &scale, &shift, (float)m->eps);
+    weight_stream_use(m->stream, i);
+    modulated(m, b, &w->normed);
     self_attention(m, b);
     op_add_gated(d, &w->x, &w->x, &w->added, &gate);
 
-    cross_attention(m, b, c, &c->kv[i]);
+    cross_attention(m, b, m->prompt, &m->prompt->kv[i]);
 
     op_layer_norm(d, &w->normed, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
     op_linear(d, &w->hidden, &w->normed, &b->ffn_in, ACT_GELU_TANH);
@@ -315,13 +337,37 @@ static int check_latents(const struct wan_transformer *m, const struct tensor *l
     return 0;
 }
 
-/* The patches and the timestep become work.flow, given one prompt. */
-static void pass(struct wan_transformer *m, const struct wan_conditioning *c)
+/* The patches and the timestep become work.flow, given one prompt: pass 0, 1 of a step. */
+static void pass(struct wan_transformer *m, const struct wan_conditioning *c, int which)
 {
+    struct step_blocks blocks = {m, m->layers, block, first_modulated, m->work.x};
+
+    m->prompt = c;
     op_linear(m->device, &m->work.x, &m->work.patches, &m->patch_embedding, ACT_NONE);
-    for (int i = 0; i < m->layers; i++)
-        block(m, i, c);
+    step_cache_run(m->cache, &blocks, which);
     project(m);
+}
+
+void wan_transformer_cache(struct wan_transformer *m, struct step_cache *cache)
+{
+    m->cache = cache;
+}
+
+/* Timestep and latents, which are there, become work.flow. */
+static void step(struct wan_transformer *m, const struct wan_conditioning *prompt,
+                 const struct wan_conditioning *negative, float guidance)
+{
+    struct wan_workspace *w = &m->work;
+
+    embed_time(m);
+    op_patchify(m->device, &w->patches, &w->latents, m->patch);
+    if (negative) {
+        pass(m, negative, 0);
+        op_blend(m->device, &w->unguided, 1 - guidance, &w->flow, 0, NULL);
+    }
+    pass(m, prompt, negative != NULL);
+    if (negative)
+        op_blend(m->device, &w->flow, guidance, &w->flow, 1, &w->unguided);
 }
 
 int wan_transformer_guided(struct wan_transformer *m, const struct wan_conditioning *prompt,
@@ -330,19 +376,23 @@ int wan_transformer_guided(struct wan_transformer *m, const struct wan_condition
                            struct error *e)
 {
     struct wan_workspace *w = &m->work;
+    bool cached = m->cache && m->cache->mode != STEP_CACHE_OFF;
+    struct {
+        const void *x, *prompt, *negative;
+        double guidance;
+    } key = {NULL, prompt, negative, guidance};
 
-    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e))
+    if (check_latents(m, latents, e) || make_workspace(m, latents->shape, e) ||
+        (cached && step_cache_fit(m->cache, m->device, &w->x, negative ? 2 : 1, e)))
         return -1;
-    embed_time(m, timestep);
+    key.x = w->x.data;
+    write_time(m, timestep);
     op_write(m->device, &w->latents, latents);
-    op_patchify(m->device, &w->patches, &w->latents, m->patch);
-    if (negative) {
-        pass(m, negative);
-        op_blend(m->device, &w->unguided, 1 - guidance, &w->flow, 0, NULL);
-    }
-    pass(m, prompt);
-    if (negative)
-        op_blend(m->device, &w->flow, guidance, &w->flow, 1, &w->unguided);
+    if (cached) /* it decides in the middle */
+        step(m, prompt, negative, guidance);
+    else
+        while (device_graph(m->device, &m->graph, &key, sizeof key))
+            step(m, prompt, negative, guidance);
     op_read(m->device, out, &w->flow);
     return device_status(m->device, e);
 }

@@ -10,7 +10,7 @@
 #ifndef AUTEUR_STAGES_WAN_TRANSFORMER_H
 #define AUTEUR_STAGES_WAN_TRANSFORMER_H
 
-#include "kernels/device.h"
+#include "stages/generate/step_cache.h"
 
 struct wan_transformer;
 
@@ -51,6 +51,10 @@ int wan_transformer_guided(struct wan_transformer *m, const struct wan_condition
                            const struct wan_conditioning *negative, float guidance,
                            const struct tensor *latents, float timestep, struct tensor *out,
                            struct error *e);
+
+/* From now on steps may take from those before them: see step_cache.h. The cache outlives the
+ * model, or NULL ends it. */
+void wan_transformer_cache(struct wan_transformer *m, struct step_cache *cache);
 
 /* Floating-point operations of one forward pass (multiply and add are two), for benchmarks. */
 double wan_transformer_flops(const struct wan_transformer *m, const struct wan_conditioning *c,

@@ -2,6 +2,7 @@
 #ifndef AUTEUR_STAGES_WAN_TRANSFORMER_IMPL_H
 #define AUTEUR_STAGES_WAN_TRANSFORMER_IMPL_H
 
+#include "kernels/weight_stream.h"
 #include "stages/generate/wan_transformer.h"
 
 enum { WAN_MAX_LAYERS = 128 };
@@ -44,11 +45,15 @@ struct wan_transformer {
     struct linear patch_embedding, text_1, text_2, time_1, time_2, time_proj, out;
     struct tensor table; /* [2 * dim]: shift, 1 + scale of the last norm */
     struct wan_block *blocks;
+    struct weight_stream *stream; /* of the blocks; NULL: all are on the device */
 
     struct tensor frequencies, time, time_silu, modulation, mods; /* small, per step; F32 */
     struct tensor host_frequencies;
     struct tensor ones; /* [dim] */
     struct wan_workspace work;
+    struct device_graph graph;             /* a step without cache */
+    struct step_cache *cache;              /* NULL: every step by itself */
+    const struct wan_conditioning *prompt; /* of the pass in hand */
 };
 
 struct wan_conditioning {

@@ -116,8 +116,12 @@ static void load_all(struct wan_transformer *m, struct loader *l)
     load_linear(l, &m->time_1, dim, m->freq_dim, true, "condition_embedder.time_embedder.linear_1");
     load_linear(l, &m->time_2, dim, dim, true, "condition_embedder.time_embedder.linear_2");
     load_linear(l, &m->time_proj, 6 * dim, dim, true, "condition_embedder.time_proj");
-    for (int i = 0; i < m->layers && !l->failed; i++)
+    load_stream(l, &m->stream);
+    for (int i = 0; i < m->layers && !l->failed; i++) {
+        load_block_begin(l);
         load_block(m, l, i);
+        load_block_end(l);
+    }
     load_linear(l, &m->out, m->out_channels * patch, dim, true, "proj_out");
     load_vector(l, &m->table, 2 * dim, "scale_shift_table");
     add_one(m, l, &m->table, 1);
@@ -189,6 +193,8 @@ void wan_transformer_free(struct wan_transformer *m)
 {
     if (!m)
         return;
+    device_graph_free(&m->graph);
+    weight_stream_close(m->stream);
     arena_free(&m->work.memory);
     arena_free(&m->memory);
     arena_free(&m->arena);

@@ -2,7 +2,7 @@
  * unaligned shapes:
  *
  *   check_ops [--device cpu|cuda] [--dtype f32|f16|bf16] [--op NAME] [--rounds N] [--seed N]
- *             [--small] [--time]
+ *             [--patience 0|1|2] [--small] [--time]
  *
  * Links only kernels/, so that it runs where nothing else is installed. Without a GPU, and without
  * --device, it says "skip" and succeeds.
@@ -53,6 +53,7 @@ static const struct limit {
     {"blend", {1e-6, ROUNDING}},
     {"add_gated", {1e-6, ROUNDING}},
     {"modulate", {1e-6, ROUNDING}},
+    {"distance", {1e-5, 1e-5, 1e-5}}, /* sums in F32 of what both sides read alike */
     {"copy", {0, ROUNDING}},
     {"conv", {2e-6, PRODUCT}},
     {"modulate_nearest", {2e-6, ROUNDING}},
@@ -344,6 +345,8 @@ static int parse(struct options *o, int argc, char **argv)
                                                                  : DTYPE_F32;
         } else if (strcmp(argv[i], "--op") == 0) {
             o->op = value;
+        } else if (strcmp(argv[i], "--patience") == 0) {
+            o->device.patience = (enum patience)atoi(value);
         } else if (strcmp(argv[i], "--rounds") == 0) {
             o->rounds = atoi(value);
         } else if (strcmp(argv[i], "--seed") == 0) {

@@ -148,6 +148,19 @@ static void check_in_place(struct check *c)
     IN_PLACE(softmax, x, a);
 }
 
+static void check_distance(struct check *c)
+{
+    struct rows_case r = random_rows(c);
+    struct pair x = rows(c, &r), y = rows(c, &r), out = NUMBERS(c, VECTORS_, 0, 1, 2);
+
+    if (!wanted(c, "distance"))
+        return;
+    poison(c, &out);
+    op_distance(c->reference, &out.host, &x.host, &y.host);
+    op_distance(c->tested, &out.device, &x.device, &y.device);
+    compare(c, "distance", &out, HOW);
+}
+
 static void check_group_norm(struct check *c)
 {
     static const int64_t shapes[][2] = {{32, 128}, {32, 320}, {32, 2560}, {1, 7}, {3, 21}, {4, 32}};
@@ -283,6 +296,7 @@ void check_rows(struct check *c)
 {
     check_norms_and_elements(c);
     check_in_place(c);
+    check_distance(c);
     check_group_norm(c);
     check_rope(c);
     check_embed(c);

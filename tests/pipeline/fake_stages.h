@@ -356,6 +356,7 @@ static inline void fake_board_make(struct fake_board *b, size_t shots)
                                     .guidance = -1,
                                     .guidance_2 = -1,
                                     .sampler = "",
+                                    .step_cache = "",
                                     .noise = -1,
                                     .keyframe = "",
                                     .overlays = &b->overlays[i],

@@ -41,6 +41,7 @@ static void each_long_option_reaches_its_field(void **state)
     for (size_t i = 0; i < options_count; i++) {
         const struct option *o = &options_all[i];
         const char *value = o->type == OPTION_INT      ? "7"
+                            : o->type == OPTION_NUMBER ? "7"
                             : o->type == OPTION_CHOICE ? o->choices[0]
                                                        : "thing";
         struct options apart, joined;
@@ -62,6 +63,9 @@ static void each_long_option_reaches_its_field(void **state)
         if (o->type == OPTION_INT) {
             assert_int_equal(*(int *)((char *)&apart + o->offset), 7);
             assert_int_equal(*(int *)((char *)&joined + o->offset), 7);
+        } else if (o->type == OPTION_NUMBER) {
+            assert_true(*(double *)((char *)&apart + o->offset) == 7);
+            assert_true(*(double *)((char *)&joined + o->offset) == 7);
         } else {
             assert_string_equal(*(const char **)((char *)&apart + o->offset), value);
             assert_string_equal(*(const char **)((char *)&joined + o->offset), value);

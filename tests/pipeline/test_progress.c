@@ -312,6 +312,19 @@ static char *play_verbose(void (*sink)(void *, const struct event *), int column
          (struct event){
              .kind = EVENT_OPEN, .stage = STAGE_GENERATE, .group = "flagship", .count = 3});
     tell(s, sink, (struct event){.kind = EVENT_TICK});
+    for (int i = 1; i <= 4; i++) {
+        now += 3;
+        tell(s, sink,
+             (struct event){.kind = EVENT_LOADING,
+                            .stage = STAGE_GENERATE,
+                            .done = 6.4e9 * i,
+                            .total = 25.6e9});
+        tell(s, sink, (struct event){.kind = EVENT_TICK});
+    }
+    tell(s, sink,
+         (struct event){.kind = EVENT_MENDED,
+                        .stage = STAGE_GENERATE,
+                        .text = "out of GPU memory: weights are streamed from the host"});
     tell(s, sink,
          (struct event){.kind = EVENT_OPENED,
                         .stage = STAGE_GENERATE,
@@ -466,6 +479,9 @@ static void a_log_has_a_line_for_a_start_and_a_finish(void **state)
     assert_null(strstr(out, "\033"));
     assert_non_null(strstr(errors, "FAILED s003: the clip ends early\n"));
     assert_non_null(strstr(errors, "again  s000 generate: the clip ends early\n"));
+    assert_null(strstr(out, "6.4 of 25.6 GB")); /* not every tick */
+    assert_non_null(strstr(out, "load   generate 12.8 of 25.6 GB\n"));
+    assert_non_null(strstr(errors, "mended generate: out of GPU memory: weights are streamed"));
     free(errors);
     free(out);
 }
@@ -491,7 +507,8 @@ static void a_terminal_line_never_wraps(void **state)
                 assert_true(++column < widths[i]);
         }
         if (widths[i] == 200)
-            assert_non_null(strstr(out, "s000 step 3/20"));
+            assert_true(strstr(out, "s000 step 3/20") &&
+                        strstr(out, "loading the model, 19.2 of 25.6 GB"));
         assert_non_null(strstr(errors, "FAILED s003: the clip ends early\n"));
         free(errors);
         free(out);

@@ -179,6 +179,57 @@ static void what_is_asked_stands_in_the_sheet(void **state)
     json_decref(root);
 }
 
+static void refused(const char *shot, const char *why)
+{
+    struct program p;
+
+    start_over();
+    write_board("64x48", shot);
+    p = PROGRAM("run", board, "-o", dir, "--models", models);
+    if (!strstr(p.out, why) && !strstr(p.err, why))
+        printf("%s%s", p.out, p.err);
+    assert_int_equal(p.status, 3);
+    assert_true(strstr(p.out, why) || strstr(p.err, why));
+    assert_null(strstr(p.out, "start  a generate"));
+    program_free(&p);
+}
+
+/* With a step cache most of the blocks may be left out; the command line counts before the board;
+ * and a shot with one is another shot. */
+static void steps_are_cached_when_asked(void **state)
+{
+    json_t *root;
+
+    (void)state;
+    makes("64x48",
+          "tier: workhorse, frames: 5, steps: 8, step_cache: timestep, step_cache_threshold: 10",
+          64, 48, 5);
+    root = sheet();
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(root, "asked"), "step_cache")),
+        "timestep");
+    assert_string_equal(json_string_value(json_object_get(notes(root, "generate"), "step_cache")),
+                        "timestep");
+    /* two of eight steps of two dual and three single blocks */
+    assert_int_equal(
+        json_integer_value(json_object_get(notes(root, "generate"), "blocks_evaluated")), 2 * 5);
+    assert_int_equal(
+        json_integer_value(json_object_get(notes(root, "generate"), "blocks_left_out")), 6 * 5);
+    json_decref(root);
+    delivered(PROGRAM("run", board, "-o", dir, "--models", models, "--step-cache", "off"));
+    root = sheet();
+    assert_null(json_object_get(notes(root, "generate"), "step_cache"));
+    json_decref(root);
+    delivered(PROGRAM("run", board, "-o", dir, "--models", models, "--step-cache", "first-block",
+                      "--step-cache-threshold=9.5"));
+    delivered(PROGRAM("resume", dir)); /* as it was run */
+    root = sheet();
+    assert_int_equal(
+        json_integer_value(json_object_get(notes(root, "generate"), "blocks_left_out")), 6 * 4);
+    json_decref(root);
+    refused("tier: validator, frames: 3, steps: 2, step_cache: timestep", "has no step cache");
+}
+
 static void checkpoints_are_found_by_the_environment_and_by_the_board(void **state)
 {
     char text[600];
@@ -230,21 +281,6 @@ static void svd_alone_sets_the_shots_own_picture_in_motion(void **state)
     makes("64x48", "tier: validator, frames: 3, steps: 2, keyframe: one.ppm", 64, 48, 3);
     makes("64x48", "tier: validator, frames: 3, steps: 2, keyframe: wide.ppm", 64, 48, 3);
     makes("64x48", "tier: validator, frames: 3, steps: 2, keyframe: plain.ppm", 64, 48, 3);
-}
-
-static void refused(const char *shot, const char *why)
-{
-    struct program p;
-
-    start_over();
-    write_board("64x48", shot);
-    p = PROGRAM("run", board, "-o", dir, "--models", models);
-    if (!strstr(p.out, why) && !strstr(p.err, why))
-        printf("%s%s", p.out, p.err);
-    assert_int_equal(p.status, 3);
-    assert_true(strstr(p.out, why) || strstr(p.err, why));
-    assert_null(strstr(p.out, "start  a generate"));
-    program_free(&p);
 }
 
 static void what_is_wrong_is_told_before_work(void **state)
@@ -323,6 +359,8 @@ static void a_kill_in_the_middle_of_sampling_leaves_the_same_latents(void **stat
     killed_while_it_samples("tier: workhorse, frames: 33, steps: 900");
     killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
     killed_while_it_samples("tier: flagship, frames: 33, steps: 900");
+    killed_while_it_samples(
+        "tier: flagship, frames: 33, steps: 900, step_cache: timestep, step_cache_threshold: 0.02");
     killed_while_it_samples("tier: validator, frames: 4, steps: 30");
     killed_while_it_samples("tier: validator, frames: 4, steps: 30, sampler: euler");
     link_fixture("cogvideox-2b", "experimental");
@@ -359,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(every_tier_makes_any_size),
         ONE(what_is_asked_stands_in_the_sheet),
+        ONE(steps_are_cached_when_asked),
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
         ONE(svd_alone_sets_the_shots_own_picture_in_motion),
         ONE(what_is_wrong_is_told_before_work),

@@ -95,7 +95,7 @@ static inline struct media_job *media_job_new(int width, int height, struct rati
     m->board.deliver.quality = 80;
     m->shot = (struct shot){.id = "s1", .kind = SHOT_CARD, .tier = "title", .frames = frames};
     m->shot.prompt = m->shot.negative = m->shot.look = m->shot.camera = "";
-    m->shot.sampler = m->shot.keyframe = "";
+    m->shot.sampler = m->shot.step_cache = m->shot.keyframe = "";
     m->shot.guidance = m->shot.guidance_2 = m->shot.noise = -1;
     m->shot.source.path = m->shot.source.written = "";
     m->env = (struct stage_env){.board = &m->board, .device = {.threads = 2}};

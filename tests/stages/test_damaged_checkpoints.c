@@ -149,6 +149,7 @@ static int faults(const char *dir, struct error *e)
                         .guidance = -1,
                         .guidance_2 = -1,
                         .sampler = "",
+                        .step_cache = "",
                         .noise = -1,
                         .keyframe = ""};
     int count = 0;

@@ -201,6 +201,7 @@ static struct shot shots[] = {
      .guidance = -1,
      .guidance_2 = -1,
      .sampler = "",
+     .step_cache = "",
      .noise = -1,
      .keyframe = ""},
     {.id = "2",
@@ -215,6 +216,7 @@ static struct shot shots[] = {
      .guidance = 1,
      .guidance_2 = -1,
      .sampler = "",
+     .step_cache = "",
      .noise = -1,
      .keyframe = ""},
 };

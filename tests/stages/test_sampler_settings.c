@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "stages/generate/step_cache.h"
 #include "storyboards/fields.h"
 #include "tests/stages/sampler_settings.h"
 
@@ -245,22 +246,28 @@ static void impossible_beginnings_are_refused(void **state)
 }
 
 /* Boards cannot include stages: the names stand in both. */
-static void boards_may_ask_for_every_sampler(void **state)
+static void same_names(enum shot_row row, const char *name, const char *const *ours)
+{
+    const struct field *field = &shot_table.fields[row];
+    size_t i = 0;
+    assert_string_equal(field->name, name);
+    for (; ours[i] && field->choices[i]; i++)
+        assert_string_equal(field->choices[i], ours[i]);
+    assert_true(i > 0 && !ours[i] && !field->choices[i]);
+}
+
+static void boards_may_ask_for_every_sampler_and_step_cache(void **state)
 {
     (void)state;
-    const struct field *field = &shot_table.fields[SHOT_ROW_SAMPLER];
-    size_t i = 0;
-    assert_string_equal(field->name, "sampler");
-    for (; sampler_names[i] && field->choices[i]; i++)
-        assert_string_equal(field->choices[i], sampler_names[i]);
-    assert_true(i > 0 && !sampler_names[i] && !field->choices[i]);
+    same_names(SHOT_ROW_SAMPLER, "sampler", sampler_names);
+    same_names(SHOT_ROW_STEP_CACHE, "step_cache", step_cache_names);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_read),
-        cmocka_unit_test(boards_may_ask_for_every_sampler),
+        cmocka_unit_test(boards_may_ask_for_every_sampler_and_step_cache),
         cmocka_unit_test(wrong_settings_are_refused_by_name),
         cmocka_unit_test(files_that_are_no_settings_are_refused),
         cmocka_unit_test(boards_choose_what_fits),

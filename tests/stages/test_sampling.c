@@ -17,7 +17,7 @@
 
 #define FIXTURES "tests/fixtures/"
 #define WAN      FIXTURES "wan2.2-t2v-a14b"
-enum { STEPS = 4 };
+enum { STEPS = 6 }; /* two before a step cache may reuse */
 
 /* ---- every family, resumed at every step */
 
@@ -26,6 +26,7 @@ static uint8_t picture[48 * 64 * 3]; /* for what is to be set in motion */
 struct subject {
     const char *dir, *sampler;
     int width, height, frames;
+    enum step_cache_mode cache; /* with a threshold that every signal is below */
 };
 
 /* What is sampled, with its model loaded. */
@@ -55,7 +56,8 @@ static void prepare(struct ready *r, const struct subject *s)
                                        .guidance_2 = 2,
                                        .fps = 7,
                                        .motion_bucket = 127,
-                                       .noise_strength = 0.02}};
+                                       .noise_strength = 0.02,
+                                       .step_cache = {s->cache, 10}}};
     if (family_of_checkpoint(s->dir, &r->family, &e) || r->family->check(s->dir, &e) ||
         sampling_config(s->dir, s->sampler, 0, &r->config, &e) ||
         device_open(&(struct device_options){.threads = 2}, &r->device, &e) ||
@@ -124,6 +126,7 @@ static void check_resumes(const struct subject *subject)
         assert_int_equal(s.sampler.index, from);
         while (s.sampler.index < STEPS)
             step(&s);
+        assert_true((s.left_out > 0) == (subject->cache != STEP_CACHE_OFF));
         sampling_state_write(&s, last);
         if (memcmp(last, states[STEPS], size) != 0)
             fail_msg("%s (%s): resumed after step %d it ends elsewhere", subject->dir,
@@ -143,13 +146,19 @@ static void check_resumes(const struct subject *subject)
 static void cut_shots_go_on_bit_for_bit(void **state)
 {
     static const struct subject subjects[] = {
-        {WAN, "", 64, 48, 5},
-        {FIXTURES "hunyuan-video", "", 64, 48, 5},
-        {FIXTURES "cogvideox", "", 64, 48, 5},
-        {FIXTURES "cogvideox-2b", "", 64, 48, 5},
-        {FIXTURES "sdxl", "", 64, 64, 1},
-        {FIXTURES "sdxl", "euler_ancestral", 64, 64, 1},
-        {FIXTURES "svd-xt", "", 64, 64, 3},
+        {WAN, "", 64, 48, 5, STEP_CACHE_OFF},
+        {FIXTURES "hunyuan-video", "", 64, 48, 5, STEP_CACHE_OFF},
+        {FIXTURES "cogvideox", "", 64, 48, 5, STEP_CACHE_OFF},
+        {FIXTURES "cogvideox-2b", "", 64, 48, 5, STEP_CACHE_OFF},
+        {FIXTURES "sdxl", "", 64, 64, 1, STEP_CACHE_OFF},
+        {FIXTURES "sdxl", "euler_ancestral", 64, 64, 1, STEP_CACHE_OFF},
+        {FIXTURES "svd-xt", "", 64, 64, 3, STEP_CACHE_OFF},
+        {WAN, "", 64, 48, 5, STEP_CACHE_FIRST_BLOCK},
+        {WAN, "", 64, 48, 5, STEP_CACHE_TIMESTEP},
+        {FIXTURES "hunyuan-video", "", 64, 48, 5, STEP_CACHE_FIRST_BLOCK},
+        {FIXTURES "hunyuan-video", "", 64, 48, 5, STEP_CACHE_TIMESTEP},
+        {FIXTURES "cogvideox", "", 64, 48, 5, STEP_CACHE_FIRST_BLOCK},
+        {FIXTURES "cogvideox-2b", "", 64, 48, 5, STEP_CACHE_TIMESTEP},
     };
     (void)state;
     for (size_t i = 0; i < sizeof picture; i++)

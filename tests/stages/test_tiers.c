@@ -19,7 +19,8 @@ static struct stage_env env = {.board = &board,
 
 static void refuse(const char *tier, int frames, const char *says)
 {
-    struct shot shot = {.id = "1", .tier = tier, .frames = frames, .sampler = "", .keyframe = ""};
+    struct shot shot = {
+        .id = "1", .tier = tier, .frames = frames, .sampler = "", .step_cache = "", .keyframe = ""};
     const struct tier *t = NULL;
     struct error e = {0};
     assert_int_equal(tier_of_shot(&env, &shot, &t, &e), -1);
@@ -31,7 +32,8 @@ static void refuse(const char *tier, int frames, const char *says)
 static void names_lead_to_tiers(void **state)
 {
     (void)state;
-    struct shot shot = {.id = "1", .tier = "previs", .frames = 33, .sampler = "", .keyframe = ""};
+    struct shot shot = {
+        .id = "1", .tier = "previs", .frames = 33, .sampler = "", .step_cache = "", .keyframe = ""};
     const struct tier *t = NULL;
     struct error e = {0};
     assert_int_equal(tier_of_shot(&env, &shot, &t, &e), 0);

@@ -39,6 +39,7 @@ static inline void shot_holds(const struct shot *s, struct rational fps)
     HOLDS(s->guidance <= 50 && (s->guidance >= 0 || s->guidance == -1));
     HOLDS(s->guidance_2 <= 50 && (s->guidance_2 >= 0 || s->guidance_2 == -1));
     HOLDS(s->sampler && s->shift >= 0 && s->shift <= 100);
+    HOLDS(s->step_cache && s->step_cache_threshold >= 0 && s->step_cache_threshold <= 10);
     HOLDS(s->motion >= 0 && s->motion <= 255);
     HOLDS(s->noise <= 1 && (s->noise >= 0 || s->noise == -1));
     HOLDS(s->keyframe && (!*s->keyframe || *s->keyframe == '/'));

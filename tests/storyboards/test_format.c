@@ -214,16 +214,17 @@ static void seeds_come_from_ids(void **state)
 
 static void how_a_model_samples(void **state)
 {
-    struct reading r =
-        read_good("defaults: {sampler: unipc, shift: 7, guidance_2: 3, motion: 127,\n"
-                  "  noise: 0.02}\n"
-                  "shots:\n"
-                  "  - {id: a, prompt: x}\n"
-                  "  - {id: b, prompt: x, sampler: euler_karras, shift: 0.01,\n"
-                  "      guidance_2: 0, motion: 255, noise: 0, keyframe: art/b.png}\n"
-                  "  - {id: c, prompt: x, guidance_2: 50, shift: 100, motion: 1,\n"
-                  "      noise: 1, keyframe: /pictures/c.png}\n"
-                  "  - {id: d, card: Hello}\n");
+    struct reading r = read_good(
+        "defaults: {sampler: unipc, shift: 7, guidance_2: 3, motion: 127, step_cache: timestep,\n"
+        "  noise: 0.02}\n"
+        "shots:\n"
+        "  - {id: a, prompt: x}\n"
+        "  - {id: b, prompt: x, sampler: euler_karras, shift: 0.01,\n"
+        "      guidance_2: 0, motion: 255, noise: 0, keyframe: art/b.png,\n"
+        "      step_cache: first-block, step_cache_threshold: 0.5}\n"
+        "  - {id: c, prompt: x, guidance_2: 50, shift: 100, motion: 1,\n"
+        "      noise: 1, keyframe: /pictures/c.png}\n"
+        "  - {id: d, card: Hello}\n");
     const struct shot *s = r.board.shots;
     char path[4096];
 
@@ -231,6 +232,9 @@ static void how_a_model_samples(void **state)
     snprintf(path, sizeof path, "%s/art/b.png", r.board.dir);
     assert_string_equal(s[0].sampler, "unipc");
     assert_true(s[0].shift == 7 && s[0].guidance_2 == 3 && s[0].motion == 127);
+    assert_string_equal(s[0].step_cache, "timestep");
+    assert_true(s[0].step_cache_threshold == 0 && s[1].step_cache_threshold == 0.5);
+    assert_string_equal(s[1].step_cache, "first-block");
     assert_true(s[0].noise == 0.02 && s[0].guidance == -1);
     assert_string_equal(s[0].keyframe, "");
     assert_string_equal(s[1].sampler, "euler_karras");
@@ -401,8 +405,9 @@ static void merge_errors(void **state)
     (void)state;
     expect_messages("shots:\n- {id: a, prompt: x, \"<<\": {steps: 1}}\n",
                     "t.yaml:2:22: unknown key '<<' in a shot, which may hold id, prompt, tier, "
-                    "seed, frames, duration, steps, guidance, guidance_2, sampler, shift, motion, "
-                    "noise, keyframe, look, camera, negative, text, overlays, source, card\n");
+                    "seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
+                    "step_cache, step_cache_threshold, motion, noise, keyframe, look, camera, "
+                    "negative, text, overlays, source, card\n");
     expect_messages("x-a: &a {prompt: x, stepps: 1}\n"
                     "shots:\n- {id: a, <<: *a}\n- {id: b, <<: *a}\n",
                     "t.yaml:1:21: unknown key 'stepps' in a shot; did you mean 'steps'?\n");

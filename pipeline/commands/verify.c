@@ -1,0 +1,121 @@
+#include "pipeline/commands/verify.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/commands/command.h"
+#include "pipeline/exit_code.h"
+#include "pipeline/interrupt.h"
+#include "pipeline/paths.h"
+#include "pipeline/version.h"
+
+enum { TITLE_COLUMN = 29, VALUE_COLUMN = 30, WANTED_COLUMN = 20 };
+static const size_t DISK_MOST = (size_t)512 << 20;
+
+/* A row as a line. What a threshold comes from stands in brackets, what went wrong below. */
+static void print_row(void *ctx, const struct report_row *row)
+{
+    bool explains = row->status != REPORT_PASS;
+    char title[80];
+
+    (void)ctx;
+    if (row->gpu > 0)
+        snprintf(title, sizeof title, "GPU %d: %s", row->gpu, row->title);
+    else
+        snprintf(title, sizeof title, "%s", row->title);
+    printf("%s  %-*s %-*s %-*s", report_status_name(row->status), TITLE_COLUMN, title, VALUE_COLUMN,
+           row->value, WANTED_COLUMN, row->wanted);
+    if (row->note[0] && !explains)
+        printf(" (%s)", row->note);
+    printf("\n");
+    if (row->note[0] && explains)
+        printf("      %s\n", row->note);
+    fflush(stdout);
+}
+
+/* A number as it is, rounded to what it is worth; words as text; null where there is nothing. */
+static json_t *json_figure(double number, const char *words, bool is_number)
+{
+    if (!is_number)
+        return words[0] ? json_string(words) : json_null();
+    return number < 0 ? json_null() : json_real(round(number * 100) / 100);
+}
+
+static void collect_row(void *ctx, const struct report_row *row)
+{
+    bool number = row->unit[0] != '\0';
+    json_t *check = json_object();
+
+    json_object_set_new(check, "name", json_string(row->name));
+    json_object_set_new(check, "title", json_string(row->title));
+    json_object_set_new(check, "gpu", row->gpu < 0 ? json_null() : json_integer(row->gpu));
+    json_object_set_new(check, "value", json_figure(row->number, row->value, number));
+    json_object_set_new(check, "threshold", json_figure(row->threshold, row->wanted, number));
+    json_object_set_new(check, "unit", json_string(row->unit));
+    json_object_set_new(check, "status", json_string(report_status_name(row->status)));
+    json_object_set_new(check, "note", json_string(row->note));
+    json_array_append_new(ctx, check);
+}
+
+static const char *verdict(const int counts[REPORT_STATES])
+{
+    return counts[REPORT_FAIL] ? "FAIL" : "PASS";
+}
+
+static int print_json(json_t *checks, const int counts[REPORT_STATES], struct error *e)
+{
+    json_t *root = json_pack("{ss sO si si si ss}", "version", AUTEUR_VERSION, "checks", checks,
+                             "pass", counts[REPORT_PASS], "fail", counts[REPORT_FAIL], "skip",
+                             counts[REPORT_SKIP], "verdict", verdict(counts));
+    int bad = !root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0 ||
+              putchar('\n') == EOF;
+
+    json_decref(root);
+    return bad ? error_set(e, ERROR_IO, "the report could not be written") : 0;
+}
+
+static int measure(const struct options *o, void (*row)(void *, const struct report_row *),
+                   void *ctx, int counts[REPORT_STATES], struct error *e)
+{
+    const char *models = o->models[0] ? o->models : getenv("AUTEUR_MODELS");
+    const char *tmp = getenv("TMPDIR");
+    const struct report_options r = {
+        .device = {.kind = strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                   .or_cpu = strcmp(o->device, "cuda") != 0,
+                   .threads = paths_cores()},
+        .models = models ? models : "",
+        .scratch = tmp && tmp[0] ? tmp : "/tmp",
+        .disk_most = DISK_MOST,
+        .row = row,
+        .ctx = ctx,
+        .cancelled = interrupt_requested};
+
+    return machine_report(&r, counts, e);
+}
+
+int command_verify(const struct options *o)
+{
+    json_t *checks = o->json ? json_array() : NULL;
+    void (*row)(void *, const struct report_row *) = o->json ? collect_row : print_row;
+    int counts[REPORT_STATES] = {0}, rc;
+    struct error e = {0};
+
+    interrupt_install();
+    if (o->json && !checks)
+        rc = error_memory(&e);
+    else if (o->smoke)
+        rc = verify_smoke(o, o->verbose && !o->json ? stdout : NULL, row, checks, counts, &e);
+    else
+        rc = measure(o, row, checks, counts, &e);
+    if (rc == 0 && o->json)
+        rc = print_json(checks, counts, &e);
+    else if (rc == 0)
+        printf("%s: %d passed, %d failed, %d skipped\n", verdict(counts), counts[REPORT_PASS],
+               counts[REPORT_FAIL], counts[REPORT_SKIP]);
+    json_decref(checks);
+    if (rc != 0)
+        return command_failed(&e);
+    return counts[REPORT_FAIL] ? EXIT_SHOTS : EXIT_DELIVERED;
+}

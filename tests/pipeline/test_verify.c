@@ -1,0 +1,180 @@
+/* `auteur-pipe verify` as a user runs it: the report's fields, the smoke films, exit codes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "tests/pipeline/program.h"
+
+static char scratch[64], data[600]; /* where the program's data files are */
+
+static int set_up(void **state)
+{
+    const char *build = getenv("AUTEUR_BUILD");
+
+    (void)state;
+    setenv("AUTEUR_CUDA", "/nowhere/libauteur-cuda.so", 1); /* the same on every machine */
+    snprintf(data, sizeof data, "%s/share/auteur-pipe", build ? build : "build");
+    return program_scratch(scratch) == 0 ? setenv("AUTEUR_DATA", data, 1) : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct error e;
+
+    (void)state;
+    return path_remove(scratch, &e);
+}
+
+/* Parses the report, holds every check against the documented form, and compares the counts. */
+static json_t *report_of(const struct program *p)
+{
+    json_t *root = json_loads(p->out, 0, NULL), *check;
+    const char *verdict;
+    size_t i, fails = 0;
+
+    assert_non_null(root);
+    assert_true(json_is_string(json_object_get(root, "version")));
+    json_array_foreach(json_object_get(root, "checks"), i, check)
+    {
+        const json_t *gpu = json_object_get(check, "gpu"), *value = json_object_get(check, "value");
+        const char *status = json_string_value(json_object_get(check, "status"));
+
+        assert_int_equal(json_object_size(check), 8);
+        assert_true(json_is_string(json_object_get(check, "name")));
+        assert_true(json_is_string(json_object_get(check, "title")));
+        assert_true(json_is_string(json_object_get(check, "unit")));
+        assert_true(json_is_string(json_object_get(check, "note")));
+        assert_true(json_is_null(gpu) || json_is_integer(gpu));
+        assert_true(json_is_number(value) || json_is_string(value) || json_is_null(value));
+        assert_non_null(json_object_get(check, "threshold"));
+        assert_true(strcmp(status, "PASS") == 0 || strcmp(status, "FAIL") == 0 ||
+                    strcmp(status, "SKIP") == 0);
+        fails += strcmp(status, "FAIL") == 0;
+    }
+    assert_int_equal(json_integer_value(json_object_get(root, "fail")), fails);
+    assert_int_equal(json_integer_value(json_object_get(root, "pass")) + (json_int_t)fails +
+                         json_integer_value(json_object_get(root, "skip")),
+                     i);
+    verdict = json_string_value(json_object_get(root, "verdict"));
+    assert_string_equal(verdict, fails ? "FAIL" : "PASS");
+    assert_int_equal(p->status, fails ? 3 : 0);
+    return root;
+}
+
+static const json_t *check_of(json_t *root, const char *name)
+{
+    json_t *check;
+    size_t i;
+
+    json_array_foreach(json_object_get(root, "checks"), i,
+                       check) if (strcmp(json_string_value(json_object_get(check, "name")), name) ==
+                                  0) return check;
+    fail_msg("no check %s", name);
+    return NULL;
+}
+
+static const char *text_of(const json_t *check, const char *field)
+{
+    return json_string_value(json_object_get(check, field));
+}
+
+static void a_machine_without_a_gpu_says_so(void **state)
+{
+    struct program p = PROGRAM("verify", "--json");
+    json_t *root = report_of(&p);
+
+    (void)state;
+    assert_string_equal(text_of(check_of(root, "gpu"), "status"), "SKIP");
+    assert_non_null(strstr(text_of(check_of(root, "gpu"), "note"), "/nowhere/libauteur-cuda.so"));
+    assert_true(json_is_number(json_object_get(check_of(root, "cpu_gemm"), "value")));
+    assert_string_equal(text_of(check_of(root, "cpu_gemm"), "unit"), "GFLOP/s");
+    assert_true(json_is_number(json_object_get(check_of(root, "disk"), "threshold")));
+    json_decref(root);
+    program_free(&p);
+}
+
+static void a_gpu_that_was_asked_for_must_be_there(void **state)
+{
+    struct program p = PROGRAM("verify", "--device", "cuda");
+
+    (void)state;
+    assert_int_equal(p.status, 3);
+    assert_non_null(strstr(p.out, "\nFAIL  GPU "));
+    assert_non_null(strstr(p.out, "\nFAIL: "));
+    program_free(&p);
+}
+
+static void every_tier_makes_its_smoke_film(void **state)
+{
+    static const char *const tiers[] = {"previs", "validator", "workhorse", "experimental",
+                                        "flagship"};
+    struct program p = PROGRAM("verify", "--smoke", "--device", "cpu", "--json");
+    json_t *root = report_of(&p);
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        const json_t *check = check_of(root, tiers[i]);
+
+        if (strcmp(text_of(check, "status"), "PASS") != 0)
+            fail_msg("%s: %s", tiers[i], text_of(check, "note"));
+        assert_true(json_number_value(json_object_get(check, "value")) > 0);
+    }
+    json_decref(root);
+    program_free(&p);
+}
+
+static void smoke_says_what_took_effect(void **state)
+{
+    struct program p = PROGRAM("verify", "--smoke", "--device", "cpu", "-v");
+
+    (void)state;
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "[CPU_ENGINE] "));
+    assert_non_null(strstr(p.out, "PASS: 5 passed, 0 failed, 0 skipped\n"));
+    program_free(&p);
+}
+
+/* Without its checkpoint a tier fails and says so; the others are made, the exit code tells. */
+static void a_tier_that_fails_is_named(void **state)
+{
+    static const char *const parts[] = {"lexicon.yaml", "previs"};
+    char from[700], to[200];
+    struct program p;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char *real;
+
+        snprintf(from, sizeof from, "%s/%s", data, parts[i]);
+        snprintf(to, sizeof to, "%s/%s", scratch, parts[i]);
+        real = realpath(from, NULL);
+        assert_non_null(real);
+        assert_int_equal(symlink(real, to), 0);
+        free(real);
+    }
+    setenv("AUTEUR_DATA", scratch, 1);
+    p = PROGRAM("verify", "--smoke", "--device", "cpu");
+    setenv("AUTEUR_DATA", data, 1);
+    assert_int_equal(p.status, 3);
+    assert_non_null(strstr(p.out, "PASS  previs "));
+    assert_non_null(strstr(p.out, "FAIL  flagship "));
+    assert_non_null(strstr(p.out, "/smoke"));
+    assert_non_null(strstr(p.out, "FAIL: 1 passed, 4 failed, 0 skipped\n"));
+    program_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_machine_without_a_gpu_says_so),
+        cmocka_unit_test(a_gpu_that_was_asked_for_must_be_there),
+        cmocka_unit_test(every_tier_makes_its_smoke_film),
+        cmocka_unit_test(smoke_says_what_took_effect),
+        cmocka_unit_test(a_tier_that_fails_is_named),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
