@@ -117,6 +117,12 @@ struct memory_refusal {
     size_t wanted, held, free_bytes, total_bytes;
 };
 struct memory_refusal device_refusal(const struct device *d);
+/* Whether weights can be kept out of its memory, which serves a purpose. */
+bool device_can_stream(const struct device *d);
+/* Of models that are loaded from now on. */
+void device_set_memory(struct device *d, enum memory_mode mode);
+/* Whether a model that is open keeps its weights on the host. */
+bool device_streams(const struct device *d);
 /* Frees scratch memory; it comes back when needed. */
 void device_trim(struct device *d);
 

@@ -84,6 +84,21 @@ size_t device_memory_peak(const struct device *d)
     return peak;
 }
 
+bool device_can_stream(const struct device *d)
+{
+    return d->mover && !d->facts.unified;
+}
+
+void device_set_memory(struct device *d, enum memory_mode mode)
+{
+    d->memory_mode = mode;
+}
+
+bool device_streams(const struct device *d)
+{
+    return d->streams > 0;
+}
+
 struct memory_refusal device_refusal(const struct device *d)
 {
     return d->refusal;

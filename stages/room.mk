@@ -1,6 +1,7 @@
 STAGES_SRC := \
 	stages/stages.c \
 	stages/enhance.c \
+	stages/ladder.c \
 	stages/generate/generate.c \
 	stages/generate/latents.c \
 	stages/generate/tiers.c \
@@ -159,6 +160,7 @@ STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
 	tests/stages/test_encode.c \
+	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
 	tests/stages/test_memory_modes.c
 

@@ -4,12 +4,14 @@
 #include "kernels/base/file.h"
 #include "stages/decode/sources.h"
 #include "stages/generate/tiers.h"
+#include "stages/ladder.h"
 #include "stages/stage.h"
 
 struct session {
     const struct family *family;
     struct device *device;
     void *vae;
+    struct ladder ladder;
 };
 
 static enum lane decode_lane(const struct stage_env *env, const struct shot *shot)
@@ -134,6 +136,11 @@ static void decode_close(void *opaque)
     free(s);
 }
 
+static bool make_smaller(const struct session *s)
+{
+    return s->family->vae_smaller && s->family->vae_smaller(s->vae);
+}
+
 static int decode_open(const struct stage_group *group, void **session, struct error *e)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -149,8 +156,14 @@ static int decode_open(const struct stage_group *group, void **session, struct e
         tier_checkpoint(group->env, tier, &a, &path, e) == 0) {
         s->family = tier->family;
         options.activations = s->family->gpu.vae;
-        if (device_open(&options, &s->device, e) == 0)
+        if (device_open(&options, &s->device, e) == 0) {
+            ladder_begin(&s->ladder, group->env, s->device, "VAE of %s", tier->name);
             rc = s->family->vae_open(path, s->device, &s->vae, e);
+            if (rc != 0)
+                ladder_cut(&s->ladder, s->device, false, e);
+        }
+        for (int i = 0; rc == 0 && i < s->ladder.cuts; i++)
+            make_smaller(s);
     }
     if (rc == 0)
         *session = s;
@@ -172,13 +185,28 @@ static int note_memory(const struct session *s, struct stage_job *job, struct er
     return 0;
 }
 
+/* In smaller pieces when memory runs out; the master is begun anew. */
+static int decode_with(struct session *s, struct stage_job *job, struct error *e)
+{
+    int rc;
+
+    do
+        rc = decode_generated(s->family, s->vae, job, e);
+    while (rc != 0 && e->code == ERROR_MEMORY &&
+           ladder_cut(&s->ladder, s->device, make_smaller(s), e));
+    if (rc != 0)
+        return -1;
+    ladder_done(&s->ladder, s->device);
+    return note_memory(s, job, e);
+}
+
 static int decode_run(void *opaque, struct stage_job *job, struct error *e)
 {
-    const struct session *s = opaque;
+    struct session *s = opaque;
 
     switch (job->shot->kind) {
     case SHOT_GENERATED:
-        return decode_generated(s->family, s->vae, job, e) == 0 ? note_memory(s, job, e) : -1;
+        return decode_with(s, job, e);
     case SHOT_STILL:
         return decode_still(job, e);
     case SHOT_FOOTAGE:

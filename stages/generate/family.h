@@ -138,6 +138,9 @@ struct family {
      * all. At first as the published pipeline does without being told: SVD all, HunyuanVideo tiles
      * of 16 that overlap. NULL: the family chooses for itself. */
     void (*vae_chunk)(void *vae, int frames);
+    /* From now on works in smaller pieces (tiles, or slices in time), which take less memory;
+     * false: there are none smaller. NULL: there never are. */
+    bool (*vae_smaller)(void *vae);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e);

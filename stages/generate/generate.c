@@ -226,13 +226,23 @@ static bool time_to_save(const struct running *r)
     return now.tv_sec - r->saved.tv_sec >= CHECKPOINT_SECONDS;
 }
 
+/* The steps that were done before memory ran out, for another attempt with less. */
+static void keep(struct running *r, const struct error *e)
+{
+    struct error ignored = {0};
+    if (e->code == ERROR_MEMORY && r->sampling.sampler.index > 0)
+        save(r, &ignored);
+}
+
 static int sample(struct running *r, struct error *e)
 {
     const struct sampler *s = &r->sampling.sampler;
     r->job->progress(r->job, s->index, s->steps, "step");
     while (s->index < s->steps) {
-        if (sampling_step(&r->sampling, e) != 0)
+        if (sampling_step(&r->sampling, e) != 0) {
+            keep(r, e);
             return -1;
+        }
         r->job->progress(r->job, s->index, s->steps, "step");
         bool stop = r->job->cancelled(r->job), last = s->index == s->steps;
         if ((stop || (!last && time_to_save(r))) && save(r, e) != 0)
@@ -254,6 +264,8 @@ static int note_device(const struct running *r, const struct session *session, s
     if (!model || !encoder)
         return error_memory(e);
     job->note(job, "device", name);
+    if (device_streams(session->device))
+        job->note(job, "weights", "\"streamed\"");
     if (device_memory_peak(session->device) == 0)
         return 0;
     job->note(job, "encoder_gpu_mib", encoder);
@@ -303,16 +315,24 @@ static int finish(const struct running *r, const struct session *session, const 
     return job->output(job, &a, e);
 }
 
-static int generate_run(void *session, struct stage_job *job, struct error *e)
+static int generate_run(void *opaque, struct stage_job *job, struct error *e)
 {
+    struct session *session = opaque;
     struct running r = {.job = job};
     const struct prepared_shot *shot = session_shot(session, job->shot->id);
     if (!shot)
         return error_set(e, ERROR_INTERNAL, "generate: the shot's prompt was not encoded");
-    int rc = begin(&r, session, shot, e) == 0 && sample(&r, e) == 0
+    int rc = session_ready(session, e);
+    if (rc != 0)
+        return -1;
+    do {
+        rc = begin(&r, session, shot, e) == 0 && sample(&r, e) == 0
                  ? finish(&r, session, &shot->settings, e)
                  : -1;
-    sampling_close(&r.sampling);
+        sampling_close(&r.sampling);
+    } while (rc != 0 && session_mend(session, e));
+    if (rc == 0)
+        ladder_done(&session->ladder, session->device);
     return rc;
 }
 

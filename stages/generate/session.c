@@ -59,50 +59,119 @@ static int find_pictures(struct session *s, const struct stage_group *group, str
     return keyframes_make(group, s, e);
 }
 
-static int encode_all(struct session *s, const struct stage_group *group, const char *dir,
-                      struct error *e)
+/* Goes on with shot *done. *again: memory ran out, and it may be tried with less. */
+static int encode_some(struct session *s, const struct stage_group *group, struct ladder *l,
+                       size_t *done, bool *again, struct error *e)
 {
     const struct family *family = s->tier->family;
     struct device_options options = group->env->device;
     struct device *d;
     void *encoder = NULL;
     options.activations = family->gpu.encoder;
+    *again = false;
     if (device_open(&options, &d, e) != 0)
         return -1;
-    int rc = family->encoder_open(dir, d, &encoder, e);
-    for (size_t i = 0; i < s->count && rc == 0; i++)
+    if (!l->env)
+        ladder_begin(l, s->env, d, "text encoder of %s", s->tier->name);
+    device_set_memory(d, l->memory);
+    int rc = family->encoder_open(s->dir, d, &encoder, e);
+    for (; *done < s->count && rc == 0; *done += rc == 0)
         rc = group->cancelled(group)
                  ? error_set(e, ERROR_CANCELLED, "interrupted while prompts were encoded")
-                 : family->encode(encoder, &s->shots[i].settings.generation,
-                                  &s->shots[i].conditions, e);
+                 : family->encode(encoder, &s->shots[*done].settings.generation,
+                                  &s->shots[*done].conditions, e);
+    if (rc != 0 && *done < s->count)
+        conditions_free(&s->shots[*done].conditions);
     family->encoder_close(encoder);
+    if (rc == 0)
+        ladder_done(l, d);
+    else
+        *again = ladder_to_host(l, d, e);
     s->encoder_peak = device_memory_peak(d);
     device_close(d);
     return rc;
 }
 
-static int open_model(struct session *s, const struct stage_group *group, const char *dir,
-                      struct error *e)
+static int encode_all(struct session *s, const struct stage_group *group, struct error *e)
 {
-    const struct family *family = s->tier->family;
-    struct device_options options = group->env->device;
-    options.activations = family->gpu.model;
-    return device_open(&options, &s->device, e) == 0
-               ? family->model_open(dir, s->device, &s->model, e)
-               : -1;
+    struct ladder l = {0};
+    size_t done = 0;
+    bool again;
+    int rc;
+    do
+        rc = encode_some(s, group, &l, &done, &again, e);
+    while (rc != 0 && again);
+    return rc;
+}
+
+/* The shot that needs the most memory. */
+static const struct generation *largest(const struct session *s)
+{
+    const struct generation *most = &s->shots[0].settings.generation;
+    for (size_t i = 1; i < s->count; i++) {
+        const struct generation *g = &s->shots[i].settings.generation;
+        if ((int64_t)g->width * g->height * g->frames >
+            (int64_t)most->width * most->height * most->frames)
+            most = g;
+    }
+    return most;
+}
+
+static void close_model(struct session *s)
+{
+    if (s->tier)
+        s->tier->family->model_close(s->model);
+    device_close(s->device);
+    s->model = NULL;
+    s->device = NULL;
+}
+
+static int open_model(struct session *s, struct error *e)
+{
+    const struct generation *g = largest(s);
+    struct device_options options = s->env->device;
+    options.activations = s->tier->family->gpu.model;
+    bool again;
+    do {
+        if (device_open(&options, &s->device, e) != 0)
+            return -1;
+        if (!s->ladder.env)
+            ladder_begin(&s->ladder, s->env, s->device, "%s, %dx%d, %d frames", s->tier->name,
+                         g->width, g->height, g->frames);
+        device_set_memory(s->device, s->ladder.memory);
+        if (s->tier->family->model_open(s->dir, s->device, &s->model, e) == 0)
+            return 0;
+        s->model = NULL;
+        again = ladder_to_host(&s->ladder, s->device, e);
+        close_model(s);
+    } while (again);
+    return -1;
+}
+
+int session_ready(struct session *s, struct error *e)
+{
+    return s->model ? 0 : open_model(s, e);
+}
+
+bool session_mend(struct session *s, struct error *e)
+{
+    if (!ladder_to_host(&s->ladder, s->device, e))
+        return false;
+    close_model(s);
+    return open_model(s, e) == 0;
 }
 
 static int prepare(struct session *s, const struct stage_group *group, struct error *e)
 {
-    const char *dir;
+    s->env = group->env;
     if (group->count == 0)
         return error_set(e, ERROR_INTERNAL, "generate: a group of no shots");
     if (tier_of_shot(group->env, group->shots[0], &s->tier, e) != 0 ||
-        tier_checkpoint(group->env, s->tier, &s->arena, &dir, e) != 0 ||
+        tier_checkpoint(group->env, s->tier, &s->arena, &s->dir, e) != 0 ||
         list_shots(s, group, e) != 0 || find_pictures(s, group, e) != 0 ||
-        encode_all(s, group, dir, e) != 0)
+        encode_all(s, group, e) != 0)
         return -1;
-    return open_model(s, group, dir, e);
+    return open_model(s, e);
 }
 
 int session_open(const struct stage_group *group, struct session **out, struct error *e)
@@ -122,9 +191,7 @@ void session_close(struct session *s)
 {
     if (!s)
         return;
-    if (s->tier)
-        s->tier->family->model_close(s->model);
-    device_close(s->device);
+    close_model(s);
     for (size_t i = 0; i < s->count; i++)
         conditions_free(&s->shots[i].conditions);
     arena_free(&s->arena);
