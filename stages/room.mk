@@ -50,6 +50,7 @@ STAGES_SRC += \
 	stages/decode/place.c \
 	stages/decode/resample.c \
 	stages/decode/still.c \
+	stages/decode/tiling.c \
 	stages/encode/encode.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \

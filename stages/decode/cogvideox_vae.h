@@ -36,6 +36,10 @@ int cogvideox_vae_frames(const struct cogvideox_vae *v, int latent_frames);
 
 typedef picture_fn cogvideox_vae_frame_fn; /* not clamped */
 
+/* Bytes of the device's memory that so many latent frames of this size take besides the weights. */
+size_t cogvideox_vae_bytes(const struct cogvideox_vae *v, int64_t frames, int64_t height,
+                           int64_t width);
+
 /* latents: [T, C, H, W] contiguous F32 in host memory, as the sampler leaves them: they are divided
  * by scaling_factor here (invert_scale_latents concerns only pictures that are encoded). */
 int cogvideox_vae_decode(struct cogvideox_vae *v, const struct tensor *latents,

@@ -122,3 +122,32 @@ int cogvideox_vae_make_work(struct cogvideox_vae *v, int64_t batch, int64_t heig
     v->latent_width = width;
     return 0;
 }
+
+static int64_t past_of(const struct cogvideox_causal *c, int64_t pixels)
+{
+    return 2 * pixels * c->conv.in;
+}
+
+size_t cogvideox_vae_bytes(const struct cogvideox_vae *v, int64_t frames, int64_t height,
+                           int64_t width)
+{
+    int64_t batch = frames < COGVIDEOX_BATCH ? frames : COGVIDEOX_BATCH + frames % COGVIDEOX_BATCH;
+    struct cogvideox_clip last, first = {0, batch, height, width, v->width[0]};
+    int64_t pixels = height * width, pasts = past_of(&v->in, pixels);
+    struct needs needs = {0};
+
+    last = follow(v, first, &needs);
+    for (int i = 0; i < 2; i++)
+        pasts += past_of(&v->mid[i].conv1, pixels) + past_of(&v->mid[i].conv2, pixels);
+    for (int i = 0; i < v->blocks; i++) {
+        for (int r = 0; r < v->resnets; r++)
+            pasts += past_of(&v->block[i].resnets[r].conv1, pixels) +
+                     past_of(&v->block[i].resnets[r].conv2, pixels);
+        pixels *= v->block[i].upsamples ? 4 : 1;
+    }
+    pasts += past_of(&v->out, pixels);
+    return (size_t)(needs.frames[0] + needs.frames[1] + needs.padded + pasts +
+                    2 * needs.table * height * width) *
+               dtype_size(device_activations(v->device)) +
+           (size_t)(last.n * last.h * last.w) * (3 + 2 * 3 + 8) * sizeof(float);
+}

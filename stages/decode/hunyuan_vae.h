@@ -40,7 +40,7 @@ void hunyuan_vae_tile(struct hunyuan_vae *v, int pictures);
 /* Bytes of the device's memory that a decode takes besides the weights: it takes the longest slices
  * that keep within them, or the shortest. 0, as at first: the longest that pay. */
 void hunyuan_vae_memory(struct hunyuan_vae *v, size_t bytes);
-/* What a tile of latents [frames, height, width] takes at least. */
+/* What latents [frames, height, width] take at least. */
 size_t hunyuan_vae_bytes(struct hunyuan_vae *v, const int64_t shape[3]);
 
 /* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (the model's

@@ -78,9 +78,10 @@ static int64_t choose_slice(struct hunyuan_vae *v, const int64_t shape[3], int64
 
 size_t hunyuan_vae_bytes(struct hunyuan_vae *v, const int64_t shape[3])
 {
-    int64_t room[2];
+    int64_t room[2], tile = v->tile / hunyuan_vae_time_factor(v) + 1;
+    const int64_t part[3] = {v->tile && shape[0] > tile ? tile : shape[0], shape[1], shape[2]};
 
-    plan_levels(v, shape, 1);
+    plan_levels(v, part, 1);
     plan_rooms(v, 1, room);
     memset(v->shape, 0, sizeof v->shape); /* the levels are another's now */
     return bytes_of(v, room, 1);

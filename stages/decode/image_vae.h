@@ -37,6 +37,9 @@ int image_vae_encode(struct image_vae *v, const struct tensor *picture, struct t
 
 typedef picture_fn image_vae_frame_fn; /* not clamped */
 
+/* Bytes of the device's memory that decoding latents of this size takes besides the weights. */
+size_t image_vae_bytes(const struct image_vae *v, int64_t height, int64_t width);
+
 /* latents: [C, H, W] or [C, 1, H, W], contiguous F32 in host memory, as the sampler leaves them
  * (scaling_factor, shift_factor, latents_mean and latents_std are applied here). */
 int image_vae_decode(struct image_vae *v, const struct tensor *latents, image_vae_frame_fn *frame,

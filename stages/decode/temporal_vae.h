@@ -30,6 +30,10 @@ int temporal_vae_space_factor(const struct temporal_vae *v); /* pixels a latent,
 
 typedef picture_fn temporal_vae_frame_fn; /* not clamped */
 
+/* Bytes of the device's memory that so many frames together take besides the weights. */
+size_t temporal_vae_bytes(const struct temporal_vae *v, int64_t frames, int64_t height,
+                          int64_t width);
+
 /* latents: [T, C, H, W] contiguous F32 in host memory, as the sampler leaves them (scaling_factor
  * is applied here); every latent frame makes one picture. chunk: frames decoded together, the last
  * ones may be fewer; 0: all, as the published pipeline does unless it is told otherwise. */

@@ -60,8 +60,8 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
                              "out of memory: decoding tiles of %lldx%lld takes %.2f GB, and %.2f "
                              "are to be had (--vae-memory)",
                              (long long)t.width * factor, (long long)t.height * factor,
-                             (double)f->vae_bytes(vae, (const int64_t[4]){shape[0], shape[1],
-                                                                          t.height, t.width}) /
+                             (double)f->vae_bytes(
+                                 vae, (const int64_t[4]){shape[0], shape[1], t.height, t.width}) /
                                  1e9,
                              (double)t.budget / 1e9);
         if (t.width >= t.height)
@@ -80,8 +80,8 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
 struct canvas {
     float **picture; /* [count] of [height][width][3] */
     int count, room;
-    int width, height;        /* pixels */
-    int left, top;            /* of the tile that comes in */
+    int width, height;          /* pixels */
+    int left, top;              /* of the tile that comes in */
     const float *across, *down; /* [width], [height] of it: the weights of its pixels */
 };
 
@@ -176,8 +176,8 @@ static int cut(const struct tensor *latents, const struct tiling *t, int64_t y, 
 }
 
 static int decode_tile(const struct family *f, void *vae, const struct tiling *t,
-                       const struct tensor *latents, int64_t row, int64_t column,
-                       struct canvas *c, struct error *e)
+                       const struct tensor *latents, int64_t row, int64_t column, struct canvas *c,
+                       struct error *e)
 {
     const int64_t *n = latents->shape;
     int factor = f->vae_factor(vae);
