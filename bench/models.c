@@ -40,11 +40,15 @@ static bool read_precision(struct options *o, const char *name)
 {
     static const struct {
         const char *name;
-        enum dtype activations;
-    } known[] = {{"f32", DTYPE_F32}, {"f16", DTYPE_F16}, {"bf16", DTYPE_BF16}};
+        enum dtype activations, linears;
+    } known[] = {{"f32", DTYPE_F32, 0},
+                 {"f16", DTYPE_F16, 0},
+                 {"bf16", DTYPE_BF16, 0},
+                 {"fp8", DTYPE_BF16, DTYPE_F8_E4M3}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0) {
             o->device.activations = known[i].activations;
+            o->device.linears = known[i].linears;
             return o->precision_given = true;
         }
     return false;
@@ -180,7 +184,7 @@ static void print_result(const struct options *o, const struct family *f, const 
             seconds[k - 1] = t;
         }
     printf("%-14s %-5s %dx%d %3df %s  median %9.4f s  best %9.4f s  peak %6.2f GiB  load %5.1f s\n",
-           f->name, part, o->width, o->height, o->frames, dtype_name(device_activations(d)),
+           f->name, part, o->width, o->height, o->frames, dtype_name(device_linears(d)),
            seconds[runs / 2], seconds[0], (double)device_memory_peak(d) / (1 << 30), load);
     fflush(stdout);
 }
@@ -295,7 +299,7 @@ int main(int argc, char **argv)
 
     if (read_options(&o, argc, argv)) {
         fprintf(stderr, "usage: bench/models DIR [--part step|vae] [--size WxH] [--frames N] "
-                        "[--guidance X] [--precision f32|f16|bf16] [--memory auto|speed|safe] "
+                        "[--guidance X] [--precision f32|f16|bf16|fp8] [--memory auto|speed|safe] "
                         "[--device cpu|cuda] [--repeat N] [--profile LINES]\n");
         return 1;
     }

@@ -140,8 +140,9 @@ struct device_graph {
     size_t key_size;
     uint64_t memory; /* the device's memory_changes that it stands for */
     enum device_graph_state state;
-    bool known;   /* issued plainly under this key and memory */
-    bool refused; /* could not be recorded: issued plainly from now on */
+    const char *of; /* for -v, the caller's: "Decoding", ...; NULL: "Sampling" */
+    bool known;     /* issued plainly under this key and memory */
+    bool refused;   /* could not be recorded: issued plainly from now on */
 };
 /* Whether the caller is to issue the operations, and then ask again:
  *

@@ -48,13 +48,16 @@ static bool recorded(struct device *d, struct device_graph *g)
         g->refused = true;
         return issue(g, GRAPH_PASSING);
     }
-    device_note(d, NOTE_GRAPH, "CUDA Graph Captured (Decoding Latency Optimized).");
+    device_note(d, NOTE_GRAPH, "CUDA Graph Captured (%s Latency Optimized).",
+                g->of ? g->of : "Sampling");
     d->recorder->replay(d, g->recording);
     return false;
 }
 
 static bool begin(struct device *d, struct device_graph *g)
 {
+    if (!g->refused && d->streams)
+        device_note_missing(d, NOTE_GRAPH, "weights come from the host while it works");
     if (g->refused || d->streams || !d->recorder->begin(d)) {
         g->refused = true;
         return issue(g, GRAPH_PASSING);
@@ -91,5 +94,5 @@ bool device_graph(struct device *d, struct device_graph *g, const void *key, siz
 void device_graph_free(struct device_graph *g)
 {
     forget(g);
-    *g = (struct device_graph){0};
+    *g = (struct device_graph){.of = g->of};
 }

@@ -3,7 +3,7 @@
 static const char *const tiers[] = {"previs",       "validator", "workhorse",
                                     "experimental", "flagship",  NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
-static const char *const precisions[] = {"f32", "bf16", "f16", NULL};
+static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const memories[] = {"auto", "safe", "speed", NULL};
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -114,11 +114,14 @@ const struct option options_all[] = {
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
      .choices = precisions,
-     .initial = "f32",
+     .initial = "",
      .argument = "DTYPE",
-     .commands = " parity ",
-     .help = "How numbers are kept on a CUDA device: f32, bf16 or f16. A processor always computes "
-             "in f32."},
+     .commands = " run resume plan parity ",
+     .help =
+         "What a GPU computes in. fp8: the large layers of the video models with FP8 weights and "
+         "inputs, all else in bf16: faster and less memory, and nearly the same picture. "
+         "Otherwise each model in the dtype that it was published for; parity in f32 (also "
+         "bf16, f16). A processor always computes in f32."},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),

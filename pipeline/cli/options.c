@@ -123,6 +123,16 @@ static int set(struct options *out, const struct option *o, const char *value, s
     return 0;
 }
 
+int options_precision(const struct options *o, struct error *e)
+{
+    if (!o->precision[0] || strcmp(o->precision, "fp8") == 0)
+        return 0;
+    return error_set(e, ERROR_USAGE,
+                     "--precision %s is for parity: films are made in what each model was "
+                     "published for, or with --precision fp8",
+                     o->precision);
+}
+
 int options_memory(const struct options *o, const char **out, struct error *e)
 {
     if (o->no_offload && o->memory[0] && strcmp(o->memory, "speed") != 0)

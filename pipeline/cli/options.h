@@ -49,6 +49,8 @@ struct option {
 extern const struct option options_all[];
 extern const size_t options_count;
 
+/* Of the commands that make films: --precision is fp8 or not given. */
+int options_precision(const struct options *o, struct error *e);
 /* What --memory and --no-offload say together; "" where neither was given. -1: they disagree. */
 int options_memory(const struct options *o, const char **out, struct error *e);
 

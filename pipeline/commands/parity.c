@@ -14,7 +14,9 @@ static struct device_options device_of(const struct options *o, const char *memo
                   : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
                                                  : MEMORY_AUTO,
         .or_cpu = strcmp(o->device, "auto") == 0,
-        .activations = strcmp(o->precision, "bf16") == 0  ? DTYPE_BF16
+        .linears = strcmp(o->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
+        .activations = strcmp(o->precision, "bf16") == 0 || strcmp(o->precision, "fp8") == 0
+                           ? DTYPE_BF16
                        : strcmp(o->precision, "f16") == 0 ? DTYPE_F16
                                                           : DTYPE_F32};
 }

@@ -22,6 +22,7 @@ int command_plan(const struct options *o)
 {
     struct request r = {.board = o->operands[0],
                         .tier = o->tier,
+                        .precision = o->precision,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
                         .only = o->only,
@@ -33,9 +34,9 @@ int command_plan(const struct options *o)
     struct error e = {0};
     int status;
 
-    if (options_memory(o, &r.memory, &e) != 0 || workspace_board(&w, &r, stderr, &e) != 0 ||
-        workspace_only(&w, r.only, &e) != 0 || find_machine(o, &w, &m, &e) != 0 ||
-        plan_board_make(&w.env, r.only, &m, &plan, &e) != 0 ||
+    if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
+        workspace_board(&w, &r, stderr, &e) != 0 || workspace_only(&w, r.only, &e) != 0 ||
+        find_machine(o, &w, &m, &e) != 0 || plan_board_make(&w.env, r.only, &m, &plan, &e) != 0 ||
         (o->json && plan_board_json(stdout, &plan, &e) != 0)) {
         status = command_failed(&e);
     } else {

@@ -8,6 +8,7 @@ int command_run(const struct options *o)
 {
     struct request r = {.board = o->operands[0],
                         .tier = o->tier,
+                        .precision = o->precision,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
                         .only = o->only,
@@ -20,7 +21,8 @@ int command_run(const struct options *o)
     const char *dir = o->output;
     int status;
 
-    if (options_memory(o, &r.memory, &e) != 0 || workspace_board(&w, &r, stderr, &e) != 0)
+    if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
+        workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     if (!dir[0])
         dir = arena_printf(&w.arena, "out/%s", w.board.name);

@@ -16,12 +16,14 @@ static struct device_options device_of(const struct request *r)
 {
     const char *name = r->device, *memory = r->memory ? r->memory : "";
 
-    return (struct device_options){.kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
-                                   .memory = strcmp(memory, "safe") == 0    ? MEMORY_SAFE
-                                             : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
-                                                                            : MEMORY_AUTO,
-                                   .threads = paths_cores(),
-                                   .or_cpu = strcmp(name, "cuda") != 0};
+    return (struct device_options){
+        .kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+        .memory = strcmp(memory, "safe") == 0    ? MEMORY_SAFE
+                  : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
+                                                 : MEMORY_AUTO,
+        .linears = r->precision && strcmp(r->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
+        .threads = paths_cores(),
+        .or_cpu = strcmp(name, "cuda") != 0};
 }
 
 static int surroundings(struct workspace *w, const struct request *r, struct error *e)
@@ -144,12 +146,13 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .models = text_of(w, options, "models"),
                           .device = text_of(w, options, "device"),
                           .memory = text_of(w, options, "memory"),
+                          .precision = text_of(w, options, "precision"),
                           .step_cache = text_of(w, options, "step_cache"),
                           .step_cache_threshold =
                               json_number_value(json_object_get(options, "step_cache_threshold")),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
     if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory ||
-        !r->step_cache)
+        !r->step_cache || !r->precision)
         error_memory(e);
     else
         rc = 0;
@@ -216,10 +219,11 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
 
     if (same_board(w, e) != 0)
         return -1;
-    options = json_pack("{ss ss ss ss ss ss sf si}", "tier", r->tier, "only", r->only, "models",
-                        r->models[0] ? w->env.models_dir : "", "device", r->device, "memory",
-                        r->memory, "step_cache", w->env.step_cache, "step_cache_threshold",
-                        r->step_cache_threshold, "jobs", r->jobs);
+    options =
+        json_pack("{ss ss ss ss ss ss ss sf si}", "precision", r->precision ? r->precision : "",
+                  "tier", r->tier, "only", r->only, "models", r->models[0] ? w->env.models_dir : "",
+                  "device", r->device, "memory", r->memory, "step_cache", w->env.step_cache,
+                  "step_cache_threshold", r->step_cache_threshold, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -205,18 +205,22 @@ static struct tensor modulate_norms(struct cogvideox_transformer *m,
     return part[2];
 }
 
-/* normed = the norm of x: `which` for the video's rows, and the next for the text's. */
-static void norm(struct cogvideox_transformer *m, enum cogvideox_norm which)
+/* The norm of x as the input of a layer, in w->normed: `which` for the video's rows, and the next
+ * for the text's. */
+static struct tensor norm(struct cogvideox_transformer *m, enum cogvideox_norm which,
+                          const struct linear *layer)
 {
     struct cogvideox_workspace *w = &m->work;
+    struct tensor in = activation_as_input(layer, w->normed);
     struct tensor x[2] = {video_of(w, w->x), text_of(w, w->x)};
-    struct tensor out[2] = {video_of(w, w->normed), text_of(w, w->normed)};
+    struct tensor out[2] = {video_of(w, in), text_of(w, in)};
 
     for (int i = 0; i < 2; i++) {
         struct tensor weight = row(&m->weight, (int)which + i);
         struct tensor bias = row(&m->bias, (int)which + i);
         op_layer_norm(m->device, &out[i], &x[i], &weight, &bias, (float)m->eps);
     }
+    return rows_of(in);
 }
 
 /* x += gate * normed, gates likewise. */
@@ -233,33 +237,33 @@ static void add_gated(struct cogvideox_transformer *m, const struct tensor *gate
     }
 }
 
-static void attention(struct cogvideox_transformer *m, const struct cogvideox_block *b)
+static void attention(struct cogvideox_transformer *m, const struct cogvideox_block *b,
+                      const struct tensor *in)
 {
     struct device *d = m->device;
     struct cogvideox_workspace *w = &m->work;
     struct tensor joined = tensor_slice(w->wide, 2, 0, 3 * m->dim), mixed = column(m, &w->wide, 3);
     struct tensor q = heads_of(m, column(m, &w->wide, 0)), k = heads_of(m, column(m, &w->wide, 1));
     struct tensor v = heads_of(m, column(m, &w->wide, 2)), out = heads_of(m, mixed);
-    struct tensor video_q = video_of(w, q), video_k = video_of(w, k);
-    struct tensor in_rows = rows_of(w->normed), joined_rows = rows_of(joined);
+    struct tensor out_rows = rows_of(w->normed), joined_rows = rows_of(joined);
     struct tensor mixed_rows = rows_of(mixed);
+    struct head_norm norm_q = {HEADS_LAYER, &b->norm_q, &b->norm_q_bias, 1e-6F};
+    struct head_norm norm_k = {HEADS_LAYER, &b->norm_k, &b->norm_k_bias, 1e-6F};
+    struct turn turn = {&w->cos, &w->sin, ROPE_NEIGHBOURS, w->text};
 
-    op_linear(d, &joined_rows, &in_rows, &b->qkv, ACT_NONE);
-    op_layer_norm(d, &q, &q, &b->norm_q, &b->norm_q_bias, 1e-6F);
-    op_layer_norm(d, &k, &k, &b->norm_k, &b->norm_k_bias, 1e-6F);
-    if (m->sizes.rotary) {
-        op_rope(d, &video_q, &w->cos, &w->sin, ROPE_NEIGHBOURS);
-        op_rope(d, &video_k, &w->cos, &w->sin, ROPE_NEIGHBOURS);
-    }
+    op_linear(d, &joined_rows, in, &b->qkv, ACT_NONE);
+    op_norm_rope(d, &q, &norm_q, m->sizes.rotary ? &turn : NULL);
+    op_norm_rope(d, &k, &norm_k, m->sizes.rotary ? &turn : NULL);
     op_attention(d, &out, &q, &k, &v, 1 / sqrtf((float)m->head_dim), NULL);
-    op_linear(d, &in_rows, &mixed_rows, &b->out, ACT_NONE);
+    op_linear(d, &out_rows, &mixed_rows, &b->out, ACT_NONE);
 }
 
-static void feed_forward(struct cogvideox_transformer *m, const struct cogvideox_block *b)
+static void feed_forward(struct cogvideox_transformer *m, const struct cogvideox_block *b,
+                         const struct tensor *in)
 {
     struct tensor normed = rows_of(m->work.normed), hidden = rows_of(m->work.wide);
 
-    op_linear(m->device, &hidden, &normed, &b->ff_in, m->ff_act);
+    op_linear(m->device, &hidden, in, &b->ff_in, m->ff_act);
     op_linear(m->device, &normed, &hidden, &b->ff_out, ACT_NONE);
 }
 
@@ -267,16 +271,16 @@ static void block(void *model, int i)
 {
     struct cogvideox_transformer *m = model;
     const struct cogvideox_block *b = &m->blocks[i];
-    struct tensor gates;
+    struct tensor gates, in;
 
     weight_stream_use(m->stream, i);
     gates = modulate_norms(m, b);
 
-    norm(m, ATTENTION_VIDEO);
-    attention(m, b);
+    in = norm(m, ATTENTION_VIDEO, &b->qkv);
+    attention(m, b, &in);
     add_gated(m, &gates, ATTENTION_VIDEO);
-    norm(m, FF_VIDEO);
-    feed_forward(m, b);
+    in = norm(m, FF_VIDEO, &b->ff_in);
+    feed_forward(m, b, &in);
     add_gated(m, &gates, FF_VIDEO);
 }
 

@@ -299,10 +299,18 @@ static void load_all(struct cogvideox_transformer *m, struct loader *l)
     load_linear(l, &m->out, features, dim, true, "proj_out");
 }
 
+static const struct keep kept[] = {
+    {"patch_embed.*", "words and the step's whole input; a thousandth of the work"},
+    {"time_embedding.*", "the timestep: one row, which modulates all blocks"},
+    {"*norm*.linear", "modulation of one row: what it scales and gates is the whole video"},
+    {"proj_out", "the prediction itself; a thousandth of the work"},
+    {NULL, NULL},
+};
+
 static int load_weights(struct cogvideox_transformer *m, struct error *e)
 {
     struct safetensors *weights;
-    struct loader l = {.device = m->device, .arena = &m->arena, .error = e};
+    struct loader l = {.device = m->device, .arena = &m->arena, .keep = kept, .error = e};
 
     if (safetensors_open(m->dir, &weights, e))
         return -1;

@@ -91,6 +91,8 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
+    bool fp8; /* large layers of its model may be kept in FP8: device_options.linears */
+
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
     int (*check)(const char *dir, struct error *e);

@@ -40,22 +40,23 @@ static struct rows rows_of(const struct hunyuan_workspace *w, int64_t from, int6
 
 /* ---- pieces of blocks */
 
-/* Queries and keys of these rows, normed a head at a time; `turning` of them, from the first, have
- * a place in the video. */
-static void make_qkv(struct hunyuan_transformer *m, struct rows *r, const struct linear *qkv,
-                     const struct tensor *norm_q, const struct tensor *norm_k, int64_t turning)
+/* Queries, keys and values of what lies in `in`, normed a head at a time; the first tokens of these
+ * rows turn where they have a place in the video. */
+static void make_qkv(struct hunyuan_transformer *m, struct rows *r, const struct tensor *in,
+                     const struct linear *qkv, const struct tensor *norm_q,
+                     const struct tensor *norm_k, const struct turn *turn)
 {
     struct device *d = m->device;
     struct tensor heads[2] = {heads_of(m, &r->qkv, 0), heads_of(m, &r->qkv, m->dim)};
-    const struct tensor *norm[2] = {norm_q, norm_k};
+    const struct tensor *weight[2] = {norm_q, norm_k};
 
-    op_linear(d, &r->qkv, &r->normed, qkv, ACT_NONE);
+    op_linear(d, &r->qkv, in, qkv, ACT_NONE);
     for (int i = 0; i < 2; i++) {
-        struct tensor placed = tensor_slice(heads[i], 0, 0, turning);
-        if (norm[i]->data)
-            op_rms_norm(d, &heads[i], &heads[i], norm[i], HUNYUAN_EPS);
-        if (turning > 0)
-            op_rope(d, &placed, &m->work.cos, &m->work.sin, ROPE_NEIGHBOURS);
+        struct head_norm norm = {HEADS_RMS, weight[i], NULL, HUNYUAN_EPS};
+        if (!weight[i]->data)
+            norm = (struct head_norm){.kind = HEADS_AS_THEY_ARE};
+        if (weight[i]->data || turn)
+            op_norm_rope(d, &heads[i], &norm, turn);
     }
 }
 
@@ -68,21 +69,15 @@ static void attend(struct hunyuan_transformer *m, const struct tensor *qkv, stru
     op_attention(m->device, &to, &q, &k, &v, 1 / sqrtf((float)m->head_dim), NULL);
 }
 
-/* x += gate * layer(in); `scratch` holds the layer's output. */
-static void add_gated(struct hunyuan_transformer *m, struct rows *r, const struct linear *layer,
-                      const struct tensor *in, struct tensor *scratch, const struct tensor *gate)
-{
-    op_linear(m->device, scratch, in, layer, ACT_NONE);
-    op_add_gated(m->device, &r->x, &r->x, scratch, gate);
-}
-
-static void feed_forward(struct hunyuan_transformer *m, struct rows *r, const struct linear *in,
-                         const struct linear *out, enum activation act, const struct tensor *gate)
+/* x += gate * (out(act(in(normed)))) */
+static void feed_forward(struct hunyuan_transformer *m, struct rows *r, const struct tensor *normed,
+                         const struct linear *in, const struct linear *out, enum activation act,
+                         const struct tensor *gate)
 {
     struct tensor hidden = tensor_slice(r->wide, 1, 0, in->out);
 
-    op_linear(m->device, &hidden, &r->normed, in, act);
-    add_gated(m, r, out, &hidden, &r->normed, gate);
+    op_linear(m->device, &hidden, normed, in, act);
+    op_linear_gated(m->device, &r->x, &hidden, out, &r->x, gate);
 }
 
 /* ---- blocks */
@@ -92,15 +87,15 @@ static void refine(struct hunyuan_transformer *m, struct rows *r, const struct h
     struct device *d = m->device;
     struct tensor gates = tensor_slice(m->word_mods, 1, 0, 2 * m->dim);
     struct tensor gate = part(m, &m->word_mods, 0), ffn_gate = part(m, &m->word_mods, 1);
-    struct tensor none = {0}, scratch = tensor_slice(r->wide, 1, 0, m->dim);
+    struct tensor none = {0};
 
     op_linear(d, &gates, &m->refiner_signal, &b->gates, ACT_NONE);
     op_layer_norm(d, &r->normed, &r->x, &b->weight_1, &b->bias_1, HUNYUAN_EPS);
-    make_qkv(m, r, &b->qkv, &none, &none, 0);
+    make_qkv(m, r, &r->normed, &b->qkv, &none, &none, NULL);
     attend(m, &r->qkv, &r->normed);
-    add_gated(m, r, &b->out, &r->normed, &scratch, &gate);
+    op_linear_gated(d, &r->x, &r->normed, &b->out, &r->x, &gate);
     op_layer_norm(d, &r->normed, &r->x, &b->weight_2, &b->bias_2, HUNYUAN_EPS);
-    feed_forward(m, r, &b->ffn_in, &b->ffn_out, ACT_SILU, &ffn_gate);
+    feed_forward(m, r, &r->normed, &b->ffn_in, &b->ffn_out, ACT_SILU, &ffn_gate);
 }
 
 /* Leaves the side's modulation in `mods`, and out = the norm of x under its first part. */
@@ -115,10 +110,12 @@ static void side_norm(struct hunyuan_transformer *m, const struct tensor *x,
 
 /* The norms of a side and its queries, keys and values. */
 static void side_in(struct hunyuan_transformer *m, struct rows *r, const struct hunyuan_side *s,
-                    struct tensor *mods, int64_t turning)
+                    struct tensor *mods, const struct turn *turn)
 {
-    side_norm(m, &r->x, s, mods, &r->normed);
-    make_qkv(m, r, &s->qkv, &s->norm_q, &s->norm_k, turning);
+    struct tensor in = activation_as_input(&s->qkv, r->normed);
+
+    side_norm(m, &r->x, s, mods, &in);
+    make_qkv(m, r, &in, &s->qkv, &s->norm_q, &s->norm_k, turn);
 }
 
 /* What the side was told (in r->normed), and its feed-forward. */
@@ -126,18 +123,20 @@ static void side_out(struct hunyuan_transformer *m, struct rows *r, const struct
                      const struct tensor *mods)
 {
     struct tensor gate = part(m, mods, 2), shift = part(m, mods, 3), scale = part(m, mods, 4);
-    struct tensor ffn_gate = part(m, mods, 5), scratch = tensor_slice(r->wide, 1, 0, m->dim);
+    struct tensor ffn_gate = part(m, mods, 5), in = activation_as_input(&s->ffn_in, r->normed);
 
-    add_gated(m, r, &s->out, &r->normed, &scratch, &gate);
-    op_layer_norm(m->device, &r->normed, &r->x, &scale, &shift, HUNYUAN_EPS);
-    feed_forward(m, r, &s->ffn_in, &s->ffn_out, ACT_GELU_TANH, &ffn_gate);
+    op_linear_gated(m->device, &r->x, &r->normed, &s->out, &r->x, &gate);
+    op_layer_norm(m->device, &in, &r->x, &scale, &shift, HUNYUAN_EPS);
+    feed_forward(m, r, &in, &s->ffn_in, &s->ffn_out, ACT_GELU_TANH, &ffn_gate);
 }
 
 static void dual(struct hunyuan_transformer *m, struct rows *all, struct rows *video,
                  struct rows *words, const struct hunyuan_dual *b)
 {
-    side_in(m, video, &b->video, &m->video_mods, m->work.video);
-    side_in(m, words, &b->words, &m->word_mods, 0);
+    struct turn turn = {&m->work.cos, &m->work.sin, ROPE_NEIGHBOURS, 0};
+
+    side_in(m, video, &b->video, &m->video_mods, &turn);
+    side_in(m, words, &b->words, &m->word_mods, NULL);
     attend(m, &all->qkv, &all->normed);
     side_out(m, video, &b->video, &m->video_mods);
     side_out(m, words, &b->words, &m->word_mods);
@@ -163,12 +162,16 @@ static void single(struct hunyuan_transformer *m, struct rows *all, const struct
     struct tensor joined = tensor_slice(all->wide, 1, 0, m->dim + m->ffn);
     struct tensor told = tensor_slice(joined, 1, 0, m->dim);
     struct tensor hidden = tensor_slice(joined, 1, m->dim, m->ffn);
+    struct tensor in = all->normed;
+    struct turn turn = {&m->work.cos, &m->work.sin, ROPE_NEIGHBOURS, 0};
 
-    single_norm(m, &all->x, b, &m->video_mods, &all->normed);
-    make_qkv(m, all, &b->qkv, &b->norm_q, &b->norm_k, m->work.video);
-    op_linear(d, &hidden, &all->normed, &b->ffn_in, ACT_GELU_TANH);
+    if (b->qkv.dtype == b->ffn_in.dtype) /* else each makes of it what it needs */
+        in = activation_as_input(&b->qkv, in);
+    single_norm(m, &all->x, b, &m->video_mods, &in);
+    make_qkv(m, all, &in, &b->qkv, &b->norm_q, &b->norm_k, &turn);
+    op_linear(d, &hidden, &in, &b->ffn_in, ACT_GELU_TANH);
     attend(m, &all->qkv, &told);
-    add_gated(m, all, &b->out, &joined, &all->normed, &gate);
+    op_linear_gated(d, &all->x, &joined, &b->out, &all->x, &gate);
 }
 
 /* ---- one step */

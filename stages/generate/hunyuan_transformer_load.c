@@ -266,10 +266,19 @@ static void load_all(struct hunyuan_transformer *m, struct loader *l)
     load_linear(l, &m->out, m->channels * patch, m->dim, true, "proj_out");
 }
 
+static const struct keep kept[] = {
+    {"x_embedder.proj", "a step's whole input goes through it, and it is a thousandth of the work"},
+    {"context_embedder.*", "the words before the blocks: a few rows, which all blocks read"},
+    {"time_text_embed.*", "timestep, guidance and summary: one row, which modulates all blocks"},
+    {"*norm*.linear", "modulation of one row: what it scales and gates is the whole video"},
+    {"proj_out", "the flow itself; a thousandth of the work"},
+    {NULL, NULL},
+};
+
 static int load_weights(struct hunyuan_transformer *m, struct error *e)
 {
     struct safetensors *weights;
-    struct loader l = {.device = m->device, .arena = &m->device_arena, .error = e};
+    struct loader l = {.device = m->device, .arena = &m->device_arena, .keep = kept, .error = e};
 
     if (safetensors_open(m->dir, &weights, e))
         return -1;

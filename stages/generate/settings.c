@@ -120,6 +120,7 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     tier_geometry(tier, env->board, shot, &out->geometry);
     fill_generation(env, shot, out);
     fill_step_cache(env, shot, out);
+    out->fp8 = env->device.linears == DTYPE_F8_E4M3 && tier->family->fp8;
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;
     if (out->makes_keyframe)
         fill_keyframe(env, shot, out);
@@ -141,6 +142,8 @@ void settings_describe(const struct settings *s, struct inputs *in)
         in->text(in, "sampler", s->sampler);
     if (s->flow_shift > 0)
         in->number(in, "shift", s->flow_shift);
+    if (s->fp8)
+        in->text(in, "precision", "fp8");
     if (g->step_cache.mode != STEP_CACHE_OFF) {
         in->text(in, "step_cache", step_cache_names[g->step_cache.mode]);
         in->number(in, "step_cache_threshold", g->step_cache.threshold);

@@ -9,6 +9,7 @@ struct settings {
     struct tier_geometry geometry;
     struct generation generation; /* all but prompt, negative and picture */
     const char *sampler;          /* "" for the checkpoint's own */
+    bool fp8;                     /* asked for, and the family has it */
     double flow_shift;            /* 0: the checkpoint's own */
     /* Of a tier of two models, when the shot brings no picture: how its keyframe is made. The
      * sampler and flow shift are its checkpoint's own. */

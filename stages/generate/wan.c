@@ -312,6 +312,7 @@ const struct family family_wan = {
     .size_multiple = 16,
     .frame_multiple = 4,
     .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_BF16},
+    .fp8 = true,
     .check = check,
     .encoder_open = encoder_open,
     .encode = encode,

@@ -160,15 +160,13 @@ static int make_workspace(struct wan_transformer *m, const int64_t shape[4], str
     w->unguided = TENSOR_NEW(&w->memory, m->out_channels, shape[1], shape[2], shape[3]);
     w->patches = ACTIVATION_NEW(d, &w->memory, tokens, m->in_channels * patch);
     w->x = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
-    w->added = RESIDUAL_NEW(d, &w->memory, tokens, m->dim);
     w->normed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
     w->mixed = ACTIVATION_NEW(d, &w->memory, tokens, m->dim);
     w->qkv = ACTIVATION_NEW(d, &w->memory, tokens, 3 * m->dim);
     w->hidden = ACTIVATION_NEW(d, &w->memory, tokens, m->ffn_dim);
     w->projected = ACTIVATION_NEW(d, &w->memory, tokens, m->out_channels * patch);
     if (!w->latents.data || !w->flow.data || !w->unguided.data || !w->patches.data || !w->x.data ||
-        !w->added.data || !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data ||
-        !w->projected.data)
+        !w->normed.data || !w->mixed.data || !w->qkv.data || !w->hidden.data || !w->projected.data)
         return error_memory(e);
     if (upload_positions(m, shape, tokens, e))
         return -1;
@@ -223,22 +221,28 @@ static void embed_time(struct wan_transformer *m)
     op_linear(d, &m->modulation, &m->time_silu, &m->time_proj, ACT_NONE);
 }
 
-static void self_attention(struct wan_transformer *m, const struct wan_block *b)
+/* Queries or keys, normed as one row a token; turn NULL: they have no place. */
+static void norm_heads(struct wan_transformer *m, struct tensor *heads, const struct tensor *weight,
+                       const struct turn *turn)
+{
+    struct head_norm norm = {HEADS_TOGETHER_RMS, weight, NULL, (float)m->eps};
+    op_norm_rope(m->device, heads, &norm, turn);
+}
+
+static void self_attention(struct wan_transformer *m, const struct wan_block *b,
+                           const struct tensor *in, const struct tensor *gate)
 {
     struct device *d = m->device;
     struct wan_workspace *w = &m->work;
-    struct tensor q = tensor_slice(w->qkv, 1, 0, m->dim),
-                  k = tensor_slice(w->qkv, 1, m->dim, m->dim);
     struct tensor q_heads = heads_of(m, &w->qkv, 0), k_heads = heads_of(m, &w->qkv, m->dim);
     struct tensor v_heads = heads_of(m, &w->qkv, 2 * m->dim), out = heads_of(m, &w->mixed, 0);
+    struct turn turn = {&w->cos, &w->sin, ROPE_NEIGHBOURS, 0};
 
-    op_linear(d, &w->qkv, &w->normed, &b->qkv, ACT_NONE);
-    op_rms_norm(d, &q, &q, &b->norm_q, (float)m->eps);
-    op_rms_norm(d, &k, &k, &b->norm_k, (float)m->eps);
-    op_rope(d, &q_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
-    op_rope(d, &k_heads, &w->cos, &w->sin, ROPE_NEIGHBOURS);
+    op_linear(d, &w->qkv, in, &b->qkv, ACT_NONE);
+    norm_heads(m, &q_heads, &b->norm_q, &turn);
+    norm_heads(m, &k_heads, &b->norm_k, &turn);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), NULL);
-    op_linear(d, &w->added, &w->mixed, &b->out, ACT_NONE);
+    op_linear_gated(d, &w->x, &w->mixed, &b->out, &w->x, gate);
 }
 
 static void cross_attention(struct wan_transformer *m, const struct wan_block *b,
@@ -249,15 +253,14 @@ static void cross_attention(struct wan_transformer *m, const struct wan_block *b
     struct attention_bias bias = {.key = c->key_bias};
     struct tensor q = tensor_slice(w->qkv, 1, 0, m->dim), q_heads = heads_of(m, &w->qkv, 0);
     struct tensor k_heads = heads_of(m, kv, 0), v_heads = heads_of(m, kv, m->dim);
-    struct tensor out = heads_of(m, &w->mixed, 0);
-    const struct tensor *in = &w->x;
+    struct tensor out = heads_of(m, &w->mixed, 0), in = w->x;
 
     if (m->cross_norm) {
-        op_layer_norm(d, &w->normed, &w->x, &b->cross_weight, &b->cross_bias, (float)m->eps);
-        in = &w->normed;
+        in = activation_as_input(&b->cross_q, w->normed);
+        op_layer_norm(d, &in, &w->x, &b->cross_weight, &b->cross_bias, (float)m->eps);
     }
-    op_linear(d, &q, in, &b->cross_q, ACT_NONE);
-    op_rms_norm(d, &q, &q, &b->cross_norm_q, (float)m->eps);
+    op_linear(d, &q, &in, &b->cross_q, ACT_NONE);
+    norm_heads(m, &q_heads, &b->cross_norm_q, NULL);
     op_attention(d, &out, &q_heads, &k_heads, &v_heads, 1 / sqrtf((float)m->head_dim), &bias);
     op_linear_add(d, &w->x, &w->mixed, &b->cross_out, &w->x);
 }
@@ -287,18 +290,16 @@ static void block(void *model, int i)
     const struct wan_block *b = &m->blocks[i];
     struct tensor gate = part(&m->mods, m->dim, 2), ffn_shift = part(&m->mods, m->dim, 3);
     struct tensor ffn_scale = part(&m->mods, m->dim, 4), ffn_gate = part(&m->mods, m->dim, 5);
+    struct tensor in = activation_as_input(&b->qkv, w->normed);
 
     weight_stream_use(m->stream, i);
-    modulated(m, b, &w->normed);
-    self_attention(m, b);
-    op_add_gated(d, &w->x, &w->x, &w->added, &gate);
-
+    modulated(m, b, &in);
+    self_attention(m, b, &in, &gate);
     cross_attention(m, b, m->prompt, &m->prompt->kv[i]);
-
-    op_layer_norm(d, &w->normed, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
-    op_linear(d, &w->hidden, &w->normed, &b->ffn_in, ACT_GELU_TANH);
-    op_linear(d, &w->added, &w->hidden, &b->ffn_out, ACT_NONE);
-    op_add_gated(d, &w->x, &w->x, &w->added, &ffn_gate);
+    in = activation_as_input(&b->ffn_in, w->normed);
+    op_layer_norm(d, &in, &w->x, &ffn_scale, &ffn_shift, (float)m->eps);
+    op_linear(d, &w->hidden, &in, &b->ffn_in, ACT_GELU_TANH);
+    op_linear_gated(d, &w->x, &w->hidden, &b->ffn_out, &w->x, &ffn_gate);
 }
 
 static void project(struct wan_transformer *m)

@@ -23,7 +23,7 @@ struct wan_workspace {
     struct tensor latents, flow; /* as the latents, F32 */
     struct tensor unguided;      /* the negative prompt\'s part of the flow, likewise */
     struct tensor patches;       /* [tokens, channels * patch] */
-    struct tensor x, added;      /* [tokens, dim]; what is added to x */
+    struct tensor x;             /* [tokens, dim] */
     struct tensor normed, mixed; /* [tokens, dim] */
     struct tensor qkv;           /* [tokens, 3 * dim] */
     struct tensor hidden;        /* [tokens, ffn] */

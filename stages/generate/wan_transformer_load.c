@@ -127,10 +127,19 @@ static void load_all(struct wan_transformer *m, struct loader *l)
     add_one(m, l, &m->table, 1);
 }
 
+static const struct keep kept[] = {
+    {"patch_embedding", "a step's whole input goes through it, and it is a thousandth of the work"},
+    {"condition_embedder.*", "words and timestep: a few rows, which all blocks read"},
+    {"proj_out", "the flow itself; a thousandth of the work"},
+    {"blocks.*.attn2.", "keys and values of the words: made once a shot, read by every token"},
+    {"blocks.*.attn2.to_[kv]", "the same, by the names that they are counted under"},
+    {NULL, NULL},
+};
+
 static int load_weights(struct wan_transformer *m, struct error *e)
 {
     struct safetensors *weights;
-    struct loader l = {.device = m->device, .arena = &m->memory, .error = e};
+    struct loader l = {.device = m->device, .arena = &m->memory, .keep = kept, .error = e};
 
     if (safetensors_open(m->dir, &weights, e))
         return -1;

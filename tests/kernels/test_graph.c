@@ -51,14 +51,24 @@ static void fake_forget(struct device *d, void *recording)
 static const struct device_recorder recorder = {fake_begin, fake_end, fake_replay, fake_forget};
 static struct device *d;
 
+static char heard[4][200];
+static int heard_count;
+
+static void hear(void *ctx, const struct note *note)
+{
+    (void)ctx;
+    if (note->topic == NOTE_GRAPH)
+        note_line(note, heard[heard_count++], sizeof heard[0]);
+}
+
 static int begin(void **unused)
 {
     struct error e = {0};
 
     (void)unused;
     memset(&fake, 0, sizeof fake);
-    value = issued = 0;
-    if (device_open_reference(1, &d, &e))
+    value = issued = heard_count = 0;
+    if (device_open(&(struct device_options){.threads = 1, .notes = {hear, NULL}}, &d, &e))
         return -1;
     d->recorder = &recorder;
     return 0;
@@ -102,6 +112,33 @@ static void test_issued_recorded_replayed(void **unused)
     assert_int_equal(fake.forgotten, 1);
     device_graph_free(&g);
     assert_int_equal(fake.forgotten, 1);
+}
+
+/* One line for each purpose, when the first recording is there; or one that says why there is none.
+ */
+static void test_says_what_was_captured(void **unused)
+{
+    struct device_graph step = {0}, tile = {.of = "Decoding"}, streamed = {0};
+
+    (void)unused;
+    use(&step, 7);
+    assert_int_equal(heard_count, 0);
+    for (int i = 0; i < 3; i++)
+        use(&step, 7);
+    for (int i = 0; i < 3; i++)
+        use(&tile, 7);
+    d->streams = 1;
+    for (int i = 0; i < 3; i++)
+        use(&streamed, 7);
+    d->streams = 0;
+    assert_int_equal(heard_count, 3);
+    assert_string_equal(heard[0], "[CPU_ENGINE] CUDA Graph Captured (Sampling Latency Optimized).");
+    assert_string_equal(heard[1], "[CPU_ENGINE] CUDA Graph Captured (Decoding Latency Optimized).");
+    assert_string_equal(
+        heard[2], "[CPU_ENGINE] CUDA Graph Unavailable: weights come from the host while it works");
+    device_graph_free(&step);
+    device_graph_free(&tile);
+    device_graph_free(&streamed);
 }
 
 /* Another key, freed memory, a device without a recorder: as often as it is asked for. */
@@ -209,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_issued_recorded_replayed, begin, end),
+        cmocka_unit_test_setup_teardown(test_says_what_was_captured, begin, end),
         cmocka_unit_test_setup_teardown(test_changes_begin_anew, begin, end),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_recorded_is_issued, begin, end),
         cmocka_unit_test_setup_teardown(test_host_memory_is_not_recorded, begin, end),
