@@ -83,8 +83,8 @@ TIMED(group_statistics, x, NULL,
       (struct device * d, struct tensor *affine, const struct tensor *x, int groups,
        const struct tensor *weight, const struct tensor *bias, float eps),
       d, affine, x, groups, weight, bias, eps)
-TIMED(normalise, x, out,
-      (D, const struct tensor *affine, const struct normalise_form *form), d, out, x, affine, form)
+TIMED(normalise, x, out, (D, const struct tensor *affine, const struct normalise_form *form), d,
+      out, x, affine, form)
 TIMED(read_begin, x, NULL, (struct device * d, int slot, const struct tensor *x), d, slot, x)
 TIMED(softmax, x, NULL, (D), d, out, x)
 TIMED(rope, x, NULL,

@@ -276,8 +276,8 @@ struct normalise_form {
     int border; /* pixels around each frame of out that repeat those at its edge */
 };
 /* out = act(y scale + shift), y = (x - mean) * scale + shift of the channel: x [n, H, W, C], affine
- * [N, 3, C] where N divides n, each for a run of frames; out [n, H + 2 border, W + 2 border, C]. The
- * frames of x may be any distance apart. In place without a border, where they are not. */
+ * [N, 3, C] where N divides n, each for a run of frames; out [n, H + 2 border, W + 2 border, C].
+ * The frames of x may be any distance apart. In place without a border, where they are not. */
 void op_normalise(struct device *d, struct tensor *out, const struct tensor *x,
                   const struct tensor *affine, const struct normalise_form *form);
 

@@ -51,6 +51,7 @@ STAGES_SRC += \
 	stages/decode/resample.c \
 	stages/decode/still.c \
 	stages/decode/tiling.c \
+	stages/decode/vae_limits.c \
 	stages/encode/encode.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
@@ -150,6 +151,7 @@ STAGES_TESTS := \
 	tests/stages/test_published.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
+	tests/stages/test_tiling.c \
 	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \

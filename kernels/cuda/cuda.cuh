@@ -130,6 +130,9 @@ void copy_any(struct context *c, const struct tensor *out, const struct tensor *
 void map_copy(struct context *c, const struct tensor *out, const struct tensor *x);
 /* Host bytes to the device, through pinned memory; the source may go when this returns. */
 void readings_free(struct context *c);
+/* False: not of halves, dense and on 16 bytes; nothing was done. */
+bool channel_norm_halves(struct context *c, const struct tensor *out, const struct tensor *x,
+                         const struct tensor *gamma, int act);
 bool upload(struct context *c, void *to, const void *from, size_t size);
 /* A contiguous tensor of any float dtype in host memory to contiguous numbers of another dtype. */
 bool upload_as(struct context *c, void *to, int type, const struct tensor *from);

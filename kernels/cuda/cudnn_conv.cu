@@ -4,6 +4,11 @@
 #include "kernels/cuda/cudnn.cuh"
 
 static const size_t WORKSPACE = (size_t)512 << 20;
+/* Smaller ones are over before a choice could pay for itself. */
+static const double LEAST_WORK = 1e11;
+enum { SOME_GUESSES = 5, ALL_GUESSES = 16, ROUNDS = 2 };
+/* What is less than this much faster is not: timing is no more precise. */
+static const float MARGIN = 0.98f;
 
 /* Axes of space: with time, or height and width alone. */
 static int axes_of(const struct conv_call *call)
@@ -46,9 +51,8 @@ static cudnnBackendDescriptor_t one_pixel(cudnn_graph *g, int64_t channels, int 
     return g->tensor(UID_BIAS, CUDNN_DATA_FLOAT, 2 + axes, size, stride);
 }
 
-static struct cudnn_plan plan_conv(struct cudnn *n, const struct conv_call *call)
+static void describe(cudnn_graph &g, const struct conv_call *call)
 {
-    cudnn_graph g(n);
     int axes = axes_of(call), skip = 3 - axes;
     cudnnDataType_t half = cudnn_type(call->x.dtype), made = cudnn_type(call->y.dtype);
     const int64_t strides[3] = {axes == 3 ? 1 : call->stride, call->stride, call->stride};
@@ -69,31 +73,6 @@ static struct cudnn_plan plan_conv(struct cudnn *n, const struct conv_call *call
         g.pointwise(CUDNN_POINTWISE_ADD, last,
                     picture(&g, UID_ADD, cudnn_type(call->add.dtype), &call->add, axes),
                     picture(&g, UID_Y, made, &call->y, axes));
-    return g.plan(WORKSPACE);
-}
-
-static void add_shape(std::vector<int64_t> *key, const struct tensor *t)
-{
-    key->push_back(t->data ? (int64_t)t->dtype : -1);
-    if (!t->data)
-        return;
-    key->insert(key->end(), t->shape, t->shape + 5);
-    key->insert(key->end(), t->stride, t->stride + 4);
-}
-
-static const struct cudnn_plan *plan_for(struct cudnn *n, const struct conv_call *call)
-{
-    std::vector<int64_t> key = {'c', call->stride, call->bias != NULL};
-
-    add_shape(&key, &call->x);
-    add_shape(&key, &call->y);
-    add_shape(&key, &call->add);
-    for (int i = 0; i < 3; i++)
-        key.insert(key.end(), {call->kernel[i], call->before[i], call->after[i]});
-    auto known = n->plans.find(key);
-    if (known != n->plans.end())
-        return &known->second;
-    return &n->plans.emplace(key, plan_conv(n, call)).first->second;
 }
 
 static bool run(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call)
@@ -105,12 +84,144 @@ static bool run(struct context *c, const struct cudnn_plan *plan, const struct c
     return cudnn_run(c, plan, 3 + (call->bias != NULL) + (call->add.data != NULL), uids, pointers);
 }
 
+/* ---- which of cuDNN's guesses: as gemm_search.cu does it */
+
+static double work_of(const struct conv_call *call)
+{
+    double work = 2.0 * (double)call->x.shape[4];
+
+    for (int i = 0; i < 5; i++)
+        work *= (double)call->y.shape[i];
+    for (int i = 0; i < 3; i++)
+        work *= (double)call->kernel[i];
+    return work;
+}
+
+/* Milliseconds; negative: it cannot be run. */
+static float once(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call,
+                  cudaEvent_t from, cudaEvent_t to)
+{
+    float took = -1;
+    bool ran = cudaEventRecord(from, c->stream) == cudaSuccess && run(c, plan, call);
+
+    if (cudaEventRecord(to, c->stream) != cudaSuccess || cudaEventSynchronize(to) != cudaSuccess ||
+        !ran || cudaEventElapsedTime(&took, from, to) != cudaSuccess)
+        return -1;
+    return took;
+}
+
+/* The best of some guesses, timed on the operands at hand. */
+static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call, int most)
+{
+    struct cudnn_plan best = g.plan(WORKSPACE), next = best;
+    size_t numbers = (size_t)(call.y.shape[0] * call.y.stride[0]);
+    size_t size = call.add.data ? numbers * size_of(call.y.dtype) : 0;
+    void *beside = size ? memory_take(c, size) : NULL;
+    cudaEvent_t from = NULL, to = NULL;
+    float least = -1;
+
+    if (!best.plan || (size && !beside) || cudaEventCreate(&from) != cudaSuccess ||
+        cudaEventCreate(&to) != cudaSuccess)
+        goto done;
+    call.y.data = beside ? beside : call.y.data; /* not over what is read */
+    for (int i = 0; i < most && next.plan && !c->device->failed; i++) {
+        float took = once(c, &next, &call, from, to);
+        for (int k = 0; k < ROUNDS && took >= 0; k++) {
+            float again = once(c, &next, &call, from, to);
+            took = k == 0 || again < took ? again : took; /* the first was to warm up */
+        }
+        if (i == 0 || (took >= 0 && took < MARGIN * least)) {
+            if (i > 0)
+                c->cudnn->call.unmake(best.plan);
+            best = next;
+            least = took;
+        } else {
+            c->cudnn->call.unmake(next.plan);
+        }
+        next = g.plan(WORKSPACE, next.guess + 1);
+    }
+    if (next.plan && next.plan != best.plan)
+        c->cudnn->call.unmake(next.plan);
+done:
+    if (from)
+        cudaEventDestroy(from);
+    if (to)
+        cudaEventDestroy(to);
+    if (beside)
+        memory_give(c, beside, size);
+    return best;
+}
+
+static bool recording(struct context *c)
+{
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    return cudaStreamIsCapturing(c->stream, &status) != cudaSuccess ||
+           status != cudaStreamCaptureStatusNone;
+}
+
+static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *call,
+                                   const std::vector<int64_t> &key)
+{
+    cudnn_graph g(c->cudnn);
+    enum patience patience = c->device->patience;
+    size_t size = key.size() * sizeof key[0];
+    int64_t guess = 0;
+
+    describe(g, call);
+    if (patience == PATIENCE_NONE || recording(c) ||
+        (patience == PATIENCE_SOME && work_of(call) < LEAST_WORK))
+        return g.plan(WORKSPACE);
+    if (c->tuning &&
+        c->host.tuning_find(c->tuning, key.data(), size, patience, &guess, sizeof guess)) {
+        struct cudnn_plan known =
+            g.plan(WORKSPACE, guess >= 0 && guess < ALL_GUESSES ? (int)guess : 0);
+        search_note(c);
+        return known.plan ? known : g.plan(WORKSPACE);
+    }
+    struct cudnn_plan best =
+        compete(c, g, *call, patience == PATIENCE_SOME ? SOME_GUESSES : ALL_GUESSES);
+    guess = best.guess;
+    if (best.plan && c->tuning && !c->device->failed) {
+        c->host.tuning_keep(c->tuning, key.data(), size, patience, &guess, sizeof guess);
+        search_note(c);
+    }
+    return best;
+}
+
+static void add_shape(std::vector<int64_t> *key, const struct tensor *t)
+{
+    key->push_back(t->data ? (int64_t)t->dtype : -1);
+    if (!t->data)
+        return;
+    key->insert(key->end(), t->shape, t->shape + 5);
+    key->insert(key->end(), t->stride, t->stride + 4);
+}
+
+static const struct cudnn_plan *plan_for(struct context *c, const struct conv_call *call)
+{
+    struct cudnn *n = c->cudnn;
+    std::vector<int64_t> key = {'c', call->stride, call->bias != NULL};
+
+    add_shape(&key, &call->x);
+    add_shape(&key, &call->y);
+    add_shape(&key, &call->add);
+    for (int i = 0; i < 3; i++)
+        key.insert(key.end(), {call->kernel[i], call->before[i], call->after[i]});
+    auto known = n->plans.find(key);
+    if (known != n->plans.end())
+        return &known->second;
+    return &n->plans.emplace(key, plan_conv(c, call, key)).first->second;
+}
+
 bool cudnn_conv(struct context *c, const struct conv_call *call)
 {
-    const struct cudnn_plan *plan = plan_for(c->cudnn, call);
+    const struct cudnn_plan *plan = plan_for(c, call);
     struct conv_call bare = *call;
 
     if (plan->plan) {
+        if (axes_of(call) == 3)
+            c->host.note(c->device, NOTE_CHANNELS_LAST, NOTE_ACTIVE,
+                         "Channels_Last_3D Memory Format Applied.");
         run(c, plan, call);
         return true;
     }
@@ -121,7 +232,7 @@ bool cudnn_conv(struct context *c, const struct conv_call *call)
     bare.y = device_tensor(NULL, call->x.dtype, 5, call->y.shape);
     size_t numbers = (size_t)(bare.y.shape[0] * bare.y.stride[0]);
     bare.y.data = scratch_take(c, SCRATCH_WEIGHTS, numbers * size_of(bare.y.dtype));
-    plan = bare.y.data ? plan_for(c->cudnn, &bare) : plan;
+    plan = bare.y.data ? plan_for(c, &bare) : plan;
     if (!plan->plan)
         return false;
     if (run(c, plan, &bare))

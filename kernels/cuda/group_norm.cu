@@ -1,6 +1,6 @@
 /* Group norm in two passes over x. Sums are taken around the first pixel's number of each channel,
  * so that a large mean costs no digits; partial sums meet in double, always in the same order. */
-#include "kernels/cuda/numbers.cuh"
+#include "kernels/cuda/halves.cuh"
 
 enum { THREADS = 256, COLUMN_CHUNKS = 128, SLABS = 1024 };
 enum { AT_ONCE = 4 }; /* pixels that a thread has on their way together */
@@ -38,6 +38,41 @@ static __device__ bool lane_of(const struct group_job &j, struct lane *l)
     return l->first < l->step;
 }
 
+static __device__ __forceinline__ void add(const float *v, const float *zero, float *sum,
+                                           float *squares)
+{
+#pragma unroll
+    for (int k = 0; k < CHUNK; k++) {
+        float away = v[k] - zero[k];
+        sum[k] += away;
+        squares[k] += away * away;
+    }
+}
+
+/* A thread's pixels of a slab: halves, aligned. */
+template <typename T>
+static __device__ __forceinline__ void add_halves(const uint4 *x, int64_t pixels, int64_t step,
+                                                  const float *zero, float *sum, float *squares)
+{
+    for (; pixels >= AT_ONCE; pixels -= AT_ONCE, x += AT_ONCE * step) {
+        uint4 raw[AT_ONCE];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            raw[i] = x[i * step];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++) {
+            float v[CHUNK];
+            unpack(raw[i], v, (const T *)NULL);
+            add(v, zero, sum, squares);
+        }
+    }
+    for (; pixels > 0; pixels--, x += step) {
+        float v[CHUNK];
+        unpack(*x, v, (const T *)NULL);
+        add(v, zero, sum, squares);
+    }
+}
+
 static __global__ void __launch_bounds__(THREADS) sums_kernel(const struct group_job j)
 {
     __shared__ float shared[2][COLUMN_CHUNKS * CHUNK];
@@ -52,22 +87,20 @@ static __global__ void __launch_bounds__(THREADS) sums_kernel(const struct group
 
     if (busy) {
         load_chunk(j.x, j.x_type, item * j.item + l.column, l.n, j.aligned, zero);
-        for (int64_t p = from + l.first; p < to; p += l.step * AT_ONCE) {
-            float v[AT_ONCE][CHUNK];
-#pragma unroll
-            for (int i = 0; i < AT_ONCE; i++)
-                if (p + i * l.step < to)
-                    load_chunk(j.x, j.x_type, base + (p + i * l.step) * j.channels, l.n, j.aligned,
-                               v[i]);
-#pragma unroll
-            for (int i = 0; i < AT_ONCE; i++)
-#pragma unroll
-                for (int k = 0; k < CHUNK; k++) {
-                    float away = p + i * l.step < to ? v[i][k] - zero[k] : 0.0f;
-                    sum[k] += away;
-                    squares[k] += away * away;
-                }
-        }
+        int64_t mine = to > from + l.first ? (to - from - l.first + l.step - 1) / l.step : 0;
+        const uint4 *x =
+            (const uint4 *)((const __half *)j.x + base + (from + l.first) * j.channels);
+        int64_t step = (int64_t)l.step * j.channels / CHUNK;
+        if (j.aligned && j.x_type == DTYPE_F16)
+            add_halves<__half>(x, mine, step, zero, sum, squares);
+        else if (j.aligned && j.x_type == DTYPE_BF16)
+            add_halves<__nv_bfloat16>(x, mine, step, zero, sum, squares);
+        else
+            for (int64_t p = from + l.first; p < to; p += l.step) {
+                float v[CHUNK];
+                load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
+                add(v, zero, sum, squares);
+            }
     }
     /* The pixels' threads add in turn: the same order every time. */
     int64_t at = l.column - (int64_t)blockIdx.y * COLUMN_CHUNKS * CHUNK;

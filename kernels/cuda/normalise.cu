@@ -1,7 +1,7 @@
 /* Normed, scaled and shifted by what lies beneath, activated, and written with a border around each
  * frame: one pass over the input of a convolution. A block goes along lines of frames; a thread
  * keeps one chunk of channels, so that what belongs to channels stays in registers. */
-#include "kernels/cuda/numbers.cuh"
+#include "kernels/cuda/halves.cuh"
 
 enum { THREADS = 256, AT_ONCE = 4 }; /* pixels that a thread has on their way together */
 
@@ -104,6 +104,111 @@ static __global__ void __launch_bounds__(THREADS) normalise_kernel(const struct 
     }
 }
 
+/* ---- halves throughout, as activations are */
+
+template <typename T, bool NEAREST, bool SILU>
+static __global__ void __launch_bounds__(THREADS) fast_kernel(const struct normalise_job j)
+{
+    unsigned chunks = (unsigned)(j.channels / CHUNK), step = THREADS / chunks;
+    unsigned first = threadIdx.x / chunks, chunk = threadIdx.x - first * chunks;
+    unsigned width = (unsigned)j.width, lines = (unsigned)(j.frames * j.height);
+    const uint4 *all = (const uint4 *)j.x;
+    uint4 *made = (uint4 *)j.out;
+    float scale[CHUNK], shift[CHUNK];
+    int64_t held = -1;
+
+    if (first >= step)
+        return;
+    for (unsigned line = blockIdx.x; line < lines; line += gridDim.x) {
+        unsigned frame = line / (unsigned)j.height, y = line - frame * (unsigned)j.height;
+        unsigned run = frame / (unsigned)j.run, pitch = (width + 2 * j.border) * chunks;
+        const uint4 *from =
+            all + (frame * j.x_frame + (int64_t)y * width * j.channels) / CHUNK + chunk;
+        uint4 *to =
+            made + ((int64_t)line + (2 * frame + 1) * j.border) * pitch + j.border * chunks + chunk;
+        const uint4 *a = NULL, *b = NULL;
+        unsigned across = 1;
+        bool edge = j.border > 0 && (y == 0 || y + 1 == (unsigned)j.height);
+        if (run != held) {
+            const float *affine = j.affine + run * 3 * j.channels + chunk * CHUNK;
+#pragma unroll
+            for (int k = 0; k < CHUNK; k++) {
+                scale[k] = affine[j.channels + k];
+                shift[k] = affine[2 * j.channels + k] - affine[k] * scale[k];
+            }
+            held = run;
+        }
+        if (NEAREST) {
+            unsigned row = y / ((unsigned)j.height / (unsigned)j.rows);
+            int64_t under =
+                ((int64_t)(frame * (unsigned)j.rows + row) * j.columns) * chunks + chunk;
+            a = (const uint4 *)j.scale + under;
+            b = (const uint4 *)j.shift + under;
+            across = width / (unsigned)j.columns;
+        }
+        for (unsigned x = first; x < width; x += step * AT_ONCE) {
+            uint4 raw[AT_ONCE];
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++)
+                if (x + i * step < width)
+                    raw[i] = from[(x + i * step) * chunks];
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++) {
+                unsigned at = x + i * step;
+                float v[CHUNK], p[CHUNK], q[CHUNK];
+                if (at >= width)
+                    break;
+                unpack(raw[i], v, (const T *)NULL);
+                if (NEAREST) {
+                    unpack(a[at / across * chunks], p, (const T *)NULL);
+                    unpack(b[at / across * chunks], q, (const T *)NULL);
+                }
+#pragma unroll
+                for (int k = 0; k < CHUNK; k++) {
+                    v[k] = v[k] * scale[k] + shift[k];
+                    if (NEAREST)
+                        v[k] = v[k] * p[k] + q[k];
+                    if (SILU)
+                        v[k] = gated(v[k], 1.0f);
+                }
+                uint4 done = packed(v, (const T *)NULL);
+                to[at * chunks] = done;
+                if (j.border == 0 || !(edge || at == 0 || at + 1 == width))
+                    continue;
+                int up = y == 0 ? j.border : 0, down = y + 1 == (unsigned)j.height ? j.border : 0;
+                int left = at == 0 ? j.border : 0, right = at + 1 == width ? j.border : 0;
+                for (int dy = -up; dy <= down; dy++)
+                    for (int dx = -left; dx <= right; dx++)
+                        to[(int64_t)dy * pitch + ((int)at + dx) * (int)chunks] = done;
+            }
+        }
+    }
+}
+
+template <typename T>
+static void launch_fast(cudaStream_t stream, const struct normalise_job &j, unsigned blocks,
+                        bool silu)
+{
+    if (j.scale && silu)
+        fast_kernel<T, true, true><<<blocks, THREADS, 0, stream>>>(j);
+    else if (j.scale)
+        fast_kernel<T, true, false><<<blocks, THREADS, 0, stream>>>(j);
+    else if (silu)
+        fast_kernel<T, false, true><<<blocks, THREADS, 0, stream>>>(j);
+    else
+        fast_kernel<T, false, false><<<blocks, THREADS, 0, stream>>>(j);
+}
+
+/* Counted in 32 bits: a line, and the lines. */
+static bool is_fast(const struct normalise_job &j, const struct tensor *out, const struct tensor *x,
+                    const struct normalise_form *form)
+{
+    return j.aligned && is_halves(x) && is_halves(out) && x->dtype == out->dtype &&
+           (!form->scale || form->scale->dtype == x->dtype) && j.channels / CHUNK <= THREADS &&
+           (j.width + 2 * j.border) * j.channels < (int64_t)1 << 31 &&
+           j.frames * j.height < (int64_t)1 << 31;
+}
+
 void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x,
                     const struct tensor *affine, const struct normalise_form *form)
 {
@@ -136,7 +241,12 @@ void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x
     j.aligned = j.channels % CHUNK == 0 && j.x_frame % CHUNK == 0 && (all & 15) == 0;
     int64_t lines = j.frames * j.height;
     unsigned blocks = (unsigned)(lines < 132 * 16 ? lines : 132 * 16);
-    if (form->scale && silu)
+    if (is_fast(j, out, x, form)) {
+        if (x->dtype == DTYPE_F16)
+            launch_fast<__half>(c->stream, j, blocks, silu);
+        else
+            launch_fast<__nv_bfloat16>(c->stream, j, blocks, silu);
+    } else if (form->scale && silu)
         normalise_kernel<true, true><<<blocks, THREADS, 0, c->stream>>>(j);
     else if (form->scale)
         normalise_kernel<true, false><<<blocks, THREADS, 0, c->stream>>>(j);

@@ -41,6 +41,10 @@ int command_resume(const struct options *o)
         r.precision = o->precision;
     if (memory[0])
         r.memory = memory;
+    if (o->vae_memory[0])
+        r.vae_memory = o->vae_memory;
+    if (o->vae_tile[0])
+        r.vae_tile = o->vae_tile;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     status = produce(&w, &r, o, began);

@@ -37,18 +37,33 @@ static int64_t tiles_of(int64_t n, int64_t size)
     return size >= n ? 1 : size > OVERLAP ? ceiling(n - OVERLAP, size - OVERLAP) : n;
 }
 
+static size_t budget_of(struct device *d, const struct vae_limits *limits)
+{
+    size_t free_bytes = 0, total = 0;
+
+    if (limits->memory)
+        return limits->memory;
+    device_memory(d, &free_bytes, &total);
+    return free_bytes / 100 * VAE_SHARE;
+}
+
+bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits)
+{
+    size_t half = budget_of(d, limits) / 2;
+
+    if (!f->vae_bytes || half < (size_t)16 << 20)
+        return false;
+    limits->memory = half;
+    return true;
+}
+
 int tiling_choose(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
                   struct error *e)
 {
-    struct tiling t = {.rows = 1, .columns = 1, .overlap = OVERLAP, .budget = limits->memory};
+    struct tiling t = {.rows = 1, .columns = 1, .overlap = OVERLAP, .budget = budget_of(d, limits)};
     int factor = f->vae_factor ? f->vae_factor(vae) : 8;
-    size_t free_bytes = 0, total = 0;
 
-    if (!t.budget) {
-        device_memory(d, &free_bytes, &total);
-        t.budget = free_bytes / 100 * VAE_SHARE;
-    }
     if (limits->tile_width > 0)
         t.columns = tiles_of(shape[3], limits->tile_width / factor);
     if (limits->tile_height > 0)
@@ -162,8 +177,25 @@ static int shared(int64_t i, int64_t tiles, int64_t size, int64_t n, int factor)
     return (int)(begin_of(i - 1, tiles, size, n) + size - begin_of(i, tiles, size, n)) * factor;
 }
 
-static int cut(const struct tensor *latents, const struct tiling *t, int64_t y, int64_t x,
-               struct tensor *tile)
+static int seen_by(int64_t tiles, int64_t size, int64_t n, int64_t at)
+{
+    int count = 0;
+
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t begin = begin_of(i, tiles, size, n);
+        count += at >= begin && at < begin + size;
+    }
+    return count;
+}
+
+bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y)
+{
+    return seen_by(t->columns, t->width, shape[3], x / factor) > 1 ||
+           seen_by(t->rows, t->height, shape[2], y / factor) > 1;
+}
+
+static void cut(const struct tensor *latents, const struct tiling *t, int64_t y, int64_t x,
+                struct tensor *tile)
 {
     const int64_t *n = latents->shape;
     const float *from = (const float *)latents->data + y * n[3] + x;
@@ -172,7 +204,6 @@ static int cut(const struct tensor *latents, const struct tiling *t, int64_t y, 
     for (int64_t plane = 0; plane < n[0] * n[1]; plane++)
         for (int64_t row = 0; row < t->height; row++, to += t->width)
             memcpy(to, from + (plane * n[2] + row) * n[3], (size_t)t->width * sizeof *to);
-    return 0;
 }
 
 static int decode_tile(const struct family *f, void *vae, const struct tiling *t,

@@ -8,6 +8,7 @@
 #ifndef AUTEUR_STAGES_TILING_H
 #define AUTEUR_STAGES_TILING_H
 
+#include "stages/decode/vae_limits.h"
 #include "stages/generate/family.h"
 
 /* Whole where it fits, in a share of the memory that is free. */
@@ -25,9 +26,16 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
                   struct error *e);
 
+/* Whether several tiles show this pixel of the picture. */
+bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y);
+
 /* family->decode() within the limits; says on the device which tiles were taken. */
 int tiling_decode(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const struct tensor *latents,
                   family_frame_fn *frame, void *ctx, struct error *e);
+
+/* Half of what limits allow on the device, or of what they would; false: there is no less. For when
+ * memory has run out after all. */
+bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits);
 
 #endif

@@ -65,14 +65,6 @@ void conditions_free(struct conditions *c); /* a zeroed one too */
 typedef int family_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
                             struct error *e);
 
-/* What a decode keeps to. */
-struct vae_limits {
-    size_t memory;               /* bytes of the device's memory besides weights; 0: a share of what
-                                    is free */
-    int tile_width, tile_height; /* pixels that are decoded at once, at most; 0: as memory allows */
-    int frames;                  /* that are decoded together; 0: as published */
-};
-
 struct family {
     const char *name;             /* "hunyuan_video", as golden.json says */
     const char *const *pipelines; /* the _class_name's of model_index.json; NULL ends */
