@@ -65,6 +65,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_monitor.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_plan.c \
+	tests/pipeline/test_pictures.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_run.c \

@@ -12,7 +12,9 @@ STAGES_SRC := \
 	stages/generate/keyframe.c \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
+	stages/generate/presets.c \
 	stages/generate/settings.c \
+	stages/generate/shots.c \
 	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c

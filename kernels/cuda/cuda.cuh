@@ -128,6 +128,9 @@ struct vector vector_of(const struct tensor *v, const struct tensor *x);
 void copy_any(struct context *c, const struct tensor *out, const struct tensor *x);
 /* Where both have a dense last axis. */
 void map_copy(struct context *c, const struct tensor *out, const struct tensor *x);
+/* A gated linear unit of any dtypes and strides. */
+void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
+             const struct tensor *gate, int act);
 /* Host bytes to the device, through pinned memory; the source may go when this returns. */
 void readings_free(struct context *c);
 /* False: not of halves, dense and on 16 bytes; nothing was done. */

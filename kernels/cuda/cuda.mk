@@ -20,6 +20,7 @@ CUDA_SRC := \
 	kernels/cuda/distance.cu \
 	kernels/cuda/gemm.cu \
 	kernels/cuda/gemm_search.cu \
+	kernels/cuda/glu.cu \
 	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \

@@ -202,12 +202,12 @@ void cuda_mul(struct device *d, struct tensor *out, const struct tensor *x, cons
     run_map(context_of(d), MAP_MUL, &j, out, x, y);
 }
 
-void cuda_glu(struct device *d, struct tensor *out, const struct tensor *x,
-              const struct tensor *gate, enum activation act)
+void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
+             const struct tensor *gate, int act)
 {
     struct map_job j = {};
     j.act = act;
-    run_map(context_of(d), MAP_GLU, &j, out, x, gate);
+    run_map(c, MAP_GLU, &j, out, x, gate);
 }
 
 void cuda_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,

@@ -1,7 +1,8 @@
 #include "pipeline/cli/options.h"
 
-static const char *const tiers[] = {"previs",       "validator", "workhorse",
-                                    "experimental", "flagship",  NULL};
+static const char *const tiers[] = {"previs",   "validator", "workhorse", "experimental",
+                                    "flagship", "picture",   NULL};
+static const char *const presets[] = {"balanced", "batch", "quality", NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
@@ -101,6 +102,27 @@ const struct option options_all[] = {
      .commands = " run check plan ",
      .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
              "takes what suits the mode."},
+    {.name = "preset",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(preset),
+     .choices = presets,
+     .initial = "",
+     .argument = "PRESET",
+     .commands = " run check plan ",
+     .help = "How SDXL makes pictures and keyframes: balanced (30 steps, 4 shots at once; unless "
+             "said otherwise), batch (20 steps, 16 at once) or quality (50 steps, 4 at once). A "
+             "shot's own steps count before it."},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .offset = FIELD(batch),
+     .min = 0,
+     .max = 16,
+     .initial = "0",
+     .argument = "N",
+     .commands = " run resume ",
+     .help = "How many pictures of the same settings SDXL makes at once, at most; 0 as the preset "
+             "says. On a processor the pictures are the same bytes either way, on a GPU to within "
+             "rounding."},
     {.name = "gpu",
      .type = OPTION_STRING,
      .offset = FIELD(gpu),

@@ -14,7 +14,8 @@ enum { OPERANDS = 64 };
 struct options {
     const char *output, *tier, *only, *models;
     const char *text, *golden, *device, *gpu, *precision, *memory, *completion;
-    const char *step_cache;
+    const char *step_cache, *preset;
+    int batch;
     double step_cache_threshold;
     int jobs; /* 0: as many as suit the machine */
     const char *vae_memory, *vae_tile, *size;

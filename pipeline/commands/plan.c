@@ -25,6 +25,7 @@ int command_plan(const struct options *o)
                         .precision = o->precision,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
+                        .preset = o->preset,
                         .only = o->only,
                         .models = o->models,
                         .device = o->device[0] ? o->device : "auto"};

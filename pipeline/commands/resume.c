@@ -37,6 +37,8 @@ int command_resume(const struct options *o)
         r.jobs = o->jobs;
     if (o->device[0])
         r.device = o->device;
+    if (o->batch)
+        r.batch = o->batch;
     if (o->precision[0])
         r.precision = o->precision;
     if (memory[0])

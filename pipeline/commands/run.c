@@ -11,6 +11,8 @@ int command_run(const struct options *o)
                         .precision = o->precision,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
+                        .preset = o->preset,
+                        .batch = o->batch,
                         .only = o->only,
                         .models = o->models,
                         .device = o->device,

@@ -35,6 +35,8 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
                                 .tier = r->tier,
                                 .step_cache = r->step_cache ? r->step_cache : "",
                                 .step_cache_threshold = r->step_cache_threshold,
+                                .preset = r->preset ? r->preset : "",
+                                .batch = r->batch,
                                 .device = device_of(r),
                                 .identify = identify_path};
     if (vae_limits_read(r->vae_memory, r->vae_tile, &w->env.vae, e))
@@ -154,9 +156,11 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .step_cache = text_of(w, options, "step_cache"),
                           .step_cache_threshold =
                               json_number_value(json_object_get(options, "step_cache_threshold")),
+                          .preset = text_of(w, options, "preset"),
+                          .batch = (int)json_integer_value(json_object_get(options, "batch")),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
     if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory ||
-        !r->vae_memory || !r->vae_tile || !r->step_cache || !r->precision)
+        !r->vae_memory || !r->vae_tile || !r->step_cache || !r->precision || !r->preset)
         error_memory(e);
     else
         rc = 0;
@@ -224,11 +228,12 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
     if (same_board(w, e) != 0)
         return -1;
     options = json_pack(
-        "{ss ss ss ss ss ss ss ss ss sf si}", "vae_memory", r->vae_memory ? r->vae_memory : "",
-        "vae_tile", r->vae_tile ? r->vae_tile : "", "precision", r->precision ? r->precision : "",
-        "tier", r->tier, "only", r->only, "models", r->models[0] ? w->env.models_dir : "", "device",
-        r->device, "memory", r->memory, "step_cache", w->env.step_cache, "step_cache_threshold",
-        r->step_cache_threshold, "jobs", r->jobs);
+        "{ss ss ss ss ss ss ss ss ss sf ss si si}", "vae_memory",
+        r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "", "precision",
+        r->precision ? r->precision : "", "tier", r->tier, "only", r->only, "models",
+        r->models[0] ? w->env.models_dir : "", "device", r->device, "memory", r->memory,
+        "step_cache", w->env.step_cache, "step_cache_threshold", r->step_cache_threshold, "preset",
+        w->env.preset, "batch", r->batch, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -149,6 +149,19 @@ static bool make_smaller(struct session *s)
            tiling_smaller(s->family, s->device, &s->limits);
 }
 
+static void decode_soon(const struct stage_env *env, const struct shot *shot, struct prefetch *p)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    const char *path;
+    struct error ignored = {0};
+
+    if (tier_of_shot(env, shot, &tier, &ignored) == 0 &&
+        vae_path(env, tier, &a, &path, &ignored) == 0)
+        prefetch_add(p, path);
+    arena_free(&a);
+}
+
 static int decode_open(const struct stage_group *group, void **session, struct error *e)
 {
     struct session *s = calloc(1, sizeof *s);
@@ -234,6 +247,7 @@ const struct stage stage_decode = {
     .describe = decode_describe,
     .reads = 1u << STAGE_GENERATE,
     .check = decode_check,
+    .soon = decode_soon,
     .open = decode_open,
     .run = decode_run,
     .close = decode_close,

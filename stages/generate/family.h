@@ -134,6 +134,12 @@ struct family {
      * latents of the last two steps that were not `reused`. NULL: the family has no step cache. */
     const struct step_cache *(*step_cache)(void *model);
 
+    /* A model in parts of which one is in memory at a time, each for a run of steps: whether this
+     * checkpoint's is, and which part makes a step. Shots gain by going through one part, all of
+     * them, before the next is loaded. NULL: never. */
+    bool (*in_parts)(const char *dir);
+    int (*part)(void *model, const struct sampler *s, int step);
+
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */
     /* How many frames are decoded together: fewer take less memory, and give another result. 0:
