@@ -4,9 +4,7 @@
 #include "kernels/cuda/cudnn.cuh"
 
 static const size_t WORKSPACE = (size_t)512 << 20;
-/* Smaller ones are over before a choice could pay for itself. */
-static const double LEAST_WORK = 1e11;
-enum { SOME_GUESSES = 5, ALL_GUESSES = 16, ROUNDS = 2 };
+enum { GUESSES = 16, ROUNDS = 2 };
 /* What is less than this much faster is not: timing is no more precise. */
 static const float MARGIN = 0.98f;
 
@@ -84,18 +82,9 @@ static bool run(struct context *c, const struct cudnn_plan *plan, const struct c
     return cudnn_run(c, plan, 3 + (call->bias != NULL) + (call->add.data != NULL), uids, pointers);
 }
 
-/* ---- which of cuDNN's guesses: as gemm_search.cu does it */
-
-static double work_of(const struct conv_call *call)
-{
-    double work = 2.0 * (double)call->x.shape[4];
-
-    for (int i = 0; i < 5; i++)
-        work *= (double)call->y.shape[i];
-    for (int i = 0; i < 3; i++)
-        work *= (double)call->kernel[i];
-    return work;
-}
+/* ---- which of cuDNN's guesses: as gemm_search.cu does it, but only for the most patient. Engines
+ * are compiled when they are tried: five guesses for each large convolution of HunyuanVideo's VAE
+ * took 20 s on an H200, and the decode was no faster (2026-11-21). */
 
 /* Milliseconds; negative: it cannot be run. */
 static float once(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call,
@@ -111,7 +100,7 @@ static float once(struct context *c, const struct cudnn_plan *plan, const struct
 }
 
 /* The best of some guesses, timed on the operands at hand. */
-static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call, int most)
+static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call)
 {
     struct cudnn_plan best = g.plan(WORKSPACE), next = best;
     size_t numbers = (size_t)(call.y.shape[0] * call.y.stride[0]);
@@ -124,7 +113,7 @@ static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_
         cudaEventCreate(&to) != cudaSuccess)
         goto done;
     call.y.data = beside ? beside : call.y.data; /* not over what is read */
-    for (int i = 0; i < most && next.plan && !c->device->failed; i++) {
+    for (int i = 0; i < GUESSES && next.plan && !c->device->failed; i++) {
         float took = once(c, &next, &call, from, to);
         for (int k = 0; k < ROUNDS && took >= 0; k++) {
             float again = once(c, &next, &call, from, to);
@@ -168,18 +157,17 @@ static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *ca
     int64_t guess = 0;
 
     describe(g, call);
-    if (patience == PATIENCE_NONE || recording(c) ||
-        (patience == PATIENCE_SOME && work_of(call) < LEAST_WORK))
+    if (patience == PATIENCE_NONE || recording(c))
         return g.plan(WORKSPACE);
     if (c->tuning &&
         c->host.tuning_find(c->tuning, key.data(), size, patience, &guess, sizeof guess)) {
-        struct cudnn_plan known =
-            g.plan(WORKSPACE, guess >= 0 && guess < ALL_GUESSES ? (int)guess : 0);
+        struct cudnn_plan known = g.plan(WORKSPACE, guess >= 0 && guess < GUESSES ? (int)guess : 0);
         search_note(c);
         return known.plan ? known : g.plan(WORKSPACE);
     }
-    struct cudnn_plan best =
-        compete(c, g, *call, patience == PATIENCE_SOME ? SOME_GUESSES : ALL_GUESSES);
+    if (patience != PATIENCE_ENOUGH)
+        return g.plan(WORKSPACE);
+    struct cudnn_plan best = compete(c, g, *call);
     guess = best.guess;
     if (best.plan && c->tuning && !c->device->failed) {
         c->host.tuning_keep(c->tuning, key.data(), size, patience, &guess, sizeof guess);
