@@ -214,8 +214,10 @@ static void fill_slots(struct ops *ops)
     ops->normalise = cuda_normalise;
     ops->softmax = cuda_softmax;
     ops->rope = cuda_rope;
+    ops->norm_rope = cuda_norm_rope;
     ops->embed = cuda_embed;
     ops->activation = cuda_activation;
+    ops->activate_from = cuda_activate_from;
     ops->mul = cuda_mul;
     ops->glu = cuda_glu;
     ops->blend = cuda_blend;
@@ -345,6 +347,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
                d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
     c->tuning = open_tuning(c);
+    d->has_f8 = f8_open(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
     d->backend = c;

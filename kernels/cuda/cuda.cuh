@@ -20,9 +20,11 @@ enum scratch_purpose {
     SCRATCH_SCORES,    /* of attention */
     SCRATCH_WEIGHTS,   /* their softmax; group norms' sums */
     SCRATCH_CHANNELS,  /* a convolution's outputs, more than are wanted */
+    SCRATCH_OPERANDS,  /* of attention, in FP8 */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
     SCRATCH_UNFUSED,   /* a product before what comes after it */
+    SCRATCH_SCALES,    /* of FP8 rows, on 16 bytes */
     SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
     SCRATCHES
 };
@@ -150,6 +152,16 @@ void bias_add(struct context *c, const struct tensor *out, const struct tensor *
 /* mover.cu */
 extern const struct weight_mover cuda_mover;
 
+/* ---- operations on rows that a block holds (rows.cu); out may be FP8 rows with scales, and then
+ * these take any. Else false: rows of this form are not theirs, and nothing was done. */
+bool rows_norm(struct context *c, bool layer, const struct tensor *out, const struct tensor *x,
+               const struct tensor *weight, const struct tensor *bias, float eps);
+/* out = x * act(gate), or without a gate x, with the activation in the columns from `from` on. */
+bool rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
+              const struct tensor *gate, int64_t from, int act);
+/* FP8 rows with scales to numbers. */
+void rows_from_f8(struct context *c, const struct tensor *out, const struct tensor *x);
+
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
     const void *data;
@@ -171,16 +183,16 @@ bool gemm_fuses(int act);
 /* False: not done; when nothing has failed, no algorithm takes this shape. */
 bool gemm(struct context *c, const struct product *p);
 void gemm_close(struct context *c);
+/* Whether there are products of FP8 rows with scales here. */
+bool gemm_has_f8(struct context *c);
+/* Whether layers of this device may have FP8 weights: it was asked for, and there are products. */
+bool f8_open(struct context *c);
 /* Says, once, that algorithms are looked for and where they are kept. */
 void search_note(struct context *c);
 
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
 void cudnn_close(struct context *c);
-/* False when cuDNN has nothing for this case, and nothing was done. */
-bool cudnn_attention(struct context *c, const struct tensor *out, const struct tensor *q,
-                     const struct tensor *k, const struct tensor *v, float scale,
-                     const struct attention_bias *bias);
 /* ---- recording: graph.cu */
 extern const struct device_recorder cuda_recorder;
 
@@ -220,10 +232,14 @@ void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x
 void cuda_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                const struct tensor *sin, enum rope_pairs pairs);
+bool cuda_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
+                    const struct turn *turn);
 void cuda_embed(struct device *d, struct tensor *out, const struct tensor *table,
                 const struct tensor *ids);
 void cuda_activation(struct device *d, struct tensor *out, const struct tensor *x,
                      enum activation act);
+void cuda_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
+                        enum activation act);
 void cuda_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 void cuda_glu(struct device *d, struct tensor *out, const struct tensor *x,
               const struct tensor *gate, enum activation act);

@@ -140,6 +140,6 @@ static void mover_await(struct device *d, void *queue, int slot)
     cuda_ok(c, cudaStreamWaitEvent(c->stream, q->arrived[slot], 0), "bringing weights");
 }
 
-const struct weight_mover cuda_mover = {mover_open, mover_close,  mover_take,  mover_give,
-                                        mover_keep, mover_follow, mover_bring, mover_brought,
-                                        mover_await};
+const struct weight_mover cuda_mover = {mover_open,  mover_close,   mover_take,
+                                        mover_give,  mover_keep,    mover_follow,
+                                        mover_bring, mover_brought, mover_await};

@@ -203,6 +203,13 @@ const struct option options_all[] = {
      .argument = "N",
      .commands = " bench ",
      .help = "Runs that count, after one that does not; the median is told."},
+    {.name = "compile",
+     .type = OPTION_FLAG,
+     .offset = FIELD(compile),
+     .commands = " run resume ",
+     .help = "Look for the fastest algorithm of every product and convolution on the GPU, where "
+             "otherwise the best few guesses are timed and only where it can matter. What was "
+             "found is kept by GPU and library version: only the first run takes longer."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),

@@ -20,7 +20,7 @@ struct options {
     int jobs; /* 0: as many as suit the machine */
     const char *vae_memory, *vae_tile, *size;
     int frames, repeat; /* of a benchmark */
-    bool no_offload, json, watch, verbose, monitor, smoke, help, version, man;
+    bool no_offload, compile, json, watch, verbose, monitor, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */
     int operand_count;
 };

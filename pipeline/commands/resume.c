@@ -47,6 +47,8 @@ int command_resume(const struct options *o)
         r.vae_memory = o->vae_memory;
     if (o->vae_tile[0])
         r.vae_tile = o->vae_tile;
+    if (o->compile)
+        r.compile = true;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     status = produce(&w, &r, o, began);

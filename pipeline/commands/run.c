@@ -11,6 +11,7 @@ int command_run(const struct options *o)
                         .precision = o->precision,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
+                        .compile = o->compile,
                         .preset = o->preset,
                         .batch = o->batch,
                         .only = o->only,

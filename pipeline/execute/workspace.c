@@ -22,6 +22,7 @@ static struct device_options device_of(const struct request *r)
                   : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
                                                  : MEMORY_AUTO,
         .linears = r->precision && strcmp(r->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
+        .patience = r->compile ? PATIENCE_ENOUGH : PATIENCE_SOME,
         .threads = paths_cores(),
         .or_cpu = strcmp(name, "cuda") != 0};
 }
@@ -156,6 +157,7 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .step_cache = text_of(w, options, "step_cache"),
                           .step_cache_threshold =
                               json_number_value(json_object_get(options, "step_cache_threshold")),
+                          .compile = json_is_true(json_object_get(options, "compile")),
                           .preset = text_of(w, options, "preset"),
                           .batch = (int)json_integer_value(json_object_get(options, "batch")),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
@@ -228,12 +230,12 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
     if (same_board(w, e) != 0)
         return -1;
     options = json_pack(
-        "{ss ss ss ss ss ss ss ss ss sf ss si si}", "vae_memory",
+        "{ss ss ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
         r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "", "precision",
         r->precision ? r->precision : "", "tier", r->tier, "only", r->only, "models",
         r->models[0] ? w->env.models_dir : "", "device", r->device, "memory", r->memory,
-        "step_cache", w->env.step_cache, "step_cache_threshold", r->step_cache_threshold, "preset",
-        w->env.preset, "batch", r->batch, "jobs", r->jobs);
+        "step_cache", w->env.step_cache, "step_cache_threshold", r->step_cache_threshold, "compile",
+        (int)r->compile, "preset", w->env.preset, "batch", r->batch, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -35,6 +35,7 @@ struct request {
     const char *precision;       /* "fp8"; NULL, "": as models are published */
     const char *step_cache;      /* NULL, "": as the board says */
     double step_cache_threshold; /* 0: likewise */
+    bool compile;                /* patience for algorithms */
     const char *preset;          /* NULL, "": the first */
     int batch;                   /* 0: as the preset says */
     int jobs;

@@ -147,11 +147,28 @@ static void close_model(struct session *s)
     s->device = NULL;
 }
 
+/* What would serve this model and was not asked for, or was and cannot be had. */
+static void tell_what_is_off(const struct session *s)
+{
+    const struct family *family = s->tier->family;
+    bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false;
+    if (asked && !family->fp8)
+        device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
+                            s->tier->name);
+    else if (!asked && family->fp8 && device_kind(s->device) == DEVICE_CUDA)
+        device_note_off(s->device, NOTE_FP8, "--precision fp8 switches it on");
+    for (size_t i = 0; i < s->count; i++)
+        cached |= s->shots[i].settings.generation.step_cache.mode != STEP_CACHE_OFF;
+    if (!cached && family->step_cache)
+        device_note_off(s->device, NOTE_STEP_CACHE, "--step-cache first-block switches it on");
+}
+
 static int open_model(struct session *s, struct error *e)
 {
     const struct generation *g = largest(s);
     struct device_options options = s->env->device;
     options.activations = s->tier->family->gpu.model;
+    options.attention = s->tier->family->fp8 ? options.linears : 0;
     bool again;
     do {
         if (device_open(&options, &s->device, e) != 0)
@@ -160,8 +177,10 @@ static int open_model(struct session *s, struct error *e)
             ladder_begin(&s->ladder, s->env, s->device, "%s, %dx%d, %d frames", s->tier->name,
                          g->width, g->height, g->frames);
         device_set_memory(s->device, s->ladder.memory);
-        if (s->tier->family->model_open(s->dir, s->device, &s->model, e) == 0)
+        if (s->tier->family->model_open(s->dir, s->device, &s->model, e) == 0) {
+            tell_what_is_off(s);
             return 0;
+        }
         s->model = NULL;
         again = ladder_to_host(&s->ladder, s->device, e);
         close_model(s);

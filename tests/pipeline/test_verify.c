@@ -133,7 +133,9 @@ static void smoke_says_what_took_effect(void **state)
 
     (void)state;
     assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "[CPU_ENGINE] "));
+    assert_non_null(strstr(p.out, " Kernels Activated ("));
+    assert_non_null(strstr(p.out, "[CPU_ENGINE] Step Cache Switched Off: --step-cache first-block "
+                                  "switches it on\n"));
     assert_non_null(strstr(p.out, "PASS: 5 passed, 0 failed, 0 skipped\n"));
     program_free(&p);
 }
