@@ -39,7 +39,7 @@ struct stage {
 };
 
 /* What is on its way to the host beside the work that goes on. */
-struct reading {
+struct read_slot {
     float *here, *there; /* on the device; pinned */
     size_t size;         /* bytes of either */
     cudaEvent_t made, done;
@@ -60,7 +60,7 @@ struct context {
     size_t scratch_size[SCRATCHES];
     struct stage stage[STAGES];
     int stage_now;
-    struct reading reading[READ_SLOTS];
+    struct read_slot reading[READ_SLOTS];
     cudaStream_t reader; /* made when first needed */
     struct gemm_plans *gemms;
     struct tuning *tuning; /* NULL: no memory for it */
