@@ -46,6 +46,7 @@ struct read_slot {
     bool begun;
 };
 
+struct bulk;
 struct gemm_plans;
 struct cudnn;
 
@@ -62,6 +63,8 @@ struct context {
     int stage_now;
     struct read_slot reading[READ_SLOTS];
     cudaStream_t reader; /* made when first needed */
+    struct bulk *bulk; /* of large uploads */
+    bool bulk_tried;
     struct gemm_plans *gemms;
     struct tuning *tuning; /* NULL: no memory for it */
     struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
@@ -149,6 +152,10 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* bulk.cu: upload() of what is large. *done false: there is nothing to be gained, or no pinned
+ * memory for it. false: failed. */
+bool bulk_upload(struct context *c, void *to, const void *from, size_t size, bool *done);
+void bulk_close(struct context *c);
 /* mover.cu */
 extern const struct weight_mover cuda_mover;
 
