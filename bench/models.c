@@ -49,7 +49,7 @@ static bool read_precision(struct options *o, const char *name)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0) {
             o->device.activations = known[i].activations;
-            o->device.linears = known[i].linears;
+            o->device.linears = o->device.attention = known[i].linears;
             return o->precision_given = true;
         }
     return false;

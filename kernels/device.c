@@ -62,6 +62,7 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     d->faults = o->faults;
     d->dry = o->dry;
     d->linears = o->linears;
+    d->attention = o->attention;
     d->patience = o->patience;
     *out = d;
     if (o->dry) {
@@ -93,6 +94,7 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
     return device_open(&(struct device_options){.kind = d->kind,
                                                 .threads = d->threads,
                                                 .activations = activations,
+                                                .attention = d->attention,
                                                 .patience = d->patience,
                                                 .index = d->index,
                                                 .memory = d->memory_mode,

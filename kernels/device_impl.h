@@ -119,7 +119,7 @@ struct weight_mover {
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations, linears;
+    enum dtype activations, linears, attention;
     enum patience patience;
     bool has_f8; /* layers with FP8 weights */
     /* Its slots read and write F8 rows and take such layers. Else they see F32 only: ops.c goes

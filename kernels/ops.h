@@ -86,6 +86,9 @@ struct attention_bias {
     /* T5's relative position bias: [heads, queries + keys - 1], or data NULL. Query i and key j get
      * relative[h][j - i + queries - 1]. */
     struct tensor relative;
+    /* Not in FP8, also on a device that was opened for it (device_options): for layers whose
+     * numbers need it. */
+    bool precise;
 };
 
 struct device;

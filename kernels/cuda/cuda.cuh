@@ -19,6 +19,7 @@ enum scratch_purpose {
     SCRATCH_UNFOLDED,  /* a convolution's neighbourhoods */
     SCRATCH_SCORES,    /* of attention */
     SCRATCH_WEIGHTS,   /* their softmax; group norms' sums */
+    SCRATCH_OPERANDS,  /* of attention, in FP8 */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
     SCRATCH_UNFUSED,   /* a product before what comes after it */
@@ -177,10 +178,6 @@ void search_note(struct context *c);
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
 void cudnn_close(struct context *c);
-/* Both: false when cuDNN has nothing for this case, and nothing was done. */
-bool cudnn_attention(struct context *c, const struct tensor *out, const struct tensor *q,
-                     const struct tensor *k, const struct tensor *v, float scale,
-                     const struct attention_bias *bias);
 /* One convolution over frames that lie one after another: `items` clips of `depth` frames, as many
  * as the kernel is deep or more. */
 struct conv_input {
@@ -188,6 +185,7 @@ struct conv_input {
     int64_t items, depth, height, width;
     bool padded; /* its edges are part of it; else they are zeros around it */
 };
+/* False when cuDNN has nothing for this case, and nothing was done. */
 bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
                 const struct conv *w, const struct tensor *residual);
 

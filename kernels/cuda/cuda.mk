@@ -15,6 +15,9 @@ CUDA_SRC := \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
 	kernels/cuda/distance.cu \
+	kernels/cuda/flash_attention.cu \
+	kernels/cuda/fp8_attention.cu \
+	kernels/cuda/fp8_operands.cu \
 	kernels/cuda/gemm.cu \
 	kernels/cuda/gemm_search.cu \
 	kernels/cuda/glu.cu \
@@ -56,8 +59,8 @@ endif
 
 # Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
 # that has nothing else.
-$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_fused check_graphs \
-  check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
+$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_attention \
+  check_fused check_graphs check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
 
 # Part of the tests: on the CPU always, on a GPU where there is one (it says so when there is none).

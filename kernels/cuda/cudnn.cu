@@ -167,8 +167,43 @@ void cudnn_graph::pointwise(cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t 
     cudnnBackendDescriptor_t op = make(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     link(op, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
     link(op, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
-    link(op, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
+    if (b)
+        link(op, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
     link(op, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
+    finalize(op);
+    operations.push_back(op);
+}
+
+void cudnn_graph::reduce(cudnnReduceTensorOp_t kind, cudnnBackendDescriptor_t x,
+                         cudnnBackendDescriptor_t y)
+{
+    cudnnBackendDescriptor_t how = make(CUDNN_BACKEND_REDUCTION_DESCRIPTOR);
+    cudnnDataType_t precision = CUDNN_DATA_FLOAT;
+
+    set(how, CUDNN_ATTR_REDUCTION_OPERATOR, CUDNN_TYPE_REDUCTION_OPERATOR_TYPE, 1, &kind);
+    set(how, CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &precision);
+    finalize(how);
+    cudnnBackendDescriptor_t op = make(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR);
+    link(op, CUDNN_ATTR_OPERATION_REDUCTION_DESC, how);
+    link(op, CUDNN_ATTR_OPERATION_REDUCTION_XDESC, x);
+    link(op, CUDNN_ATTR_OPERATION_REDUCTION_YDESC, y);
+    finalize(op);
+    operations.push_back(op);
+}
+
+void cudnn_graph::multiply(cudnnBackendDescriptor_t a, cudnnBackendDescriptor_t b,
+                           cudnnBackendDescriptor_t y)
+{
+    cudnnBackendDescriptor_t how = make(CUDNN_BACKEND_MATMUL_DESCRIPTOR);
+    cudnnDataType_t precision = CUDNN_DATA_FLOAT;
+
+    set(how, CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &precision);
+    finalize(how);
+    cudnnBackendDescriptor_t op = make(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_DESC, how);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_ADESC, a);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_BDESC, b);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_CDESC, y);
     finalize(op);
     operations.push_back(op);
 }

@@ -54,8 +54,13 @@ class cudnn_graph
                                     const int64_t *size, const int64_t *stride);
     /* A number that is given when the plan is run, by a host address. */
     cudnnBackendDescriptor_t scalar(int64_t uid, int rank);
+    /* b is NULL for functions of one argument */
     void pointwise(cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t x,
                    cudnnBackendDescriptor_t b, cudnnBackendDescriptor_t y);
+    /* over the axes where y has the size 1 */
+    void reduce(cudnnReduceTensorOp_t how, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t y);
+    void multiply(cudnnBackendDescriptor_t a, cudnnBackendDescriptor_t b,
+                  cudnnBackendDescriptor_t y);
     /* The whole of attention as one operation: q, k, v, out [items, heads, tokens, dim]. */
     void attend(cudnnBackendDescriptor_t q, cudnnBackendDescriptor_t k, cudnnBackendDescriptor_t v,
                 cudnnBackendDescriptor_t scale, cudnnBackendDescriptor_t out);

@@ -124,7 +124,7 @@ static void dry_linear_gated(struct device *d, struct tensor *out, const struct 
 
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
-/* What attention takes where cuDNN has no fused form of it (kernels/cuda/attention.cu). */
+/* What attention takes where there is no fused form of it (kernels/cuda/attention.cu). */
 static void scores(struct device *d, const struct tensor *q, const struct tensor *k)
 {
     int64_t ld = (k->shape[1] + 7) & ~(int64_t)7, queries = q->shape[1], groups = k->shape[2];
@@ -140,17 +140,38 @@ static void scores(struct device *d, const struct tensor *q, const struct tensor
         dry_take_scratch(d, DRY_WEIGHTS, (size_t)(heads * rows * ld) * 2);
 }
 
+/* Whether it goes in FP8, and what that takes (kernels/cuda/fp8_attention.cu): bytes of q, k and v
+ * in whole tiles, of as many heads at once as there is room for. */
+static bool in_f8(struct device *d, const struct tensor *q, const struct tensor *k,
+                  const struct attention_bias *bias)
+{
+    const size_t room = (size_t)320 << 20;
+    int64_t dim = q->shape[3], heads = q->shape[0] * q->shape[2];
+    size_t head = (size_t)((q->shape[1] + 383) / 384 * 384 + (k->shape[1] + 127) / 128 * 256);
+
+    if (d->attention != DTYPE_F8_E4M3 || d->dry->facts.major != 9 || !is_half(d) || bias->precise ||
+        bias->causal || bias->key.data || bias->relative.data || (dim != 64 && dim != 128) ||
+        q->shape[2] != k->shape[2] || q->shape[1] < 1024 || k->shape[1] < 1024)
+        return false;
+    head *= (size_t)dim;
+    int64_t fit = (int64_t)(room / head), rounds;
+    fit = fit < 1 ? 1 : fit > heads ? heads : fit;
+    rounds = (heads + fit - 1) / fit;
+    dry_take_scratch(d, DRY_OPERANDS, (size_t)((heads + rounds - 1) / rounds) * head);
+    return true;
+}
+
 static void dry_attention(struct device *d, struct tensor *out, const struct tensor *q,
                           const struct tensor *k, const struct tensor *v, float scale,
                           const struct attention_bias *bias)
 {
     double pairs = (double)q->shape[1] * (double)k->shape[1];
     double heads = (double)q->shape[0] * (double)q->shape[2];
-    bool fused = is_half(d) && q->shape[3] % 8 == 0 && q->shape[3] <= 256 && !bias->causal &&
-                 !bias->key.data && !bias->relative.data;
+    bool biased = bias->causal || bias->key.data || bias->relative.data;
+    bool fused = is_half(d) && q->shape[3] % 8 == 0 && q->shape[3] <= (biased ? 128 : 256);
 
     (void)scale;
-    if (!fused)
+    if (!in_f8(d, q, k, bias) && !fused)
         scores(d, q, k);
     dry_work(d, DRY_ATTENTION, 4 * pairs * heads * (double)q->shape[3],
              bytes_of(out) + bytes_of(q) + bytes_of(k) + bytes_of(v) +

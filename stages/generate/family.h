@@ -83,7 +83,9 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
-    bool fp8; /* large layers of its model may be kept in FP8: device_options.linears */
+    /* Large layers of its model may be kept in FP8, and its attention computed so: device_options'
+     * linears and attention. */
+    bool fp8;
 
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */

@@ -5,17 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/kernels/check.h"
+#include "tests/kernels/check_time.h"
 
-struct bench {
-    struct device *d;
-    struct arena memory;
-    const char *only;               /* names with this alone; NULL: all */
-    double copy_rate, product_rate; /* bytes/s, FLOP/s: measured first */
-    double f8_rate;                 /* FLOP/s of the first product in FP8 */
-};
-
-static bool skips(const struct bench *b, const char *name)
+bool skips(const struct bench *b, const char *name)
 {
     return b->only && !strstr(name, b->only);
 }
@@ -36,10 +28,7 @@ static bool working(struct bench *b, const char *name)
     return false;
 }
 
-typedef void bench_fn(struct bench *b, void *job);
-
-/* Seconds for one call: the median of seven runs of a few calls each. */
-static double seconds(struct bench *b, const char *name, bench_fn *run, void *job)
+double seconds(struct bench *b, const char *name, bench_fn *run, void *job)
 {
     double took[7], start;
     int calls = 1;
@@ -68,7 +57,7 @@ static double seconds(struct bench *b, const char *name, bench_fn *run, void *jo
     return took[3];
 }
 
-static void tell(struct bench *b, const char *name, double s, double bytes, double flop)
+void tell(struct bench *b, const char *name, double s, double bytes, double flop)
 {
     if (s <= 0)
         return;
@@ -82,7 +71,7 @@ static void tell(struct bench *b, const char *name, double s, double bytes, doub
 }
 
 /* Random activations: a small block written, then doubled by copies. */
-static struct tensor big(struct bench *b, int rank, const int64_t *shape)
+struct tensor big(struct bench *b, int rank, const int64_t *shape)
 {
     struct tensor t = activation_new(b->d, &b->memory, rank, shape), flat;
     int64_t n = tensor_count(&t), have = n < 65536 ? n : 65536;
@@ -110,10 +99,6 @@ static struct tensor big(struct bench *b, int rank, const int64_t *shape)
     free(values);
     return t;
 }
-#define BIG(...)                                                                                   \
-    big(b, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                              \
-        (const int64_t[]){__VA_ARGS__})
-
 struct job {
     struct tensor x, y, out, cos, sin, vectors;
     const struct tensor *taps[3];
@@ -121,7 +106,6 @@ struct job {
     struct conv conv;
     enum activation act;
     int groups;
-    struct attention_bias bias;
 };
 
 static void run_copy(struct bench *b, void *p)
@@ -157,11 +141,6 @@ static void run_norm_rope(struct bench *b, void *p)
     struct head_norm norm = {(enum heads_norm)j->groups, &j->vectors, NULL, 1e-6f};
     struct turn turn = {&j->cos, &j->sin, ROPE_NEIGHBOURS, 0};
     op_norm_rope(b->d, &j->x, &norm, &turn);
-}
-static void run_attention(struct bench *b, void *p)
-{
-    struct job *j = p;
-    op_attention(b->d, &j->out, &j->x, &j->y, &j->y, 0.1f, &j->bias);
 }
 static void run_conv(struct bench *b, void *p)
 {
@@ -254,23 +233,6 @@ static void time_linear(struct bench *b, const char *name, int64_t m, int64_t n,
         j.x = x;
         tell_product(b, "   its input in FP8", seconds(b, name, run_linear, &j), flop, true);
     }
-    arena_free(&b->memory);
-}
-
-static void time_attention(struct bench *b, const char *name, int64_t tokens, int64_t heads,
-                           int64_t dim, bool key)
-{
-    if (skips(b, name))
-        return;
-    struct job j = {.x = BIG(1, tokens, heads, dim),
-                    .y = BIG(1, tokens, heads, dim),
-                    .out = BIG(1, tokens, heads, dim)};
-    double s;
-
-    if (key)
-        j.bias.key = TENSOR_NEW(&b->memory, tokens);
-    s = seconds(b, name, run_attention, &j);
-    tell(b, name, s, 0, 4.0 * (double)tokens * (double)tokens * (double)(heads * dim));
     arena_free(&b->memory);
 }
 
@@ -377,10 +339,6 @@ static void time_matrices(struct bench *b)
     time_linear(b, "linear 20000 x 5120 x 5120", 20000, 5120, 5120, ACT_NONE);
     time_linear(b, "linear 20000 x 13824 x 5120 gelu", 20000, 13824, 5120, ACT_GELU_TANH);
     time_linear(b, "linear 256 x 4096 x 4096", 256, 4096, 4096, ACT_NONE);
-    time_attention(b, "attention 18000 tokens, 24 heads of 128", 18000, 24, 128, false);
-    time_attention(b, "attention 18000, key bias", 18000, 24, 128, true);
-    time_attention(b, "attention 14400 tokens, 1 head of 512", 14400, 1, 512, false);
-    time_attention(b, "attention 9216 tokens, 10 heads of 64", 9216, 10, 64, false);
 }
 
 static void time_pictures(struct bench *b)
@@ -477,6 +435,7 @@ void time_operations(struct device *d, const char *only)
     time_pack(&b, "weights, stored in F32", DTYPE_F32);
     time_pack(&b, "weights, stored in FP8", DTYPE_F8_E4M3);
     time_matrices(&b);
+    time_attention(&b);
     if (device_activations(d) != DTYPE_F32)
         time_f8(&b);
     time_pictures(&b);
