@@ -94,23 +94,6 @@ static __device__ __forceinline__ void store_eight(void *data, int type, int64_t
     }
 }
 
-/* Eight halves of this kind that were read before. */
-template <int TYPE> static __device__ __forceinline__ void unpack_eight(const uint4 &raw, float *v)
-{
-    const uint32_t part[4] = {raw.x, raw.y, raw.z, raw.w};
-
-#pragma unroll
-    for (int k = 0; k < 4; k++) {
-        if (TYPE == DTYPE_F16) {
-            float2 two = __half22float2(*(const __half2 *)&part[k]);
-            v[2 * k] = two.x, v[2 * k + 1] = two.y;
-        } else { /* the upper half of an F32 */
-            v[2 * k] = __uint_as_float(part[k] << 16);
-            v[2 * k + 1] = __uint_as_float(part[k] & 0xffff0000u);
-        }
-    }
-}
-
 /* n of eight from i; the rest become zero. `aligned`: i is, to 16 bytes. */
 static __device__ __forceinline__ void load_chunk(const void *data, int type, int64_t i, int n,
                                                   bool aligned, float *v)

@@ -78,6 +78,12 @@ static __device__ __forceinline__ void store_f8(void *data, int64_t i, const flo
 #define EACH_NUMBER _Pragma("unroll") for (int k = 0; k < CHUNK; k++)
 #define WIDTH       (READ != READ_ANY || columns - column >= CHUNK ? CHUNK : columns - column)
 
+static __device__ __forceinline__ float2 pair_of(uint32_t raw, int type)
+{
+    return type == DTYPE_F16 ? __half22float2(*(const __half2 *)&raw)
+                             : __bfloat1622float2(*(const __nv_bfloat162 *)&raw);
+}
+
 /* A thread's share of a row; zeros beyond its end. */
 template <int READ, int CHUNKS>
 static __device__ __forceinline__ void read_row(const struct operand &x, int64_t from, int columns,
@@ -86,10 +92,15 @@ static __device__ __forceinline__ void read_row(const struct operand &x, int64_t
     if (READ == READ_HALVES) {
         uint4 raw[CHUNKS] = {};
         EACH_CHUNK(raw[i] = *(const uint4 *)((const __half *)x.data + from + column);)
-        if (x.type == DTYPE_F16)
-            EACH_CHUNK(unpack_eight<DTYPE_F16>(raw[i], v[i]);)
-        else
-            EACH_CHUNK(unpack_eight<DTYPE_BF16>(raw[i], v[i]);)
+#pragma unroll
+        for (int i = 0; i < CHUNKS; i++) {
+            const uint32_t part[4] = {raw[i].x, raw[i].y, raw[i].z, raw[i].w};
+#pragma unroll
+            for (int k = 0; k < 4; k++) {
+                float2 two = pair_of(part[k], x.type);
+                v[i][2 * k] = two.x, v[i][2 * k + 1] = two.y;
+            }
+        }
     } else if (READ == READ_F32) {
         EACH_CHUNK(const float4 *p = (const float4 *)((const float *)x.data + from + column);
                    ((float4 *)v[i])[0] = p[0]; ((float4 *)v[i])[1] = p[1];)
@@ -138,10 +149,7 @@ static __global__ void __launch_bounds__(MOST_THREADS)
         read_row<READ, CHUNKS>(j.y, row_offset(j.shape, j.y, row), columns, j.aligned, y);
         EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
     } else if (WORK == ROW_ACT) {
-        if (j.act == ACT_GELU_TANH) /* by itself: a choice for each number costs as much as it */
-            EACH_CHUNK(if (column >= j.from) EACH_NUMBER v[i][k] =
-                           activate(ACT_GELU_TANH, v[i][k]);)
-        else if (j.act != ACT_NONE)
+        if (j.act != ACT_NONE)
             EACH_CHUNK(if (column >= j.from) EACH_NUMBER v[i][k] = activate(j.act, v[i][k]);)
     } else {
         if (WORK == ROW_LAYER) {
