@@ -379,6 +379,7 @@ const struct family family_sdxl = {
     .latents_shape = latents_shape,
     .begin = begin,
     .predict = predict,
+    .fp8 = true,
     .batch_max = SAMPLING_MOST,
     .begin_batch = begin_batch,
     .predict_batch = predict_batch,

@@ -122,6 +122,8 @@ static int finish(const struct running *r, const struct session *session, struct
     job->note(job, "steps", steps);
     job->note(job, "guidance", guidance);
     job->note(job, "sampler", sampler);
+    if (device_linears(session->device) == DTYPE_F8_E4M3 && s->fp8)
+        job->note(job, "precision", "\"fp8\"");
     if (note_step_cache(r, e) != 0 || note_device(job, session, e) != 0)
         return -1;
     latents_write(&r->sampling.latents, bytes);

@@ -319,6 +319,7 @@ const struct family family_svd = {
     .model_close = model_close,
     .latents_shape = latents_shape,
     .noise_before = svd_picture_noise,
+    .fp8 = true,
     .begin = begin,
     .predict = predict,
     .vae_open = vae_open,

@@ -51,9 +51,8 @@ static const struct coarse {
     const char *family;
     double denoiser, chain;
 } coarse[] = {
-    {"hunyuan_video", 0.06, 0.16},
-    {"cogvideox", 0.09, 0.67},
-    {"wan", 0.12, 0.17},
+    {"hunyuan_video", 0.06, 0.16}, {"cogvideox", 0.09, 0.67}, {"wan", 0.12, 0.17},
+    {"sdxl", 0.08, 0.13},          {"svd", 0.14, 0.34},
 };
 
 static void allow_fp8(const char *family, double *out)
