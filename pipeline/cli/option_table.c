@@ -54,7 +54,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check plan prompt models verify ",
+     .commands = " run check plan prompt models verify bench ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -78,7 +78,7 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume plan parity verify ",
+     .commands = " run resume plan parity verify bench ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
@@ -141,7 +141,8 @@ const struct option options_all[] = {
      .commands = " run resume plan parity ",
      .help =
          "What a GPU computes in. fp8: the large layers of the video models with FP8 weights and "
-         "inputs, all else in bf16: faster and less memory, and nearly the same picture. "
+         "inputs, on Hopper GPUs their long attention in 8 bits as well, all else in bf16: faster "
+         "and less memory, and nearly the same picture. "
          "Otherwise each model in the dtype that it was published for; parity in f32 (also "
          "bf16, f16). A processor always computes in f32."},
     {.name = "memory",
@@ -161,6 +162,48 @@ const struct option options_all[] = {
      .offset = FIELD(no_offload),
      .commands = " run resume plan parity ",
      .help = "The same as --memory speed."},
+    {.name = "vae-memory",
+     .type = OPTION_STRING,
+     .offset = FIELD(vae_memory),
+     .initial = "",
+     .argument = "SIZE",
+     .commands = " run resume bench ",
+     .help = "How much of the device's memory decoding may take besides the weights: 12G, 800M. As "
+             "many frames at once as fit; where not even one does, tiles that fade into one "
+             "another. Otherwise four fifths of what is free."},
+    {.name = "vae-tile",
+     .type = OPTION_STRING,
+     .offset = FIELD(vae_tile),
+     .initial = "",
+     .argument = "WxH",
+     .commands = " run resume bench ",
+     .help = "Decode pictures in tiles of at most so many pixels (640x480), whatever memory there "
+             "is."},
+    {.name = "size",
+     .type = OPTION_STRING,
+     .offset = FIELD(size),
+     .initial = "",
+     .argument = "WxH",
+     .commands = " bench ",
+     .help = "Of the pictures; otherwise what the model is known for."},
+    {.name = "frames",
+     .type = OPTION_INT,
+     .offset = FIELD(frames),
+     .min = 0,
+     .max = 1024,
+     .initial = "0",
+     .argument = "N",
+     .commands = " bench ",
+     .help = "How many; otherwise a few of the length that the model is known for."},
+    {.name = "repeat",
+     .type = OPTION_INT,
+     .offset = FIELD(repeat),
+     .min = 1,
+     .max = 64,
+     .initial = "3",
+     .argument = "N",
+     .commands = " bench ",
+     .help = "Runs that count, after one that does not; the median is told."},
     {.name = "compile",
      .type = OPTION_FLAG,
      .offset = FIELD(compile),
@@ -177,7 +220,7 @@ const struct option options_all[] = {
      .letter = 'v',
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
-     .commands = " run resume parity verify ",
+     .commands = " run resume parity verify bench ",
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},
