@@ -28,6 +28,7 @@ PIPELINE_SRC := \
 	pipeline/commands/version.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
+	pipeline/execute/capacity.c \
 	pipeline/execute/cleanup.c \
 	pipeline/execute/executor.c \
 	pipeline/execute/identify.c \

@@ -37,6 +37,7 @@ struct stage {
     size_t used;
 };
 
+struct bulk;
 struct gemm_plans;
 struct cudnn;
 
@@ -51,6 +52,8 @@ struct context {
     size_t scratch_size[SCRATCHES];
     struct stage stage[STAGES];
     int stage_now;
+    struct bulk *bulk; /* of large uploads */
+    bool bulk_tried;
     struct gemm_plans *gemms;
     struct tuning *tuning; /* NULL: no memory for it */
     struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
@@ -134,6 +137,10 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* bulk.cu: upload() of what is large. *done false: there is nothing to be gained, or no pinned
+ * memory for it. false: failed. */
+bool bulk_upload(struct context *c, void *to, const void *from, size_t size, bool *done);
+void bulk_close(struct context *c);
 /* mover.cu */
 extern const struct weight_mover cuda_mover;
 

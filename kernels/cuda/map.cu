@@ -211,7 +211,7 @@ void map_glu(struct context *c, const struct tensor *out, const struct tensor *x
 {
     struct map_job j = {};
     if (out->dtype == DTYPE_F8_E4M3) {
-        rows_map(context_of(d), out, x, gate, 0, act);
+        rows_map(c, out, x, gate, 0, act);
         return;
     }
     j.act = act;
