@@ -8,8 +8,11 @@ NVCC      ?= $(or $(wildcard $(CUDA_HOME)/bin/nvcc),nvcc)
 
 CUDA_SRC := \
 	kernels/cuda/attention.cu \
+	kernels/cuda/channel_norm.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/conv_pack.cu \
+	kernels/cuda/conv_unfold.cu \
 	kernels/cuda/copy.cu \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
@@ -28,6 +31,8 @@ CUDA_SRC := \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
+	kernels/cuda/normalise.cu \
+	kernels/cuda/reading.cu \
 	kernels/cuda/norm_rope.cu \
 	kernels/cuda/rows.cu \
 	kernels/cuda/probe.cu \
