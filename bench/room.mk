@@ -47,3 +47,7 @@ $(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models profile synthetic)
 # The measuring of `auteur-pipe verify` alone; links kernels/ and nothing else.
 $(BUILD)/bench/machine: $(BUILD)/bench/machine.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ -lm -lpthread
+
+# Loading a model, against reading its files; likewise.
+$(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread

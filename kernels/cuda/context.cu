@@ -169,6 +169,7 @@ static void context_free(struct context *c)
     cudaSetDevice(c->index);
     if (c->stream)
         cudaStreamSynchronize(c->stream);
+    bulk_close(c);
     cudnn_close(c);
     gemm_close(c);
     c->host.tuning_close(c->tuning);

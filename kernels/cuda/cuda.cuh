@@ -39,13 +39,14 @@ struct stage {
 };
 
 /* What is on its way to the host beside the work that goes on. */
-struct reading {
+struct read_slot {
     float *here, *there; /* on the device; pinned */
     size_t size;         /* bytes of either */
     cudaEvent_t made, done;
     bool begun;
 };
 
+struct bulk;
 struct gemm_plans;
 struct cudnn;
 
@@ -60,8 +61,10 @@ struct context {
     size_t scratch_size[SCRATCHES];
     struct stage stage[STAGES];
     int stage_now;
-    struct reading reading[READ_SLOTS];
+    struct read_slot reading[READ_SLOTS];
     cudaStream_t reader; /* made when first needed */
+    struct bulk *bulk; /* of large uploads */
+    bool bulk_tried;
     struct gemm_plans *gemms;
     struct tuning *tuning; /* NULL: no memory for it */
     struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
@@ -149,6 +152,10 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* bulk.cu: upload() of what is large. *done false: there is nothing to be gained, or no pinned
+ * memory for it. false: failed. */
+bool bulk_upload(struct context *c, void *to, const void *from, size_t size, bool *done);
+void bulk_close(struct context *c);
 /* mover.cu */
 extern const struct weight_mover cuda_mover;
 

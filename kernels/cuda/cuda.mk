@@ -9,6 +9,7 @@ NVCC      ?= $(or $(wildcard $(CUDA_HOME)/bin/nvcc),nvcc)
 CUDA_SRC := \
 	kernels/cuda/attention.cu \
 	kernels/cuda/channel_norm.cu \
+	kernels/cuda/bulk.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
 	kernels/cuda/conv_pack.cu \

@@ -10,6 +10,7 @@
 #include "kernels/cuda/numbers.cuh"
 
 enum { GROUPS = FP8_QUERIES / 64, THREADS = 128 * (GROUPS + 1), DEPTH = 3, ONES = 8 };
+
 struct job {
     struct fp8_operands o;
     void *out;
@@ -398,7 +399,14 @@ bool fp8_attention(const struct attention *a)
 
     if (a->bias->precise || attention_biased(a) || !(a->scale > 0) ||
         a->q->shape[2] != a->k->shape[2] || (dim != 64 && dim != 128) || !is_long(a) ||
-        !attention_aligned(a) || !is_hopper((const void *)fp8_kernel<128>) || !make_room(a, &j.o))
+        !attention_aligned(a))
+        return false;
+    if (!is_hopper((const void *)fp8_kernel<128>)) {
+        a->c->host.note(a->c->device, NOTE_FP8_ATTENTION, NOTE_UNAVAILABLE,
+                        "its kernel is for Hopper (sm_90) alone; attention stays in 16 bits");
+        return false;
+    }
+    if (!make_room(a, &j.o))
         return false;
     j.out = a->out->data;
     j.item = a->out->stride[0];

@@ -2,7 +2,7 @@
  * by a stream of its own. */
 #include "kernels/cuda/cuda.cuh"
 
-static void reading_free(struct context *c, struct reading *r)
+static void reading_free(struct context *c, struct read_slot *r)
 {
     memory_give(c, r->here, r->size);
     if (r->there)
@@ -26,7 +26,7 @@ void readings_free(struct context *c)
 }
 
 /* Room for `size` bytes on both sides. */
-static bool reading_make(struct context *c, struct reading *r, size_t size)
+static bool reading_make(struct context *c, struct read_slot *r, size_t size)
 {
     if (!c->reader && !cuda_ok(c, cudaStreamCreateWithFlags(&c->reader, cudaStreamNonBlocking),
                                "opening a stream"))
@@ -50,7 +50,7 @@ static bool reading_make(struct context *c, struct reading *r, size_t size)
 void cuda_read_begin(struct device *d, int slot, const struct tensor *x)
 {
     struct context *c = context_of(d);
-    struct reading *r = &c->reading[slot];
+    struct read_slot *r = &c->reading[slot];
     size_t size = sizeof(float);
 
     for (int i = 0; i < x->rank; i++)
@@ -72,7 +72,7 @@ void cuda_read_begin(struct device *d, int slot, const struct tensor *x)
 const float *cuda_read_end(struct device *d, int slot)
 {
     struct context *c = context_of(d);
-    struct reading *r = &c->reading[slot];
+    struct read_slot *r = &c->reading[slot];
 
     if (!r->begun || !cuda_ok(c, cudaEventSynchronize(r->done), "working"))
         return NULL;

@@ -90,7 +90,7 @@ static double pcie_rate(int generation, int width)
 
 static bool is_product(enum figure f)
 {
-    return f >= FIGURE_GEMM_F16 && f <= FIGURE_CONV;
+    return f >= FIGURE_GEMM_F16 && f <= FIGURE_GEMM_F8;
 }
 
 /* A share of what is nominal. */

@@ -297,6 +297,7 @@ int measure_gpu(enum figure figure, struct device_options device, int peer, stru
 
     *out = (struct measured){0};
     o.activations = figure == FIGURE_GEMM_F16 ? DTYPE_F16 : DTYPE_BF16;
+    o.linears = figure == FIGURE_GEMM_F8 ? DTYPE_F8_E4M3 : o.activations;
     if (device_open(&o, &d, e) != 0)
         return -1;
     missing = figure_missing(device_facts(d), figure);

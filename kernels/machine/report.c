@@ -235,7 +235,7 @@ static int look_at(struct report *r, int index, struct error *e)
 static int report_gpu(struct report *r, int index, struct error *e)
 {
     tell_gpu(r, index);
-    for (int f = 0; f <= FIGURE_CONV; f++)
+    for (int f = 0; f <= FIGURE_GEMM_F8; f++)
         if (tell_figure(r, (enum figure)f, index, 0, e) != 0)
             return -1;
     if (r->machine.gpu.gpus < 2)

@@ -13,7 +13,8 @@
 #include "pipeline/progress/heard.h"
 
 /* Two latent frames at least, so that whatever runs in time does. */
-static const char *const tiers[] = {"previs", "validator", "workhorse", "experimental", "flagship"};
+static const char *const tiers[] = {"previs",    "validator",    "picture",
+                                    "workhorse", "experimental", "flagship"};
 static const char *const board_text = "name: smoke\nsize: 64x64\nfps: 8\nshots:\n"
                                       "  - {id: smoke, prompt: a boat at dawn, seed: 3, tier: %s, "
                                       "frames: 9, steps: 2}\n";

@@ -14,25 +14,41 @@ enum { SHOTS = 5, FILES = 3 * SHOTS };
 
 static char scratch[64], board[128], dir[128], whole[128], models[128];
 
-/* Five shots, of which one has no guidance and runs alone; `more`: fields for all of them. */
-static void write_board(const char *more)
+/* Five shots, of which one has no guidance and runs alone; `rest`: fields of all of them. */
+static void write_board_of(const char *tier, const char *rest)
 {
     FILE *f = fopen(board, "w");
 
     assert_non_null(f);
     fprintf(f,
-            "name: pictures\nsize: 64x48\nfps: 8\ndefaults: {tier: picture, frames: 3%s}\nshots:\n"
+            "name: pictures\nsize: 64x48\nfps: 8\ndefaults: {tier: %s, frames: 3%s}\nshots:\n"
             "  - {id: a, prompt: a boat at dawn}\n  - {id: b, prompt: a boat at noon}\n"
             "  - {id: c, prompt: rain, guidance: 7}\n  - {id: d, prompt: nothing, guidance: 1}\n"
             "  - {id: e, prompt: a lighthouse, negative: fog}\n",
-            more);
+            tier, rest);
     assert_int_equal(fclose(f), 0);
 }
 
+static void write_board(const char *rest)
+{
+    write_board_of("picture", rest);
+}
+
 /* SDXL lies where the validator's keyframes need it; that is enough. */
+static int link_fixture(const char *fixture, const char *folder)
+{
+    char to[200], *real = realpath(fixture, NULL);
+    int rc;
+
+    snprintf(to, sizeof to, "%s/%s", models, folder);
+    rc = real ? symlink(real, to) : -1;
+    free(real);
+    return rc;
+}
+
 static int set_up(void **state)
 {
-    char folder[160], *real = realpath("tests/fixtures/sdxl", NULL);
+    char folder[160];
 
     (void)state;
     if (program_scratch(scratch) != 0)
@@ -44,10 +60,7 @@ static int set_up(void **state)
     snprintf(folder, sizeof folder, "%s/validator", models);
     if (mkdir(models, 0777) != 0 || mkdir(folder, 0777) != 0)
         return -1;
-    snprintf(folder, sizeof folder, "%s/validator/sdxl", models);
-    int rc = symlink(real, folder);
-    free(real);
-    return rc;
+    return link_fixture("tests/fixtures/sdxl", "validator/sdxl");
 }
 
 static int tear_down(void **state)
@@ -89,6 +102,20 @@ static void a_batch_makes_what_one_at_a_time_makes(void **state)
     /* How many went together is nobody's input. */
     delivered(PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "--batch=2"),
               "nothing to do");
+}
+
+static void keyframes_go_together_too(void **state)
+{
+    (void)state;
+    assert_int_equal(link_fixture("tests/fixtures/svd-xt", "validator/svd-xt"), 0);
+    write_board_of("validator", ", steps: 1");
+    delivered(PROGRAM("run", board, "-o", whole, "--models", models, "--device", "cpu",
+                      "--preset=batch", "--batch=1"),
+              "5 of 5");
+    delivered(
+        PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "--preset=batch"),
+        "5 of 5");
+    same_as_whole();
 }
 
 static json_int_t steps_of(const char *shot)
@@ -164,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ONE(a_batch_makes_what_one_at_a_time_makes),
+        ONE(keyframes_go_together_too),
         ONE(presets_decide_steps),
         ONE(a_kill_in_the_middle_of_a_batch_loses_nothing),
     };
