@@ -47,6 +47,7 @@ KERNELS_SRC := \
 
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
+	tests/kernels/test_f8.c \
 	tests/kernels/test_file.c \
 	tests/kernels/test_graph.c \
 	tests/kernels/test_machine.c \

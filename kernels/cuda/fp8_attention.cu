@@ -10,6 +10,7 @@
 #include "kernels/cuda/numbers.cuh"
 
 enum { GROUPS = FP8_QUERIES / 64, THREADS = 128 * (GROUPS + 1), DEPTH = 3, ONES = 8 };
+
 struct job {
     struct fp8_operands o;
     void *out;

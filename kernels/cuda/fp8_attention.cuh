@@ -6,7 +6,8 @@
  * Exact rewritings take most of the error out of 8 bits: a key minus the keys' mean changes no
  * weight, and queries and keys turned by the same orthogonal matrix (Hadamard's, which spreads what
  * stands out in one number over all) change no score; values go without their mean, which is added
- * to the result (weights sum to one). */
+ * to the result (weights sum to one). NaNs of queries and keys are lost here, those of values are
+ * not. */
 #ifndef AUTEUR_KERNELS_CUDA_FP8_ATTENTION_CUH
 #define AUTEUR_KERNELS_CUDA_FP8_ATTENTION_CUH
 

@@ -6,8 +6,8 @@
 enum { THREADS = 256 };
 enum { K_SUM, V_SUM, V_LEAST, V_MOST };
 static const float E4M3_MOST = 448, LOG2E = 1.44269504f;
-static const float LEAST_SCALE =
-    1e-18f; /* a hidden score is -INFINITY, times two of them as well */
+/* Of zeros: a hidden score is -INFINITY, times two of these as well. */
+static const float LEAST_SCALE = 1e-18f;
 
 struct view {
     const void *data;

@@ -77,7 +77,7 @@ template <int LEFT> static __device__ __forceinline__ void products_wait()
     "+r"(d[i]), "+r"(d[i + 1]), "+r"(d[i + 2]), "+r"(d[i + 3]), "+r"(d[i + 4]), "+r"(d[i + 5]),    \
         "+r"(d[i + 6]), "+r"(d[i + 7])
 
-/* d[64, n] (+)= a[64, 32] b[n, 32]^T, n in the name; a in shared memory or in registers. */
+/* d[64, n] += a[64, 32] b[n, 32]^T, n in the name; a in shared memory or in registers. */
 static __device__ __forceinline__ void multiply_128(int *d, uint64_t a, uint64_t b)
 {
     asm volatile("{.reg .pred p; setp.ne.b32 p, %66, 0;"

@@ -141,7 +141,8 @@ const struct option options_all[] = {
      .commands = " run resume plan parity ",
      .help =
          "What a GPU computes in. fp8: the large layers of the video models with FP8 weights and "
-         "inputs, all else in bf16: faster and less memory, and nearly the same picture. "
+         "inputs, on Hopper GPUs their long attention in 8 bits as well, all else in bf16: faster "
+         "and less memory, and nearly the same picture. "
          "Otherwise each model in the dtype that it was published for; parity in f32 (also "
          "bf16, f16). A processor always computes in f32."},
     {.name = "memory",
