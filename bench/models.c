@@ -3,7 +3,8 @@
  *
  *   bench/models DIR [--part step|vae] [--size WxH] [--frames N] [--guidance X] [--precision P]
  *                    [--batch N] [--memory auto|speed|safe] [--device D] [--repeat N]
- *                    [--profile LINES]
+ *                    [--profile LINES] [--search 0|1|2]
+ *                    [--vae-memory GIB] [--vae-tile WxH] [--vae-frames N]
  *
  * Prints the median of `repeat` runs after two that are not counted (algorithms are chosen, graphs
  * recorded), and the GPU memory that was in use at most. A step is all that happens between two
@@ -17,6 +18,7 @@
 
 #include "bench/profile.h"
 #include "bench/synthetic.h"
+#include "stages/decode/tiling.h"
 #include "stages/generate/sampling.h"
 
 enum { RUNS_MAX = 64, UNCOUNTED = 2 };
@@ -28,6 +30,7 @@ struct options {
     double guidance;
     struct device_options device;
     bool precision_given;
+    struct vae_limits limits;
 };
 
 static double now(void)
@@ -86,6 +89,14 @@ static bool read_option(struct options *o, const char *name, const char *value)
         return read_precision(o, value);
     if (strcmp(name, "--memory") == 0)
         return read_memory(o, value);
+    if (strcmp(name, "--search") == 0)
+        return (o->device.patience = (enum patience)atoi(value)) <= PATIENCE_ENOUGH;
+    if (strcmp(name, "--vae-memory") == 0)
+        return (o->limits.memory = (size_t)(atof(value) * (1 << 30))) > 0;
+    if (strcmp(name, "--vae-tile") == 0)
+        return sscanf(value, "%dx%d", &o->limits.tile_width, &o->limits.tile_height) == 2;
+    if (strcmp(name, "--vae-frames") == 0)
+        return (o->limits.frames = atoi(value)) > 0;
     if (strcmp(name, "--device") == 0) {
         o->device.kind = strcmp(value, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA;
         return true;
@@ -258,7 +269,7 @@ static int time_decode(const struct options *o, const struct family *f, const st
         if (i == 0)
             profile_reset();
         start = now();
-        if (f->decode(vae, &latents, drop_frame, NULL, e))
+        if (tiling_decode(f, vae, d, &o->limits, &latents, drop_frame, NULL, e))
             goto done;
         if (i >= 0)
             seconds[i] = now() - start;

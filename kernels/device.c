@@ -204,6 +204,10 @@ static void drop_scratch(struct device *d)
         device_give(d, d->scratch_size, false);
     d->scratch = NULL;
     d->scratch_size = 0;
+    for (int i = 0; i < READ_SLOTS; i++) {
+        arena_free(&d->reads[i]);
+        d->read[i] = NULL;
+    }
     for (int i = 0; i < 2; i++) {
         free(d->plain[i].data);
         d->plain[i].data = NULL;

@@ -7,6 +7,8 @@ PIPELINE_SRC := \
 	pipeline/cli/man.c \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
+	pipeline/commands/bench.c \
+	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
 	pipeline/commands/help.c \

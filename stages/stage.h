@@ -30,6 +30,7 @@
 #include "kernels/base/hash.h"
 #include "kernels/device.h"
 #include "kernels/prefetch.h"
+#include "stages/decode/vae_limits.h"
 #include "storyboards/board.h"
 
 enum stage_id {
@@ -63,6 +64,7 @@ struct stage_env {
     /* What the engine's stages run on; its threads (>= 1) are for one stage's own use, its dtype is
      * the model family's affair. */
     struct device_options device;
+    struct vae_limits vae; /* of every decode */
     /* Content identity of a file or of a model directory, cached by the executor. */
     int (*identify)(void *ctx, const char *path, struct hash128 *out, struct error *e);
     void *identify_ctx;

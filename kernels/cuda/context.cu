@@ -156,6 +156,7 @@ static void context_trim(struct device *d)
 
     d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
+    readings_free(c);
     for (int i = 0; i < SCRATCHES; i++) {
         memory_give(c, c->scratch[i], c->scratch_size[i]);
         c->scratch[i] = NULL;
@@ -174,6 +175,7 @@ static void context_free(struct context *c)
     c->host.tuning_close(c->tuning);
     for (int i = 0; i < SCRATCHES; i++)
         memory_give(c, c->scratch[i], c->scratch_size[i]);
+    readings_free(c);
     for (int i = 0; i < STAGES; i++) {
         if (c->stage[i].bytes)
             cudaFreeHost(c->stage[i].bytes);
@@ -200,6 +202,8 @@ static void fill_slots(struct ops *ops)
     ops->conv_pack = cuda_conv_pack;
     ops->write = cuda_write;
     ops->read = cuda_read;
+    ops->read_begin = cuda_read_begin;
+    ops->read_end = cuda_read_end;
     ops->linear = cuda_linear;
     ops->linear_gated = cuda_linear_gated;
     ops->attention = cuda_attention;
@@ -207,6 +211,8 @@ static void fill_slots(struct ops *ops)
     ops->rms_norm = cuda_rms_norm;
     ops->channel_norm = cuda_channel_norm;
     ops->group_norm = cuda_group_norm;
+    ops->group_statistics = cuda_group_statistics;
+    ops->normalise = cuda_normalise;
     ops->softmax = cuda_softmax;
     ops->rope = cuda_rope;
     ops->norm_rope = cuda_norm_rope;

@@ -19,6 +19,7 @@ enum scratch_purpose {
     SCRATCH_UNFOLDED,  /* a convolution's neighbourhoods */
     SCRATCH_SCORES,    /* of attention */
     SCRATCH_WEIGHTS,   /* their softmax; group norms' sums */
+    SCRATCH_CHANNELS,  /* a convolution's outputs, more than are wanted */
     SCRATCH_OPERANDS,  /* of attention, in FP8 */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
@@ -37,6 +38,14 @@ struct stage {
     size_t used;
 };
 
+/* What is on its way to the host beside the work that goes on. */
+struct read_slot {
+    float *here, *there; /* on the device; pinned */
+    size_t size;         /* bytes of either */
+    cudaEvent_t made, done;
+    bool begun;
+};
+
 struct bulk;
 struct gemm_plans;
 struct cudnn;
@@ -52,6 +61,8 @@ struct context {
     size_t scratch_size[SCRATCHES];
     struct stage stage[STAGES];
     int stage_now;
+    struct read_slot reading[READ_SLOTS];
+    cudaStream_t reader; /* made when first needed */
     struct bulk *bulk; /* of large uploads */
     bool bulk_tried;
     struct gemm_plans *gemms;
@@ -126,6 +137,10 @@ void map_copy(struct context *c, const struct tensor *out, const struct tensor *
 void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
              const struct tensor *gate, int act);
 /* Host bytes to the device, through pinned memory; the source may go when this returns. */
+void readings_free(struct context *c);
+/* False: not of halves, dense and on 16 bytes; nothing was done. */
+bool channel_norm_halves(struct context *c, const struct tensor *out, const struct tensor *x,
+                         const struct tensor *gamma, int act);
 bool upload(struct context *c, void *to, const void *from, size_t size);
 /* A contiguous tensor of any float dtype in host memory to contiguous numbers of another dtype. */
 bool upload_as(struct context *c, void *to, int type, const struct tensor *from);
@@ -185,17 +200,6 @@ void search_note(struct context *c);
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
 void cudnn_close(struct context *c);
-/* One convolution over frames that lie one after another: `items` clips of `depth` frames, as many
- * as the kernel is deep or more. */
-struct conv_input {
-    const void *data;
-    int64_t items, depth, height, width;
-    bool padded; /* its edges are part of it; else they are zeros around it */
-};
-/* False when cuDNN has nothing for this case, and nothing was done. */
-bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
-                const struct conv *w, const struct tensor *residual);
-
 /* ---- recording: graph.cu */
 extern const struct device_recorder cuda_recorder;
 
@@ -208,6 +212,8 @@ int cuda_probe(struct device *d, enum device_probe what, int peer, double *rate,
                size_t size);
 void cuda_write(struct device *d, struct tensor *out, const struct tensor *host);
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
+void cuda_read_begin(struct device *d, int slot, const struct tensor *x);
+const float *cuda_read_end(struct device *d, int slot);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct linear *w, enum activation act, const struct tensor *residual);
 void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
@@ -225,6 +231,11 @@ void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act);
+void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                           int groups, const struct tensor *weight, const struct tensor *bias,
+                           float eps);
+void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                    const struct tensor *affine, const struct normalise_form *form);
 void cuda_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                const struct tensor *sin, enum rope_pairs pairs);

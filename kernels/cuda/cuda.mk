@@ -8,9 +8,12 @@ NVCC      ?= $(or $(wildcard $(CUDA_HOME)/bin/nvcc),nvcc)
 
 CUDA_SRC := \
 	kernels/cuda/attention.cu \
+	kernels/cuda/channel_norm.cu \
 	kernels/cuda/bulk.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/conv_pack.cu \
+	kernels/cuda/conv_unfold.cu \
 	kernels/cuda/copy.cu \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
@@ -29,6 +32,8 @@ CUDA_SRC := \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
+	kernels/cuda/normalise.cu \
+	kernels/cuda/reading.cu \
 	kernels/cuda/norm_rope.cu \
 	kernels/cuda/rows.cu \
 	kernels/cuda/probe.cu \

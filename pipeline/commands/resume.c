@@ -43,6 +43,10 @@ int command_resume(const struct options *o)
         r.precision = o->precision;
     if (memory[0])
         r.memory = memory;
+    if (o->vae_memory[0])
+        r.vae_memory = o->vae_memory;
+    if (o->vae_tile[0])
+        r.vae_tile = o->vae_tile;
     if (o->compile)
         r.compile = true;
     if (workspace_board(&w, &r, stderr, &e) != 0)

@@ -17,6 +17,8 @@ int command_run(const struct options *o)
                         .only = o->only,
                         .models = o->models,
                         .device = o->device,
+                        .vae_memory = o->vae_memory,
+                        .vae_tile = o->vae_tile,
                         .jobs = o->jobs};
     double began = clock_monotonic();
     struct workspace w = {0};

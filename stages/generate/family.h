@@ -151,6 +151,13 @@ struct family {
     /* From now on works in smaller pieces (tiles, or slices in time), which take less memory;
      * false: there are none smaller. NULL: there never are. */
     bool (*vae_smaller)(void *vae);
+    /* For decoding in tiles (stages/decode/tiling.h): pixels a latent, each way; bytes of the
+     * device's memory that latents of this shape take at least, besides the weights; and how much
+     * decode() may take from now on, so that it does as much at once as fits (NULL: there is no
+     * choice). All NULL: it is always decoded whole. */
+    int (*vae_factor)(void *vae);
+    size_t (*vae_bytes)(void *vae, const int64_t latents_shape[4]);
+    void (*vae_memory)(void *vae, size_t bytes);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e);

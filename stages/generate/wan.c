@@ -308,6 +308,21 @@ static int decode(void *vae, const struct tensor *latents, family_frame_fn *fram
     return wan_vae_decode(vae, latents, frame, ctx, e);
 }
 
+static int vae_factor(void *vae)
+{
+    return wan_vae_space_factor(vae);
+}
+
+static size_t vae_bytes(void *vae, const int64_t shape[4])
+{
+    return wan_vae_bytes(vae, shape[2], shape[3]);
+}
+
+static void vae_memory(void *vae, size_t bytes)
+{
+    wan_vae_memory(vae, bytes);
+}
+
 const struct family family_wan = {
     .name = "wan",
     .pipelines = (const char *const[]){"WanPipeline", NULL},
@@ -331,5 +346,8 @@ const struct family family_wan = {
     .part = part,
     .vae_open = vae_open,
     .vae_close = vae_close,
+    .vae_factor = vae_factor,
+    .vae_bytes = vae_bytes,
+    .vae_memory = vae_memory,
     .decode = decode,
 };

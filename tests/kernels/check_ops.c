@@ -58,6 +58,8 @@ static const struct limit {
     {"rms_norm", {1e-6, ROUNDING}},
     {"channel_norm", {1e-6, ROUNDING}},
     {"group_norm", {3e-6, ROUNDING}},
+    {"group_statistics", {3e-6, ROUNDING}},
+    {"normalise", {2e-6, ROUNDING}},
     {"softmax", {3e-6, SMALL}},
     {"rope", {1e-6, ROUNDING}},
     {"embed", {0, ROUNDING}},
@@ -75,6 +77,7 @@ static const struct limit {
     {"patchify", {0, ROUNDING}},
     {"unpatchify", {0, ROUNDING}},
     {"write and read", {0, ROUNDING}},
+    {"read_begin", {0, 0, 0}},
 };
 static const double worst = 12;
 
