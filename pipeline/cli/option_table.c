@@ -167,7 +167,7 @@ const struct option options_all[] = {
      .offset = FIELD(vae_memory),
      .initial = "",
      .argument = "SIZE",
-     .commands = " run resume bench ",
+     .commands = " run resume plan bench ",
      .help = "How much of the device's memory decoding may take besides the weights: 12G, 800M. As "
              "many frames at once as fit; where not even one does, tiles that fade into one "
              "another. Otherwise four fifths of what is free."},
@@ -176,7 +176,7 @@ const struct option options_all[] = {
      .offset = FIELD(vae_tile),
      .initial = "",
      .argument = "WxH",
-     .commands = " run resume bench ",
+     .commands = " run resume plan bench ",
      .help = "Decode pictures in tiles of at most so many pixels (640x480), whatever memory there "
              "is."},
     {.name = "size",

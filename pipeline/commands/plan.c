@@ -23,6 +23,8 @@ int command_plan(const struct options *o)
     struct request r = {.board = o->operands[0],
                         .tier = o->tier,
                         .precision = o->precision,
+                        .vae_memory = o->vae_memory,
+                        .vae_tile = o->vae_tile,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
                         .preset = o->preset,

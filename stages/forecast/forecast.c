@@ -7,6 +7,7 @@
 
 #include "kernels/base/file.h"
 #include "kernels/outline.h"
+#include "stages/decode/tiling.h"
 #include "stages/generate/sampling.h"
 #include "stages/models/published.h"
 
@@ -178,6 +179,7 @@ static int decode(struct walk *w, struct error *e)
 {
     struct device *d = NULL;
     void *vae = NULL;
+    struct vae_limits limits = w->env->vae;
     double weights;
     int rc, cuts = 0;
     bool again = true;
@@ -187,8 +189,10 @@ static int decode(struct walk *w, struct error *e)
     rc = w->family->vae_open(w->dir, d, &vae, e);
     weights = loaded(w);
     while (rc == 0 && again) {
-        rc = w->family->decode(vae, &w->latents, take_frame, NULL, e);
-        again = rc == 0 && is_too_much(w) && w->family->vae_smaller && w->family->vae_smaller(vae);
+        rc = tiling_decode(w->family, vae, d, &limits, &w->latents, take_frame, NULL, e);
+        again = rc == 0 && is_too_much(w) &&
+                ((w->family->vae_smaller && w->family->vae_smaller(vae)) ||
+                 tiling_smaller(w->family, d, &limits));
         if (!again)
             continue;
         cuts++;

@@ -352,12 +352,13 @@ static int decode(void *vae, const struct tensor *latents, family_frame_fn *fram
 
 static int vae_factor(void *vae)
 {
-    return cogvideox_vae_space_factor(vae);
+    return cogvideox_vae_space_factor(((struct decoder *)vae)->vae);
 }
 
 static size_t vae_bytes(void *vae, const int64_t shape[4])
 {
-    return cogvideox_vae_bytes(vae, shape[0], shape[2], shape[3]);
+    const struct decoder *v = vae;
+    return cogvideox_vae_bytes(v->vae, shape[0] - v->extra, shape[2], shape[3]);
 }
 
 const struct family family_cogvideox = {
