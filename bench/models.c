@@ -257,6 +257,7 @@ static int time_decode(const struct options *o, const struct family *f, const st
                        struct device *d, struct error *e)
 {
     double seconds[RUNS_MAX], start = now(), load;
+    struct vae_limits limits = o->limits;
     struct arena a = {0};
     struct tensor latents;
     void *vae = NULL;
@@ -265,11 +266,12 @@ static int time_decode(const struct options *o, const struct family *f, const st
     if (make_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e))
         goto done;
     load = now() - start;
+    limits.memory = limits.memory ? limits.memory : tiling_budget(d);
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
         start = now();
-        if (tiling_decode(f, vae, d, &o->limits, &latents, drop_frame, NULL, e))
+        if (tiling_decode(f, vae, d, &limits, &latents, drop_frame, NULL, e))
             goto done;
         if (i >= 0)
             seconds[i] = now() - start;

@@ -280,8 +280,9 @@ static int time_decodes(const struct subject *j, void *vae, struct device *d, do
     return 0;
 }
 
-static int measure(const struct subject *j, struct error *e)
+static int measure(struct subject *j, struct error *e)
 {
+    const struct vae_limits asked = j->limits;
     struct device_options o = j->device;
     struct device *d;
     void *vae = NULL;
@@ -293,6 +294,8 @@ static int measure(const struct subject *j, struct error *e)
         return -1;
     rate = convolution_rate(d, e);
     rc = rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
+    if (rc == 0 && !j->limits.memory)
+        j->limits.memory = tiling_budget(d);
     if (rc == 0)
         rc = time_decodes(j, vae, d, &seconds, &frames, e);
     if (rc == 0) {
@@ -310,6 +313,7 @@ static int measure(const struct subject *j, struct error *e)
         rc = compare_tiles(j, vae, d, e);
     j->family->vae_close(vae);
     device_close(d);
+    j->limits = asked;
     return rc;
 }
 

@@ -184,6 +184,8 @@ static int decode_open(const struct stage_group *group, void **session, struct e
             if (rc != 0)
                 ladder_cut(&s->ladder, s->device, false, e);
         }
+        if (rc == 0 && !s->limits.memory)
+            s->limits.memory = tiling_budget(s->device);
         for (int i = 0; rc == 0 && i < s->ladder.cuts; i++)
             make_smaller(s);
     }

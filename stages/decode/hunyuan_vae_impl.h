@@ -53,6 +53,7 @@ struct hunyuan_vae {
     struct tensor room[2]; /* [numbers] */
     struct tensor affine;  /* [3 widest] */
     struct tensor rgb;     /* [frames, height, width, 3], F32 */
+    int64_t latents_room;  /* pixels that host_latents holds; 0: there is no memory yet */
     float *host_latents;   /* [T, H, W, C] */
     int tile;              /* pictures; 0: no tiles */
     size_t memory;         /* bytes that work should keep to; 0: any */

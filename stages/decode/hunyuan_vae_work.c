@@ -81,16 +81,31 @@ size_t hunyuan_vae_bytes(struct hunyuan_vae *v, const int64_t shape[3])
     int64_t room[2], tile = v->tile / hunyuan_vae_time_factor(v) + 1;
     const int64_t part[3] = {v->tile && shape[0] > tile ? tile : shape[0], shape[1], shape[2]};
 
-    plan_levels(v, part, 1);
-    plan_rooms(v, 1, room);
-    memset(v->shape, 0, sizeof v->shape); /* the levels are another's now */
-    return bytes_of(v, room, 1);
+    struct hunyuan_vae other = *v; /* what has been planned stays */
+
+    plan_levels(&other, part, 1);
+    plan_rooms(&other, 1, room);
+    return bytes_of(&other, room, 1);
 }
 
 void hunyuan_vae_memory(struct hunyuan_vae *v, size_t bytes)
 {
+    if (v->memory == bytes)
+        return;
     v->memory = bytes;
     memset(v->shape, 0, sizeof v->shape);
+    v->latents_room = 0; /* what is there is not to be used any more */
+}
+
+/* Whether the memory that there is holds a tile of this shape, too. */
+static bool is_enough(const struct hunyuan_vae *v, const int64_t shape[3], const int64_t room[2],
+                      int64_t slice)
+{
+    const struct hunyuan_level *last = &v->level[v->blocks - 1];
+
+    return v->rgb.data && v->rgb.shape[0] >= slice && v->rgb.shape[1] == last->height &&
+           v->rgb.shape[2] == last->width && v->room[0].shape[0] >= room[0] &&
+           v->room[1].shape[0] >= room[1] && v->latents_room >= shape[0] * shape[1] * shape[2];
 }
 
 int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct error *e)
@@ -101,10 +116,15 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
 
     if (memcmp(v->shape, shape, sizeof v->shape) == 0)
         return 0;
+    slice = choose_slice(v, shape, room);
+    if (is_enough(v, shape, room, slice)) { /* of a longer tile */
+        memcpy(v->shape, shape, sizeof v->shape);
+        return 0;
+    }
     arena_free(&v->work);
     arena_free(&v->host);
     memset(v->shape, 0, sizeof v->shape);
-    slice = choose_slice(v, shape, room);
+    v->latents_room = 0;
     v->work = device_arena(v->device);
     for (int i = 0; i < 2; i++) {
         v->room[i] = ACTIVATION_NEW(v->device, &v->work, room[i]);
@@ -121,5 +141,6 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
                          (long long)last->frames, (long long)last->width, (long long)last->height,
                          (double)bytes_of(v, room, slice) / 1e9);
     memcpy(v->shape, shape, sizeof v->shape);
+    v->latents_room = shape[0] * shape[1] * shape[2];
     return 0;
 }

@@ -37,14 +37,17 @@ static int64_t tiles_of(int64_t n, int64_t size)
     return size >= n ? 1 : size > OVERLAP ? ceiling(n - OVERLAP, size - OVERLAP) : n;
 }
 
-static size_t budget_of(struct device *d, const struct vae_limits *limits)
+size_t tiling_budget(struct device *d)
 {
     size_t free_bytes = 0, total = 0;
 
-    if (limits->memory)
-        return limits->memory;
     device_memory(d, &free_bytes, &total);
     return free_bytes / 100 * VAE_SHARE;
+}
+
+static size_t budget_of(struct device *d, const struct vae_limits *limits)
+{
+    return limits->memory ? limits->memory : tiling_budget(d);
 }
 
 bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits)

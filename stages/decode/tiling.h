@@ -21,6 +21,10 @@ struct tiling {
     size_t budget;         /* bytes */
 };
 
+/* A share of the memory that is free now: for limits.memory of a session whose model has just been
+ * loaded. Asked for later it would count what earlier decodes hold. */
+size_t tiling_budget(struct device *d);
+
 /* Tiles for latents of this shape. ERROR_MEMORY: not even the smallest fits. */
 int tiling_choose(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,

@@ -102,10 +102,10 @@ static void make_all(struct making *m, int64_t latents, int64_t h, int64_t w)
 
 static size_t measure(struct wan_vae *v, int64_t latents, int64_t h, int64_t w)
 {
+    struct wan_vae other = *v; /* what has been made stays */
     size_t bytes = 0;
 
-    make_all(&(struct making){.v = v, .measured = &bytes}, latents, h, w);
-    v->height = v->width = 0; /* what was there is not any more */
+    make_all(&(struct making){.v = &other, .measured = &bytes}, latents, h, w);
     return bytes;
 }
 
@@ -137,6 +137,8 @@ void wan_vae_together(struct wan_vae *v, int latents)
 
 void wan_vae_memory(struct wan_vae *v, size_t bytes)
 {
+    if (v->limit == bytes)
+        return;
     v->limit = bytes;
     v->height = v->width = 0;
 }
