@@ -142,5 +142,8 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
                          (double)bytes_of(v, room, slice) / 1e9);
     memcpy(v->shape, shape, sizeof v->shape);
     v->latents_room = shape[0] * shape[1] * shape[2];
+    if (device_kind(v->device) != DEVICE_CPU)
+        device_note(v->device, NOTE_SLICES, "Temporal Slicing: %lld frames at once.",
+                    (long long)slice);
     return 0;
 }

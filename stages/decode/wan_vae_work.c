@@ -164,5 +164,8 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
         return error_memory(e);
     v->height = height;
     v->width = width;
+    if (device_kind(v->device) != DEVICE_CPU)
+        device_note(v->device, NOTE_SLICES, "Temporal Slicing: %lld frames at once.",
+                    (long long)v->rgb.shape[0]);
     return 0;
 }

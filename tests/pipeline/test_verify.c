@@ -110,8 +110,8 @@ static void a_gpu_that_was_asked_for_must_be_there(void **state)
 
 static void every_tier_makes_its_smoke_film(void **state)
 {
-    static const char *const tiers[] = {"previs",       "validator", "workhorse",
-                                        "experimental", "flagship",  "picture"};
+    static const char *const tiers[] = {"previs",    "validator",    "picture",
+                                        "workhorse", "experimental", "flagship"};
     struct program p = PROGRAM("verify", "--smoke", "--device", "cpu", "--json");
     json_t *root = report_of(&p);
 
