@@ -109,6 +109,7 @@ static int read_options(struct options *o, int argc, char **argv)
     *o = (struct options){
         .width = 1280, .height = 720, .frames = 17, .batch = 1, .repeat = 3, .guidance = 1};
     o->device.kind = DEVICE_CUDA;
+    o->device.patience = PATIENCE_SOME; /* as a run */
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-' && !o->dir) {
             o->dir = argv[i];
