@@ -60,11 +60,11 @@ int main(int argc, char **argv)
     int counts[REPORT_STATES];
     struct error e = {0};
 
+    time_samples(&o.device);
     if (machine_report(&o, counts, &e) != 0) {
         fprintf(stderr, "machine: %s\n", e.text);
         return 1;
     }
-    time_samples(&o.device);
     printf("%d PASS, %d FAIL, %d SKIP\n", counts[REPORT_PASS], counts[REPORT_FAIL],
            counts[REPORT_SKIP]);
     return counts[REPORT_FAIL] ? 3 : 0;

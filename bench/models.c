@@ -2,7 +2,9 @@
  * weights that are not there: DIR is made by bench/make_checkpoint.py --sparse.
  *
  *   bench/models DIR [--part step|vae] [--size WxH] [--frames N] [--guidance X] [--precision P]
- *                    [--memory auto|speed|safe] [--device D] [--repeat N] [--profile LINES]
+ *                    [--batch N] [--memory auto|speed|safe] [--device D] [--repeat N]
+ *                    [--profile LINES] [--search 0|1|2]
+ *                    [--vae-memory GIB] [--vae-tile WxH] [--vae-frames N]
  *
  * Prints the median of `repeat` runs after two that are not counted (algorithms are chosen, graphs
  * recorded), and the GPU memory that was in use at most. A step is all that happens between two
@@ -16,6 +18,7 @@
 
 #include "bench/profile.h"
 #include "bench/synthetic.h"
+#include "stages/decode/tiling.h"
 #include "stages/generate/sampling.h"
 
 enum { RUNS_MAX = 64, UNCOUNTED = 2 };
@@ -23,10 +26,11 @@ enum { RUNS_MAX = 64, UNCOUNTED = 2 };
 struct options {
     const char *dir;
     bool vae;
-    int width, height, frames, repeat, profile;
+    int width, height, frames, batch, repeat, profile;
     double guidance;
     struct device_options device;
     bool precision_given;
+    struct vae_limits limits;
 };
 
 static double now(void)
@@ -48,7 +52,7 @@ static bool read_precision(struct options *o, const char *name)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0) {
             o->device.activations = known[i].activations;
-            o->device.linears = known[i].linears;
+            o->device.linears = o->device.attention = known[i].linears;
             return o->precision_given = true;
         }
     return false;
@@ -73,6 +77,8 @@ static bool read_option(struct options *o, const char *name, const char *value)
         return sscanf(value, "%dx%d", &o->width, &o->height) == 2;
     if (strcmp(name, "--frames") == 0)
         return (o->frames = atoi(value)) > 0;
+    if (strcmp(name, "--batch") == 0)
+        return (o->batch = atoi(value)) > 0 && o->batch <= SAMPLING_MOST;
     if (strcmp(name, "--guidance") == 0)
         return (o->guidance = atof(value)) > 0;
     if (strcmp(name, "--repeat") == 0)
@@ -83,6 +89,14 @@ static bool read_option(struct options *o, const char *name, const char *value)
         return read_precision(o, value);
     if (strcmp(name, "--memory") == 0)
         return read_memory(o, value);
+    if (strcmp(name, "--search") == 0)
+        return (o->device.patience = (enum patience)atoi(value)) <= PATIENCE_ENOUGH;
+    if (strcmp(name, "--vae-memory") == 0)
+        return (o->limits.memory = (size_t)(atof(value) * (1 << 30))) > 0;
+    if (strcmp(name, "--vae-tile") == 0)
+        return sscanf(value, "%dx%d", &o->limits.tile_width, &o->limits.tile_height) == 2;
+    if (strcmp(name, "--vae-frames") == 0)
+        return (o->limits.frames = atoi(value)) > 0;
     if (strcmp(name, "--device") == 0) {
         o->device.kind = strcmp(value, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA;
         return true;
@@ -92,8 +106,10 @@ static bool read_option(struct options *o, const char *name, const char *value)
 
 static int read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.width = 1280, .height = 720, .frames = 17, .repeat = 3, .guidance = 1};
+    *o = (struct options){
+        .width = 1280, .height = 720, .frames = 17, .batch = 1, .repeat = 3, .guidance = 1};
     o->device.kind = DEVICE_CUDA;
+    o->device.patience = PATIENCE_SOME; /* as a run */
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-' && !o->dir) {
             o->dir = argv[i];
@@ -183,8 +199,9 @@ static void print_result(const struct options *o, const struct family *f, const 
             seconds[k] = seconds[k - 1];
             seconds[k - 1] = t;
         }
-    printf("%-14s %-5s %dx%d %3df %s  median %9.4f s  best %9.4f s  peak %6.2f GiB  load %5.1f s\n",
-           f->name, part, o->width, o->height, o->frames, dtype_name(device_linears(d)),
+    printf("%-14s %-5s %dx%d %3df x%-2d %s  median %9.4f s  best %9.4f s  peak %6.2f GiB  load "
+           "%5.1f s\n",
+           f->name, part, o->width, o->height, o->frames, o->batch, dtype_name(device_linears(d)),
            seconds[runs / 2], seconds[0], (double)device_memory_peak(d) / (1 << 30), load);
     fflush(stdout);
 }
@@ -193,7 +210,7 @@ static int time_steps(const struct options *o, const struct family *f, const str
                       struct device *d, struct error *e)
 {
     struct conditions c = {0};
-    struct sampling s = {0};
+    struct sampling s[SAMPLING_MOST] = {0}, *all[SAMPLING_MOST];
     struct sampler_config config;
     double seconds[RUNS_MAX], start = now(), load;
     void *model = NULL;
@@ -202,14 +219,20 @@ static int time_steps(const struct options *o, const struct family *f, const str
     if (make_conditions(f, g, &c, e) || f->model_open(o->dir, d, &model, e))
         goto done;
     load = now() - start;
-    if (sampling_config(o->dir, NULL, 0, &config, e) ||
-        sampling_open(&s, f, model, &config, g, &c, e))
+    if (sampling_config(o->dir, NULL, 0, &config, e))
+        goto done;
+    for (int i = 0; i < o->batch; i++) {
+        all[i] = &s[i];
+        if (sampling_prepare(&s[i], f, model, &config, g, &c, e))
+            goto done;
+    }
+    if (sampling_begin(all, o->batch, e))
         goto done;
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
         start = now();
-        if (sampling_step(&s, e))
+        if (sampling_step_all(all, o->batch, e))
             goto done;
         if (i >= 0)
             seconds[i] = now() - start;
@@ -217,7 +240,8 @@ static int time_steps(const struct options *o, const struct family *f, const str
     print_result(o, f, "step", seconds, o->repeat, load, d);
     rc = 0;
 done:
-    sampling_close(&s);
+    for (int i = 0; i < o->batch; i++)
+        sampling_close(&s[i]);
     f->model_close(model);
     conditions_free(&c);
     return rc;
@@ -234,6 +258,7 @@ static int time_decode(const struct options *o, const struct family *f, const st
                        struct device *d, struct error *e)
 {
     double seconds[RUNS_MAX], start = now(), load;
+    struct vae_limits limits = o->limits;
     struct arena a = {0};
     struct tensor latents;
     void *vae = NULL;
@@ -242,11 +267,12 @@ static int time_decode(const struct options *o, const struct family *f, const st
     if (make_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e))
         goto done;
     load = now() - start;
+    limits.memory = limits.memory ? limits.memory : tiling_budget(d);
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
         start = now();
-        if (f->decode(vae, &latents, drop_frame, NULL, e))
+        if (tiling_decode(f, vae, d, &limits, &latents, drop_frame, NULL, e))
             goto done;
         if (i >= 0)
             seconds[i] = now() - start;
@@ -299,8 +325,9 @@ int main(int argc, char **argv)
 
     if (read_options(&o, argc, argv)) {
         fprintf(stderr, "usage: bench/models DIR [--part step|vae] [--size WxH] [--frames N] "
-                        "[--guidance X] [--precision f32|f16|bf16|fp8] [--memory auto|speed|safe] "
-                        "[--device cpu|cuda] [--repeat N] [--profile LINES]\n");
+                        "[--guidance X] [--precision f32|f16|bf16|fp8] [--batch N] "
+                        "[--memory auto|speed|safe] [--device cpu|cuda] [--repeat N] "
+                        "[--profile LINES]\n");
         return 1;
     }
     if (run(&o, &e)) {

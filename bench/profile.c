@@ -79,6 +79,13 @@ TIMED(group_norm, x, NULL,
       (D, int groups, const struct tensor *weight, const struct tensor *bias, float eps,
        enum activation act),
       d, out, x, groups, weight, bias, eps, act)
+TIMED(group_statistics, x, NULL,
+      (struct device * d, struct tensor *affine, const struct tensor *x, int groups,
+       const struct tensor *weight, const struct tensor *bias, float eps),
+      d, affine, x, groups, weight, bias, eps)
+TIMED(normalise, x, out, (D, const struct tensor *affine, const struct normalise_form *form), d,
+      out, x, affine, form)
+TIMED(read_begin, x, NULL, (struct device * d, int slot, const struct tensor *x), d, slot, x)
 TIMED(softmax, x, NULL, (D), d, out, x)
 TIMED(rope, x, NULL,
       (struct device * d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
@@ -120,6 +127,9 @@ void profile_start(struct device *d)
     PUT(rms_norm);
     PUT(channel_norm);
     PUT(group_norm);
+    PUT(group_statistics);
+    PUT(normalise);
+    PUT(read_begin);
     PUT(softmax);
     PUT(rope);
     PUT(activation);

@@ -28,12 +28,13 @@ bench-composite-encode: $(BUILD)/auteur-pipe
 	bench/composite_encode.sh $<
 bench: bench-composite-encode
 
-# What step caching saves, and how far its frames are from the uncached ones. Minutes.
-$(BUILD)/bench/step_cache: $(BUILD)/bench/step_cache.o $(BUILD)/bench/frames.o $(BUILD)/libauteur.a
+# What step caches and FP8 layers cost in quality. Minutes.
+$(BUILD)/bench/quality: $(patsubst %,$(BUILD)/bench/%.o,quality frames layer_errors) \
+  $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
-.PHONY: bench-step-cache
-bench-step-cache: $(BUILD)/bench/step_cache
-	$< stages/generate/previs/checkpoint
+.PHONY: bench-quality
+bench-quality: $(BUILD)/bench/quality
+	$< stages/generate/previs/checkpoint --cache first-block --fp8 yes
 
 # Steps and decodes of models at their published size, on synthetic weights; links no more than
 # models need, so that it runs beside a GPU where FFmpeg is not. bench/make_checkpoint.py --sparse
@@ -46,3 +47,7 @@ $(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models profile synthetic)
 # The measuring of `auteur-pipe verify` alone; links kernels/ and nothing else.
 $(BUILD)/bench/machine: $(BUILD)/bench/machine.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ -lm -lpthread
+
+# Loading a model, against reading its files; likewise.
+$(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread

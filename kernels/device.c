@@ -62,6 +62,7 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     d->faults = o->faults;
     d->dry = o->dry;
     d->linears = o->linears;
+    d->attention = o->attention;
     d->patience = o->patience;
     *out = d;
     if (o->dry) {
@@ -93,6 +94,7 @@ int device_open_beside(const struct device *d, enum dtype activations, struct de
     return device_open(&(struct device_options){.kind = d->kind,
                                                 .threads = d->threads,
                                                 .activations = activations,
+                                                .attention = d->attention,
                                                 .patience = d->patience,
                                                 .index = d->index,
                                                 .memory = d->memory_mode,
@@ -202,6 +204,10 @@ static void drop_scratch(struct device *d)
         device_give(d, d->scratch_size, false);
     d->scratch = NULL;
     d->scratch_size = 0;
+    for (int i = 0; i < READ_SLOTS; i++) {
+        arena_free(&d->reads[i]);
+        d->read[i] = NULL;
+    }
     for (int i = 0; i < 2; i++) {
         free(d->plain[i].data);
         d->plain[i].data = NULL;

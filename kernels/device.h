@@ -37,7 +37,8 @@ struct device_options {
     enum device_kind kind;
     int threads;            /* of the CPU side; 0: as many as the machine lets this process have */
     enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
-    enum dtype linears;     /* F8_E4M3: of models that allow it (struct loader); else activations */
+    enum dtype attention; /* F8_E4M3: long ones in FP8 where the GPU can (Hopper); else as above */
+    enum dtype linears;   /* F8_E4M3: of models that allow it (struct loader); else activations */
     enum patience patience; /* CUDA: for choosing algorithms */
     int index;              /* CUDA: which of the machine's GPUs */
     bool or_cpu;            /* where there is no CUDA object, driver or GPU: the CPU */

@@ -18,6 +18,8 @@ struct ops {
     void (*write)(struct device *d, struct tensor *out, const struct tensor *host);
     void (*read)(struct device *d, struct tensor *host, const struct tensor *x);
     /* residual: NULL for none; act is ACT_NONE where there is one. */
+    void (*read_begin)(struct device *d, int slot, const struct tensor *x);
+    const float *(*read_end)(struct device *d, int slot);
     void (*linear)(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct linear *w, enum activation act, const struct tensor *residual);
     /* [items, tokens, heads, dim] all; bias is never NULL. */
@@ -37,6 +39,11 @@ struct ops {
     void (*group_norm)(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                        const struct tensor *weight, const struct tensor *bias, float eps,
                        enum activation act);
+    void (*group_statistics)(struct device *d, struct tensor *affine, const struct tensor *x,
+                             int groups, const struct tensor *weight, const struct tensor *bias,
+                             float eps);
+    void (*normalise)(struct device *d, struct tensor *out, const struct tensor *x,
+                      const struct tensor *affine, const struct normalise_form *form);
     void (*softmax)(struct device *d, struct tensor *out, const struct tensor *x);
     /* x [items, tokens, heads, dim] */
     void (*rope)(struct device *d, struct tensor *x, const struct tensor *cos,
@@ -119,7 +126,7 @@ struct weight_mover {
 struct device {
     struct ops ops;
     enum device_kind kind;
-    enum dtype activations, linears;
+    enum dtype activations, linears, attention;
     enum patience patience;
     bool has_f8; /* layers with FP8 weights */
     /* Its slots read and write F8 rows and take such layers. Else they see F32 only: ops.c goes
@@ -134,6 +141,8 @@ struct device {
     struct error error;
     void *scratch; /* on the host; grows, never shrinks before device_trim() */
     size_t scratch_size;
+    struct arena reads[READ_SLOTS]; /* of a device without a queue: what read_begin() took */
+    const float *read[READ_SLOTS];
     struct tensor plain[2]; /* device_plain() */
     size_t plain_size[2];
 

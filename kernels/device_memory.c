@@ -20,41 +20,48 @@ static int place_of(const struct device *d)
     return d->index < GPUS ? d->index : GPUS - 1;
 }
 
-/* A number in a file of its own; SIZE_MAX where there is none. */
-static size_t number_in(const char *path)
+/* The number after `name` at the beginning of a line ("" for a file that is one number); SIZE_MAX
+ * where there is none. */
+static size_t number_in(const char *path, const char *name)
 {
     FILE *f = fopen(path, "re");
+    size_t found = SIZE_MAX, length = strlen(name);
     unsigned long long n;
-    bool found = f && fscanf(f, "%llu", &n) == 1;
-
-    if (f)
-        fclose(f);
-    return found ? (size_t)n : SIZE_MAX;
-}
-
-/* Bytes that can be had without swapping: of the machine, or of the container that this runs in. */
-void host_memory(size_t *free_bytes, size_t *total_bytes)
-{
-    FILE *f = fopen("/proc/meminfo", "re");
-    unsigned long long kib;
     char line[128];
 
-    *free_bytes = *total_bytes = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemTotal: %llu", &kib) == 1)
-            *total_bytes = (size_t)kib << 10;
-        else if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-            *free_bytes = (size_t)kib << 10;
+    while (f && found == SIZE_MAX && fgets(line, sizeof line, f))
+        if (strncmp(line, name, length) == 0 && sscanf(line + length, " %llu", &n) == 1)
+            found = (size_t)n;
     if (f)
         fclose(f);
-    size_t most = number_in("/sys/fs/cgroup/memory.max");
-    size_t used = number_in("/sys/fs/cgroup/memory.current");
+    return found;
+}
+
+/* Of the container that this runs in. Files that could be dropped count as free. */
+static void limit_to_container(size_t *free_bytes, size_t *total_bytes)
+{
+    size_t most = number_in("/sys/fs/cgroup/memory.max", "");
+    size_t used = number_in("/sys/fs/cgroup/memory.current", "");
+    size_t files = number_in("/sys/fs/cgroup/memory.stat", "file ");
+
     if (most >= *total_bytes || used == SIZE_MAX)
         return;
     *total_bytes = most;
-    size_t left = used < most ? most - used : 0; /* files that could be dropped count as used */
+    used -= files < used ? files : 0;
+    size_t left = used < most ? most - used : 0;
     if (left < *free_bytes)
         *free_bytes = left;
+}
+
+/* Bytes that can be had without swapping: of the machine, or of the container. */
+void host_memory(size_t *free_bytes, size_t *total_bytes)
+{
+    size_t all = number_in("/proc/meminfo", "MemTotal:");
+    size_t left = number_in("/proc/meminfo", "MemAvailable:");
+
+    *total_bytes = all == SIZE_MAX ? 0 : all << 10;
+    *free_bytes = left == SIZE_MAX ? 0 : left << 10;
+    limit_to_container(free_bytes, total_bytes);
 }
 
 void device_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)

@@ -43,6 +43,23 @@ void op_read(struct device *d, struct tensor *host, const struct tensor *x)
         d->ops.read(d, host, x);
 }
 
+void op_read_begin(struct device *d, int slot, const struct tensor *x)
+{
+    if (!may_meet_host(d, "read_begin"))
+        return;
+    if (slot < 0 || slot >= READ_SLOTS || !is_numbers(d, x) || tensor_count(x) == 0)
+        fails(d, "read_begin", "x", x);
+    else
+        d->ops.read_begin(d, slot, x);
+}
+
+const float *op_read_end(struct device *d, int slot)
+{
+    if (slot < 0 || slot >= READ_SLOTS)
+        device_fail(d, ERROR_INTERNAL, "read_end: there is no slot %d", slot);
+    return may_meet_host(d, "read_end") ? d->ops.read_end(d, slot) : NULL;
+}
+
 /* ---- attention */
 
 static bool heads_fit(const struct device *d, const struct tensor *t, int64_t tokens, int64_t heads,

@@ -58,6 +58,7 @@ enum conv_edge {
     CONV_ZEROS,
     CONV_REPLICATE,   /* the nearest pixel of the frame */
     CONV_ZEROS_AFTER, /* zeros to the right and below only, k-1 of them; for stride 2 */
+    CONV_GIVEN, /* nothing: the input has its edges around it already; for scale and stride 1 */
 };
 
 /* How a convolution's kernel is laid on space; zeroed but for scale and stride: the common one. */
@@ -86,6 +87,9 @@ struct attention_bias {
     /* T5's relative position bias: [heads, queries + keys - 1], or data NULL. Query i and key j get
      * relative[h][j - i + queries - 1]. */
     struct tensor relative;
+    /* Not in FP8, also on a device that was opened for it (device_options): for layers whose
+     * numbers need it. */
+    bool precise;
 };
 
 struct device;
@@ -120,6 +124,14 @@ int tensor_upload(struct device *d, struct arena *a, const struct tensor *t, str
 void op_write(struct device *d, struct tensor *out, const struct tensor *host);
 /* Waits for the device: what it has been told to do so far is done when this returns. */
 void op_read(struct device *d, struct tensor *host, const struct tensor *x);
+
+/* The same without waiting: what x holds when the device comes to it is on its way to the host
+ * while the device goes on with what it is told next; x may be written again. Ends with
+ * op_read_end() of the same slot, which waits for it and gives x as contiguous F32, good until that
+ * slot's next beginning; NULL: failed. */
+enum { READ_SLOTS = 2 };
+void op_read_begin(struct device *d, int slot, const struct tensor *x);
+const float *op_read_end(struct device *d, int slot);
 
 /* ---- matrices */
 
@@ -237,12 +249,15 @@ void op_copy(struct device *d, struct tensor *out, const struct tensor *x);
 enum { CONV_MAX_TAPS = 3 };
 /* out [N, H', W', out] = conv over x[0..kt-1], oldest first: for output frame n the kernel's tap i
  * in time lies on frame n of x[i], [N, H, W, in], or is zeros where x[i] is NULL. N may be left out
- * everywhere. H' = scale H; with stride 2 it is (H + 1) / 2, or H / 2 with CONV_ZEROS_AFTER.
+ * everywhere. H' = scale H; with stride 2 it is (H + 1) / 2, or H / 2 with CONV_ZEROS_AFTER; with
+ * CONV_GIVEN it is H - (kh - 1).
  * A clip with its past in front goes through in one call, x[i] = its frames i .. i + N - 1;
  * so does a stream, a frame at a time, with x[i] wherever the frame happens to lie. Causality is
  * the caller's choice of frames. A 2-D convolution has kt = 1. residual: like out, to add, or NULL;
  * it may be out itself. out overlaps no x. x, out and residual are of the device's activation
- * dtype. */
+ * dtype; out may be F32 where there is no residual. Frames of each may be any distance apart (every
+ * second one of a clip). Taps of an enlarging kernel that are given the same
+ * frames (x[0] = x[1]: frames that come twice) cost as much as one. */
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual);
 /* out = act(x * scale + shift): x, out [N, H, W, C], scale and shift [N, h, w, C], H a multiple of
@@ -250,6 +265,24 @@ void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x
 void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct tensor *scale, const struct tensor *shift,
                          enum activation act);
+
+/* Group norm in two steps, for clips that go through in slices. What it does to each channel of x
+ * [N, H, W, C], or [N, T, H, W, C] whose frames may be any distance apart: affine [N, 3, C], F32: a
+ * mean, a scale, a shift. */
+void op_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                         int groups, const struct tensor *weight, const struct tensor *bias,
+                         float eps);
+/* What op_normalise() does after the norm; zeroed: nothing. */
+struct normalise_form {
+    const struct tensor *scale, *shift; /* [n, h, w, C], both or none: as op_modulate_nearest */
+    enum activation act;                /* ACT_NONE or ACT_SILU */
+    int border; /* pixels around each frame of out that repeat those at its edge */
+};
+/* out = act(y scale + shift), y = (x - mean) * scale + shift of the channel: x [n, H, W, C], affine
+ * [N, 3, C] where N divides n, each for a run of frames; out [n, H + 2 border, W + 2 border, C].
+ * The frames of x may be any distance apart. In place without a border, where they are not. */
+void op_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                  const struct tensor *affine, const struct normalise_form *form);
 
 /* Latents [C, T, H, W] (contiguous) to tokens [T/pt * H/ph * W/pw, C * pt * ph * pw] with features
  * in the order of a Conv3d weight: channel, then t, h, w within the patch. */

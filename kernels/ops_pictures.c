@@ -9,10 +9,22 @@ static bool is_frames(const struct device *d, const struct tensor *t, int64_t n,
            t->shape[2] == w && t->shape[3] == c && tensor_contiguous(t);
 }
 
-/* Rows or columns that come out of `n`. */
-static int64_t conv_size(const struct conv *w, int64_t n)
+/* The same, any distance apart. */
+static bool is_frames_apart(const struct device *d, const struct tensor *t, int64_t n, int64_t h,
+                            int64_t w, int64_t c)
 {
-    return w->form.stride == 1                ? n * w->form.scale
+    struct tensor one = *t;
+
+    one.shape[0] = n > 0; /* the first, or none */
+    return t->rank == 4 && t->shape[0] == n && is_frames(d, &one, n > 0, h, w, c) &&
+           (n < 2 || t->stride[0] >= h * w * c);
+}
+
+/* Rows or columns that come out of `n`, of a kernel this wide. */
+static int64_t conv_size(const struct conv *w, int64_t n, int kernel)
+{
+    return w->form.edge == CONV_GIVEN         ? n - (kernel - 1)
+           : w->form.stride == 1              ? n * w->form.scale
            : w->form.edge == CONV_ZEROS_AFTER ? n / 2
                                               : (n + 1) / 2;
 }
@@ -25,17 +37,18 @@ static bool check_conv(struct device *d, const struct tensor *out, const struct 
     for (int t = 0; t < w->kt; t++) {
         in = in ? in : x[t];
         if (x[t] && (x[t]->rank != 4 || x[t]->dtype != d->activations ||
-                     !is_frames(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
+                     !is_frames_apart(d, x[t], in->shape[0], in->shape[1], in->shape[2], w->in)))
             return fails(d, "conv", "x", x[t]);
     }
-    if (in ? out->dtype != d->activations ||
-                 !is_frames(d, out, in->shape[0], conv_size(w, in->shape[1]),
-                            conv_size(w, in->shape[2]), w->out)
-           : out->rank != 4 ||
-                 !is_frames(d, out, out->shape[0], out->shape[1], out->shape[2], w->out))
+    if (residual ? out->dtype != d->activations : !is_numbers(d, out))
+        return fails(d, "conv", "out", out);
+    if (!(in ? is_frames_apart(d, out, in->shape[0], conv_size(w, in->shape[1], w->kh),
+                               conv_size(w, in->shape[2], w->kw), w->out)
+             : out->rank == 4 &&
+                   is_frames_apart(d, out, out->shape[0], out->shape[1], out->shape[2], w->out)))
         return fails(d, "conv", "out", out);
     return !residual ||
-           (is_frames(d, residual, out->shape[0], out->shape[1], out->shape[2], w->out) &&
+           (is_frames_apart(d, residual, out->shape[0], out->shape[1], out->shape[2], w->out) &&
             residual->dtype == d->activations) ||
            fails(d, "conv", "residual", residual);
 }
@@ -57,6 +70,64 @@ void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x
         r = as_items(residual, 4);
     if (check_conv(d, &o, at, w, residual ? &r : NULL) && tensor_count(&o) > 0)
         d->ops.conv(d, &o, at, w, residual ? &r : NULL);
+}
+
+void op_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                         int groups, const struct tensor *weight, const struct tensor *bias,
+                         float eps)
+{
+    bool clips = x->rank == 5;
+    struct tensor frames = *x;
+
+    if (clips) /* of the first item */
+        for (int i = 0; i < 4; i++) {
+            frames.shape[i] = x->shape[i + 1];
+            frames.stride[i] = x->stride[i + 1];
+        }
+    frames.rank = 4;
+    if (d->failed)
+        return;
+    if (x->rank < 4 || groups < 1 || columns(x) % groups || tensor_count(x) == 0 ||
+        !(clips ? is_frames_apart : is_frames)(d, &frames, frames.shape[0], frames.shape[1],
+                                               frames.shape[2], frames.shape[3]))
+        fails(d, "group_statistics", "x", x);
+    else if (!is_vector(d, affine, x->shape[0] * 3 * columns(x)))
+        fails(d, "group_statistics", "affine", affine);
+    else if (check_vector(d, "group_statistics", "weight", weight, x) &&
+             check_vector(d, "group_statistics", "bias", bias, x))
+        d->ops.group_statistics(d, affine, x, groups, weight, bias, eps);
+}
+
+/* Coarser frames that lie under those of x. */
+static bool is_beneath(const struct device *d, const struct tensor *t, const struct tensor *x)
+{
+    return t->rank == 4 && is_frames(d, t, x->shape[0], t->shape[1], t->shape[2], x->shape[3]) &&
+           t->shape[1] >= 1 && t->shape[2] >= 1 && x->shape[1] % t->shape[1] == 0 &&
+           x->shape[2] % t->shape[2] == 0;
+}
+
+void op_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                  const struct tensor *affine, const struct normalise_form *form)
+{
+    int64_t runs = affine->rank == 3 ? affine->shape[0] : 0, b = form->border;
+
+    if (d->failed)
+        return;
+    if (x->rank != 4 || !is_frames_apart(d, x, x->shape[0], x->shape[1], x->shape[2], x->shape[3]))
+        fails(d, "normalise", "x", x);
+    else if (b < 0 ||
+             !is_frames(d, out, x->shape[0], x->shape[1] + 2 * b, x->shape[2] + 2 * b, x->shape[3]))
+        fails(d, "normalise", "out", out);
+    else if (runs < 1 || x->shape[0] % runs || !is_vector(d, affine, runs * 3 * x->shape[3]))
+        fails(d, "normalise", "affine", affine);
+    else if (!form->scale != !form->shift || (form->scale && !is_beneath(d, form->scale, x)))
+        fails(d, "normalise", "scale", form->scale ? form->scale : form->shift);
+    else if (form->shift &&
+             (!same_shape(form->scale, form->shift) || form->scale->dtype != form->shift->dtype ||
+              !is_beneath(d, form->shift, x)))
+        fails(d, "normalise", "shift", form->shift);
+    else if (tensor_count(x) > 0)
+        d->ops.normalise(d, out, x, affine, form);
 }
 
 void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,

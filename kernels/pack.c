@@ -184,7 +184,8 @@ static bool conv_shape(const struct tensor *w, struct conv_form form, struct con
         return false;
     if (form.scale == 2 && (out->kh != 3 || out->kw != 3))
         return false;
-    if (form.edge == CONV_ZEROS_AFTER && form.stride != 2)
+    if ((form.edge == CONV_ZEROS_AFTER && form.stride != 2) ||
+        (form.edge == CONV_GIVEN && (form.stride != 1 || form.scale != 1)))
         return false;
     return out->out >= 1 && out->in >= 1 && out->kt >= 1 && out->kt <= CONV_MAX_TAPS &&
            (out->kh == 1 || out->kh == 3) && (out->kw == 1 || out->kw == 3);

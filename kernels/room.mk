@@ -34,6 +34,7 @@ KERNELS_SRC := \
 	kernels/ops_pictures.c \
 	kernels/pack.c \
 	kernels/pool.c \
+	kernels/prefetch.c \
 	kernels/reference/matrix.c \
 	kernels/reference/pictures.c \
 	kernels/reference/reference.c \
@@ -46,12 +47,14 @@ KERNELS_SRC := \
 
 KERNELS_TESTS := \
 	tests/kernels/test_device_memory.c \
+	tests/kernels/test_f8.c \
 	tests/kernels/test_file.c \
 	tests/kernels/test_graph.c \
 	tests/kernels/test_machine.c \
 	tests/kernels/test_notes.c \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
+	tests/kernels/test_prefetch.c \
 	tests/kernels/test_safetensors.c \
 	tests/kernels/test_tuning.c \
 	tests/kernels/test_weight_stream.c

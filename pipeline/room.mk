@@ -7,6 +7,8 @@ PIPELINE_SRC := \
 	pipeline/cli/man.c \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
+	pipeline/commands/bench.c \
+	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
 	pipeline/commands/help.c \
@@ -28,6 +30,7 @@ PIPELINE_SRC := \
 	pipeline/commands/version.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
+	pipeline/execute/capacity.c \
 	pipeline/execute/cleanup.c \
 	pipeline/execute/executor.c \
 	pipeline/execute/identify.c \
@@ -63,6 +66,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_monitor.c \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_plan.c \
+	tests/pipeline/test_pictures.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_run.c \

@@ -12,7 +12,9 @@ STAGES_SRC := \
 	stages/generate/keyframe.c \
 	stages/generate/sampling.c \
 	stages/generate/session.c \
+	stages/generate/presets.c \
 	stages/generate/settings.c \
+	stages/generate/shots.c \
 	stages/generate/step_cache.c \
 	stages/generate/t5_text.c \
 	stages/generate/wan.c
@@ -46,9 +48,12 @@ STAGES_SRC += \
 	stages/decode/generated.c \
 	stages/decode/master.c \
 	stages/decode/picture.c \
+	stages/decode/picture_stream.c \
 	stages/decode/place.c \
 	stages/decode/resample.c \
 	stages/decode/still.c \
+	stages/decode/tiling.c \
+	stages/decode/vae_limits.c \
 	stages/encode/encode.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
@@ -75,6 +80,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/wan_vae.c \
 	stages/decode/wan_vae_load.c \
+	stages/decode/wan_vae_work.c \
 	stages/generate/wan_transformer.c \
 	stages/generate/wan_transformer_load.c \
 	stages/parity/chain.c \
@@ -89,6 +95,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/hunyuan_vae.c \
 	stages/decode/hunyuan_vae_load.c \
+	stages/decode/hunyuan_vae_work.c \
 	stages/generate/conditions.c \
 	stages/generate/hunyuan.c \
 	stages/generate/hunyuan_conditioning.c \
@@ -146,6 +153,7 @@ STAGES_TESTS := \
 	tests/stages/test_published.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
+	tests/stages/test_tiling.c \
 	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \

@@ -12,6 +12,7 @@
  *   run()       makes the stage's artefacts for one shot. Engine-lane stages run on one thread,
  *               one at a time, between open() and close() of their group; CPU-lane stages run on
  *               any worker, several at once, with session NULL.
+ *   run_batch() the same for several shots of a group at once, where the stage gains by that.
  *   close()     frees the session; NULL-safe.
  *
  * Artefacts a run() has added belong to the executor, also on failure; it discards those then.
@@ -28,6 +29,8 @@
 #include "kernels/base/error.h"
 #include "kernels/base/hash.h"
 #include "kernels/device.h"
+#include "kernels/prefetch.h"
+#include "stages/decode/vae_limits.h"
 #include "storyboards/board.h"
 
 enum stage_id {
@@ -51,12 +54,17 @@ struct stage_env {
     const char *data_dir;   /* lexicon, styles, embedded checkpoint: see pipeline/paths.h */
     const char *models_dir; /* --models or AUTEUR_MODELS; "" for none */
     const char *tier;       /* --tier overrides every generated shot; "" for none */
+    /* Of pictures that SDXL makes: a name of presets_all (stages/generate/presets.h), "" for the
+     * first, and how many shots may share a forward pass, 1..16; 0 as the preset says. */
+    const char *preset;
+    int batch;
     /* --step-cache and --step-cache-threshold, over what boards say; NULL or "", and 0 for none. */
     const char *step_cache;
     double step_cache_threshold;
     /* What the engine's stages run on; its threads (>= 1) are for one stage's own use, its dtype is
      * the model family's affair. */
     struct device_options device;
+    struct vae_limits vae; /* of every decode */
     /* Content identity of a file or of a model directory, cached by the executor. */
     int (*identify)(void *ctx, const char *path, struct hash128 *out, struct error *e);
     void *identify_ctx;
@@ -73,6 +81,7 @@ struct inputs {
     void (*digest)(struct inputs *in, const char *name, struct hash128 value);
 };
 
+enum { STAGE_BATCH_MOST = 16 };
 enum { ARTEFACT_NAME_SIZE = 64 };
 /* Something a stage made. Exactly one of bytes and path is set. */
 struct artefact {
@@ -145,8 +154,19 @@ struct stage {
     /* Checks what can be checked before any long work: fonts, sources, models. For `check` and at
      * the start of every run, for jobs that will run. NULL: nothing to check. */
     int (*check)(const struct stage_env *env, const struct shot *shot, struct error *e);
+    /* Adds the folders that open() of the shot's group will read, first things first. Any thread.
+     * NULL: it reads little. */
+    void (*soon)(const struct stage_env *env, const struct shot *shot, struct prefetch *p);
     int (*open)(const struct stage_group *group, void **session, struct error *e);
     int (*run)(void *session, struct stage_job *job, struct error *e);
+    /* Shots of a group that may run together, at most *most (to STAGE_BATCH_MOST), are those for
+     * which this gives the same text, in the arena; NULL: this one runs alone. Both are NULL for a
+     * stage that knows no batches. What a job makes and its key are what they are alone. */
+    const char *(*batch)(const struct stage_env *env, const struct shot *shot, struct arena *a,
+                         size_t *most);
+    /* run() of count >= 2 such jobs: errors[i] is zeroed, and is left so where jobs[i] was done. */
+    void (*run_batch)(void *session, struct stage_job *const *jobs, size_t count,
+                      struct error *errors);
     void (*close)(void *session);
 };
 

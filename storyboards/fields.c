@@ -3,9 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const tier_names[] = {"previs",       "validator", "workhorse",
-                                  "experimental", "flagship",  "still",
-                                  "footage",      "title",     NULL};
+const char *const tier_names[] = {"previs",  "validator", "workhorse", "experimental", "flagship",
+                                  "picture", "still",     "footage",   "title",        NULL};
 static const char *const style_names[] = {"title", "lower-third", "caption", "credit",
                                           "slate", "timecode",    NULL};
 static const char *const position_names[] = {"auto",   "top-left",     "top",   "top-right",
@@ -159,6 +158,9 @@ static const struct field models_fields[GENERATED_TIERS] = {
      .help = "CogVideoX"},
     {"flagship", FIELD_PATH, AT(models_values, path[4]), .without = "found by --models",
      .help = "Wan 2.2 A14B"},
+    {"picture", FIELD_PATH, AT(models_values, path[5]),
+     .without = "found by --models, or the validator's keyframe model",
+     .help = "SDXL"},
 };
 
 static const struct field deliver_fields[] = {

@@ -73,7 +73,7 @@ struct shot_values {
     struct shot shot;
     double duration; /* -1 when not given */
 };
-enum { GENERATED_TIERS = 5 };
+enum { GENERATED_TIERS = 6 };
 struct models_values {
     const char *path[GENERATED_TIERS]; /* "" when not given */
 };

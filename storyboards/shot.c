@@ -89,9 +89,9 @@ static bool settle_generated(struct reader *r, const struct node *n, const struc
 
     if (!is_generated(shot->tier)) {
         complain(r, tier ? tier : d->slots.value[SHOT_ROW_TIER],
-                 "tier '%s' is for shots with a %s; a generated one takes %s, %s, %s, %s or %s",
+                 "tier '%s' is for shots with a %s; a generated one takes %s, %s, %s, %s, %s or %s",
                  shot->tier, strcmp(shot->tier, "title") ? "source" : "card", tier_names[0],
-                 tier_names[1], tier_names[2], tier_names[3], tier_names[4]);
+                 tier_names[1], tier_names[2], tier_names[3], tier_names[4], tier_names[5]);
         return false;
     }
     if (!*shot->prompt && !slots->value[SHOT_ROW_PROMPT] && !slots->value[SHOT_ROW_SOURCE] &&

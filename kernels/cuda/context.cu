@@ -156,6 +156,7 @@ static void context_trim(struct device *d)
 
     d->memory_changes++;
     cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
+    readings_free(c);
     for (int i = 0; i < SCRATCHES; i++) {
         memory_give(c, c->scratch[i], c->scratch_size[i]);
         c->scratch[i] = NULL;
@@ -168,11 +169,13 @@ static void context_free(struct context *c)
     cudaSetDevice(c->index);
     if (c->stream)
         cudaStreamSynchronize(c->stream);
+    bulk_close(c);
     cudnn_close(c);
     gemm_close(c);
     c->host.tuning_close(c->tuning);
     for (int i = 0; i < SCRATCHES; i++)
         memory_give(c, c->scratch[i], c->scratch_size[i]);
+    readings_free(c);
     for (int i = 0; i < STAGES; i++) {
         if (c->stage[i].bytes)
             cudaFreeHost(c->stage[i].bytes);
@@ -199,6 +202,8 @@ static void fill_slots(struct ops *ops)
     ops->conv_pack = cuda_conv_pack;
     ops->write = cuda_write;
     ops->read = cuda_read;
+    ops->read_begin = cuda_read_begin;
+    ops->read_end = cuda_read_end;
     ops->linear = cuda_linear;
     ops->linear_gated = cuda_linear_gated;
     ops->attention = cuda_attention;
@@ -206,10 +211,14 @@ static void fill_slots(struct ops *ops)
     ops->rms_norm = cuda_rms_norm;
     ops->channel_norm = cuda_channel_norm;
     ops->group_norm = cuda_group_norm;
+    ops->group_statistics = cuda_group_statistics;
+    ops->normalise = cuda_normalise;
     ops->softmax = cuda_softmax;
     ops->rope = cuda_rope;
+    ops->norm_rope = cuda_norm_rope;
     ops->embed = cuda_embed;
     ops->activation = cuda_activation;
+    ops->activate_from = cuda_activate_from;
     ops->mul = cuda_mul;
     ops->glu = cuda_glu;
     ops->blend = cuda_blend;
@@ -339,6 +348,7 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
                d->facts.unified ? " unified with the host's" : "");
     cudnn_open(c);
     c->tuning = open_tuning(c);
+    d->has_f8 = f8_open(c);
     d->kind = DEVICE_CUDA;
     d->source = &c->source;
     d->backend = c;

@@ -1,153 +1,18 @@
-/* Convolutions over channels-last frames. Packed: [out, kt, kh, kw, in] in the activation dtype, a
- * row padded to a multiple of 8 numbers, and for halves the bias behind (linear.cu). By cuDNN where
- * it has the case, else each pixel's neighbourhood becomes a row (a block of them at a time) and
- * the convolution a linear layer. */
+/* Convolutions over channels-last frames: by cuDNN where it has the case, else as linear layers.
+ *
+ * A 3 x 3 kernel over an enlarged frame sees the same pixel twice or more, so each of the four
+ * output pixels that an input pixel becomes has a 2 x 2 kernel of its own, of sums of weights: four
+ * convolutions over the small frame, at 4/9 of the work, whose results interleave. So it is in time
+ * where frames come twice: taps that lie on the same frame are one.
+ *
+ * cuDNN takes any strides of an input, but of an output and of what is added to it none: it writes
+ * as if they were one after another, without a word (9.19 on an H200). Hence frames apart are made
+ * one by one, and phases beside the frame that they belong to. */
+#include "kernels/cuda/conv.cuh"
 #include "kernels/cuda/numbers.cuh"
 
-static const int64_t UNFOLDED_BYTES = (int64_t)192 << 20;
-
-static int64_t taps_of(const struct conv *w)
-{
-    return (int64_t)w->kt * w->kh * w->kw;
-}
-
-static int64_t row_of(const struct conv *w)
-{
-    return (taps_of(w) * w->in + 7) & ~(int64_t)7;
-}
-
-/* As linear.cu packs it. */
-static struct linear linear_of(const struct context *c, const struct conv *w)
-{
-    return {row_of(w), w->out, c->device->activations, w->bias, w->packed};
-}
-
-const void *cuda_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
-                           const struct conv *shape)
-{
-    struct context *c = context_of(d);
-    int type = d->activations;
-    int64_t taps = taps_of(shape), row = row_of(shape), count = shape->out * taps * shape->in;
-    size_t bias = ((size_t)(shape->out * row) * size_of(type) + 255) & ~(size_t)255;
-    int64_t sizes[3] = {shape->out, taps, shape->in};
-    char *packed = (char *)c->host.alloc(a, bias + (size_t)shape->out * sizeof(float));
-    char *raw = (char *)scratch_take(c, SCRATCH_UNFOLDED, (size_t)count * size_of(type));
-
-    if (!packed || !raw || !upload_as(c, raw, type, weight))
-        return NULL;
-    struct tensor from = device_tensor(raw, type, 3, sizes), to = from;
-    from.stride[0] = taps * shape->in;
-    from.stride[1] = 1;
-    from.stride[2] = taps;
-    to.data = packed;
-    to.stride[0] = row;
-    copy_any(c, &to, &from);
-    if (shape->bias && is_half(c)) {
-        struct tensor b = device_tensor((void *)shape->bias, DTYPE_F32, 1, &shape->out);
-        struct tensor half = device_tensor(packed + bias, type, 1, &shape->out);
-        copy_any(c, &half, &b);
-    }
-    return d->failed ? NULL : packed;
-}
-
-/* ---- neighbourhoods as rows */
-
-struct unfold_job {
-    void *out;
-    const void *x[CONV_MAX_TAPS];
-    int64_t frame[CONV_MAX_TAPS]; /* strides between frames */
-    int type, kt, kh, kw, scale, stride, edge, top, left;
-    int64_t in, height, width; /* of the input */
-    int64_t out_height, out_width;
-    int64_t first, pixels, row; /* the output pixels first..first + pixels - 1 */
-    bool whole;                 /* a chunk lies within one tap, aligned */
-};
-
-/* Where a number of the neighbourhood lies; false: outside. */
-static __device__ __forceinline__ bool locate(const struct unfold_job &j, int64_t frame, int64_t y,
-                                              int64_t x, int tap, const void **data, int64_t *at)
-{
-    int kx = tap % j.kw, ky = tap / j.kw % j.kh, t = tap / (j.kw * j.kh);
-    int64_t height = j.height * j.scale, width = j.width * j.scale;
-
-    y = y * j.stride + ky - j.top;
-    x = x * j.stride + kx - j.left;
-    if (j.edge == CONV_REPLICATE) {
-        y = y < 0 ? 0 : y >= height ? height - 1 : y;
-        x = x < 0 ? 0 : x >= width ? width - 1 : x;
-    }
-    if (t >= j.kt || !j.x[t] || y < 0 || x < 0 || y >= height || x >= width)
-        return false;
-    if (j.scale == 2) {
-        y /= 2;
-        x /= 2;
-    }
-    *data = j.x[t];
-    *at = frame * j.frame[t] + (y * j.width + x) * j.in;
-    return true;
-}
-
-static __global__ void __launch_bounds__(256) unfold_kernel(const struct unfold_job j)
-{
-    int64_t chunks = j.row / CHUNK, total = j.pixels * chunks;
-    int64_t step = (int64_t)gridDim.x * blockDim.x;
-
-    for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < total; i += step) {
-        int64_t pixel = divide(i, chunks), first = (i - pixel * chunks) * CHUNK;
-        int64_t global = j.first + pixel;
-        int64_t line = divide(global, j.out_width), x = global - line * j.out_width;
-        int64_t frame = divide(line, j.out_height), y = line - frame * j.out_height;
-        const void *data;
-        int64_t at;
-        float v[CHUNK] = {};
-        if (j.whole) {
-            int tap = (int)divide(first, j.in);
-            if (locate(j, frame, y, x, tap, &data, &at))
-                load_eight(data, j.type, at + first - tap * j.in, v);
-        } else {
-            for (int k = 0; k < CHUNK; k++) {
-                int tap = (int)divide(first + k, j.in);
-                if (locate(j, frame, y, x, tap, &data, &at))
-                    v[k] = load_one(data, j.type, at + first + k - tap * j.in);
-            }
-        }
-        store_eight(j.out, j.type, pixel * j.row + first, v);
-    }
-}
-
-static struct tensor rows_view(const struct tensor *t, int64_t first, int64_t rows)
-{
-    int64_t columns = t->shape[t->rank - 1], shape[2] = {rows, columns};
-    return device_tensor((char *)t->data + (size_t)(first * columns) * size_of(t->dtype), t->dtype,
-                         2, shape);
-}
-
-static void unfold_and_multiply(struct context *c, struct tensor *out, struct unfold_job *j,
-                                const struct conv *w, const struct tensor *residual)
-{
-    struct linear layer = linear_of(c, w);
-    int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
-    int64_t at_once = UNFOLDED_BYTES / (j->row * (int64_t)size_of(j->type));
-
-    at_once = at_once < 1 ? 1 : at_once > pixels ? pixels : at_once;
-    j->out = scratch_take(c, SCRATCH_UNFOLDED, (size_t)(at_once * j->row) * size_of(j->type));
-    if (!j->out)
-        return;
-    for (j->first = 0; j->first < pixels && !c->device->failed; j->first += at_once) {
-        j->pixels = pixels - j->first < at_once ? pixels - j->first : at_once;
-        unfold_kernel<<<blocks_for(j->pixels * j->row / CHUNK, 256), 256, 0, c->stream>>>(*j);
-        if (!launched(c, "a convolution"))
-            return;
-        int64_t shape[2] = {j->pixels, j->row};
-        struct tensor x = device_tensor(j->out, j->type, 2, shape);
-        struct tensor to = rows_view(out, j->first, j->pixels), add;
-        if (residual)
-            add = rows_view(residual, j->first, j->pixels);
-        cuda_linear(c->device, &to, &x, &layer, ACT_NONE, residual ? &add : NULL);
-    }
-}
-
-/* ---- frames as cuDNN wants them: one after another, enlarged, their edges around them */
+/* ---- frames as cuDNN wants them: one after another, their edges around them, and enlarged where
+ * the kernel has no phases */
 
 struct frames_job {
     void *out;
@@ -191,64 +56,244 @@ static __global__ void __launch_bounds__(256) frames_kernel(const struct frames_
 /* What one call of cuDNN gets at most: larger ones are cut in time. Frames that are gathered first
  * take scratch memory, and many engines count in 32 bits. */
 static const int64_t MOST_NUMBERS = (int64_t)1 << 29;
+static const int64_t MOST_BESIDE = (int64_t)1 << 28;
 
 /* How a convolution goes to cuDNN. */
 struct passage {
-    struct frames_job frames;
-    bool gathered, padded;
-    int64_t first, count; /* the output frames of this call */
+    struct conv_layout layout;
+    struct frames_job frames; /* depth: the kernel's, of distinct frames */
+    enum conv_sharing sharing;
+    bool phased, gathered, padded; /* padded: the edges are part of the frames */
+    int64_t first, count;          /* the output frames of this call */
 };
 
-/* The frames that the output frames first..first + count - 1 need. */
-static bool gather_frames(struct context *c, struct passage *p, struct conv_input *x)
+/* The frames that the output frames first..first + count - 1 need, as [items, depth, height, width,
+ * channels]. data is NULL when memory has run out. */
+static struct tensor gather_frames(struct context *c, struct passage *p)
 {
     struct frames_job f = p->frames;
-    int64_t size = (int64_t)size_of(f.type), pixels;
+    int64_t size = (int64_t)size_of(f.type), shape[5];
+    struct tensor x;
 
     for (int t = 0; t < CONV_MAX_TAPS; t++)
         if (f.x[t])
             f.x[t] = (const char *)f.x[t] + p->first * f.frame[t] * size;
-    f.items = f.clip ? 1 : p->count;
-    f.depth = f.clip ? p->count + f.depth - 1 : f.depth;
-    *x = {f.x[0], f.items, f.depth, f.height, f.width, p->padded};
-    if (!p->gathered)
-        return true;
-    pixels = f.items * f.depth * f.out_height * f.out_width;
-    f.out = scratch_take(c, SCRATCH_UNFOLDED, (size_t)(pixels * f.channels * size));
+    shape[0] = f.items = f.clip ? 1 : p->count;
+    shape[1] = f.depth = f.clip ? p->count + f.depth - 1 : f.depth;
+    shape[2] = p->gathered ? f.out_height : f.height;
+    shape[3] = p->gathered ? f.out_width : f.width;
+    shape[4] = f.channels;
+    x = device_tensor((void *)f.x[0], f.type, 5, shape);
+    if (!p->gathered) {
+        x.stride[f.clip ? 1 : 0] = f.frame[0];
+        return x;
+    }
+    int64_t numbers = shape[0] * x.stride[0];
+    x.data = f.out = scratch_take(c, SCRATCH_UNFOLDED, (size_t)(numbers * size));
     if (!f.out)
-        return false;
-    frames_kernel<<<blocks_for(pixels * f.channels / CHUNK, 256), 256, 0, c->stream>>>(f);
-    *x = {f.out, f.items, f.depth, f.out_height, f.out_width, p->padded};
-    return launched(c, "a convolution");
+        return x;
+    frames_kernel<<<blocks_for(numbers / CHUNK, 256), 256, 0, c->stream>>>(f);
+    if (!launched(c, "a convolution"))
+        x.data = NULL;
+    return x;
 }
 
-static struct tensor some_frames(const struct tensor *t, int64_t first, int64_t count)
+/* Frames one after another as [items, depth, height, width, channels] of a call. */
+static struct tensor output_frames(const struct passage *p, void *data, int type, int64_t height,
+                                   int64_t width, int64_t channels)
 {
-    struct tensor part = *t;
-    part.data = (char *)t->data + first * t->stride[0] * (int64_t)size_of(t->dtype);
-    part.shape[0] = count;
-    return part;
+    int64_t items = p->frames.clip ? 1 : p->count, depth = p->frames.clip ? p->count : 1;
+    int64_t shape[5] = {items, depth, height, width, channels};
+
+    return device_tensor(data, type, 5, shape);
 }
 
-/* False: cuDNN does not take it, and nothing has been written that stays. */
+static struct tensor these_frames(const struct passage *p, const struct tensor *t)
+{
+    int64_t at = p->first * t->stride[0] * (int64_t)size_of(t->dtype);
+
+    return output_frames(p, (char *)t->data + at, t->dtype, t->shape[1], t->shape[2], t->shape[3]);
+}
+
+/* Of an enlarging kernel, for the pixels of one phase. */
+static void take_phase(const struct context *c, const struct passage *p, const struct conv *w,
+                       int phase, struct conv_call *call)
+{
+    int at[2] = {phase / 2, phase % 2};
+
+    call->kernel[1] = call->kernel[2] = 2;
+    call->weights = conv_phase(c, w, &p->layout, p->sharing, phase);
+    for (int i = 0; i < 2; i++) {
+        int64_t *size = &call->x.shape[2 + i];
+        if (p->padded) {
+            call->x.data = (char *)call->x.data +
+                           at[i] * call->x.stride[2 + i] * (int64_t)size_of(call->x.dtype);
+            *size -= 1;
+        } else {
+            call->before[1 + i] = 1 - at[i];
+            call->after[1 + i] = at[i];
+        }
+    }
+}
+
+static void take_whole(const struct passage *p, const struct conv *w, struct conv_call *call)
+{
+    const int k[2] = {w->kh, w->kw};
+
+    call->weights = p->layout.wide_out ? (const char *)w->packed + p->layout.wide : w->packed;
+    call->stride = w->form.stride;
+    for (int i = 0; i < 2; i++) {
+        call->kernel[1 + i] = k[i];
+        call->before[1 + i] = p->padded || w->form.edge == CONV_ZEROS_AFTER ? 0 : k[i] / 2;
+        call->after[1 + i] = p->padded ? 0 : k[i] / 2; /* of k - 1 zeros after, one half is seen */
+    }
+}
+
+static struct conv_call call_of(const struct passage *p, const struct conv *w,
+                                const struct tensor *x)
+{
+    struct conv_call call = {};
+
+    call.x = *x;
+    call.kernel[0] = p->frames.depth;
+    call.stride = 1;
+    call.bias = p->layout.wide_out && w->bias
+                    ? (const float *)((const char *)w->packed + p->layout.wide_bias)
+                    : w->bias;
+    return call;
+}
+
+struct interleave_job {
+    void *out;
+    const void *x; /* [column][frames, height, width, channels] */
+    int type;
+    int64_t frames, height, width, channels;
+    int64_t frame, line; /* of out: from frame to frame, from line to line that is written */
+};
+
+/* The two phases of a line's pixels. */
+static __global__ void __launch_bounds__(256) interleave_kernel(const struct interleave_job j)
+{
+    int64_t chunks = j.channels / CHUNK, lines = j.frames * j.height;
+    int64_t phase = lines * j.width * j.channels;
+
+    for (int64_t line = blockIdx.x; line < lines; line += gridDim.x) {
+        int64_t frame = divide(line, j.height), y = line - frame * j.height;
+        int64_t from = line * j.width * j.channels, to = frame * j.frame + y * j.line;
+        for (int64_t i = threadIdx.x; i < 2 * j.width * chunks; i += blockDim.x) {
+            int64_t x = divide(i, chunks), channel = (i - x * chunks) * CHUNK;
+            uint4 v = *(const uint4 *)((const __half *)j.x + (x & 1) * phase + from +
+                                       (x >> 1) * j.channels + channel);
+            *(uint4 *)((__half *)j.out + to + i * CHUNK) = v;
+        }
+    }
+}
+
+/* The frames first..first + count - 1, a row of phases at a time. False: as pass_frames(). */
+static bool pass_phases(struct context *c, struct passage *p, struct tensor *out,
+                        const struct conv *w, const struct tensor *x)
+{
+    int64_t h = out->shape[1] / 2, width = out->shape[2] / 2, size = (int64_t)size_of(out->dtype);
+    int64_t phase = p->count * h * width * w->out;
+    char *beside = (char *)scratch_take(c, SCRATCH_CHANNELS, (size_t)(2 * phase * size));
+    struct interleave_job j = {};
+
+    j.x = beside;
+    j.type = out->dtype;
+    j.frames = p->count;
+    j.height = h;
+    j.width = width;
+    j.channels = w->out;
+    j.frame = out->stride[0];
+    j.line = 2 * out->stride[1];
+    for (int i = 0; beside && i < PHASES; i++) {
+        struct conv_call call = call_of(p, w, x);
+        call.y = output_frames(p, beside + i % 2 * phase * size, out->dtype, h, width, w->out);
+        take_phase(c, p, w, i, &call);
+        if (!cudnn_conv(c, &call)) {
+            if (i > 0 && !c->device->failed)
+                c->host.fail(c->device, ERROR_INTERNAL, "cuDNN takes one phase, but not another");
+            return false;
+        }
+        if (i % 2 == 0)
+            continue;
+        j.out = (char *)out->data + (p->first * out->stride[0] + i / 2 * out->stride[1]) * size;
+        interleave_kernel<<<blocks_for(p->count * h, 1), 256, 0, c->stream>>>(j);
+        if (!launched(c, "a convolution"))
+            return false;
+    }
+    return beside != NULL;
+}
+
+/* The frames first..first + count - 1. False: cuDNN does not take it, and nothing was done. */
+static bool pass_frames(struct context *c, struct passage *p, struct tensor *out,
+                        const struct conv *w, const struct tensor *residual)
+{
+    struct tensor x = gather_frames(c, p);
+    struct conv_call call = call_of(p, w, &x);
+
+    if (!x.data)
+        return false;
+    if (p->phased)
+        return pass_phases(c, p, out, w, &x);
+    call.y = these_frames(p, out);
+    if (residual)
+        call.add = these_frames(p, residual);
+    take_whole(p, w, &call);
+    return cudnn_conv(c, &call);
+}
+
+/* Some outputs more than are wanted, beside the frames, and of these the first. In halves, whatever
+ * `out` is: with F32 outputs cuDNN is three times as slow. */
+static bool pass_wide(struct context *c, struct passage *p, struct tensor *out,
+                      const struct conv *w, const struct tensor *residual)
+{
+    int64_t shape[4] = {p->count, out->shape[1], out->shape[2], p->layout.wide_out};
+    int type = c->device->activations;
+    size_t numbers = (size_t)(shape[0] * shape[1] * shape[2] * shape[3]);
+    void *bytes = scratch_take(c, SCRATCH_CHANNELS, numbers * size_of(type));
+    struct tensor wide = device_tensor(bytes, type, 4, shape), seen = wide, part = *out, add;
+
+    if (!bytes)
+        return false;
+    wide.data = (char *)bytes - p->first * wide.stride[0] * (int64_t)size_of(type);
+    if (!pass_frames(c, p, &wide, w, NULL))
+        return false;
+    seen.shape[3] = out->shape[3];
+    part.data = (char *)out->data + p->first * out->stride[0] * (int64_t)size_of(out->dtype);
+    part.shape[0] = p->count;
+    if (residual) {
+        add = *residual;
+        add.data = (char *)add.data + p->first * add.stride[0] * (int64_t)size_of(add.dtype);
+        add.shape[0] = p->count;
+        bias_add(c, &part, &seen, NULL, &add);
+    } else {
+        copy_any(c, &part, &seen);
+    }
+    return true;
+}
+
+/* Cut in time as it must be. */
 static bool pass_to_cudnn(struct context *c, struct tensor *out, const struct conv *w,
                           const struct tensor *residual, struct passage *p)
 {
     const struct frames_job *f = &p->frames;
     int64_t frames = out->shape[0], in = f->out_height * f->out_width * w->in;
-    int64_t made = out->shape[1] * out->shape[2] * w->out;
-    int64_t most = MOST_NUMBERS / (in > made ? in : made) - (f->clip ? w->kt - 1 : 0);
+    int64_t made =
+        p->layout.wide_out ? out->shape[1] * out->shape[2] * p->layout.wide_out : out->stride[0];
+    int64_t most = MOST_NUMBERS / (in > made ? in : made) - (f->clip ? f->depth - 1 : 0);
+    bool apart = !follow_on(out) || !follow_on(residual);
 
     if (!f->clip)
-        most /= w->kt;
+        most /= f->depth;
+    if (apart && !p->phased)
+        most = 1;
+    else if (p->phased) /* of which a half lies beside */
+        most = most < MOST_BESIDE / made ? most : MOST_BESIDE / made;
     most = most < 1 ? 1 : most;
     for (p->first = 0; p->first < frames; p->first += p->count) {
-        struct conv_input x;
         p->count = frames - p->first < most ? frames - p->first : most;
-        struct tensor to = some_frames(out, p->first, p->count), add = {};
-        if (residual)
-            add = some_frames(residual, p->first, p->count);
-        if (!gather_frames(c, p, &x) || !cudnn_conv(c, &to, &x, w, residual ? &add : NULL)) {
+        if (!(p->layout.wide_out ? pass_wide : pass_frames)(c, p, out, w, residual)) {
             if (p->first > 0 && !c->device->failed)
                 c->host.fail(c->device, ERROR_INTERNAL,
                              "cuDNN takes %lld frames of a convolution, but not the last %lld",
@@ -262,53 +307,99 @@ static bool pass_to_cudnn(struct context *c, struct tensor *out, const struct co
 /* ---- which way */
 
 /* A pixel's own numbers are its neighbourhood. */
-static bool is_linear(const struct conv *w, const struct tensor *x)
+static bool is_linear(const struct conv *w, const struct tensor *out, const struct tensor *x,
+                      const struct tensor *residual)
 {
-    return taps_of(w) == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0 && x;
+    return taps_of(w) == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0 && x &&
+           out->stride[0] == out->shape[1] * out->stride[1] &&
+           (!residual || residual->stride[0] == residual->shape[1] * residual->stride[1]);
 }
 
-/* x[i] + 1 frame = x[i + 1]: one clip, its past in front. */
-static bool is_clip(const struct tensor *const *x, const struct conv *w)
+static void convolve_pixels(struct context *c, struct tensor *out, const struct tensor *x,
+                            const struct conv *w, const struct tensor *residual)
 {
+    struct linear layer = linear_of(c, w);
+    int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
+    int64_t to[2] = {pixels, w->out}, from[2] = {pixels, w->in};
+    struct tensor y = device_tensor(out->data, out->dtype, 2, to), add;
+    struct tensor in = device_tensor(x->data, x->dtype, 2, from);
+
+    if (residual)
+        add = device_tensor(residual->data, residual->dtype, 2, to);
+    cuda_linear(c->device, &y, &in, &layer, ACT_NONE, residual ? &add : NULL);
+}
+
+/* Which taps lie on the same frames; the distinct ones become frames.x. */
+static void share_taps(const struct tensor *const *x, const struct conv *w, struct passage *p)
+{
+    const void *at[CONV_MAX_TAPS] = {};
+    bool shared = p->phased && w->kt == 3;
+    int distinct = 0;
+
+    for (int t = 0; t < w->kt; t++)
+        at[t] = x[t] ? x[t]->data : NULL;
+    shared = shared && at[0] && at[1] && at[2];
+    bool first = shared && at[0] == at[1], last = shared && at[1] == at[2];
+    p->sharing = first && last ? SHARE_ALL : first ? SHARE_FIRST : last ? SHARE_LAST : SHARE_NONE;
     for (int t = 0; t < w->kt; t++) {
-        if (!x[t])
-            return false;
-        size_t frame = (size_t)(x[t]->shape[1] * x[t]->shape[2] * w->in) * size_of(x[t]->dtype);
-        if (t > 0 && (char *)x[t]->data != (char *)x[t - 1]->data + frame)
-            return false;
+        if ((t == 1 && first) || (t == 2 && last))
+            continue;
+        p->frames.x[distinct] = at[t];
+        p->frames.frame[distinct++] = x[t] ? x[t]->stride[0] : 0;
     }
+    p->frames.depth = distinct;
+}
+
+/* x[i] + 1 frame = x[i + 1], of frames evenly apart: one clip, its past in front. */
+static bool is_clip(const struct frames_job *f)
+{
+    int64_t frame = f->frame[0] * (int64_t)size_of(f->type);
+
+    for (int t = 0; t < f->depth; t++)
+        if (!f->x[t] || f->frame[t] != f->frame[0] ||
+            (t > 0 && (const char *)f->x[t] != (const char *)f->x[t - 1] + frame))
+            return false;
     return true;
 }
 
-static bool by_cudnn(struct context *c, struct tensor *out, const struct conv *w,
-                     const struct tensor *residual, const struct unfold_job *j, bool clip)
+static bool is_aligned(const struct tensor *t)
+{
+    return !t || (((uintptr_t)t->data & 15) == 0 && t->stride[0] % CHUNK == 0);
+}
+
+static bool by_cudnn(struct context *c, struct tensor *out, const struct tensor *const *x,
+                     const struct conv *w, const struct tensor *residual)
 {
     struct passage p = {};
     struct frames_job *f = &p.frames;
-    bool around = j->edge == CONV_REPLICATE && (w->kh > 1 || w->kw > 1);
+    const struct tensor *any = NULL;
+    bool around = w->form.edge == CONV_REPLICATE && (w->kh > 1 || w->kw > 1);
 
-    if (!c->cudnn || !is_half(c) || !j->whole || w->out % 8)
-        return false;
-    f->type = j->type;
-    f->scale = j->scale;
-    f->edge = j->edge;
-    f->clip = clip;
-    p.gathered = around || j->scale == 2 || (!clip && w->kt > 1);
-    p.padded = around;
-    f->top = around ? j->top : 0;
-    f->left = around ? j->left : 0;
-    f->height = j->height;
-    f->width = j->width;
-    f->channels = w->in;
-    f->out_height = j->height * j->scale + 2 * f->top;
-    f->out_width = j->width * j->scale + 2 * f->left;
-    f->depth = w->kt;
-    if (w->kt == 1) /* pictures side by side in the batch */
-        f->clip = false;
     for (int t = 0; t < w->kt; t++) {
-        f->x[t] = j->x[t];
-        f->frame[t] = j->frame[t];
+        any = x[t] ? x[t] : any;
+        if (!is_aligned(x[t]))
+            return false;
     }
+    if (!c->cudnn || !is_half(c) || w->in % 8 || !any)
+        return false;
+    p.layout = conv_layout_of(c, w);
+    if (!p.layout.wide_out && (!is_aligned(out) || !is_aligned(residual)))
+        return false;
+    p.phased = p.layout.phased && !residual && out->dtype == any->dtype;
+    share_taps(x, w, &p);
+    f->type = any->dtype;
+    f->scale = p.phased ? 1 : w->form.scale;
+    f->edge = w->form.edge;
+    f->height = any->shape[1];
+    f->width = any->shape[2];
+    f->channels = w->in;
+    f->top = around ? w->kh / 2 : 0;
+    f->left = around ? w->kw / 2 : 0;
+    f->out_height = f->height * f->scale + 2 * f->top;
+    f->out_width = f->width * f->scale + 2 * f->left;
+    f->clip = f->depth > 1 && is_clip(f); /* else pictures side by side in the batch */
+    p.padded = around || w->form.edge == CONV_GIVEN;
+    p.gathered = around || f->scale == 2 || (!f->clip && (f->depth > 1 || !f->x[0]));
     return pass_to_cudnn(c, out, w, residual, &p);
 }
 
@@ -316,44 +407,11 @@ void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const 
                const struct conv *w, const struct tensor *residual)
 {
     struct context *c = context_of(d);
-    struct unfold_job j = {};
-    const struct tensor *any = NULL;
 
     if (out->shape[0] * out->shape[1] * out->shape[2] == 0)
         return;
-    if (is_linear(w, x[0])) {
-        struct linear layer = linear_of(c, w);
-        int64_t pixels = out->shape[0] * out->shape[1] * out->shape[2];
-        struct tensor to = rows_view(out, 0, pixels), from = rows_view(x[0], 0, pixels), add;
-        if (residual)
-            add = rows_view(residual, 0, pixels);
-        cuda_linear(d, &to, &from, &layer, ACT_NONE, residual ? &add : NULL);
-        return;
-    }
-    j.type = d->activations;
-    j.kt = w->kt;
-    j.kh = w->kh;
-    j.kw = w->kw;
-    j.scale = w->form.scale;
-    j.stride = w->form.stride;
-    j.edge = w->form.edge;
-    j.top = j.edge == CONV_ZEROS_AFTER ? 0 : w->kh / 2;
-    j.left = j.edge == CONV_ZEROS_AFTER ? 0 : w->kw / 2;
-    j.in = w->in;
-    j.row = row_of(w);
-    j.out_height = out->shape[1];
-    j.out_width = out->shape[2];
-    j.whole = w->in % CHUNK == 0;
-    for (int t = 0; t < w->kt; t++)
-        if (x[t]) {
-            any = x[t];
-            j.x[t] = x[t]->data;
-            j.frame[t] = x[t]->stride[0];
-            j.whole = j.whole && ((uintptr_t)x[t]->data & 15) == 0 && x[t]->stride[0] % CHUNK == 0;
-        }
-    j.height = any ? any->shape[1] : 1;
-    j.width = any ? any->shape[2] : 1;
-    if (any && (by_cudnn(c, out, w, residual, &j, is_clip(x, w)) || d->failed))
-        return;
-    unfold_and_multiply(c, out, &j, w, residual);
+    if (is_linear(w, out, x[0], residual))
+        convolve_pixels(c, out, x[0], w, residual);
+    else if (!by_cudnn(c, out, x, w, residual) && !d->failed)
+        unfold_conv(c, out, x, w, residual);
 }

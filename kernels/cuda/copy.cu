@@ -170,5 +170,10 @@ void copy_any(struct context *c, const struct tensor *out, const struct tensor *
 
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x)
 {
-    copy_any(context_of(d), out, x);
+    if (out->dtype == DTYPE_F8_E4M3)
+        rows_map(context_of(d), out, x, NULL, 0, ACT_NONE);
+    else if (x->dtype == DTYPE_F8_E4M3 && x->scale)
+        rows_from_f8(context_of(d), out, x);
+    else
+        copy_any(context_of(d), out, x);
 }

@@ -19,9 +19,12 @@ enum scratch_purpose {
     SCRATCH_UNFOLDED,  /* a convolution's neighbourhoods */
     SCRATCH_SCORES,    /* of attention */
     SCRATCH_WEIGHTS,   /* their softmax; group norms' sums */
+    SCRATCH_CHANNELS,  /* a convolution's outputs, more than are wanted */
+    SCRATCH_OPERANDS,  /* of attention, in FP8 */
     SCRATCH_TRANSFER,  /* raw bytes on their way in or out */
     SCRATCH_VENDOR,    /* what a library asks for */
     SCRATCH_UNFUSED,   /* a product before what comes after it */
+    SCRATCH_SCALES,    /* of FP8 rows, on 16 bytes */
     SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
     SCRATCHES
 };
@@ -35,6 +38,15 @@ struct stage {
     size_t used;
 };
 
+/* What is on its way to the host beside the work that goes on. */
+struct read_slot {
+    float *here, *there; /* on the device; pinned */
+    size_t size;         /* bytes of either */
+    cudaEvent_t made, done;
+    bool begun;
+};
+
+struct bulk;
 struct gemm_plans;
 struct cudnn;
 
@@ -49,6 +61,10 @@ struct context {
     size_t scratch_size[SCRATCHES];
     struct stage stage[STAGES];
     int stage_now;
+    struct read_slot reading[READ_SLOTS];
+    cudaStream_t reader; /* made when first needed */
+    struct bulk *bulk; /* of large uploads */
+    bool bulk_tried;
     struct gemm_plans *gemms;
     struct tuning *tuning; /* NULL: no memory for it */
     struct cudnn *cudnn;   /* NULL: not on this machine, or switched off */
@@ -117,7 +133,14 @@ struct vector vector_of(const struct tensor *v, const struct tensor *x);
 void copy_any(struct context *c, const struct tensor *out, const struct tensor *x);
 /* Where both have a dense last axis. */
 void map_copy(struct context *c, const struct tensor *out, const struct tensor *x);
+/* A gated linear unit of any dtypes and strides. */
+void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
+             const struct tensor *gate, int act);
 /* Host bytes to the device, through pinned memory; the source may go when this returns. */
+void readings_free(struct context *c);
+/* False: not of halves, dense and on 16 bytes; nothing was done. */
+bool channel_norm_halves(struct context *c, const struct tensor *out, const struct tensor *x,
+                         const struct tensor *gamma, int act);
 bool upload(struct context *c, void *to, const void *from, size_t size);
 /* A contiguous tensor of any float dtype in host memory to contiguous numbers of another dtype. */
 bool upload_as(struct context *c, void *to, int type, const struct tensor *from);
@@ -129,8 +152,22 @@ void bias_activate(struct context *c, const struct tensor *x, const float *bias,
 void bias_add(struct context *c, const struct tensor *out, const struct tensor *x,
               const float *bias, const struct tensor *y);
 
+/* bulk.cu: upload() of what is large. *done false: there is nothing to be gained, or no pinned
+ * memory for it. false: failed. */
+bool bulk_upload(struct context *c, void *to, const void *from, size_t size, bool *done);
+void bulk_close(struct context *c);
 /* mover.cu */
 extern const struct weight_mover cuda_mover;
+
+/* ---- operations on rows that a block holds (rows.cu); out may be FP8 rows with scales, and then
+ * these take any. Else false: rows of this form are not theirs, and nothing was done. */
+bool rows_norm(struct context *c, bool layer, const struct tensor *out, const struct tensor *x,
+               const struct tensor *weight, const struct tensor *bias, float eps);
+/* out = x * act(gate), or without a gate x, with the activation in the columns from `from` on. */
+bool rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
+              const struct tensor *gate, int64_t from, int act);
+/* FP8 rows with scales to numbers. */
+void rows_from_f8(struct context *c, const struct tensor *out, const struct tensor *x);
 
 /* ---- matrix products, row-major: D[m, n] = alpha A[m, k] B + beta C */
 struct matrix {
@@ -153,26 +190,16 @@ bool gemm_fuses(int act);
 /* False: not done; when nothing has failed, no algorithm takes this shape. */
 bool gemm(struct context *c, const struct product *p);
 void gemm_close(struct context *c);
+/* Whether there are products of FP8 rows with scales here. */
+bool gemm_has_f8(struct context *c);
+/* Whether layers of this device may have FP8 weights: it was asked for, and there are products. */
+bool f8_open(struct context *c);
 /* Says, once, that algorithms are looked for and where they are kept. */
 void search_note(struct context *c);
 
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
 void cudnn_close(struct context *c);
-/* Both: false when cuDNN has nothing for this case, and nothing was done. */
-bool cudnn_attention(struct context *c, const struct tensor *out, const struct tensor *q,
-                     const struct tensor *k, const struct tensor *v, float scale,
-                     const struct attention_bias *bias);
-/* One convolution over frames that lie one after another: `items` clips of `depth` frames, as many
- * as the kernel is deep or more. */
-struct conv_input {
-    const void *data;
-    int64_t items, depth, height, width;
-    bool padded; /* its edges are part of it; else they are zeros around it */
-};
-bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
-                const struct conv *w, const struct tensor *residual);
-
 /* ---- recording: graph.cu */
 extern const struct device_recorder cuda_recorder;
 
@@ -185,6 +212,8 @@ int cuda_probe(struct device *d, enum device_probe what, int peer, double *rate,
                size_t size);
 void cuda_write(struct device *d, struct tensor *out, const struct tensor *host);
 void cuda_read(struct device *d, struct tensor *host, const struct tensor *x);
+void cuda_read_begin(struct device *d, int slot, const struct tensor *x);
+const float *cuda_read_end(struct device *d, int slot);
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
                  const struct linear *w, enum activation act, const struct tensor *residual);
 void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
@@ -202,13 +231,22 @@ void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act);
+void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                           int groups, const struct tensor *weight, const struct tensor *bias,
+                           float eps);
+void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                    const struct tensor *affine, const struct normalise_form *form);
 void cuda_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                const struct tensor *sin, enum rope_pairs pairs);
+bool cuda_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
+                    const struct turn *turn);
 void cuda_embed(struct device *d, struct tensor *out, const struct tensor *table,
                 const struct tensor *ids);
 void cuda_activation(struct device *d, struct tensor *out, const struct tensor *x,
                      enum activation act);
+void cuda_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
+                        enum activation act);
 void cuda_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 void cuda_glu(struct device *d, struct tensor *out, const struct tensor *x,
               const struct tensor *gate, enum activation act);

@@ -8,15 +8,23 @@ NVCC      ?= $(or $(wildcard $(CUDA_HOME)/bin/nvcc),nvcc)
 
 CUDA_SRC := \
 	kernels/cuda/attention.cu \
+	kernels/cuda/channel_norm.cu \
+	kernels/cuda/bulk.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/conv_pack.cu \
+	kernels/cuda/conv_unfold.cu \
 	kernels/cuda/copy.cu \
 	kernels/cuda/cudnn.cu \
 	kernels/cuda/cudnn_attention.cu \
 	kernels/cuda/cudnn_conv.cu \
 	kernels/cuda/distance.cu \
+	kernels/cuda/flash_attention.cu \
+	kernels/cuda/fp8_attention.cu \
+	kernels/cuda/fp8_operands.cu \
 	kernels/cuda/gemm.cu \
 	kernels/cuda/gemm_search.cu \
+	kernels/cuda/glu.cu \
 	kernels/cuda/graph.cu \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
@@ -24,6 +32,10 @@ CUDA_SRC := \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \
 	kernels/cuda/norm.cu \
+	kernels/cuda/normalise.cu \
+	kernels/cuda/reading.cu \
+	kernels/cuda/norm_rope.cu \
+	kernels/cuda/rows.cu \
 	kernels/cuda/probe.cu \
 	kernels/cuda/transfer.cu
 CUDA_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(CUDA_SRC))
@@ -53,8 +65,8 @@ endif
 
 # Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
 # that has nothing else.
-$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_graphs \
-  check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
+$(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_attention \
+  check_fused check_graphs check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
 
 # Part of the tests: on the CPU always, on a GPU where there is one (it says so when there is none).

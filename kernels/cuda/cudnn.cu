@@ -167,8 +167,43 @@ void cudnn_graph::pointwise(cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t 
     cudnnBackendDescriptor_t op = make(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
     link(op, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
     link(op, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
-    link(op, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
+    if (b)
+        link(op, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
     link(op, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
+    finalize(op);
+    operations.push_back(op);
+}
+
+void cudnn_graph::reduce(cudnnReduceTensorOp_t kind, cudnnBackendDescriptor_t x,
+                         cudnnBackendDescriptor_t y)
+{
+    cudnnBackendDescriptor_t how = make(CUDNN_BACKEND_REDUCTION_DESCRIPTOR);
+    cudnnDataType_t precision = CUDNN_DATA_FLOAT;
+
+    set(how, CUDNN_ATTR_REDUCTION_OPERATOR, CUDNN_TYPE_REDUCTION_OPERATOR_TYPE, 1, &kind);
+    set(how, CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &precision);
+    finalize(how);
+    cudnnBackendDescriptor_t op = make(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR);
+    link(op, CUDNN_ATTR_OPERATION_REDUCTION_DESC, how);
+    link(op, CUDNN_ATTR_OPERATION_REDUCTION_XDESC, x);
+    link(op, CUDNN_ATTR_OPERATION_REDUCTION_YDESC, y);
+    finalize(op);
+    operations.push_back(op);
+}
+
+void cudnn_graph::multiply(cudnnBackendDescriptor_t a, cudnnBackendDescriptor_t b,
+                           cudnnBackendDescriptor_t y)
+{
+    cudnnBackendDescriptor_t how = make(CUDNN_BACKEND_MATMUL_DESCRIPTOR);
+    cudnnDataType_t precision = CUDNN_DATA_FLOAT;
+
+    set(how, CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &precision);
+    finalize(how);
+    cudnnBackendDescriptor_t op = make(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_DESC, how);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_ADESC, a);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_BDESC, b);
+    link(op, CUDNN_ATTR_OPERATION_MATMUL_CDESC, y);
     finalize(op);
     operations.push_back(op);
 }
@@ -235,7 +270,7 @@ cudnnBackendDescriptor_t cudnn_graph::whole()
 }
 
 bool cudnn_graph::choose(cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode,
-                         size_t workspace, struct cudnn_plan *out)
+                         size_t workspace, int from, struct cudnn_plan *out)
 {
     enum { MOST = 16 };
     cudnnBackendDescriptor_t heuristics = make(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
@@ -250,7 +285,7 @@ bool cudnn_graph::choose(cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t 
     if (!ok || n->call.get(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                            MOST, &found, config) != CUDNN_STATUS_SUCCESS)
         return false;
-    for (int64_t i = 0; i < found && i < MOST; i++) {
+    for (int64_t i = from; i < found && i < MOST; i++) {
         cudnnBackendDescriptor_t plan = NULL;
         int64_t size = 0, count = 0;
         if (n->call.make(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) != CUDNN_STATUS_SUCCESS)
@@ -265,6 +300,7 @@ bool cudnn_graph::choose(cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t 
             (size_t)size <= workspace) {
             out->plan = plan;
             out->workspace = (size_t)size;
+            out->guess = (int)i;
             return true;
         }
         n->call.unmake(plan);
@@ -272,14 +308,16 @@ bool cudnn_graph::choose(cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t 
     return false;
 }
 
-struct cudnn_plan cudnn_graph::plan(size_t workspace)
+struct cudnn_plan cudnn_graph::plan(size_t workspace, int from)
 {
     struct cudnn_plan out = {};
-    cudnnBackendDescriptor_t graph = whole();
 
-    if (ok && !choose(graph, CUDNN_HEUR_MODE_A, workspace, &out)) {
+    if (!graph)
+        graph = whole();
+    if (ok && !choose(graph, CUDNN_HEUR_MODE_A, workspace, from, &out) && from == 0) {
         ok = true; /* that there are no heuristics for a graph is no reason not to look further */
-        choose(graph, CUDNN_HEUR_MODE_FALLBACK, workspace, &out);
+        choose(graph, CUDNN_HEUR_MODE_FALLBACK, workspace, 0, &out);
+        out.guess = 0;
     }
     return out;
 }

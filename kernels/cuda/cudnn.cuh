@@ -26,7 +26,7 @@ struct cudnn_functions {
 struct cudnn_plan {
     cudnnBackendDescriptor_t plan; /* NULL: cuDNN has nothing for this graph */
     size_t workspace;
-    int form; /* which of the graphs that were tried */
+    int guess; /* which of cuDNN's it is, the best first */
 };
 
 struct cudnn {
@@ -54,8 +54,13 @@ class cudnn_graph
                                     const int64_t *size, const int64_t *stride);
     /* A number that is given when the plan is run, by a host address. */
     cudnnBackendDescriptor_t scalar(int64_t uid, int rank);
+    /* b is NULL for functions of one argument */
     void pointwise(cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t x,
                    cudnnBackendDescriptor_t b, cudnnBackendDescriptor_t y);
+    /* over the axes where y has the size 1 */
+    void reduce(cudnnReduceTensorOp_t how, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t y);
+    void multiply(cudnnBackendDescriptor_t a, cudnnBackendDescriptor_t b,
+                  cudnnBackendDescriptor_t y);
     /* The whole of attention as one operation: q, k, v, out [items, heads, tokens, dim]. */
     void attend(cudnnBackendDescriptor_t q, cudnnBackendDescriptor_t k, cudnnBackendDescriptor_t v,
                 cudnnBackendDescriptor_t scale, cudnnBackendDescriptor_t out);
@@ -63,8 +68,9 @@ class cudnn_graph
     void convolve(int axes, const int64_t *stride, const int64_t *before, const int64_t *after,
                   cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t w,
                   cudnnBackendDescriptor_t y);
-    /* The first engine that takes the graph within the workspace allowed. */
-    struct cudnn_plan plan(size_t workspace);
+    /* The first engine that takes the graph within the workspace allowed, of cuDNN's guesses from
+     * number `from` on; the graph is complete then. */
+    struct cudnn_plan plan(size_t workspace, int from = 0);
 
   private:
     cudnnBackendDescriptor_t make(cudnnBackendDescriptorType_t type);
@@ -75,10 +81,11 @@ class cudnn_graph
     void finalize(cudnnBackendDescriptor_t d);
     cudnnBackendDescriptor_t whole();
     bool choose(cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode, size_t workspace,
-                struct cudnn_plan *out);
+                int from, struct cudnn_plan *out);
 
     struct cudnn *n;
     bool ok = true;
+    cudnnBackendDescriptor_t graph = NULL;
     std::vector<cudnnBackendDescriptor_t> all, operations;
 };
 

@@ -1,162 +1,229 @@
 /* Convolutions by cuDNN: channels last, halves, channels in multiples of 8. Bias and residual are
  * part of the graph where an engine takes them, else one pass of ours after it. */
+#include "kernels/cuda/conv.cuh"
 #include "kernels/cuda/cudnn.cuh"
 
 static const size_t WORKSPACE = (size_t)512 << 20;
+enum { GUESSES = 16, ROUNDS = 2 };
+/* What is less than this much faster is not: timing is no more precise. */
+static const float MARGIN = 0.98f;
 
-enum form { FUSED, BARE };
-
-/* Everything that makes one convolution's plan. */
-struct shape {
-    int type, axes; /* of space: 3 with time, else 2 */
-    int64_t items;
-    int64_t x[3], y[3], kernel[3], stride[3], before[3], after[3];
-    int64_t in, out, weight_row;
-    bool bias, add;
-};
-
-/* [items, channels, (time,) height, width], channels last. */
-static cudnnBackendDescriptor_t picture(cudnn_graph *g, int64_t uid, cudnnDataType_t type,
-                                        const struct shape *s, const int64_t *space,
-                                        int64_t channels)
+/* Axes of space: with time, or height and width alone. */
+static int axes_of(const struct conv_call *call)
 {
-    int64_t size[5] = {s->items, channels}, stride[5], step = channels;
+    return call->x.shape[1] > 1 || call->kernel[0] > 1 ? 3 : 2;
+}
 
-    for (int i = s->axes - 1; i >= 0; i--) {
-        size[2 + i] = space[i];
+static cudnnBackendDescriptor_t picture(cudnn_graph *g, int64_t uid, cudnnDataType_t type,
+                                        const struct tensor *t, int axes)
+{
+    int64_t size[5] = {t->shape[0], t->shape[4]}, stride[5] = {t->stride[0], 1};
+
+    for (int i = 0; i < axes; i++) {
+        size[2 + i] = t->shape[4 - axes + i];
+        stride[2 + i] = t->stride[4 - axes + i];
+    }
+    return g->tensor(uid, type, 2 + axes, size, stride);
+}
+
+static cudnnBackendDescriptor_t weights(cudnn_graph *g, cudnnDataType_t type,
+                                        const struct conv_call *call, int axes)
+{
+    int64_t in = call->x.shape[4], size[5] = {call->y.shape[4], in}, stride[5], step = in;
+
+    for (int i = axes - 1; i >= 0; i--) {
+        size[2 + i] = call->kernel[3 - axes + i];
         stride[2 + i] = step;
-        step *= space[i];
+        step *= size[2 + i];
     }
     stride[0] = step;
     stride[1] = 1;
-    return g->tensor(uid, type, 2 + s->axes, size, stride);
+    return g->tensor(UID_W, type, 2 + axes, size, stride);
 }
 
-static cudnnBackendDescriptor_t weights(cudnn_graph *g, cudnnDataType_t type, const struct shape *s)
+static cudnnBackendDescriptor_t one_pixel(cudnn_graph *g, int64_t channels, int axes)
 {
-    int64_t size[5] = {s->out, s->in}, stride[5], step = s->in;
+    int64_t size[5] = {1, channels, 1, 1, 1};
+    int64_t stride[5] = {channels, 1, channels, channels, channels};
 
-    for (int i = s->axes - 1; i >= 0; i--) {
-        size[2 + i] = s->kernel[i];
-        stride[2 + i] = step;
-        step *= s->kernel[i];
-    }
-    stride[0] = s->weight_row;
-    stride[1] = 1;
-    return g->tensor(UID_W, type, 2 + s->axes, size, stride);
+    return g->tensor(UID_BIAS, CUDNN_DATA_FLOAT, 2 + axes, size, stride);
 }
 
-static struct cudnn_plan plan_conv(struct cudnn *n, const struct shape *s, enum form form)
+static void describe(cudnn_graph &g, const struct conv_call *call)
 {
-    cudnn_graph g(n);
-    cudnnDataType_t half = cudnn_type(s->type);
-    cudnnBackendDescriptor_t last = NULL;
-    int64_t ones[3] = {1, 1, 1}, next = UID_VIRTUAL;
-    bool bias = form == FUSED && s->bias, add = form == FUSED && s->add;
+    int axes = axes_of(call), skip = 3 - axes;
+    cudnnDataType_t half = cudnn_type(call->x.dtype), made = cudnn_type(call->y.dtype);
+    const int64_t strides[3] = {axes == 3 ? 1 : call->stride, call->stride, call->stride};
+    int64_t next = UID_VIRTUAL;
+    bool bias = call->bias != NULL, add = call->add.data != NULL;
+    cudnnBackendDescriptor_t last = picture(&g, bias || add ? next++ : (int64_t)UID_Y,
+                                            bias || add ? CUDNN_DATA_FLOAT : made, &call->y, axes);
 
-    last = bias || add ? picture(&g, next++, CUDNN_DATA_FLOAT, s, s->y, s->out)
-                       : picture(&g, UID_Y, half, s, s->y, s->out);
-    g.convolve(s->axes, s->stride, s->before, s->after, picture(&g, UID_X, half, s, s->x, s->in),
-               weights(&g, half, s), last);
+    g.convolve(axes, strides, call->before + skip, call->after + skip,
+               picture(&g, UID_X, half, &call->x, axes), weights(&g, half, call, axes), last);
     if (bias) {
-        struct shape one = *s;
-        one.items = 1;
-        cudnnBackendDescriptor_t y = add ? picture(&g, next++, CUDNN_DATA_FLOAT, s, s->y, s->out)
-                                         : picture(&g, UID_Y, half, s, s->y, s->out);
-        g.pointwise(CUDNN_POINTWISE_ADD, last,
-                    picture(&g, UID_BIAS, CUDNN_DATA_FLOAT, &one, ones, s->out), y);
+        cudnnBackendDescriptor_t y = picture(&g, add ? next++ : (int64_t)UID_Y,
+                                             add ? CUDNN_DATA_FLOAT : made, &call->y, axes);
+        g.pointwise(CUDNN_POINTWISE_ADD, last, one_pixel(&g, call->y.shape[4], axes), y);
         last = y;
     }
     if (add)
-        g.pointwise(CUDNN_POINTWISE_ADD, last, picture(&g, UID_ADD, half, s, s->y, s->out),
-                    picture(&g, UID_Y, half, s, s->y, s->out));
-    struct cudnn_plan plan = g.plan(WORKSPACE);
-    plan.form = form;
-    return plan;
+        g.pointwise(CUDNN_POINTWISE_ADD, last,
+                    picture(&g, UID_ADD, cudnn_type(call->add.dtype), &call->add, axes),
+                    picture(&g, UID_Y, made, &call->y, axes));
 }
 
-static const struct cudnn_plan *plan_for(struct cudnn *n, const struct shape *s)
+static bool run(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call)
 {
-    std::vector<int64_t> key = {'c',    s->type,       s->axes, s->items, s->in,
-                                s->out, s->weight_row, s->bias, s->add};
+    const int64_t uids[5] = {UID_X, UID_W, UID_Y, call->bias ? UID_BIAS : UID_ADD, UID_ADD};
+    void *const pointers[5] = {call->x.data, (void *)call->weights, call->y.data,
+                               call->bias ? (void *)call->bias : call->add.data, call->add.data};
 
-    for (int i = 0; i < s->axes; i++)
-        key.insert(key.end(),
-                   {s->x[i], s->y[i], s->kernel[i], s->stride[i], s->before[i], s->after[i]});
+    return cudnn_run(c, plan, 3 + (call->bias != NULL) + (call->add.data != NULL), uids, pointers);
+}
+
+/* ---- which of cuDNN's guesses: as gemm_search.cu does it, but only for the most patient. Engines
+ * are compiled when they are tried: five guesses for each large convolution of HunyuanVideo's VAE
+ * took 20 s on an H200, and the decode was no faster (2026-11-21). */
+
+/* Milliseconds; negative: it cannot be run. */
+static float once(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call,
+                  cudaEvent_t from, cudaEvent_t to)
+{
+    float took = -1;
+    bool ran = cudaEventRecord(from, c->stream) == cudaSuccess && run(c, plan, call);
+
+    if (cudaEventRecord(to, c->stream) != cudaSuccess || cudaEventSynchronize(to) != cudaSuccess ||
+        !ran || cudaEventElapsedTime(&took, from, to) != cudaSuccess)
+        return -1;
+    return took;
+}
+
+/* The best of some guesses, timed on the operands at hand. */
+static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call)
+{
+    struct cudnn_plan best = g.plan(WORKSPACE), next = best;
+    size_t numbers = (size_t)(call.y.shape[0] * call.y.stride[0]);
+    size_t size = call.add.data ? numbers * size_of(call.y.dtype) : 0;
+    void *beside = size ? memory_take(c, size) : NULL;
+    cudaEvent_t from = NULL, to = NULL;
+    float least = -1;
+
+    if (!best.plan || (size && !beside) || cudaEventCreate(&from) != cudaSuccess ||
+        cudaEventCreate(&to) != cudaSuccess)
+        goto done;
+    call.y.data = beside ? beside : call.y.data; /* not over what is read */
+    for (int i = 0; i < GUESSES && next.plan && !c->device->failed; i++) {
+        float took = once(c, &next, &call, from, to);
+        for (int k = 0; k < ROUNDS && took >= 0; k++) {
+            float again = once(c, &next, &call, from, to);
+            took = k == 0 || again < took ? again : took; /* the first was to warm up */
+        }
+        if (i == 0 || (took >= 0 && took < MARGIN * least)) {
+            if (i > 0)
+                c->cudnn->call.unmake(best.plan);
+            best = next;
+            least = took;
+        } else {
+            c->cudnn->call.unmake(next.plan);
+        }
+        next = g.plan(WORKSPACE, next.guess + 1);
+    }
+    if (next.plan && next.plan != best.plan)
+        c->cudnn->call.unmake(next.plan);
+done:
+    if (from)
+        cudaEventDestroy(from);
+    if (to)
+        cudaEventDestroy(to);
+    if (beside)
+        memory_give(c, beside, size);
+    return best;
+}
+
+static bool recording(struct context *c)
+{
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    return cudaStreamIsCapturing(c->stream, &status) != cudaSuccess ||
+           status != cudaStreamCaptureStatusNone;
+}
+
+static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *call,
+                                   const std::vector<int64_t> &key)
+{
+    cudnn_graph g(c->cudnn);
+    enum patience patience = c->device->patience;
+    size_t size = key.size() * sizeof key[0];
+    int64_t guess = 0;
+
+    describe(g, call);
+    if (patience == PATIENCE_NONE || recording(c))
+        return g.plan(WORKSPACE);
+    if (c->tuning &&
+        c->host.tuning_find(c->tuning, key.data(), size, patience, &guess, sizeof guess)) {
+        struct cudnn_plan known = g.plan(WORKSPACE, guess >= 0 && guess < GUESSES ? (int)guess : 0);
+        search_note(c);
+        return known.plan ? known : g.plan(WORKSPACE);
+    }
+    if (patience != PATIENCE_ENOUGH)
+        return g.plan(WORKSPACE);
+    struct cudnn_plan best = compete(c, g, *call);
+    guess = best.guess;
+    if (best.plan && c->tuning && !c->device->failed) {
+        c->host.tuning_keep(c->tuning, key.data(), size, patience, &guess, sizeof guess);
+        search_note(c);
+    }
+    return best;
+}
+
+static void add_shape(std::vector<int64_t> *key, const struct tensor *t)
+{
+    key->push_back(t->data ? (int64_t)t->dtype : -1);
+    if (!t->data)
+        return;
+    key->insert(key->end(), t->shape, t->shape + 5);
+    key->insert(key->end(), t->stride, t->stride + 4);
+}
+
+static const struct cudnn_plan *plan_for(struct context *c, const struct conv_call *call)
+{
+    struct cudnn *n = c->cudnn;
+    std::vector<int64_t> key = {'c', call->stride, call->bias != NULL};
+
+    add_shape(&key, &call->x);
+    add_shape(&key, &call->y);
+    add_shape(&key, &call->add);
+    for (int i = 0; i < 3; i++)
+        key.insert(key.end(), {call->kernel[i], call->before[i], call->after[i]});
     auto known = n->plans.find(key);
     if (known != n->plans.end())
         return &known->second;
-    struct cudnn_plan plan = plan_conv(n, s, FUSED);
-    if (!plan.plan)
-        plan = plan_conv(n, s, BARE);
-    return &n->plans.emplace(key, plan).first->second;
+    return &n->plans.emplace(key, plan_conv(c, call, key)).first->second;
 }
 
-static size_t numbers_of(const struct tensor *t)
+bool cudnn_conv(struct context *c, const struct conv_call *call)
 {
-    size_t n = 1;
-    for (int i = 0; i < t->rank; i++)
-        n *= (size_t)t->shape[i];
-    return n;
-}
+    const struct cudnn_plan *plan = plan_for(c, call);
+    struct conv_call bare = *call;
 
-bool cudnn_conv(struct context *c, const struct tensor *out, const struct conv_input *x,
-                const struct conv *w, const struct tensor *residual)
-{
-    struct shape s = {};
-    int at = 0; /* the axes from here on are height and width */
-
-    if (!c->cudnn || !is_half(c) || w->in % 8 || w->out % 8 ||
-        ((uintptr_t)x->data | (uintptr_t)out->data) & 15 ||
-        (residual && ((uintptr_t)residual->data & 15)))
+    if (plan->plan) {
+        if (axes_of(call) == 3)
+            c->host.note(c->device, NOTE_CHANNELS_LAST, NOTE_ACTIVE,
+                         "Channels_Last_3D Memory Format Applied.");
+        run(c, plan, call);
+        return true;
+    }
+    if (!call->bias && !call->add.data)
         return false;
-    s.type = c->device->activations;
-    s.items = x->items;
-    if (x->depth > 1) {
-        s.x[0] = x->depth;
-        s.kernel[0] = w->kt;
-        s.y[0] = x->depth - w->kt + 1;
-        s.stride[0] = 1;
-        at = 1;
-    }
-    s.axes = 2 + at;
-    s.x[at] = x->height;
-    s.x[at + 1] = x->width;
-    s.y[at] = out->shape[1];
-    s.y[at + 1] = out->shape[2];
-    s.kernel[at] = w->kh;
-    s.kernel[at + 1] = w->kw;
-    for (int i = 0; i < 2; i++) {
-        int64_t k = s.kernel[at + i];
-        s.stride[at + i] = w->form.stride;
-        s.before[at + i] = x->padded || w->form.edge == CONV_ZEROS_AFTER ? 0 : k / 2;
-        s.after[at + i] = x->padded ? 0 : k / 2; /* of the k - 1 zeros after, one half is seen */
-    }
-    s.in = w->in;
-    s.out = w->out;
-    s.weight_row = (int64_t)w->kt * w->kh * w->kw * w->in;
-    s.bias = w->bias != NULL;
-    s.add = residual != NULL;
-    const struct cudnn_plan *plan = plan_for(c->cudnn, &s);
+    bare.bias = NULL;
+    bare.add.data = NULL; /* nor over a residual in place */
+    bare.y = device_tensor(NULL, call->x.dtype, 5, call->y.shape);
+    size_t numbers = (size_t)(bare.y.shape[0] * bare.y.stride[0]);
+    bare.y.data = scratch_take(c, SCRATCH_WEIGHTS, numbers * size_of(bare.y.dtype));
+    plan = bare.y.data ? plan_for(c, &bare) : plan;
     if (!plan->plan)
         return false;
-    void *add = residual ? residual->data : NULL, *to = out->data;
-    if (plan->form == BARE && (s.bias || s.add)) { /* not over a residual in place */
-        to = scratch_take(c, SCRATCH_WEIGHTS, numbers_of(out) * size_of(s.type));
-        if (!to)
-            return false;
-    }
-    const int64_t uids[5] = {UID_X, UID_W, UID_Y, s.bias ? UID_BIAS : UID_ADD, UID_ADD};
-    void *const pointers[5] = {(void *)x->data, (void *)w->packed, to,
-                               s.bias ? (void *)w->bias : add, add};
-    int extra = plan->form == FUSED ? s.bias + s.add : 0;
-    if (cudnn_run(c, plan, 3 + extra, uids, pointers) && to != out->data) {
-        struct tensor bare = *out;
-        bare.data = to;
-        bias_add(c, out, &bare, w->bias, residual);
-    }
-    if (s.axes == 3)
-        c->host.note(c->device, NOTE_CHANNELS_LAST, NOTE_ACTIVE,
-                     "Channels_Last_3D Memory Format Applied.");
+    if (run(c, plan, &bare))
+        bias_add(c, &call->y, &bare.y, call->bias, call->add.data ? &call->add : NULL);
     return true;
 }

@@ -242,8 +242,31 @@ bool gemm(struct context *c, const struct product *given)
     void *workspace = scratch_take(c, SCRATCH_VENDOR, GEMM_WORKSPACE);
     if (!workspace)
         return false;
-    return blas_ok(c, gemm_run(c, plan, &plan->algorithm, &p, (void *)p.d.data, workspace),
-                   "a matrix product");
+    cublasStatus_t s = gemm_run(c, plan, &plan->algorithm, &p, (void *)p.d.data, workspace);
+    plan->possible = s != CUBLAS_STATUS_NOT_SUPPORTED; /* some are only refused here */
+    return plan->possible && blas_ok(c, s, "a matrix product");
+}
+
+bool gemm_has_f8(struct context *c)
+{
+    static const float one = 1;
+    struct product p = {};
+    struct gemm_plan plan = {};
+    cublasLtMatmulHeuristicResult_t result;
+    int count = 0;
+
+    p.m = p.n = p.k = 512;
+    p.batch = 1;
+    p.a = p.b = {NULL, DTYPE_F8_E4M3, 512, 0};
+    p.c = p.d = {NULL, DTYPE_BF16, 512, 0};
+    p.b_transposed = true;
+    p.scale_a = p.scale_b = &one; /* nothing is run */
+    struct gemm_key key = key_of(&p);
+    bool has = describe(&key, &plan) == CUBLAS_STATUS_SUCCESS &&
+               point(&plan, &p) == CUBLAS_STATUS_SUCCESS &&
+               gemm_guess(c, &key, &plan, 1, &result, &count) == CUBLAS_STATUS_SUCCESS && count > 0;
+    forget(&plan);
+    return has;
 }
 
 void gemm_close(struct context *c)

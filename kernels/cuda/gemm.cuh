@@ -26,6 +26,10 @@ struct gemm_plan {
 cublasStatus_t gemm_run(struct context *c, const struct gemm_plan *plan,
                         const cublasLtMatmulAlgo_t *algorithm, const struct product *p, void *d,
                         void *workspace);
+/* As many algorithms as wanted, the most promising first; none where nothing takes this product. */
+cublasStatus_t gemm_guess(struct context *c, const struct gemm_key *key,
+                          const struct gemm_plan *plan, int wanted,
+                          cublasLtMatmulHeuristicResult_t *out, int *count);
 /* Finds the algorithm: the one kept on disk, else the fastest of those that are offered, else,
  * where looking does not pay, the first of them. The product is run in doing so, not for good. */
 cublasStatus_t gemm_choose(struct context *c, const struct gemm_key *key, struct gemm_plan *plan,

@@ -34,9 +34,9 @@ static cublasStatus_t prefer(cublasLtMatmulPreference_t preference, const struct
     return s;
 }
 
-/* As many guesses as wanted, none where nothing takes this product. */
-static cublasStatus_t guess(struct context *c, const struct gemm_key *key,
-                            const struct gemm_plan *plan, int wanted, struct candidates *out)
+cublasStatus_t gemm_guess(struct context *c, const struct gemm_key *key,
+                          const struct gemm_plan *plan, int wanted,
+                          cublasLtMatmulHeuristicResult_t *out, int *count)
 {
     cublasLtMatmulPreference_t preference = NULL;
     cublasStatus_t s = cublasLtMatmulPreferenceCreate(&preference);
@@ -45,10 +45,10 @@ static cublasStatus_t guess(struct context *c, const struct gemm_key *key,
         s = prefer(preference, key);
     if (s == CUBLAS_STATUS_SUCCESS) {
         s = cublasLtMatmulAlgoGetHeuristic(c->blas, plan->matmul, plan->a, plan->b, plan->c,
-                                           plan->d, preference, wanted, out->result, &out->count);
+                                           plan->d, preference, wanted, out, count);
         if (s == CUBLAS_STATUS_NOT_SUPPORTED) {
             s = CUBLAS_STATUS_SUCCESS;
-            out->count = 0;
+            *count = 0;
         }
     }
     if (preference)
@@ -182,7 +182,7 @@ cublasStatus_t gemm_choose(struct context *c, const struct gemm_key *key, struct
         search_note(c);
         return CUBLAS_STATUS_SUCCESS;
     }
-    cublasStatus_t s = guess(c, key, plan, many, &all);
+    cublasStatus_t s = gemm_guess(c, key, plan, many, all.result, &all.count);
     plan->possible = s == CUBLAS_STATUS_SUCCESS && all.count > 0;
     if (!plan->possible)
         return s;

@@ -1,15 +1,17 @@
 /* Group norm in two passes over x. Sums are taken around the first pixel's number of each channel,
  * so that a large mean costs no digits; partial sums meet in double, always in the same order. */
-#include "kernels/cuda/numbers.cuh"
+#include "kernels/cuda/halves.cuh"
 
-enum { THREADS = 256, COLUMN_CHUNKS = 128, SLABS = 512 };
+enum { THREADS = 256, COLUMN_CHUNKS = 128, SLABS = 1024 };
+enum { AT_ONCE = 4 }; /* pixels that a thread has on their way together */
 
 struct group_job {
     void *out;
     const void *x;
     int out_type, x_type, act;
     int64_t items, pixels, channels; /* pixels of an item */
-    int groups, slabs;
+    int64_t item, frames, frame; /* x: from item to item; frames of an item, from one to the next */
+    int groups, slabs;           /* slabs: of all frames of an item */
     float eps;
     const float *weight, *bias;
     float *sums;   /* [items][slabs][2][channels]: of (x - first), of its square */
@@ -36,29 +38,69 @@ static __device__ bool lane_of(const struct group_job &j, struct lane *l)
     return l->first < l->step;
 }
 
+static __device__ __forceinline__ void add(const float *v, const float *zero, float *sum,
+                                           float *squares)
+{
+#pragma unroll
+    for (int k = 0; k < CHUNK; k++) {
+        float away = v[k] - zero[k];
+        sum[k] += away;
+        squares[k] += away * away;
+    }
+}
+
+/* A thread's pixels of a slab: halves, aligned. */
+template <typename T>
+static __device__ __forceinline__ void add_halves(const uint4 *x, int64_t pixels, int64_t step,
+                                                  const float *zero, float *sum, float *squares)
+{
+    for (; pixels >= AT_ONCE; pixels -= AT_ONCE, x += AT_ONCE * step) {
+        uint4 raw[AT_ONCE];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            raw[i] = x[i * step];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++) {
+            float v[CHUNK];
+            unpack(raw[i], v, (const T *)NULL);
+            add(v, zero, sum, squares);
+        }
+    }
+    for (; pixels > 0; pixels--, x += step) {
+        float v[CHUNK];
+        unpack(*x, v, (const T *)NULL);
+        add(v, zero, sum, squares);
+    }
+}
+
 static __global__ void __launch_bounds__(THREADS) sums_kernel(const struct group_job j)
 {
     __shared__ float shared[2][COLUMN_CHUNKS * CHUNK];
     struct lane l;
     bool busy = lane_of(j, &l);
-    int64_t item = blockIdx.z, per_slab = (j.pixels + j.slabs - 1) / j.slabs;
-    int64_t from = per_slab * blockIdx.x;
-    int64_t to = from + per_slab < j.pixels ? from + per_slab : j.pixels;
-    int64_t base = item * j.pixels * j.channels + l.column;
+    int64_t item = blockIdx.z, slabs = j.slabs / j.frames, pixels = j.pixels / j.frames;
+    int64_t frame = blockIdx.x / slabs, per_slab = (pixels + slabs - 1) / slabs;
+    int64_t from = per_slab * (blockIdx.x - frame * slabs);
+    int64_t to = from + per_slab < pixels ? from + per_slab : pixels;
+    int64_t base = item * j.item + frame * j.frame + l.column;
     float zero[CHUNK], sum[CHUNK] = {}, squares[CHUNK] = {};
 
     if (busy) {
-        load_chunk(j.x, j.x_type, base, l.n, j.aligned, zero);
-        for (int64_t p = from + l.first; p < to; p += l.step) {
-            float v[CHUNK];
-            load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
-#pragma unroll
-            for (int k = 0; k < CHUNK; k++) {
-                float away = v[k] - zero[k];
-                sum[k] += away;
-                squares[k] += away * away;
+        load_chunk(j.x, j.x_type, item * j.item + l.column, l.n, j.aligned, zero);
+        int64_t mine = to > from + l.first ? (to - from - l.first + l.step - 1) / l.step : 0;
+        const uint4 *x =
+            (const uint4 *)((const __half *)j.x + base + (from + l.first) * j.channels);
+        int64_t step = (int64_t)l.step * j.channels / CHUNK;
+        if (j.aligned && j.x_type == DTYPE_F16)
+            add_halves<__half>(x, mine, step, zero, sum, squares);
+        else if (j.aligned && j.x_type == DTYPE_BF16)
+            add_halves<__nv_bfloat16>(x, mine, step, zero, sum, squares);
+        else
+            for (int64_t p = from + l.first; p < to; p += l.step) {
+                float v[CHUNK];
+                load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
+                add(v, zero, sum, squares);
             }
-        }
     }
     /* The pixels' threads add in turn: the same order every time. */
     int64_t at = l.column - (int64_t)blockIdx.y * COLUMN_CHUNKS * CHUNK;
@@ -107,17 +149,16 @@ static __global__ void __launch_bounds__(THREADS) affine_kernel(const struct gro
         total += (double)sums[slab * 2 * j.channels + channel];
     }
     for (int64_t i = threadIdx.x; i < width; i += THREADS)
-        total +=
-            (double)j.pixels * load_one(j.x, j.x_type, item * j.pixels * j.channels + begin + i);
+        total += (double)j.pixels * load_one(j.x, j.x_type, item * j.item + begin + i);
     double mean = block_sum(total, shared) / count;
     for (int64_t i = threadIdx.x; i < width * j.slabs; i += THREADS) {
         int64_t slab = i / width, channel = begin + i % width;
-        double away = load_one(j.x, j.x_type, item * j.pixels * j.channels + channel) - mean;
+        double away = load_one(j.x, j.x_type, item * j.item + channel) - mean;
         const float *s = sums + slab * 2 * j.channels + channel;
         squares += (double)s[j.channels] + 2 * away * (double)s[0];
     }
     for (int64_t i = threadIdx.x; i < width; i += THREADS) {
-        double away = load_one(j.x, j.x_type, item * j.pixels * j.channels + begin + i) - mean;
+        double away = load_one(j.x, j.x_type, item * j.item + begin + i) - mean;
         squares += (double)j.pixels * away * away;
     }
     double variance = block_sum(squares, shared) / count;
@@ -157,6 +198,47 @@ static __global__ void __launch_bounds__(THREADS) apply_kernel(const struct grou
     }
 }
 
+/* Sums and what follows from them. affine: where it goes, or NULL for scratch memory. False:
+ * failed, and reported. */
+static bool measure(struct context *c, struct group_job *j, const struct tensor *x,
+                    const struct tensor *weight, const struct tensor *bias, float *affine)
+{
+    j->x = x->data;
+    j->x_type = x->dtype;
+    j->items = x->shape[0];
+    j->channels = x->shape[x->rank - 1];
+    j->pixels = 1;
+    for (int i = 1; i + 1 < x->rank; i++)
+        j->pixels *= x->shape[i];
+    j->weight = weight ? (const float *)weight->data : NULL;
+    j->bias = bias ? (const float *)bias->data : NULL;
+    j->item = x->stride[0];
+    j->frames = x->rank == 5 ? x->shape[1] : 1;
+    j->frame = x->rank == 5 ? x->stride[1] : 0;
+    j->aligned = j->channels % CHUNK == 0 && j->frame % CHUNK == 0 && j->item % CHUNK == 0 &&
+                 (((uintptr_t)j->x | (uintptr_t)j->out) & 15) == 0;
+    if (j->items == 0 || j->pixels == 0 || j->channels == 0)
+        return false;
+
+    int64_t chunks = (j->channels + CHUNK - 1) / CHUNK;
+    int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
+    /* Of a frame: at least 64 pixels each, and enough blocks. */
+    int64_t slabs = (j->pixels / j->frames + 63) / 64, all = j->items * columns * j->frames;
+    int64_t most = (SLABS * 2 + all - 1) / all;
+    j->slabs = (int)((slabs < most ? slabs : most) * j->frames);
+    size_t sums = (size_t)(j->items * j->slabs * 2 * j->channels) * sizeof(float);
+    size_t rest = affine ? 0 : (size_t)(j->items * 3 * j->channels) * sizeof(float);
+    j->sums = (float *)scratch_take(c, SCRATCH_WEIGHTS, sums + rest);
+    if (!j->sums)
+        return false;
+    j->affine = affine ? affine : j->sums + sums / sizeof(float);
+    /* Items beyond what one launch takes would be a batch of 65536: not a picture. */
+    dim3 grid((unsigned)j->slabs, (unsigned)columns, (unsigned)j->items);
+    sums_kernel<<<grid, THREADS, 0, c->stream>>>(*j);
+    affine_kernel<<<dim3((unsigned)j->groups, (unsigned)j->items), THREADS, 0, c->stream>>>(*j);
+    return launched(c, "a group norm");
+}
+
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act)
@@ -165,41 +247,31 @@ void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *
     struct group_job j = {};
 
     j.out = out->data;
-    j.x = x->data;
     j.out_type = out->dtype;
-    j.x_type = x->dtype;
     j.act = act;
-    j.items = x->shape[0];
-    j.channels = x->shape[x->rank - 1];
-    j.pixels = 1;
-    for (int i = 1; i + 1 < x->rank; i++)
-        j.pixels *= x->shape[i];
     j.groups = groups;
     j.eps = eps;
-    j.weight = weight ? (const float *)weight->data : NULL;
-    j.bias = bias ? (const float *)bias->data : NULL;
-    j.aligned = j.channels % CHUNK == 0 && (((uintptr_t)j.x | (uintptr_t)j.out) & 15) == 0;
-    if (j.items == 0 || j.pixels == 0 || j.channels == 0)
+    if (!measure(c, &j, x, weight, bias, NULL))
         return;
-
     int64_t chunks = (j.channels + CHUNK - 1) / CHUNK;
     int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
-    int64_t slabs = (j.pixels + 63) / 64; /* at least 64 pixels each, and enough blocks */
-    int64_t most = (SLABS * 2 + j.items * columns - 1) / (j.items * columns);
-    j.slabs = (int)(slabs < most ? slabs : most);
-    size_t sums = (size_t)(j.items * j.slabs * 2 * j.channels) * sizeof(float);
-    size_t affine = (size_t)(j.items * 3 * j.channels) * sizeof(float);
-    j.sums = (float *)scratch_take(c, SCRATCH_WEIGHTS, sums + affine);
-    if (!j.sums)
-        return;
-    j.affine = j.sums + sums / sizeof(float);
-    /* Items beyond what one launch takes would be a batch of 65536: not a picture. */
-    dim3 grid((unsigned)j.slabs, (unsigned)columns, (unsigned)j.items);
-    sums_kernel<<<grid, THREADS, 0, c->stream>>>(j);
-    affine_kernel<<<dim3((unsigned)groups, (unsigned)j.items), THREADS, 0, c->stream>>>(j);
     int64_t rows = THREADS / (chunks < (int64_t)COLUMN_CHUNKS ? chunks : (int64_t)COLUMN_CHUNKS);
     int64_t pieces = (j.pixels + rows * 8 - 1) / (rows * 8); /* eight pixels a thread */
-    grid.x = (unsigned)(pieces < 1 ? 1 : pieces > 65535 ? 65535 : pieces);
+    dim3 grid((unsigned)(pieces < 1       ? 1
+                         : pieces > 65535 ? 65535
+                                          : pieces),
+              (unsigned)columns, (unsigned)j.items);
     apply_kernel<<<grid, THREADS, 0, c->stream>>>(j);
     launched(c, "a group norm");
+}
+
+void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                           int groups, const struct tensor *weight, const struct tensor *bias,
+                           float eps)
+{
+    struct group_job j = {};
+
+    j.groups = groups;
+    j.eps = eps;
+    measure(context_of(d), &j, x, weight, bias, (float *)affine->data);
 }

@@ -63,6 +63,11 @@ void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
     struct context *c = context_of(d);
     struct rope_job j = {};
     size_t size = size_of(x->dtype);
+    struct head_norm none = {HEADS_AS_THEY_ARE, NULL, NULL, 0};
+    struct turn turn = {cos, sin, pairs, 0};
+
+    if (pairs == ROPE_NEIGHBOURS && cuda_norm_rope(d, x, &none, &turn))
+        return;
 
     j.x = x->data;
     j.type = x->dtype;

@@ -1,21 +1,121 @@
 /* Linear layers. Packed: the weights [out, in] in the activation dtype and, for halves, the bias in
- * it too (256-aligned behind them), which is what the epilogue of a product with halves wants. */
+ * it too (256-aligned behind them), which is what the epilogue of a product with halves wants. With
+ * FP8 weights: those, a scale for each output, the bias in BF16 and in F16; each 256-aligned. */
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
 #include "kernels/cuda/cuda.cuh"
 
-static size_t bias_offset(const struct context *c, int64_t out, int64_t in)
+static size_t aligned(size_t size)
 {
-    return ((size_t)(out * in) * size_of(c->device->activations) + 255) & ~(size_t)255;
+    return (size + 255) & ~(size_t)255;
+}
+
+static size_t bias_offset(const struct linear *w)
+{
+    return aligned((size_t)(w->out * w->in) * size_of(w->dtype));
+}
+
+/* ---- FP8 weights */
+
+struct f8_layer {
+    const float *scales;
+    const void *bias[2];     /* BF16, F16; or NULL */
+    const float *plain_bias; /* or NULL */
+};
+enum { BIAS_BF16, BIAS_F16 };
+
+static size_t f8_size(const struct linear *w)
+{
+    return bias_offset(w) + aligned((size_t)w->out * sizeof(float)) +
+           2 * aligned((size_t)w->out * sizeof(__half));
+}
+
+static struct f8_layer f8_parts(const struct linear *w)
+{
+    const char *scales = (const char *)w->packed + bias_offset(w);
+    const char *bias = scales + aligned((size_t)w->out * sizeof(float));
+    struct f8_layer l = {
+        (const float *)scales, {bias, bias + aligned((size_t)w->out * sizeof(__half))}, w->bias};
+
+    if (!w->bias)
+        l.bias[0] = l.bias[1] = NULL;
+    return l;
+}
+
+/* A stored weight to FP8 rows, a few of them at a time through the memory of transfers. */
+static bool upload_f8(struct context *c, char *to, float *scales, const struct tensor *from)
+{
+    int64_t columns = from->shape[1];
+    size_t row = (size_t)columns * size_of(from->dtype);
+    int64_t at_once = row < STAGE_SIZE ? (int64_t)(STAGE_SIZE / row) : 1;
+    void *raw = scratch_take(c, SCRATCH_TRANSFER, (size_t)at_once * row);
+
+    for (int64_t at = 0; raw && at < from->shape[0]; at += at_once) {
+        int64_t rows = from->shape[0] - at < at_once ? from->shape[0] - at : at_once;
+        int64_t shape[2] = {rows, columns};
+        struct tensor source = device_tensor(raw, from->dtype, 2, shape);
+        struct tensor target = device_tensor(to + at * columns, DTYPE_F8_E4M3, 2, shape);
+        target.scale = scales + at;
+        if (!upload(c, raw, (const char *)from->data + (size_t)at * row, (size_t)rows * row))
+            return false;
+        rows_map(c, &target, &source, NULL, 0, ACT_NONE);
+    }
+    return raw && !c->device->failed;
+}
+
+static const void *pack_f8(struct context *c, struct arena *a, int count,
+                           const struct tensor *const *weight, const struct linear *shape)
+{
+    struct linear w = *shape;
+    int64_t at = 0;
+
+    w.packed = c->host.alloc(a, f8_size(shape));
+    if (!w.packed)
+        return NULL;
+    struct f8_layer l = f8_parts(&w);
+    for (int i = 0; i < count; i++) {
+        if (!upload_f8(c, (char *)w.packed + at * w.in, (float *)l.scales + at, weight[i]))
+            return NULL;
+        at += weight[i]->shape[0];
+    }
+    for (int i = 0; i < 2 && w.bias; i++) {
+        struct tensor from = device_tensor((void *)w.bias, DTYPE_F32, 1, &w.out);
+        struct tensor to =
+            device_tensor((void *)l.bias[i], i == BIAS_BF16 ? DTYPE_BF16 : DTYPE_F16, 1, &w.out);
+        copy_any(c, &to, &from);
+    }
+    return c->device->failed ? NULL : w.packed;
+}
+
+bool f8_open(struct context *c)
+{
+    struct device *d = c->device;
+    const struct device_facts *f = &d->facts;
+
+    d->own_f8 = true;
+    if (d->linears != DTYPE_F8_E4M3)
+        return false;
+    if (f->major * 10 + f->minor >= 89 && gemm_has_f8(c))
+        return true;
+    c->host.note(d, NOTE_FP8, NOTE_UNAVAILABLE, "%s",
+                 f->major * 10 + f->minor < 89
+                     ? "it has no FP8 units"
+                     : "its cuBLAS has no FP8 products with a scale for each row");
+    return false;
 }
 
 const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
                              const struct tensor *const *weight, const struct linear *shape)
 {
     struct context *c = context_of(d);
-    int type = d->activations;
-    size_t at = 0, bias = bias_offset(c, shape->out, shape->in);
+    int type = shape->dtype;
+    size_t at = 0, bias = bias_offset(shape);
+
+    if (type == DTYPE_F8_E4M3)
+        return pack_f8(c, a, count, weight, shape);
     char *packed =
         (char *)c->host.alloc(a, bias + (shape->bias ? (size_t)shape->out * sizeof(float) : 0));
-
     if (!packed)
         return NULL;
     for (int i = 0; i < count; i++) {
@@ -31,14 +131,38 @@ const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
     return d->failed ? NULL : packed;
 }
 
+/* ---- products */
+
+/* x as FP8 rows. */
+static bool f8_input(struct context *c, const struct tensor *x, struct product *p)
+{
+    size_t numbers = aligned((size_t)(x->shape[0] * x->shape[1]));
+
+    if (x->dtype == DTYPE_F8_E4M3) {
+        p->a = {x->data, DTYPE_F8_E4M3, x->stride[0], 0};
+        p->scale_a = x->scale;
+        return true;
+    }
+    char *bytes =
+        (char *)scratch_take(c, SCRATCH_CONVERTED, numbers + (size_t)x->shape[0] * sizeof(float));
+    if (!bytes)
+        return false;
+    struct tensor made = device_tensor(bytes, DTYPE_F8_E4M3, 2, x->shape);
+    made.scale = (float *)(void *)(bytes + numbers);
+    rows_map(c, &made, x, NULL, 0, ACT_NONE);
+    p->a = {bytes, DTYPE_F8_E4M3, x->shape[1], 0};
+    p->scale_a = made.scale;
+    return !c->device->failed;
+}
+
 /* x as cuBLASLt can take it: in the weights' dtype, rows of at least their width apart. */
-static bool input_of(struct context *c, const struct tensor *x, struct matrix *out)
+static bool input_of(struct context *c, const struct tensor *x, struct product *p)
 {
     int type = c->device->activations;
     struct tensor converted;
 
     if ((int)x->dtype == type && (x->stride[0] >= x->shape[1] || x->shape[0] == 1)) {
-        *out = {x->data, type, x->stride[0], 0};
+        p->a = {x->data, type, x->stride[0], 0};
         return true;
     }
     void *bytes =
@@ -47,8 +171,100 @@ static bool input_of(struct context *c, const struct tensor *x, struct matrix *o
         return false;
     converted = device_tensor(bytes, type, 2, x->shape);
     copy_any(c, &converted, x);
-    *out = {bytes, type, x->shape[1], 0};
+    p->a = {bytes, type, x->shape[1], 0};
     return true;
+}
+
+/* The product by itself into memory of its own, the rest after it. */
+static void in_parts(struct context *c, struct product *p, struct tensor *out, const float *bias,
+                     enum activation act, const struct tensor *residual)
+{
+    void *bytes = scratch_take(c, SCRATCH_UNFUSED, (size_t)(p->m * p->n) * size_of(out->dtype));
+
+    if (!bytes)
+        return;
+    struct tensor product = device_tensor(bytes, out->dtype, 2, out->shape);
+    p->d = {bytes, out->dtype, p->n, 0};
+    p->beta = 0;
+    if (!gemm(c, p)) {
+        if (!c->device->failed)
+            c->host.fail(c->device, ERROR_INTERNAL,
+                         "cuBLASLt has no product for m %lld, n %lld, k %lld of these dtypes",
+                         (long long)p->m, (long long)p->n, (long long)p->k);
+        return;
+    }
+    bias_add(c, out, &product, bias, residual);
+    if (act != ACT_NONE)
+        bias_activate(c, out, NULL, act);
+}
+
+/* p has a, b and their scales; the rest is as of op_linear(). `bias` as the epilogue wants it. */
+static void multiply(struct context *c, struct product *p, struct tensor *out,
+                     const struct linear *w, const void *bias, const float *plain_bias,
+                     enum activation act, const struct tensor *residual)
+{
+    p->m = out->shape[0];
+    p->n = w->out;
+    p->k = w->in;
+    p->batch = 1;
+    p->b_transposed = true;
+    p->d = {out->data, out->dtype, out->stride[0], 0};
+    p->alpha = 1;
+    p->bias = bias;
+    p->act = gemm_fuses(act) ? act : ACT_NONE;
+    if (residual) {
+        p->beta = 1;
+        if (residual->dtype != out->dtype) {
+            copy_any(c, out, residual);
+            residual = out;
+        }
+        p->c = {residual->data, residual->dtype, residual->stride[0], 0};
+    }
+    if (gemm(c, p)) {
+        if (p->act != act)
+            bias_activate(c, out, NULL, act);
+        return;
+    }
+    /* No algorithm with this epilogue, or with these strides. */
+    p->bias = NULL;
+    p->act = ACT_NONE;
+    if (!c->device->failed && gemm(c, p))
+        bias_activate(c, out, plain_bias, act);
+    else if (!c->device->failed)
+        in_parts(c, p, out, plain_bias, act, residual);
+}
+
+/* A run of rows may begin anywhere, but cuBLASLt wants their scales on 16 bytes. */
+static bool align_scales(struct context *c, struct product *p, int64_t rows)
+{
+    size_t size = (size_t)rows * sizeof(float);
+    void *copy;
+
+    if (((uintptr_t)p->scale_a & 15) == 0)
+        return true;
+    copy = scratch_take(c, SCRATCH_SCALES, size);
+    if (!copy ||
+        !cuda_ok(c, cudaMemcpyAsync(copy, p->scale_a, size, cudaMemcpyDeviceToDevice, c->stream),
+                 "a copy"))
+        return false;
+    p->scale_a = (const float *)copy;
+    return true;
+}
+
+static void f8_multiply(struct context *c, struct tensor *out, const struct product *input,
+                        const struct linear *w, const struct f8_layer *l, enum activation act,
+                        const struct tensor *residual)
+{
+    struct product p = *input;
+
+    p.b = {w->packed, DTYPE_F8_E4M3, w->in, 0};
+    p.scale_b = l->scales;
+    if (!align_scales(c, &p, out->shape[0]))
+        return;
+    multiply(c, &p, out, w, l->bias[out->dtype == DTYPE_F16 ? BIAS_F16 : BIAS_BF16], l->plain_bias,
+             act, residual);
+    c->host.note(c->device, NOTE_FP8, NOTE_ACTIVE, "sm_%d%d FP8 Path Activated.",
+                 c->device->facts.major, c->device->facts.minor);
 }
 
 void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
@@ -56,47 +272,113 @@ void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
 {
     struct context *c = context_of(d);
     struct product p = {};
-    bool half_out = out->dtype != DTYPE_F32;
-    const void *bias = !w->bias   ? NULL
-                       : half_out ? (const char *)w->packed + bias_offset(c, w->out, w->in)
-                                  : (const void *)w->bias;
+    const void *bias = !w->bias                  ? NULL
+                       : out->dtype != DTYPE_F32 ? (const char *)w->packed + bias_offset(w)
+                                                 : (const void *)w->bias;
 
-    if (!input_of(c, x, &p.a))
+    if (w->dtype == DTYPE_F8_E4M3) {
+        struct f8_layer l = f8_parts(w);
+        if (f8_input(c, x, &p))
+            f8_multiply(c, out, &p, w, &l, act, residual);
         return;
-    p.m = x->shape[0];
-    p.n = w->out;
-    p.k = w->in;
-    p.batch = 1;
+    }
+    if (!input_of(c, x, &p))
+        return;
     p.b = {w->packed, d->activations, w->in, 0};
-    p.b_transposed = true;
-    p.d = {out->data, out->dtype, out->stride[0], 0};
-    p.alpha = 1;
-    p.bias = bias;
-    p.act = gemm_fuses(act) ? act : ACT_NONE;
-    if (residual) {
-        p.beta = 1;
-        if (residual->dtype != out->dtype) {
-            copy_any(c, out, residual);
-            residual = out;
+    multiply(c, &p, out, w, bias, w->bias, act, residual);
+}
+
+/* ---- with a gate */
+
+struct gated_job {
+    const float *gate, *scales, *bias;
+    float *gated_scales, *gated_bias;
+    void *small_bias;
+    int64_t total, out;
+    bool f16;
+};
+
+/* What is multiplied with a column of the product may as well be multiplied with its scale. */
+static __global__ void __launch_bounds__(256) gated_kernel(const struct gated_job j)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, n = i % j.out;
+
+    if (i >= j.total)
+        return;
+    j.gated_scales[i] = j.scales[n] * j.gate[i];
+    if (!j.bias)
+        return;
+    float b = j.bias[n] * j.gate[i];
+    j.gated_bias[i] = b;
+    if (j.f16)
+        ((__half *)j.small_bias)[i] = __float2half_rn(b);
+    else
+        ((__nv_bfloat16 *)j.small_bias)[i] = __float2bfloat16_rn(b);
+}
+
+/* The layer as each of `runs` gates has it, one after another; false: failed. Outputs are multiples
+ * of 16, so that each begins on 16 bytes. */
+static bool gate_layer(struct context *c, const struct linear *w, const struct tensor *gate,
+                       int64_t runs, bool f16, struct f8_layer *out)
+{
+    struct f8_layer l = f8_parts(w);
+    struct gated_job j = {};
+    size_t total = (size_t)(runs * w->out), part = aligned(total * sizeof(float));
+    char *bytes = (char *)scratch_take(c, SCRATCH_GATED, 3 * part);
+
+    if (!bytes)
+        return false;
+    j.gate = (const float *)gate->data;
+    j.scales = l.scales;
+    j.bias = l.plain_bias;
+    j.gated_scales = (float *)(void *)bytes;
+    j.gated_bias = (float *)(void *)(bytes + part);
+    j.small_bias = bytes + 2 * part;
+    j.total = (int64_t)total;
+    j.out = w->out;
+    j.f16 = f16;
+    gated_kernel<<<(unsigned)((total + 255) / 256), 256, 0, c->stream>>>(j);
+    *out = {j.gated_scales, {j.small_bias, j.small_bias}, j.gated_bias};
+    if (!j.bias)
+        *out = {j.gated_scales, {NULL, NULL}, NULL};
+    return launched(c, "a gate");
+}
+
+static struct tensor rows_from(const struct tensor *t, int64_t from, int64_t count)
+{
+    struct tensor part = *t;
+
+    part.data = (char *)t->data + (size_t)(from * t->stride[0]) * size_of(t->dtype);
+    part.shape[0] = count;
+    return part;
+}
+
+static void f8_gated(struct context *c, struct tensor *out, const struct tensor *x,
+                     const struct linear *w, const struct tensor *residual,
+                     const struct tensor *gate)
+{
+    int64_t runs = gate->rank == 2 ? gate->shape[0] : 1, rows = x->shape[0] / runs;
+    bool f16 = out->dtype == DTYPE_F16;
+    struct product p = {};
+    struct f8_layer l;
+
+    if (!gate_layer(c, w, gate, runs, f16, &l) || !f8_input(c, x, &p))
+        return;
+    for (int64_t g = 0; g < runs && !c->device->failed; g++) {
+        struct product part = p;
+        struct f8_layer mine = l;
+        struct tensor to = rows_from(out, g * rows, rows);
+        struct tensor from = rows_from(residual, g * rows, rows);
+        part.a.data = (const char *)p.a.data + g * rows * p.a.ld;
+        part.scale_a = p.scale_a + g * rows;
+        mine.scales += g * w->out;
+        if (l.plain_bias) {
+            mine.plain_bias += g * w->out;
+            mine.bias[0] = mine.bias[1] =
+                (const char *)l.bias[0] + (size_t)(g * w->out) * sizeof(__half);
         }
-        p.c = {residual->data, residual->dtype, residual->stride[0], 0};
+        f8_multiply(c, &to, &part, w, &mine, ACT_NONE, &from);
     }
-    if (gemm(c, &p)) {
-        if (p.act != act)
-            bias_activate(c, out, NULL, act);
-        return;
-    }
-    if (d->failed)
-        return;
-    /* No algorithm with this epilogue: the product by itself, the rest after it. */
-    p.bias = NULL;
-    p.act = ACT_NONE;
-    if (gemm(c, &p))
-        bias_activate(c, out, w->bias, act);
-    else if (!d->failed)
-        c->host.fail(d, ERROR_INTERNAL,
-                     "cuBLASLt has no product for m %lld, n %lld, k %lld of these dtypes",
-                     (long long)p.m, (long long)p.n, (long long)p.k);
 }
 
 void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
@@ -105,9 +387,13 @@ void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor
 {
     struct context *c = context_of(d);
     int64_t shape[2] = {x->shape[0], w->out};
+
+    if (w->dtype == DTYPE_F8_E4M3) {
+        f8_gated(c, out, x, w, residual, gate);
+        return;
+    }
     void *bytes =
         scratch_take(c, SCRATCH_UNFUSED, (size_t)(shape[0] * shape[1]) * size_of(d->activations));
-
     if (!bytes)
         return;
     struct tensor product = device_tensor(bytes, d->activations, 2, shape);

@@ -192,6 +192,10 @@ void cuda_activation(struct device *d, struct tensor *out, const struct tensor *
                      enum activation act)
 {
     struct map_job j = {};
+    if (out->dtype == DTYPE_F8_E4M3) {
+        rows_map(context_of(d), out, x, NULL, 0, act);
+        return;
+    }
     j.act = act;
     run_map(context_of(d), MAP_ACTIVATION, &j, out, x, NULL);
 }
@@ -202,12 +206,16 @@ void cuda_mul(struct device *d, struct tensor *out, const struct tensor *x, cons
     run_map(context_of(d), MAP_MUL, &j, out, x, y);
 }
 
-void cuda_glu(struct device *d, struct tensor *out, const struct tensor *x,
-              const struct tensor *gate, enum activation act)
+void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
+             const struct tensor *gate, int act)
 {
     struct map_job j = {};
+    if (out->dtype == DTYPE_F8_E4M3) {
+        rows_map(c, out, x, gate, 0, act);
+        return;
+    }
     j.act = act;
-    run_map(context_of(d), MAP_GLU, &j, out, x, gate);
+    run_map(c, MAP_GLU, &j, out, x, gate);
 }
 
 void cuda_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,

@@ -240,6 +240,8 @@ void cuda_layer_norm(struct device *d, struct tensor *out, const struct tensor *
                      const struct tensor *weight, const struct tensor *bias, float eps)
 {
     struct norm_job j = {};
+    if (rows_norm(context_of(d), true, out, x, weight, bias, eps))
+        return;
     j.weight = vector_of(weight, x);
     j.bias = vector_of(bias, x);
     j.eps = eps;
@@ -250,6 +252,8 @@ void cuda_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *weight, float eps)
 {
     struct norm_job j = {};
+    if (rows_norm(context_of(d), false, out, x, weight, NULL, eps))
+        return;
     j.weight = vector_of(weight, x);
     j.eps = eps;
     run_norm(d, NORM_RMS, &j, out, x);
@@ -258,6 +262,8 @@ void cuda_rms_norm(struct device *d, struct tensor *out, const struct tensor *x,
 void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor *x,
                        const struct tensor *gamma, enum activation act)
 {
+    if (channel_norm_halves(context_of(d), out, x, gamma, act))
+        return;
     struct norm_job j = {};
     j.weight = vector_of(gamma, x);
     j.act = act;

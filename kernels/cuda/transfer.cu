@@ -60,6 +60,10 @@ static void move_bytes(struct context *c, char *to, const char *from, size_t siz
 
 bool upload(struct context *c, void *to, const void *from, size_t size)
 {
+    bool done;
+
+    if (!bulk_upload(c, to, from, size, &done) || done)
+        return !c->device->failed;
     for (size_t at = 0; at < size;) {
         char *bytes;
         size_t n;
@@ -85,13 +89,16 @@ static int64_t count_of(const struct tensor *t)
     return n;
 }
 
+/* Numbers that wait to be converted: enough of them for all threads to bring. */
+static const size_t RAW_SIZE = (size_t)64 << 20;
+
 bool upload_as(struct context *c, void *to, int type, const struct tensor *from)
 {
-    int64_t count = count_of(from), piece = (int64_t)STAGE_SIZE / 4;
+    int64_t count = count_of(from), piece = (int64_t)RAW_SIZE / 4;
 
     if ((int)from->dtype == type)
         return upload(c, to, from->data, (size_t)count * size_of(type));
-    void *raw = scratch_take(c, SCRATCH_TRANSFER, STAGE_SIZE);
+    void *raw = scratch_take(c, SCRATCH_TRANSFER, RAW_SIZE);
     if (!raw)
         return false;
     for (int64_t at = 0; at < count; at += piece) {

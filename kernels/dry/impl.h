@@ -11,6 +11,8 @@ enum dry_scratch {
     DRY_UNFOLDED,  /* a convolution's frames or neighbourhoods */
     DRY_SCORES,    /* of attention */
     DRY_WEIGHTS,   /* their softmax */
+    DRY_CHANNELS,  /* a convolution's outputs, more than are wanted */
+    DRY_OPERANDS,  /* of attention in FP8 */
     DRY_TRANSFER,  /* numbers on their way in or out in another dtype */
     DRY_VENDOR,    /* workspaces of libraries */
     DRY_UNFUSED,   /* a product before what comes after it */

@@ -86,6 +86,21 @@ static void dry_read(struct device *d, struct tensor *host, const struct tensor 
     dry_see_host(d);
 }
 
+static void dry_read_begin(struct device *d, int slot, const struct tensor *x)
+{
+    (void)slot;
+    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * READ_SLOTS);
+    move(d, x, x, NULL);
+    arena_free(&d->reads[slot]);
+    d->read[slot] = tensor_new(&d->reads[slot], x->rank, x->shape).data;
+}
+
+static const float *dry_read_end(struct device *d, int slot)
+{
+    dry_see_host(d);
+    return d->read[slot];
+}
+
 /* ---- matrices */
 
 enum { GEMM_WORKSPACE = 64 << 20 };
@@ -124,7 +139,7 @@ static void dry_linear_gated(struct device *d, struct tensor *out, const struct 
 
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
-/* What attention takes where cuDNN has no fused form of it (kernels/cuda/attention.cu). */
+/* What attention takes where there is no fused form of it (kernels/cuda/attention.cu). */
 static void scores(struct device *d, const struct tensor *q, const struct tensor *k)
 {
     int64_t ld = (k->shape[1] + 7) & ~(int64_t)7, queries = q->shape[1], groups = k->shape[2];
@@ -140,17 +155,38 @@ static void scores(struct device *d, const struct tensor *q, const struct tensor
         dry_take_scratch(d, DRY_WEIGHTS, (size_t)(heads * rows * ld) * 2);
 }
 
+/* Whether it goes in FP8, and what that takes (kernels/cuda/fp8_attention.cu): bytes of q, k and v
+ * in whole tiles, of as many heads at once as there is room for. */
+static bool in_f8(struct device *d, const struct tensor *q, const struct tensor *k,
+                  const struct attention_bias *bias)
+{
+    const size_t room = (size_t)320 << 20;
+    int64_t dim = q->shape[3], heads = q->shape[0] * q->shape[2];
+    size_t head = (size_t)((q->shape[1] + 383) / 384 * 384 + (k->shape[1] + 127) / 128 * 256);
+
+    if (d->attention != DTYPE_F8_E4M3 || d->dry->facts.major != 9 || !is_half(d) || bias->precise ||
+        bias->causal || bias->key.data || bias->relative.data || (dim != 64 && dim != 128) ||
+        q->shape[2] != k->shape[2] || q->shape[1] < 1024 || k->shape[1] < 1024)
+        return false;
+    head *= (size_t)dim;
+    int64_t fit = (int64_t)(room / head), rounds;
+    fit = fit < 1 ? 1 : fit > heads ? heads : fit;
+    rounds = (heads + fit - 1) / fit;
+    dry_take_scratch(d, DRY_OPERANDS, (size_t)((heads + rounds - 1) / rounds) * head);
+    return true;
+}
+
 static void dry_attention(struct device *d, struct tensor *out, const struct tensor *q,
                           const struct tensor *k, const struct tensor *v, float scale,
                           const struct attention_bias *bias)
 {
     double pairs = (double)q->shape[1] * (double)k->shape[1];
     double heads = (double)q->shape[0] * (double)q->shape[2];
-    bool fused = is_half(d) && q->shape[3] % 8 == 0 && q->shape[3] <= 256 && !bias->causal &&
-                 !bias->key.data && !bias->relative.data;
+    bool biased = bias->causal || bias->key.data || bias->relative.data;
+    bool fused = is_half(d) && q->shape[3] % 8 == 0 && q->shape[3] <= (biased ? 128 : 256);
 
     (void)scale;
-    if (!fused)
+    if (!in_f8(d, q, k, bias) && !fused)
         scores(d, q, k);
     dry_work(d, DRY_ATTENTION, 4 * pairs * heads * (double)q->shape[3],
              bytes_of(out) + bytes_of(q) + bytes_of(k) + bytes_of(v) +
@@ -186,6 +222,21 @@ static void dry_group_norm(struct device *d, struct tensor *out, const struct te
 {
     (void)groups, (void)weight, (void)bias, (void)eps, (void)act;
     move(d, out, x, x); /* two passes over x */
+}
+
+static void dry_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                                 int groups, const struct tensor *weight, const struct tensor *bias,
+                                 float eps)
+{
+    (void)groups, (void)weight, (void)bias, (void)eps;
+    move(d, affine, x, NULL);
+}
+
+static void dry_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                          const struct tensor *affine, const struct normalise_form *form)
+{
+    (void)affine, (void)form;
+    move(d, out, x, NULL);
 }
 
 static void dry_unary(struct device *d, struct tensor *out, const struct tensor *x)
@@ -268,6 +319,7 @@ static void dry_modulate(struct device *d, struct tensor *out, const struct tens
 
 /* Frames that cuDNN must be given in another form are gathered, so many numbers at most. */
 static const int64_t MOST_NUMBERS = (int64_t)1 << 29;
+static const int64_t MOST_BESIDE = (int64_t)1 << 28;
 static const int64_t UNFOLDED_BYTES = (int64_t)192 << 20;
 
 static int64_t least(int64_t a, int64_t b)
@@ -275,19 +327,34 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* An enlarging kernel is four smaller ones over the frames as they are. */
+static bool is_phased(const struct device *d, const struct conv *w)
+{
+    return is_half(d) && w->form.scale == 2 && w->in % 8 == 0 && w->out % 8 == 0;
+}
+
 static void gather(struct device *d, const struct tensor *out, const struct tensor *in,
                    const struct conv *w, bool clip)
 {
     int64_t edge = w->form.edge == CONV_REPLICATE ? 2 : 0,
-            size = (int64_t)dtype_size(d->activations);
-    int64_t frame =
-        (in->shape[1] * w->form.scale + edge) * (in->shape[2] * w->form.scale + edge) * w->in;
+            scale = is_phased(d, w) ? 1 : w->form.scale;
+    int64_t size = (int64_t)dtype_size(d->activations);
+    int64_t frame = (in->shape[1] * scale + edge) * (in->shape[2] * scale + edge) * w->in;
     int64_t frames = clip ? out->shape[0] + w->kt - 1 : out->shape[0] * w->kt;
     int64_t most = frame > 0 ? MOST_NUMBERS / frame : 1;
 
     frames = least(frames, most < w->kt ? w->kt : most);
     dry_take_scratch(d, DRY_UNFOLDED, (size_t)(frames * frame * size));
     dry_work(d, DRY_OTHER, 0, (double)(2 * frames * frame * size));
+}
+
+/* Outputs beyond those that are wanted, to make a multiple of 8. */
+static void wide(struct device *d, const struct tensor *out, const struct conv *w)
+{
+    int64_t pixels = least(tensor_count(out) / w->out, MOST_NUMBERS / w->in);
+
+    dry_take_scratch(d, DRY_CHANNELS,
+                     (size_t)(pixels * ((w->out + 7) / 8 * 8)) * dtype_size(out->dtype));
 }
 
 static bool is_clip(const struct tensor *const *x, const struct conv *w)
@@ -312,10 +379,19 @@ static void conv_scratch(struct device *d, const struct tensor *out, const struc
     dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
     if (taps == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0)
         return;
-    if (!in || !is_half(d) || w->in % 8 || w->out % 8)
+    if (!in || !is_half(d) || w->in % 8) {
         dry_take_scratch(d, DRY_UNFOLDED, (size_t)(least(pixels, UNFOLDED_BYTES / row + 1) * row));
-    else if (w->form.scale == 2 || (w->form.edge == CONV_REPLICATE && taps > 1) ||
-             (!clip && w->kt > 1))
+        return;
+    }
+    if (w->out % 8)
+        wide(d, out, w);
+    if (is_phased(d, w)) { /* half a frame, or of several, beside */
+        int64_t frame = out->shape[1] * out->shape[2] * w->out, least_frames = MOST_BESIDE / frame;
+        int64_t frames = least(out->shape[0], least_frames < 1 ? 1 : least_frames);
+        dry_take_scratch(d, DRY_CHANNELS, (size_t)(frames * frame / 2) * dtype_size(out->dtype));
+    }
+    if ((w->form.scale == 2 && !is_phased(d, w)) ||
+        (w->form.edge == CONV_REPLICATE && w->kh * w->kw > 1) || (!clip && w->kt > 1))
         gather(d, out, in, w, clip);
 }
 
@@ -327,7 +403,8 @@ static void dry_conv(struct device *d, struct tensor *out, const struct tensor *
 
     for (int t = 0; t < w->kt; t++)
         if (x[t]) {
-            taps += w->kh * w->kw;
+            bool again = is_phased(d, w) && t > 0 && x[t - 1] && x[t - 1]->data == x[t]->data;
+            taps += again ? 0 : is_phased(d, w) ? 4 : w->kh * w->kw;
             in = in ? in : x[t];
         }
     conv_scratch(d, out, x, in, w);
@@ -370,6 +447,8 @@ void dry_fill_slots(struct ops *ops)
         .conv_pack = dry_conv_pack,
         .write = dry_write,
         .read = dry_read,
+        .read_begin = dry_read_begin,
+        .read_end = dry_read_end,
         .linear = dry_linear,
         .linear_gated = dry_linear_gated,
         .attention = dry_attention,
@@ -377,6 +456,8 @@ void dry_fill_slots(struct ops *ops)
         .rms_norm = dry_rms_norm,
         .channel_norm = dry_channel_norm,
         .group_norm = dry_group_norm,
+        .group_statistics = dry_group_statistics,
+        .normalise = dry_normalise,
         .softmax = dry_unary,
         .rope = dry_rope,
         .norm_rope = dry_norm_rope,

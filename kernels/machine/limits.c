@@ -26,19 +26,19 @@ static const struct {
 };
 
 /* Chips by the beginning of what follows "NVIDIA " in their name, the longer first. GB/s of memory
- * and between GPUs (one way), TFLOP/s dense in 16 bits with sums in F32; fp8 is twice that. From
- * NVIDIA's data sheets and its RTX Blackwell white paper. GB10's are no nominal figures: what
- * people who own one check for, whatever they measure. */
+ * and between GPUs (one way; 0: by PCIe, NVLink bridges being an extra), TFLOP/s dense in 16 bits
+ * with sums in F32; fp8 is twice that. From NVIDIA's data sheets and its RTX Blackwell white paper.
+ * GB10's are no nominal figures: what people who own one check for, whatever they measure. */
 static const struct chip {
     const char *name;
     double memory, compute, peer;
     bool floor; /* the figures are the limits themselves */
 } chips[] = {
-    {"H200 NVL", 4800, 836, 450, false},
+    {"H200 NVL", 4800, 836, 0, false},
     {"H200", 4800, 989, 450, false},
-    {"GH200", 4000, 989, 450, false},
-    {"H100 PCIe", 2000, 756, 300, false},
-    {"H100 NVL", 3900, 835, 300, false},
+    {"GH200", 4000, 989, 0, false},
+    {"H100 PCIe", 2000, 756, 0, false},
+    {"H100 NVL", 3900, 835, 0, false},
     {"H100", 3350, 989, 450, false},
     {"GB10", 80, 10, 0, true},
     {"GeForce RTX 5090", 1792, 209.5, 0, false},
@@ -90,7 +90,7 @@ static double pcie_rate(int generation, int width)
 
 static bool is_product(enum figure f)
 {
-    return f >= FIGURE_GEMM_F16 && f <= FIGURE_CONV;
+    return f >= FIGURE_GEMM_F16 && f <= FIGURE_GEMM_F8;
 }
 
 /* A share of what is nominal. */

@@ -14,9 +14,9 @@ enum figure {
     FIGURE_DOWNLOAD, /* bytes/s, back */
     FIGURE_GEMM_F16, /* FLOP/s */
     FIGURE_GEMM_BF16,
-    FIGURE_GEMM_F8,
     FIGURE_ATTENTION,
     FIGURE_CONV,
+    FIGURE_GEMM_F8,    /* what makes its input FP8 counts too, as in a model */
     FIGURE_PEER,       /* bytes/s, from this GPU to another */
     FIGURE_ALL_REDUCE, /* bytes/s over each GPU's links ("bus bandwidth") */
     FIGURE_CPU_GEMM,   /* FLOP/s in F32, of all threads */

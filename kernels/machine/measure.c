@@ -286,15 +286,18 @@ static int probe_of(enum figure figure)
                                          : -1;
 }
 
-int measure_gpu(enum figure figure, int index, int peer, struct measured *out, struct error *e)
+int measure_gpu(enum figure figure, struct device_options device, int peer, struct measured *out,
+                struct error *e)
 {
-    struct device_options o = {.kind = DEVICE_CUDA, .threads = 1, .index = index};
+    struct device_options o = {
+        .kind = DEVICE_CUDA, .threads = 1, .index = device.index, .notes = device.notes};
     int probe = probe_of(figure), rc;
     const char *missing;
     struct device *d;
 
     *out = (struct measured){0};
     o.activations = figure == FIGURE_GEMM_F16 ? DTYPE_F16 : DTYPE_BF16;
+    o.linears = figure == FIGURE_GEMM_F8 ? DTYPE_F8_E4M3 : o.activations;
     if (device_open(&o, &d, e) != 0)
         return -1;
     missing = figure_missing(device_facts(d), figure);
@@ -312,13 +315,15 @@ int measure_gpu(enum figure figure, int index, int peer, struct measured *out, s
     return rc;
 }
 
-int measure_cpu(enum figure figure, int threads, struct measured *out, struct error *e)
+int measure_cpu(enum figure figure, struct device_options device, struct measured *out,
+                struct error *e)
 {
+    const struct device_options o = {.threads = device.threads, .notes = device.notes};
     struct device *d;
     int rc;
 
     *out = (struct measured){0};
-    if (device_open(&(struct device_options){.threads = threads}, &d, e) != 0)
+    if (device_open(&o, &d, e) != 0)
         return -1;
     rc = measure_on(d, figure, out, e);
     device_close(d);

@@ -14,10 +14,13 @@ struct measured {
 
 /* All three: 0 measured; 1 it cannot be had here, out->note says why; -1 it failed. */
 
-/* A figure of a GPU (by its index) with a device of its own; peer: the other GPU of FIGURE_PEER. */
-int measure_gpu(enum figure figure, int index, int peer, struct measured *out, struct error *e);
-/* FIGURE_CPU_GEMM or FIGURE_CPU_COPY. */
-int measure_cpu(enum figure figure, int threads, struct measured *out, struct error *e);
+/* A figure of a GPU with a device of its own, opened with this index and listener; peer: the other
+ * GPU of FIGURE_PEER. */
+int measure_gpu(enum figure figure, struct device_options device, int peer, struct measured *out,
+                struct error *e);
+/* FIGURE_CPU_GEMM or FIGURE_CPU_COPY, with so many threads. */
+int measure_cpu(enum figure figure, struct device_options device, struct measured *out,
+                struct error *e);
 /* Reads in sequence, past the page cache where the file system lets us, at most `most` bytes: of
  * the largest file below `models`, or, where none has a quarter of that (or models is ""), of a
  * temporary file of `most` bytes (a multiple of 8 MiB) that is first written into `scratch`. */

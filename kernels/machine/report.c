@@ -154,6 +154,7 @@ static int check_cancelled(const struct report *r, struct error *e)
 
 static int tell_figure(struct report *r, enum figure figure, int gpu, int peer, struct error *e)
 {
+    struct device_options device = r->o->device;
     struct measured m;
     struct error why = {0};
     struct report_row row;
@@ -161,12 +162,13 @@ static int tell_figure(struct report *r, enum figure figure, int gpu, int peer, 
 
     if (check_cancelled(r, e) != 0)
         return -1;
+    device.index = gpu;
     if (figure == FIGURE_DISK)
         rc = measure_disk(r->o->models, r->o->scratch, r->o->disk_most, &m, &why);
     else if (figure > FIGURE_ALL_REDUCE)
-        rc = measure_cpu(figure, r->machine.threads, &m, &why);
+        rc = measure_cpu(figure, device, &m, &why);
     else
-        rc = measure_gpu(figure, gpu, peer, &m, &why);
+        rc = measure_gpu(figure, device, peer, &m, &why);
     row = row_of_outcome(r, figure, gpu, rc, &m, &why);
     if (figure == FIGURE_PEER && rc >= 0) {
         char to[40];
@@ -233,7 +235,7 @@ static int look_at(struct report *r, int index, struct error *e)
 static int report_gpu(struct report *r, int index, struct error *e)
 {
     tell_gpu(r, index);
-    for (int f = 0; f <= FIGURE_CONV; f++)
+    for (int f = 0; f <= FIGURE_GEMM_F8; f++)
         if (tell_figure(r, (enum figure)f, index, 0, e) != 0)
             return -1;
     if (r->machine.gpu.gpus < 2)

@@ -19,7 +19,7 @@ struct report_row {
 };
 
 struct report_options {
-    struct device_options device; /* kind, or_cpu, threads */
+    struct device_options device; /* kind, or_cpu, threads, notes */
     const char *models;           /* whose disk is read; "": that of `scratch`, a folder that */
     const char *scratch;          /* can be written to */
     size_t disk_most;             /* bytes of it */

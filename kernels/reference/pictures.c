@@ -1,5 +1,6 @@
 #include "kernels/reference/reference.h"
 
+#include <math.h>
 #include <string.h>
 
 const void *reference_conv_pack(struct device *d, struct arena *a, const struct tensor *weight,
@@ -23,8 +24,8 @@ static int64_t inside(const struct conv *w, int64_t at, int64_t n)
 static double neighbourhood(const float *pixels, int64_t height, int64_t width,
                             const struct conv *w, const float *weight, int64_t y0, int64_t x0)
 {
-    int top = w->form.edge == CONV_ZEROS_AFTER ? 0 : w->kh / 2;
-    int left = w->form.edge == CONV_ZEROS_AFTER ? 0 : w->kw / 2;
+    bool after = w->form.edge == CONV_ZEROS_AFTER || w->form.edge == CONV_GIVEN;
+    int top = after ? 0 : w->kh / 2, left = after ? 0 : w->kw / 2;
     double sum = 0;
 
     for (int ky = 0; ky < w->kh; ky++)
@@ -58,15 +59,85 @@ static double conv_at(const struct tensor *const *x, const struct conv *w, int64
 void reference_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                     const struct conv *w, const struct tensor *residual)
 {
-    float *to = out->data;
-    const float *add = residual ? residual->data : NULL;
     (void)d;
-
-    for (int64_t n = 0; n < out->shape[0]; n++)
+    for (int64_t n = 0; n < out->shape[0]; n++) {
+        float *to = (float *)out->data + n * out->stride[0];
+        const float *add = residual ? (float *)residual->data + n * residual->stride[0] : NULL;
         for (int64_t y = 0; y < out->shape[1]; y++)
             for (int64_t column = 0; column < out->shape[2]; column++)
                 for (int64_t o = 0; o < w->out; o++, to++)
                     *to = (float)(conv_at(x, w, n, y, column, o) + (add ? *add++ : 0));
+    }
+}
+
+/* Mean and variance of channels first .. first + width - 1 of an item. */
+static void group_moments(const struct tensor *x, int64_t item, int64_t first, int64_t width,
+                          double *mean, double *variance)
+{
+    int64_t rows = tensor_rows(x) / x->shape[0];
+    double count = (double)(rows * width);
+
+    *mean = *variance = 0;
+    for (int64_t r = item * rows; r < (item + 1) * rows; r++)
+        for (int64_t i = first; i < first + width; i++)
+            *mean += tensor_row(x, r)[i] / count;
+    for (int64_t r = item * rows; r < (item + 1) * rows; r++)
+        for (int64_t i = first; i < first + width; i++) {
+            double away = tensor_row(x, r)[i] - *mean;
+            *variance += away * away / count;
+        }
+}
+
+void reference_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                                int groups, const struct tensor *weight, const struct tensor *bias,
+                                float eps)
+{
+    int64_t c = x->shape[x->rank - 1], width = c / groups;
+    (void)d;
+
+    for (int64_t at = 0; at < x->shape[0] * c; at += width) {
+        int64_t item = at / c, channel = at % c;
+        float *to = (float *)affine->data + item * 3 * c + channel;
+        double mean, variance;
+        group_moments(x, item, channel, width, &mean, &variance);
+        for (int64_t i = 0; i < width; i++) {
+            double gain = weight ? ((const float *)weight->data)[channel + i] : 1;
+            to[i] = (float)mean;
+            to[c + i] = (float)(gain / sqrt(variance + eps));
+            to[2 * c + i] = bias ? ((const float *)bias->data)[channel + i] : 0;
+        }
+    }
+}
+
+static int64_t within(int64_t at, int64_t end)
+{
+    return at < 0 ? 0 : at >= end ? end - 1 : at;
+}
+
+void reference_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *affine, const struct normalise_form *form)
+{
+    int64_t frames = x->shape[0], h = x->shape[1], w = x->shape[2], c = x->shape[3];
+    int64_t run = frames / affine->shape[0], b = form->border;
+    int64_t rows = form->scale ? form->scale->shape[1] : 1;
+    int64_t columns = form->scale ? form->scale->shape[2] : 1;
+    (void)d;
+
+    for (int64_t i = 0; i < frames * (h + 2 * b) * (w + 2 * b); i++) {
+        int64_t frame = i / ((h + 2 * b) * (w + 2 * b));
+        int64_t y = within(i / (w + 2 * b) % (h + 2 * b) - b, h),
+                column = within(i % (w + 2 * b) - b, w);
+        const float *from = (const float *)x->data + frame * x->stride[0] + (y * w + column) * c;
+        const float *each = (const float *)affine->data + frame / run * 3 * c;
+        int64_t small = ((frame * rows + y / (h / rows)) * columns + column / (w / columns)) * c;
+        for (int64_t k = 0; k < c; k++) {
+            double v = ((double)from[k] - each[k]) * each[c + k] + each[2 * c + k];
+            if (form->scale)
+                v = v * ((const float *)form->scale->data)[small + k] +
+                    ((const float *)form->shift->data)[small + k];
+            ((float *)out->data)[i * c + k] = reference_activation(form->act, v);
+        }
+    }
 }
 
 void reference_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,

@@ -26,6 +26,13 @@ void reference_channel_norm(struct device *d, struct tensor *out, const struct t
 void reference_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                           const struct tensor *weight, const struct tensor *bias, float eps,
                           enum activation act);
+void reference_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
+                                int groups, const struct tensor *weight, const struct tensor *bias,
+                                float eps);
+void reference_normalise(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct tensor *affine, const struct normalise_form *form);
+void reference_read_begin(struct device *d, int slot, const struct tensor *x);
+const float *reference_read_end(struct device *d, int slot);
 void reference_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void reference_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                     const struct tensor *sin, enum rope_pairs pairs);

@@ -229,6 +229,10 @@ static void copy_axis(const struct tensor *out, const struct tensor *x, int axis
         *to = *from;
         return;
     }
+    if (axis == x->rank - 1 && out->stride[axis] == 1 && x->stride[axis] == 1) {
+        memcpy(to, from, (size_t)x->shape[axis] * sizeof *to);
+        return;
+    }
     for (int64_t i = 0; i < x->shape[axis]; i++)
         copy_axis(out, x, axis + 1, to + i * out->stride[axis], from + i * x->stride[axis]);
 }
@@ -263,4 +267,24 @@ void reference_write(struct device *d, struct tensor *out, const struct tensor *
 void reference_read(struct device *d, struct tensor *host, const struct tensor *x)
 {
     reference_write(d, host, x);
+}
+
+/* There is no queue: it is there at once. */
+void reference_read_begin(struct device *d, int slot, const struct tensor *x)
+{
+    struct arena *a = &d->reads[slot];
+    struct tensor copy;
+
+    arena_free(a);
+    copy = tensor_new(a, x->rank, x->shape);
+    d->read[slot] = copy.data;
+    if (copy.data)
+        reference_copy(d, &copy, x);
+    else
+        device_fail(d, ERROR_MEMORY, "out of memory: what is read from the device");
+}
+
+const float *reference_read_end(struct device *d, int slot)
+{
+    return d->read[slot];
 }

@@ -1,7 +1,8 @@
 #include "pipeline/cli/options.h"
 
-static const char *const tiers[] = {"previs",       "validator", "workhorse",
-                                    "experimental", "flagship",  NULL};
+static const char *const tiers[] = {"previs",   "validator", "workhorse", "experimental",
+                                    "flagship", "picture",   NULL};
+static const char *const presets[] = {"balanced", "batch", "quality", NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
@@ -53,7 +54,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check plan prompt models verify ",
+     .commands = " run check plan prompt models verify bench ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -77,7 +78,7 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume plan parity verify ",
+     .commands = " run resume plan parity verify bench ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
@@ -101,6 +102,27 @@ const struct option options_all[] = {
      .commands = " run check plan ",
      .help = "The relative L1 distance from the last computed step below which a step is reused; 0 "
              "takes what suits the mode."},
+    {.name = "preset",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(preset),
+     .choices = presets,
+     .initial = "",
+     .argument = "PRESET",
+     .commands = " run check plan ",
+     .help = "How SDXL makes pictures and keyframes: balanced (30 steps, 4 shots at once; unless "
+             "said otherwise), batch (20 steps, 16 at once) or quality (50 steps, 4 at once). A "
+             "shot's own steps count before it."},
+    {.name = "batch",
+     .type = OPTION_INT,
+     .offset = FIELD(batch),
+     .min = 0,
+     .max = 16,
+     .initial = "0",
+     .argument = "N",
+     .commands = " run resume ",
+     .help = "How many pictures of the same settings SDXL makes at once, at most; 0 as the preset "
+             "says. On a processor the pictures are the same bytes either way, on a GPU to within "
+             "rounding."},
     {.name = "gpu",
      .type = OPTION_STRING,
      .offset = FIELD(gpu),
@@ -119,7 +141,8 @@ const struct option options_all[] = {
      .commands = " run resume plan parity ",
      .help =
          "What a GPU computes in. fp8: the large layers of the video models with FP8 weights and "
-         "inputs, all else in bf16: faster and less memory, and nearly the same picture. "
+         "inputs, on Hopper GPUs their long attention in 8 bits as well, all else in bf16: faster "
+         "and less memory, and nearly the same picture. "
          "Otherwise each model in the dtype that it was published for; parity in f32 (also "
          "bf16, f16). A processor always computes in f32."},
     {.name = "memory",
@@ -139,6 +162,55 @@ const struct option options_all[] = {
      .offset = FIELD(no_offload),
      .commands = " run resume plan parity ",
      .help = "The same as --memory speed."},
+    {.name = "vae-memory",
+     .type = OPTION_STRING,
+     .offset = FIELD(vae_memory),
+     .initial = "",
+     .argument = "SIZE",
+     .commands = " run resume plan bench ",
+     .help = "How much of the device's memory decoding may take besides the weights: 12G, 800M. As "
+             "many frames at once as fit; where not even one does, tiles that fade into one "
+             "another. Otherwise four fifths of what is free."},
+    {.name = "vae-tile",
+     .type = OPTION_STRING,
+     .offset = FIELD(vae_tile),
+     .initial = "",
+     .argument = "WxH",
+     .commands = " run resume plan bench ",
+     .help = "Decode pictures in tiles of at most so many pixels (640x480), whatever memory there "
+             "is."},
+    {.name = "size",
+     .type = OPTION_STRING,
+     .offset = FIELD(size),
+     .initial = "",
+     .argument = "WxH",
+     .commands = " bench ",
+     .help = "Of the pictures; otherwise what the model is known for."},
+    {.name = "frames",
+     .type = OPTION_INT,
+     .offset = FIELD(frames),
+     .min = 0,
+     .max = 1024,
+     .initial = "0",
+     .argument = "N",
+     .commands = " bench ",
+     .help = "How many; otherwise a few of the length that the model is known for."},
+    {.name = "repeat",
+     .type = OPTION_INT,
+     .offset = FIELD(repeat),
+     .min = 1,
+     .max = 64,
+     .initial = "3",
+     .argument = "N",
+     .commands = " bench ",
+     .help = "Runs that count, after one that does not; the median is told."},
+    {.name = "compile",
+     .type = OPTION_FLAG,
+     .offset = FIELD(compile),
+     .commands = " run resume ",
+     .help = "Look for the fastest algorithm of every product and convolution on the GPU, where "
+             "otherwise the best few guesses are timed and only where it can matter. What was "
+             "found is kept by GPU and library version: only the first run takes longer."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
@@ -148,7 +220,7 @@ const struct option options_all[] = {
      .letter = 'v',
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
-     .commands = " run resume parity verify ",
+     .commands = " run resume parity verify bench ",
      .help = "One line for each optimisation as it takes effect, or with the reason why it does "
              "not, and a summary at the end. With --json these are events, with or without this "
              "option."},

@@ -14,10 +14,13 @@ enum { OPERANDS = 64 };
 struct options {
     const char *output, *tier, *only, *models;
     const char *text, *golden, *device, *gpu, *precision, *memory, *completion;
-    const char *step_cache;
+    const char *step_cache, *preset;
+    int batch;
     double step_cache_threshold;
     int jobs; /* 0: as many as suit the machine */
-    bool no_offload, json, watch, verbose, monitor, smoke, help, version, man;
+    const char *vae_memory, *vae_tile, *size;
+    int frames, repeat; /* of a benchmark */
+    bool no_offload, compile, json, watch, verbose, monitor, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */
     int operand_count;
 };

@@ -35,6 +35,7 @@ int command_check(const struct options *o)
                               .tier = o->tier,
                               .step_cache = o->step_cache,
                               .step_cache_threshold = o->step_cache_threshold,
+                              .preset = o->preset,
                               .only = o->only,
                               .models = o->models,
                               .device = "auto"};

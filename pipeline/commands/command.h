@@ -32,6 +32,7 @@ int command_models(const struct options *o);
 int command_journal(const struct options *o);
 int command_parity(const struct options *o);
 int command_verify(const struct options *o);
+int command_bench(const struct options *o);
 int command_help(const struct options *o);
 int command_version(const struct options *o);
 

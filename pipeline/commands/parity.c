@@ -15,6 +15,7 @@ static struct device_options device_of(const struct options *o, const char *memo
                                                  : MEMORY_AUTO,
         .or_cpu = strcmp(o->device, "auto") == 0,
         .linears = strcmp(o->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
+        .attention = strcmp(o->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
         .activations = strcmp(o->precision, "bf16") == 0 || strcmp(o->precision, "fp8") == 0
                            ? DTYPE_BF16
                        : strcmp(o->precision, "f16") == 0 ? DTYPE_F16

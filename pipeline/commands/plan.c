@@ -23,8 +23,11 @@ int command_plan(const struct options *o)
     struct request r = {.board = o->operands[0],
                         .tier = o->tier,
                         .precision = o->precision,
+                        .vae_memory = o->vae_memory,
+                        .vae_tile = o->vae_tile,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
+                        .preset = o->preset,
                         .only = o->only,
                         .models = o->models,
                         .device = o->device[0] ? o->device : "auto"};

@@ -83,6 +83,7 @@ static void add_stage(struct forecast *all, const struct forecast_stage *s, size
     to->stored = more(to->stored, s->stored);
     to->load = more(to->load, s->load);
     to->models = s->models > to->models ? s->models : to->models;
+    to->cuts = s->cuts > to->cuts ? s->cuts : to->cuts;
     to->steps = s->steps > to->steps ? s->steps : to->steps;
     to->work += s->work * (double)shots;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pipeline/commands/command.h"
+#include "pipeline/execute/capacity.h"
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/exit_code.h"
@@ -74,7 +75,6 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
                                          : show_can_redraw(stdout) ? show_terminal
                                                                    : show_plain,
                                          show};
-    interrupt_install();
     if (o->monitor && w->plan.to_run && watch_machine(w, &execution.monitor, &e) != 0)
         goto fail;
     if (execution_run(&execution, &result, &e) != 0)
@@ -122,8 +122,10 @@ int produce(struct workspace *w, const struct request *r, const struct options *
 {
     struct error e = {0};
 
+    interrupt_install(); /* before anything is written: whenever it comes, the same is left */
     if (check_device(w, &e) != 0 || workspace_journal(w, JOURNAL_WRITE, &e) != 0 ||
-        workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0)
+        workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0 ||
+        capacity_check(&w->env, &w->plan, &e) != 0)
         return command_failed(&e);
     return carry_out(w, r, o, began);
 }

@@ -37,10 +37,18 @@ int command_resume(const struct options *o)
         r.jobs = o->jobs;
     if (o->device[0])
         r.device = o->device;
+    if (o->batch)
+        r.batch = o->batch;
     if (o->precision[0])
         r.precision = o->precision;
     if (memory[0])
         r.memory = memory;
+    if (o->vae_memory[0])
+        r.vae_memory = o->vae_memory;
+    if (o->vae_tile[0])
+        r.vae_tile = o->vae_tile;
+    if (o->compile)
+        r.compile = true;
     if (workspace_board(&w, &r, stderr, &e) != 0)
         goto fail;
     status = produce(&w, &r, o, began);

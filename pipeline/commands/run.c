@@ -11,9 +11,14 @@ int command_run(const struct options *o)
                         .precision = o->precision,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
+                        .compile = o->compile,
+                        .preset = o->preset,
+                        .batch = o->batch,
                         .only = o->only,
                         .models = o->models,
                         .device = o->device,
+                        .vae_memory = o->vae_memory,
+                        .vae_tile = o->vae_tile,
                         .jobs = o->jobs};
     double began = clock_monotonic();
     struct workspace w = {0};

@@ -69,8 +69,18 @@ const struct command commands_all[] = {
      "--smoke makes a tiny film with every tier instead, from prompt to file, on the device that "
      "would be used: the embedded model, and models of random weights that come with the "
      "program.\n\n"
-     "Exits 0 when nothing fails, 3 when something does.",
+     "--json prints one object: checks (name, title, gpu, value, threshold, unit, status, note), "
+     "how "
+     "many passed, failed and were skipped, and the verdict. Exits 0 when nothing fails, 3 when "
+     "something does.",
      command_verify},
+    {"bench", "vae [DIR|TIER]...", 1, OPERANDS, "how fast this machine decodes",
+     "vae decodes noise with the VAE of each checkpoint (a folder, or a tier's; otherwise of every "
+     "tier that is there) and prints milliseconds a frame, frames a second, the memory that was "
+     "taken, and the share of a convolution's rate that was measured beside. With --vae-tile it "
+     "also decodes whole and prints how far the two are apart, at most and on average, on all "
+     "pixels and where tiles meet.",
+     command_bench},
     {"help", "[COMMAND]", 0, 1, "this overview, one command in full, or the storyboard format",
      "help COMMAND tells all of a command; help storyboard tells how a storyboard is written.",
      command_help},

@@ -9,6 +9,7 @@
 #include "pipeline/exit_code.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
+#include "pipeline/progress/heard.h"
 #include "pipeline/version.h"
 
 enum { TITLE_COLUMN = 29, VALUE_COLUMN = 30, WANTED_COLUMN = 20 };
@@ -76,15 +77,25 @@ static int print_json(json_t *checks, const int counts[REPORT_STATES], struct er
     return bad ? error_set(e, ERROR_IO, "the report could not be written") : 0;
 }
 
+static void print_note(void *ctx, const struct note *note)
+{
+    const char *line = heard_note(ctx, note);
+
+    if (line)
+        printf("%s\n", line);
+}
+
 static int measure(const struct options *o, void (*row)(void *, const struct report_row *),
                    void *ctx, int counts[REPORT_STATES], struct error *e)
 {
     const char *models = o->models[0] ? o->models : getenv("AUTEUR_MODELS");
     const char *tmp = getenv("TMPDIR");
+    struct heard heard = {0};
     const struct report_options r = {
         .device = {.kind = strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
                    .or_cpu = strcmp(o->device, "cuda") != 0,
-                   .threads = paths_cores()},
+                   .threads = paths_cores(),
+                   .notes = {o->verbose && !o->json ? print_note : NULL, &heard}},
         .models = models ? models : "",
         .scratch = tmp && tmp[0] ? tmp : "/tmp",
         .disk_most = DISK_MOST,

@@ -11,9 +11,9 @@
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/heard.h"
+#include "stages/generate/tiers.h"
 
 /* Two latent frames at least, so that whatever runs in time does. */
-static const char *const tiers[] = {"previs", "validator", "workhorse", "experimental", "flagship"};
 static const char *const board_text = "name: smoke\nsize: 64x64\nfps: 8\nshots:\n"
                                       "  - {id: smoke, prompt: a boat at dawn, seed: 3, tier: %s, "
                                       "frames: 9, steps: 2}\n";
@@ -96,17 +96,18 @@ static int smoke_tier(struct smoke *s, const char *tier, struct error *e)
 static int smoke_all(struct smoke *s, void (*row)(void *ctx, const struct report_row *row),
                      void *ctx, int counts[REPORT_STATES], struct error *e)
 {
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
+    for (int i = 0; i < tier_count; i++) {
+        const char *tier = tiers_all[i].name;
         double from = clock_monotonic();
         struct error why = {0};
-        struct report_row r = {.name = tiers[i],
-                               .title = tiers[i],
+        struct report_row r = {.name = tier,
+                               .title = tier,
                                .gpu = -1,
                                .threshold = -1,
                                .scale = 1,
                                .unit = "s",
                                .wanted = "a film of 9 frames"};
-        int rc = smoke_tier(s, tiers[i], &why);
+        int rc = smoke_tier(s, tier, &why);
 
         if (rc != 0 && why.code == ERROR_CANCELLED) {
             *e = why;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/execute/cleanup.h"
 #include "pipeline/execute/lanes.h"
@@ -44,6 +45,25 @@ static int refuse_broken(struct executor *x, struct error *e)
     return 0;
 }
 
+/* A job that the stage would run together with others is told apart by what they have in common. */
+static void add_together(struct executor *x, size_t shot, int stage)
+{
+    const struct plan_setup *setup = x->x->setup;
+    struct arena arena = {0};
+    uint64_t number;
+    size_t most = 1;
+    const char *text =
+        setup->stages[stage]->batch(setup->env, &setup->env->board->shots[shot], &arena, &most);
+
+    if (text && most > 1) {
+        struct hash128 hash = hash_bytes(text, strlen(text));
+        memcpy(&number, hash.bytes, sizeof number);
+        scheduler_together(x->scheduler, shot, (enum stage_id)stage, number | 1,
+                           most < STAGE_BATCH_MOST ? most : STAGE_BATCH_MOST);
+    }
+    arena_free(&arena);
+}
+
 static int fill_scheduler(struct executor *x, struct error *e)
 {
     const struct plan *plan = x->x->plan;
@@ -58,8 +78,11 @@ static int fill_scheduler(struct executor *x, struct error *e)
         for (int i = 0; i < STAGES; i++) {
             const struct plan_job *j = plan_job(plan, shot, i);
 
-            if (j->verdict == VERDICT_RUN)
-                scheduler_add(x->scheduler, shot, (enum stage_id)i, (enum lane)j->lane, j->group);
+            if (j->verdict != VERDICT_RUN)
+                continue;
+            scheduler_add(x->scheduler, shot, (enum stage_id)i, (enum lane)j->lane, j->group);
+            if (j->lane == LANE_ENGINE && x->x->setup->stages[i]->batch)
+                add_together(x, shot, i);
         }
     return scheduler_start(x->scheduler, e);
 }

@@ -54,7 +54,7 @@ void lanes_progress(void *ctx, size_t shot, enum stage_id stage, double done, do
     struct executor *x = ctx;
 
     pthread_mutex_lock(&x->mutex);
-    for (size_t i = 0; i <= MOST_JOBS; i++) {
+    for (size_t i = 0; i < SLOTS; i++) {
         struct slot *s = &x->slots[i];
 
         if (!s->busy || s->shot != shot || s->stage != stage)
@@ -115,10 +115,10 @@ static void halt(struct executor *x, const struct error *e)
     pthread_mutex_unlock(&x->mutex);
 }
 
-static enum outcome outcome_of(struct executor *x, int rc, const struct job_report *report,
+static enum outcome outcome_of(struct executor *x, const struct job_report *report,
                                const struct error *e)
 {
-    if (rc == 0)
+    if (e->code == ERROR_NONE)
         return OUTCOME_DONE;
     if (e->code == ERROR_CANCELLED && atomic_load(&x->cancel))
         return OUTCOME_CANCELLED;
@@ -181,18 +181,10 @@ static void report_fresh(struct executor *x, size_t shot, unsigned fresh)
         lanes_emit(x, (struct event){.kind = EVENT_DELIVERED, .shot = shot});
 }
 
-/* Runs one job in slot `at`. The mutex is held on entry and on return, not between. */
-static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id stage, void *session)
+static void tell_start(struct executor *x, size_t shot, enum stage_id stage)
 {
     struct arena arena = {0};
-    struct job_report report;
-    struct error e = {0};
-    enum outcome outcome;
-    unsigned fresh = 0;
-    bool retry;
-    int rc;
 
-    x->slots[at] = (struct slot){.busy = true, .shot = shot, .stage = stage};
     lanes_emit(x,
                (struct event){.kind = EVENT_START,
                               .shot = shot,
@@ -200,18 +192,42 @@ static void run_job(struct executor *x, size_t at, size_t shot, enum stage_id st
                               .attempt = scheduler_attempts(x->scheduler, shot, stage) + 1,
                               .reason = plan_reason(x->x->plan, x->x->setup, shot, stage, &arena)});
     arena_free(&arena);
-    pthread_mutex_unlock(&x->mutex);
-    rc = runner_run(&x->runner, shot, stage, session, &report, &e);
-    if (rc != 0 && report.unrecorded)
-        halt(x, &e);
-    pthread_mutex_lock(&x->mutex);
-    x->slots[at].busy = false;
-    outcome = outcome_of(x, rc, &report, &e);
-    if (outcome == OUTCOME_DONE)
-        fresh = drop_fresh(x, shot, stage);
-    retry = scheduler_finished(x->scheduler, shot, stage, outcome, clock_monotonic());
-    report_job(x, shot, stage, outcome, retry, &report, &e);
+}
+
+/* A job has run. With the mutex held. */
+static void settle_job(struct executor *x, size_t shot, enum stage_id stage,
+                       const struct job_report *report, const struct error *e)
+{
+    enum outcome outcome = outcome_of(x, report, e);
+    unsigned fresh = outcome == OUTCOME_DONE ? drop_fresh(x, shot, stage) : 0;
+    bool retry = scheduler_finished(x->scheduler, shot, stage, outcome, clock_monotonic());
+
+    report_job(x, shot, stage, outcome, retry, report, e);
     report_fresh(x, shot, fresh);
+}
+
+/* Runs the jobs of some shots, at once, in the slots from `at`. The mutex is held on entry and on
+ * return, not between. */
+static void run_jobs(struct executor *x, size_t at, const uint32_t *shots, size_t count,
+                     enum stage_id stage, void *session)
+{
+    struct job_report reports[STAGE_BATCH_MOST];
+    struct error errors[STAGE_BATCH_MOST];
+
+    for (size_t i = 0; i < count; i++) {
+        x->slots[at + i] = (struct slot){.busy = true, .shot = shots[i], .stage = stage};
+        tell_start(x, shots[i], stage);
+    }
+    pthread_mutex_unlock(&x->mutex);
+    runner_run(&x->runner, shots, count, stage, session, reports, errors);
+    for (size_t i = 0; i < count; i++)
+        if (errors[i].code != ERROR_NONE && reports[i].unrecorded)
+            halt(x, &errors[i]);
+    pthread_mutex_lock(&x->mutex);
+    for (size_t i = 0; i < count; i++) {
+        x->slots[at + i].busy = false;
+        settle_job(x, shots[i], stage, &reports[i], &errors[i]);
+    }
     pthread_cond_broadcast(&x->changed);
 }
 
@@ -227,7 +243,7 @@ static void *pool_thread(void *arg)
         double wake;
 
         if (scheduler_cpu(x->scheduler, clock_monotonic(), &shot, &stage, &wake))
-            run_job(x, w->slot, shot, stage, NULL);
+            run_jobs(x, w->slot, &shot, 1, stage, NULL);
         else
             wait_until(x, wake);
     }
@@ -253,6 +269,52 @@ static void refuse_group(struct executor *x, const struct engine_step *step, con
     }
 }
 
+/* The engine's job that the next group begins with; STAGES: there is none. With the mutex held. */
+static enum stage_id next_group(const struct executor *x, const struct engine_step *open,
+                                size_t *shot)
+{
+    const struct plan *plan = x->x->plan;
+    uint32_t now = plan_job(plan, open->shots[0], open->stage)->group, best = UINT32_MAX;
+
+    for (int i = (int)open->stage; i < STAGES; i++, best = UINT32_MAX) {
+        for (size_t k = 0; k < plan->shots; k++) {
+            const struct plan_job *j = plan_job(plan, k, i);
+            enum job_state state = scheduler_state(x->scheduler, k, (enum stage_id)i);
+
+            if (j->lane != LANE_ENGINE || (state != JOB_WAITING && state != JOB_READY) ||
+                (i == (int)open->stage && j->group == now) || j->group >= best)
+                continue;
+            best = j->group;
+            *shot = k;
+        }
+        if (best != UINT32_MAX)
+            return (enum stage_id)i;
+    }
+    return STAGES;
+}
+
+/* While this group works, what the next one loads comes from the disk. With the mutex held. */
+static void prefetch_next(struct executor *x, const struct engine_step *open)
+{
+    size_t shot = 0;
+    enum stage_id stage = next_group(x, open, &shot);
+    const struct stage *about = stage < STAGES ? x->x->setup->stages[stage] : NULL;
+
+    if (!about || !about->soon)
+        return;
+    x->prefetch = prefetch_new();
+    if (x->prefetch)
+        about->soon(x->x->setup->env, shot_of(x, shot), x->prefetch);
+    prefetch_start(x->prefetch);
+}
+
+/* What is loaded now is read by whoever loads it. With the mutex held. */
+static void prefetch_end(struct executor *x)
+{
+    prefetch_free(x->prefetch);
+    x->prefetch = NULL;
+}
+
 static void open_group(struct executor *x, const struct engine_step *step, void **session)
 {
     const struct plan_job *first = plan_job(x->x->plan, step->shots[0], step->stage);
@@ -266,6 +328,7 @@ static void open_group(struct executor *x, const struct engine_step *step, void 
     double from = clock_monotonic();
     struct error e = {0};
 
+    prefetch_end(x);
     if (loads)
         lanes_emit(x, event);
     pthread_mutex_unlock(&x->mutex);
@@ -282,6 +345,8 @@ static void open_group(struct executor *x, const struct engine_step *step, void 
     event.seconds = clock_monotonic() - from;
     if (loads && outcome == OUTCOME_DONE)
         lanes_emit(x, event);
+    if (outcome == OUTCOME_DONE)
+        prefetch_next(x, step);
     scheduler_opened(x->scheduler, outcome);
     pthread_cond_broadcast(&x->changed);
 }
@@ -303,7 +368,7 @@ static void *engine_thread(void *arg)
         if (step.action == ENGINE_OPEN) {
             open_group(x, &step, &session);
         } else if (step.action == ENGINE_RUN) {
-            run_job(x, w->slot, step.shots[0], step.stage, session);
+            run_jobs(x, w->slot, step.shots, step.count, step.stage, session);
         } else if (step.action == ENGINE_CLOSE) {
             pthread_mutex_unlock(&x->mutex);
             runner_close(&x->runner, step.stage, session);
@@ -313,6 +378,7 @@ static void *engine_thread(void *arg)
             wait_until(x, step.wake);
         }
     }
+    prefetch_end(x);
     pthread_cond_broadcast(&x->changed);
     pthread_mutex_unlock(&x->mutex);
     return NULL;
@@ -337,7 +403,7 @@ static void watch(struct executor *x)
                                          .done = (double)x->loading.done,
                                          .total = (double)x->loading.total});
         x->loading.moved = false;
-        for (size_t i = 0; i <= MOST_JOBS; i++) {
+        for (size_t i = 0; i < SLOTS; i++) {
             struct slot *s = &x->slots[i];
 
             if (!s->busy || !s->moved)

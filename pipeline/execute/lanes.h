@@ -10,7 +10,7 @@
 #include "pipeline/execute/runner.h"
 #include "pipeline/execute/scheduler.h"
 
-enum { MOST_JOBS = 256 };
+enum { MOST_JOBS = 256, SLOTS = MOST_JOBS + STAGE_BATCH_MOST };
 
 /* What a running job last said. */
 struct slot {
@@ -35,13 +35,14 @@ struct executor {
         bool moved;
         size_t done, total; /* bytes of what is being loaded */
     } loading;
-    enum stage_id engine_at; /* the stage that the engine's lane works on */
+    struct prefetch *prefetch; /* what the engine's lane will load next */
+    enum stage_id engine_at;   /* the stage that the engine's lane works on */
     struct scheduler *scheduler;
     struct runner runner;
     struct peak_meter peak;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    struct slot slots[MOST_JOBS + 1]; /* of the pool, then the engine's */
+    struct slot slots[SLOTS]; /* of the pool, then the engine's */
     struct worker workers[MOST_JOBS + 1];
     struct execution_result result;
     atomic_bool cancel; /* what stages see; set by the interrupt and by a halt */

@@ -102,29 +102,56 @@ static void note_peaks(struct job *j, const void *session, const struct monitor_
     json_object_set_new(j->notes, "monitor", peaks);
 }
 
-/* Runs the stage and delivers. The record's seconds and peak are the stage's own. */
-static int work(struct job *j, void *session, bool *unrecorded, struct error *e)
+/* What comes before the stage's own work: its record says that it runs. */
+static int start(struct job *j, bool *unrecorded, struct error *e)
 {
-    struct runner *r = j->runner;
-    double from = clock_monotonic();
+    if (job_fill(j, e) != 0)
+        return -1;
+    if (job_put_standing(j, RECORD_RUNNING, NULL, e) != 0) {
+        *unrecorded = true;
+        return -1;
+    }
+    return path_remove(j->base.workdir, e) == 0 ? dir_make(j->base.workdir, e) : -1;
+}
+
+/* The stage's own work. The record's seconds and peak are of that alone; jobs that run together
+ * share the time. */
+static void run_stage(struct job *const *jobs, size_t count, void *session, struct error **errors)
+{
+    struct runner *r = jobs[0]->runner;
+    const struct stage *stage = r->setup->stages[jobs[0]->stage];
+    struct stage_job *bases[STAGE_BATCH_MOST];
+    struct error found[STAGE_BATCH_MOST] = {0};
+    double from = clock_monotonic(), seconds;
     int slot = peak_begin(r->peak), watched = monitor_begin(r->monitor);
     struct monitor_peaks peaks;
-    char *notes;
-    int rc = path_remove(j->base.workdir, e);
+    uint64_t peak;
 
-    if (rc == 0)
-        rc = dir_make(j->base.workdir, e);
-    if (rc == 0)
-        rc = r->setup->stages[j->stage]->run(session, &j->base, e);
-    j->record.peak_kib = peak_end(r->peak, slot);
+    for (size_t i = 0; i < count; i++)
+        bases[i] = &jobs[i]->base;
+    if (count > 1)
+        stage->run_batch(session, bases, count, found);
+    else if (stage->run(session, bases[0], &found[0]) == 0)
+        error_clear(&found[0]);
+    peak = peak_end(r->peak, slot);
     peaks = monitor_end(r->monitor, watched);
-    note_peaks(j, session, &peaks);
-    j->record.seconds = clock_monotonic() - from;
-    j->record.finished_ns = clock_unix_ns();
-    notes = json_dumps(j->notes, JSON_SORT_KEYS | JSON_COMPACT);
+    seconds = (clock_monotonic() - from) / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        note_peaks(jobs[i], session, &peaks);
+        jobs[i]->record.peak_kib = peak;
+        jobs[i]->record.seconds = seconds;
+        jobs[i]->record.finished_ns = clock_unix_ns();
+        *errors[i] = found[i];
+    }
+}
+
+static int hand_over(struct job *j, bool *unrecorded, struct error *e)
+{
+    char *notes = json_dumps(j->notes, JSON_SORT_KEYS | JSON_COMPACT);
+    int rc;
+
     j->record.notes = notes ? notes : "{}";
-    if (rc == 0)
-        rc = deliver(j, unrecorded, e);
+    rc = deliver(j, unrecorded, e);
     j->record.notes = "{}";
     free(notes);
     return rc;
@@ -144,32 +171,45 @@ static void record_failure(struct job *j, bool *unrecorded, struct error *e)
     error_set(e, why.code, "%.400s; and this could not be recorded: %.400s", e->text, why.text);
 }
 
-int runner_run(struct runner *r, size_t shot, enum stage_id stage, void *session,
-               struct job_report *report, struct error *e)
+/* After the stage's work, or in place of it. */
+static void finish(struct job *j, struct job_report *report, struct error *e)
 {
-    struct job *j = job_begin(r, shot, stage, e);
     struct error ignored = {0};
-    int rc;
 
-    *report = (struct job_report){.unrecorded = !j};
-    if (!j)
-        return -1;
-    rc = job_fill(j, e);
-    if (rc == 0) {
-        rc = job_put_standing(j, RECORD_RUNNING, NULL, e);
-        report->unrecorded = rc != 0;
-    }
-    if (rc == 0)
-        rc = work(j, session, &report->unrecorded, e);
+    if (e->code == ERROR_NONE)
+        hand_over(j, &report->unrecorded, e);
     if (j->base.workdir)
         path_remove(j->base.workdir, &ignored); /* what stays is swept at the next start */
-    if (rc != 0)
+    if (e->code != ERROR_NONE)
         record_failure(j, &report->unrecorded, e);
     report->seconds = j->record.seconds;
     report->peak_kib = j->record.peak_kib;
     report->attempt = j->record.attempts;
-    job_free(j);
-    return rc;
+}
+
+void runner_run(struct runner *r, const uint32_t *shots, size_t count, enum stage_id stage,
+                void *session, struct job_report *reports, struct error *errors)
+{
+    struct job *jobs[STAGE_BATCH_MOST] = {0}, *started[STAGE_BATCH_MOST];
+    struct error *of[STAGE_BATCH_MOST];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        errors[i] = (struct error){0};
+        jobs[i] = job_begin(r, shots[i], stage, &errors[i]);
+        reports[i] = (struct job_report){.unrecorded = !jobs[i]};
+        if (jobs[i] && start(jobs[i], &reports[i].unrecorded, &errors[i]) == 0) {
+            started[n] = jobs[i];
+            of[n++] = &errors[i];
+        }
+    }
+    if (n > 0)
+        run_stage(started, n, session, of);
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i]) {
+            finish(jobs[i], &reports[i], &errors[i]);
+            job_free(jobs[i]);
+        }
 }
 
 int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char *text,

@@ -35,12 +35,14 @@ struct job_report {
     double seconds;
     uint64_t peak_kib;
     unsigned attempt; /* which try of this key, over all runs, from 1 */
-    bool unrecorded;  /* with -1: the journal could not be written; *e says why */
+    bool unrecorded;  /* with an error: the journal could not be written, which the error says */
 };
-/* session: NULL in the CPU lane. 0: made, delivered and recorded. -1: recorded as failed, or not
- * at all (unrecorded, or ERROR_CANCELLED: its record stays RECORD_RUNNING). */
-int runner_run(struct runner *r, size_t shot, enum stage_id stage, void *session,
-               struct job_report *report, struct error *e);
+/* One stage of `count` shots (to STAGE_BATCH_MOST; more than one only where the stage runs them
+ * together). session: NULL in the CPU lane. errors[i] is ERROR_NONE: made, delivered and recorded;
+ * else it is recorded as failed, or not at all (unrecorded, or ERROR_CANCELLED: its record stays
+ * RECORD_RUNNING). */
+void runner_run(struct runner *r, const uint32_t *shots, size_t count, enum stage_id stage,
+                void *session, struct job_report *reports, struct error *errors);
 
 /* Records a shot's stage as failed that was not even started; where it was made before, that record
  * stays and the refusal is an event. */

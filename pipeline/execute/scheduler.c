@@ -7,6 +7,8 @@
 struct job {
     double not_before; /* of a retry */
     uint32_t group, batch;
+    uint64_t together; /* jobs of one batch with this number may run at once; 0: alone */
+    size_t most;
     uint8_t state, lane, waits, attempts;
 };
 
@@ -28,8 +30,8 @@ struct scheduler {
     unsigned reads[STAGES];
     struct job *jobs; /* [shot][stage] */
     struct batch *batches;
-    size_t batch_count, first_batch; /* batches before first_batch are finished */
-    uint32_t *members, *opened;
+    size_t batch_count, first_batch;  /* batches before first_batch are finished */
+    uint32_t *members, *opened, *lot; /* lot: what runs together */
     size_t opened_count;
     struct batch *current; /* open, or being opened; NULL: none */
     size_t cursor;
@@ -56,12 +58,13 @@ struct scheduler *scheduler_new(size_t shots, const unsigned reads[STAGES])
     s->jobs = calloc(room * STAGES, sizeof *s->jobs);
     s->members = calloc(room * STAGES, sizeof *s->members);
     s->opened = calloc(room, sizeof *s->opened);
+    s->lot = calloc(room, sizeof *s->lot);
     for (int i = 0; i < STAGES; i++) {
         s->queues[i].shots = calloc(room, sizeof *s->queues[i].shots);
         if (!s->queues[i].shots)
             goto fail;
     }
-    if (!s->jobs || !s->members || !s->opened)
+    if (!s->jobs || !s->members || !s->opened || !s->lot)
         goto fail;
     return s;
 fail:
@@ -75,6 +78,7 @@ void scheduler_free(struct scheduler *s)
         return;
     for (int i = 0; i < STAGES; i++)
         free(s->queues[i].shots);
+    free(s->lot);
     free(s->opened);
     free(s->members);
     free(s->batches);
@@ -88,6 +92,13 @@ void scheduler_add(struct scheduler *s, size_t shot, enum stage_id stage, enum l
     if (lane != LANE_NONE)
         *job_at(s, shot, stage) =
             (struct job){.state = JOB_WAITING, .lane = (uint8_t)lane, .group = group};
+}
+
+void scheduler_together(struct scheduler *s, size_t shot, enum stage_id stage, uint64_t number,
+                        size_t most)
+{
+    job_at(s, shot, stage)->together = number;
+    job_at(s, shot, stage)->most = most;
 }
 
 static void push(struct scheduler *s, size_t shot, enum stage_id stage)
@@ -234,6 +245,26 @@ static struct batch *next_batch(struct scheduler *s)
     return NULL;
 }
 
+/* The job at s->cursor, and the later ones of the open batch that may run with it. */
+static struct engine_step take(struct scheduler *s, bool alone)
+{
+    struct engine_step step = {.action = ENGINE_RUN, .stage = s->current->stage, .shots = s->lot};
+    const struct job *first = job_at(s, s->opened[s->cursor], step.stage);
+    size_t most = alone || !first->together ? 1 : first->most;
+
+    for (size_t i = s->cursor; i < s->opened_count && step.count < most; i++) {
+        struct job *j = job_at(s, s->opened[i], step.stage);
+
+        if (j != first && (j->state != JOB_READY || j->attempts || j->together != first->together))
+            continue;
+        j->state = JOB_RUNNING;
+        s->running++;
+        s->lot[step.count++] = s->opened[i];
+    }
+    s->cursor++;
+    return step;
+}
+
 /* The next job of the open batch: in order first, then what is to be tried again. */
 static struct engine_step next_member(struct scheduler *s, double now)
 {
@@ -243,7 +274,7 @@ static struct engine_step next_member(struct scheduler *s, double now)
         struct job *j = job_at(s, s->opened[s->cursor], step.stage);
 
         if (j->state == JOB_READY && j->attempts == 0)
-            goto take;
+            return take(s, false);
     }
     step.wake = INFINITY;
     for (s->cursor = 0; s->cursor < s->opened_count; s->cursor++) {
@@ -252,17 +283,10 @@ static struct engine_step next_member(struct scheduler *s, double now)
         if (j->state != JOB_READY)
             continue;
         if (j->not_before <= now)
-            goto take;
+            return take(s, true);
         step.action = ENGINE_WAIT;
         step.wake = fmin(step.wake, j->not_before);
     }
-    return step;
-take:
-    step.action = ENGINE_RUN;
-    step.shots = &s->opened[s->cursor++];
-    step.count = 1;
-    job_at(s, step.shots[0], step.stage)->state = JOB_RUNNING;
-    s->running++;
     return step;
 }
 

@@ -2,14 +2,15 @@
  * lane it runs in; it runs nothing, reads no clock and takes no lock: the executor asks it under
  * its own mutex and tells it the time (seconds, from any origin).
  *
- * Engine lane, one job at a time and stage-major: all jobs of a stage, group by group, before the
- * first job of the next stage. A group (the jobs that share a model) is opened once, when all its
- * jobs have what they read or can never have it, and closed before the next is opened.
- * CPU lane, as many at once as the caller has workers: first what an engine stage still waits
- * for, then the latest stage, so that a shot is delivered as soon as it can be.
+ * Engine lane, one job (or one lot of jobs that run together) at a time and stage-major: all jobs
+ * of a stage, group by group, before the first job of the next stage. A group (the jobs that share
+ * a model) is opened once, when all its jobs have what they read or can never have it, and closed
+ * before the next is opened. CPU lane, as many at once as the caller has workers: first what an
+ * engine stage still waits for, then the latest stage, so that a shot is delivered as soon as it
+ * can be.
  *
  * A job that fails blocks what reads it, never another shot. A transient failure is tried again
- * (ATTEMPTS in all) after a pause that grows; other work goes on meanwhile.
+ * (ATTEMPTS in all) after a pause that grows, alone; other work goes on meanwhile.
  */
 #ifndef AUTEUR_PIPELINE_EXECUTE_SCHEDULER_H
 #define AUTEUR_PIPELINE_EXECUTE_SCHEDULER_H
@@ -50,11 +51,15 @@ void scheduler_free(struct scheduler *s);
  * Not after scheduler_start(). */
 void scheduler_add(struct scheduler *s, size_t shot, enum stage_id stage, enum lane lane,
                    uint32_t group);
+/* An engine job that was added may run together with those of its group that have the same number
+ * here (not 0), at most `most` at once. Not after scheduler_start(). */
+void scheduler_together(struct scheduler *s, size_t shot, enum stage_id stage, uint64_t number,
+                        size_t most);
 int scheduler_start(struct scheduler *s, struct error *e);
 
 enum engine_action {
     ENGINE_OPEN,  /* open the group `shots[0..count)` share, then scheduler_opened() */
-    ENGINE_RUN,   /* run shots[0], then scheduler_finished() */
+    ENGINE_RUN,   /* run shots[0..count) together, then scheduler_finished() of each */
     ENGINE_CLOSE, /* close the group */
     ENGINE_WAIT,  /* until `wake` (INFINITY: until some job finishes) */
     ENGINE_END    /* nothing is left for this lane */

@@ -22,6 +22,7 @@ static struct device_options device_of(const struct request *r)
                   : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
                                                  : MEMORY_AUTO,
         .linears = r->precision && strcmp(r->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
+        .patience = r->compile ? PATIENCE_ENOUGH : PATIENCE_SOME,
         .threads = paths_cores(),
         .or_cpu = strcmp(name, "cuda") != 0};
 }
@@ -35,8 +36,12 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
                                 .tier = r->tier,
                                 .step_cache = r->step_cache ? r->step_cache : "",
                                 .step_cache_threshold = r->step_cache_threshold,
+                                .preset = r->preset ? r->preset : "",
+                                .batch = r->batch,
                                 .device = device_of(r),
                                 .identify = identify_path};
+    if (vae_limits_read(r->vae_memory, r->vae_tile, &w->env.vae, e))
+        return -1;
     if (models && models[0])
         w->env.models_dir = paths_absolute(&w->arena, models);
     if (!w->env.models_dir)
@@ -146,13 +151,18 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
                           .models = text_of(w, options, "models"),
                           .device = text_of(w, options, "device"),
                           .memory = text_of(w, options, "memory"),
+                          .vae_memory = text_of(w, options, "vae_memory"),
+                          .vae_tile = text_of(w, options, "vae_tile"),
                           .precision = text_of(w, options, "precision"),
                           .step_cache = text_of(w, options, "step_cache"),
                           .step_cache_threshold =
                               json_number_value(json_object_get(options, "step_cache_threshold")),
+                          .compile = json_is_true(json_object_get(options, "compile")),
+                          .preset = text_of(w, options, "preset"),
+                          .batch = (int)json_integer_value(json_object_get(options, "batch")),
                           .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
     if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory ||
-        !r->step_cache || !r->precision)
+        !r->vae_memory || !r->vae_tile || !r->step_cache || !r->precision || !r->preset)
         error_memory(e);
     else
         rc = 0;
@@ -219,11 +229,13 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
 
     if (same_board(w, e) != 0)
         return -1;
-    options =
-        json_pack("{ss ss ss ss ss ss ss sf si}", "precision", r->precision ? r->precision : "",
-                  "tier", r->tier, "only", r->only, "models", r->models[0] ? w->env.models_dir : "",
-                  "device", r->device, "memory", r->memory, "step_cache", w->env.step_cache,
-                  "step_cache_threshold", r->step_cache_threshold, "jobs", r->jobs);
+    options = json_pack(
+        "{ss ss ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
+        r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "", "precision",
+        r->precision ? r->precision : "", "tier", r->tier, "only", r->only, "models",
+        r->models[0] ? w->env.models_dir : "", "device", r->device, "memory", r->memory,
+        "step_cache", w->env.step_cache, "step_cache_threshold", r->step_cache_threshold, "compile",
+        (int)r->compile, "preset", w->env.preset, "batch", r->batch, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -30,9 +30,14 @@ struct request {
     const char *board, *tier, *only, *models;
     const char *device;          /* "auto", "cpu" or "cuda" */
     const char *memory;          /* "auto", "safe" or "speed"; NULL: not given */
+    const char *vae_memory;      /* "12G"; NULL, "": not given */
+    const char *vae_tile;        /* "640x480"; likewise */
     const char *precision;       /* "fp8"; NULL, "": as models are published */
     const char *step_cache;      /* NULL, "": as the board says */
     double step_cache_threshold; /* 0: likewise */
+    bool compile;                /* patience for algorithms */
+    const char *preset;          /* NULL, "": the first */
+    int batch;                   /* 0: as the preset says */
     int jobs;
 };
 

@@ -23,16 +23,13 @@ int cogvideox_vae_frames(const struct cogvideox_vae *v, int latent_frames)
     return latent_frames % 2 ? 1 + (latent_frames - 1) * factor : latent_frames * factor;
 }
 
-/* One decode: who gets the pictures, and how many there were. */
+/* One decode. */
 struct pass {
     struct cogvideox_vae *v;
-    cogvideox_vae_frame_fn *frame;
-    void *ctx;
-    int count;
+    struct picture_stream to;
     bool first; /* the first batch: nothing was before it */
     int level;  /* how often time has been doubled in this batch */
     struct cogvideox_clip x;
-    struct error *error;
 };
 
 /* The beginning of a flat buffer as frames. */
@@ -61,14 +58,16 @@ static void spatial_norm(const struct pass *p, const struct cogvideox_spatial_no
     struct tensor scale = clip_of(&v->scales, n, v->latent_height, v->latent_width, c);
     struct tensor shift = clip_of(&v->shifts, n, v->latent_height, v->latent_width, c);
     struct tensor together = TENSOR_VIEW(*x, 1, n, h, w, c),
-                  normed = TENSOR_VIEW(*out, 1, n, h, w, c);
+                  affine = tensor_slice(v->affine, 0, 0, 3 * c);
     const struct tensor *in = &latents;
 
+    affine = TENSOR_VIEW(affine, 1, 3, c);
     op_conv(v->device, &scale, &in, &norm->scale, NULL);
     op_conv(v->device, &shift, &in, &norm->shift, NULL);
-    op_group_norm(v->device, &normed, &together, v->groups, &norm->weight, &norm->bias, 1e-6F,
-                  ACT_NONE);
-    op_modulate_nearest(v->device, out, out, &scale, &shift, ACT_SILU);
+    op_group_statistics(v->device, &affine, &together, v->groups, &norm->weight, &norm->bias,
+                        1e-6F);
+    op_normalise(v->device, out, x, &affine,
+                 &(struct normalise_form){.scale = &scale, .shift = &shift, .act = ACT_SILU});
 }
 
 /* ---- convolutions in time */
@@ -171,22 +170,6 @@ static void upsample(struct pass *p, const struct cogvideox_up_block *b)
     double_time(v->device, &doubled, &large);
 }
 
-static int deliver(struct pass *p, const struct tensor *rgb)
-{
-    struct cogvideox_vae *v = p->v;
-    struct tensor host = tensor_slice(v->pictures, 0, 0, p->x.n);
-    int64_t size = p->x.h * p->x.w * 3;
-
-    op_read(v->device, &host, rgb);
-    if (device_status(v->device, p->error))
-        return -1;
-    for (int64_t i = 0; i < p->x.n; i++)
-        if (p->frame(p->ctx, p->count++, (float *)host.data + i * size, (int)p->x.w, (int)p->x.h,
-                     p->error))
-            return -1;
-    return 0;
-}
-
 /* ---- the pass */
 
 /* The batch's latents, scaled and channels last, and as they are after each doubling in time. */
@@ -234,15 +217,16 @@ static int decode_batch(struct pass *p, const struct tensor *batch)
     x = current(p);
     in = causal_input(p, p->x.c);
     spatial_norm(p, &v->norm_out, &x, &in);
-    rgb = clip_of(&v->frames[!p->x.at], p->x.n, p->x.h, p->x.w, 3);
+    rgb = tensor_slice(v->rgb, 0, 0, p->x.n);
     causal_run(p, &v->out, &rgb, NULL);
-    return deliver(p, &rgb);
+    return picture_stream_put(&p->to, &rgb);
 }
 
 int cogvideox_vae_decode(struct cogvideox_vae *v, const struct tensor *latents,
                          cogvideox_vae_frame_fn *frame, void *ctx, struct error *e)
 {
-    struct pass p = {.v = v, .frame = frame, .ctx = ctx, .first = true, .error = e};
+    struct pass p = {
+        .v = v, .to = {.device = v->device, .take = frame, .ctx = ctx, .error = e}, .first = true};
     int64_t total = latents->rank == 4 ? latents->shape[0] : 0;
     int64_t batch = total < COGVIDEOX_BATCH ? total : COGVIDEOX_BATCH + total % COGVIDEOX_BATCH;
     char text[96];
@@ -257,5 +241,5 @@ int cogvideox_vae_decode(struct cogvideox_vae *v, const struct tensor *latents,
         if (decode_batch(&p, &part))
             return -1;
     }
-    return 0;
+    return picture_stream_end(&p.to);
 }

@@ -17,6 +17,7 @@
 #define AUTEUR_STAGES_COGVIDEOX_VAE_H
 
 #include "kernels/device.h"
+#include "stages/decode/picture_stream.h"
 
 struct cogvideox_vae;
 
@@ -33,11 +34,11 @@ int cogvideox_vae_space_factor(const struct cogvideox_vae *v); /* pixels a laten
 /* Pictures that so many latent frames give. */
 int cogvideox_vae_frames(const struct cogvideox_vae *v, int latent_frames);
 
-/* Gets each picture as it is done: index from 0, rgb [height][width][3] F32 interleaved, about
- * -1..1 and not clamped, good until it returns. Nonzero stops the decoding, which then fails; leave
- * the reason in *e. */
-typedef int cogvideox_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                                   struct error *e);
+typedef picture_fn cogvideox_vae_frame_fn; /* not clamped */
+
+/* Bytes of the device's memory that so many latent frames of this size take besides the weights. */
+size_t cogvideox_vae_bytes(const struct cogvideox_vae *v, int64_t frames, int64_t height,
+                           int64_t width);
 
 /* latents: [T, C, H, W] contiguous F32 in host memory, as the sampler leaves them: they are divided
  * by scaling_factor here (invert_scale_latents concerns only pictures that are encoded). */

@@ -62,7 +62,8 @@ struct cogvideox_vae {
     struct tensor latents[COGVIDEOX_MAX_BLOCKS];
     struct tensor frames[2], padded; /* flat: frames; a convolution's input, its past in front */
     struct tensor scales, shifts;    /* flat */
-    struct tensor pictures;          /* host: [n, H', W', 3] */
+    struct tensor affine;            /* [3 widest], F32 */
+    struct tensor rgb;               /* [n, H', W', 3], F32 */
 };
 
 /* Frames that n become where time is doubled: an odd number's first stays single. */

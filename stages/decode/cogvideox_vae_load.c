@@ -198,7 +198,6 @@ void cogvideox_vae_free(struct cogvideox_vae *v)
 {
     if (!v)
         return;
-    free(v->pictures.data);
     arena_free(&v->work);
     arena_free(&v->arena);
     arena_free(&v->host);

@@ -1,11 +1,9 @@
 /* What the decoder needs for one size of latents: the largest clip that lies in each buffer, found
  * by following the pass (cogvideox_vae.c) with sizes alone. */
-#include <stdlib.h>
-
 #include "stages/decode/cogvideox_vae_impl.h"
 
 struct needs {
-    int64_t frames[2], padded, table; /* elements */
+    int64_t frames[2], padded, table, widest; /* elements; channels */
 };
 
 static void at_least(int64_t *room, int64_t count)
@@ -22,6 +20,7 @@ static void follow_resnet(const struct cogvideox_resnet *r, struct cogvideox_cli
     at_least(&needs->frames[!x->at], x->n * area * r->out);
     at_least(&needs->padded, (x->n + 2) * area * widest);
     at_least(&needs->table, x->n * widest);
+    at_least(&needs->widest, widest);
     if (r->in != r->out)
         x->at = !x->at;
     x->c = r->out;
@@ -53,7 +52,6 @@ static struct cogvideox_clip follow(const struct cogvideox_vae *v, struct cogvid
         if (v->block[i].upsamples)
             follow_upsampling(&v->block[i], &x, needs);
     }
-    at_least(&needs->frames[!x.at], x.n * x.h * x.w * 3);
     return x;
 }
 
@@ -102,8 +100,6 @@ int cogvideox_vae_make_work(struct cogvideox_vae *v, int64_t batch, int64_t heig
     if (v->batch == batch && v->latent_height == height && v->latent_width == width)
         return 0;
     arena_free(&v->work);
-    free(v->pictures.data);
-    v->pictures.data = NULL;
     v->batch = 0;
     last = follow(v, first, &needs);
     v->planar = TENSOR_NEW(&v->work, batch, v->channels, height, width);
@@ -117,12 +113,41 @@ int cogvideox_vae_make_work(struct cogvideox_vae *v, int64_t batch, int64_t heig
     v->scales = flat(v, needs.table * height * width, &failed);
     v->shifts = flat(v, needs.table * height * width, &failed);
     make_pasts(v, height, width, &failed);
-    v->pictures = TENSOR_F32(calloc((size_t)(last.n * last.h * last.w * 3), sizeof(float)), last.n,
-                             last.h, last.w, 3);
-    if (failed || !v->planar.data || !v->pictures.data)
+    v->affine = TENSOR_NEW(&v->work, 3 * needs.widest);
+    v->rgb = TENSOR_NEW(&v->work, last.n, last.h, last.w, 3);
+    if (failed || !v->planar.data || !v->affine.data || !v->rgb.data)
         return error_memory(e);
     v->batch = batch;
     v->latent_height = height;
     v->latent_width = width;
     return 0;
+}
+
+static int64_t past_of(const struct cogvideox_causal *c, int64_t pixels)
+{
+    return 2 * pixels * c->conv.in;
+}
+
+size_t cogvideox_vae_bytes(const struct cogvideox_vae *v, int64_t frames, int64_t height,
+                           int64_t width)
+{
+    int64_t batch = frames < COGVIDEOX_BATCH ? frames : COGVIDEOX_BATCH + frames % COGVIDEOX_BATCH;
+    struct cogvideox_clip last, first = {0, batch, height, width, v->width[0]};
+    int64_t pixels = height * width, pasts = past_of(&v->in, pixels);
+    struct needs needs = {0};
+
+    last = follow(v, first, &needs);
+    for (int i = 0; i < 2; i++)
+        pasts += past_of(&v->mid[i].conv1, pixels) + past_of(&v->mid[i].conv2, pixels);
+    for (int i = 0; i < v->blocks; i++) {
+        for (int r = 0; r < v->resnets; r++)
+            pasts += past_of(&v->block[i].resnets[r].conv1, pixels) +
+                     past_of(&v->block[i].resnets[r].conv2, pixels);
+        pixels *= v->block[i].upsamples ? 4 : 1;
+    }
+    pasts += past_of(&v->out, pixels);
+    return (size_t)(needs.frames[0] + needs.frames[1] + needs.padded + pasts +
+                    2 * needs.table * height * width) *
+               dtype_size(device_activations(v->device)) +
+           (size_t)(last.n * last.h * last.w) * (3 + 2 * 3 + 8) * sizeof(float);
 }

@@ -3,6 +3,7 @@
 
 #include "kernels/base/file.h"
 #include "stages/decode/sources.h"
+#include "stages/decode/tiling.h"
 #include "stages/generate/tiers.h"
 #include "stages/ladder.h"
 #include "stages/stage.h"
@@ -12,6 +13,7 @@ struct session {
     struct device *device;
     void *vae;
     struct ladder ladder;
+    struct vae_limits limits;
 };
 
 static enum lane decode_lane(const struct stage_env *env, const struct shot *shot)
@@ -90,6 +92,10 @@ static int decode_describe(const struct stage_env *env, const struct shot *shot,
     in->integer(in, "fps.num", b->fps.num);
     in->integer(in, "fps.den", b->fps.den);
     in->integer(in, "frames", shot->frames);
+    if (shot->kind == SHOT_GENERATED && env->vae.tile_width > 0) {
+        in->integer(in, "vae.tile_width", env->vae.tile_width);
+        in->integer(in, "vae.tile_height", env->vae.tile_height);
+    }
     if (shot->kind == SHOT_GENERATED)
         return describe_generated(env, shot, in, e);
     if (shot->kind != SHOT_CARD)
@@ -136,9 +142,24 @@ static void decode_close(void *opaque)
     free(s);
 }
 
-static bool make_smaller(const struct session *s)
+/* Fewer frames at once, then smaller tiles. */
+static bool make_smaller(struct session *s)
 {
-    return s->family->vae_smaller && s->family->vae_smaller(s->vae);
+    return (s->family->vae_smaller && s->family->vae_smaller(s->vae)) ||
+           tiling_smaller(s->family, s->device, &s->limits);
+}
+
+static void decode_soon(const struct stage_env *env, const struct shot *shot, struct prefetch *p)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    const char *path;
+    struct error ignored = {0};
+
+    if (tier_of_shot(env, shot, &tier, &ignored) == 0 &&
+        vae_path(env, tier, &a, &path, &ignored) == 0)
+        prefetch_add(p, path);
+    arena_free(&a);
 }
 
 static int decode_open(const struct stage_group *group, void **session, struct error *e)
@@ -155,6 +176,7 @@ static int decode_open(const struct stage_group *group, void **session, struct e
     if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
         tier_checkpoint(group->env, tier, &a, &path, e) == 0) {
         s->family = tier->family;
+        s->limits = group->env->vae;
         options.activations = s->family->gpu.vae;
         if (device_open(&options, &s->device, e) == 0) {
             ladder_begin(&s->ladder, group->env, s->device, "VAE of %s", tier->name);
@@ -162,6 +184,8 @@ static int decode_open(const struct stage_group *group, void **session, struct e
             if (rc != 0)
                 ladder_cut(&s->ladder, s->device, false, e);
         }
+        if (rc == 0 && !s->limits.memory)
+            s->limits.memory = tiling_budget(s->device);
         for (int i = 0; rc == 0 && i < s->ladder.cuts; i++)
             make_smaller(s);
     }
@@ -191,7 +215,7 @@ static int decode_with(struct session *s, struct stage_job *job, struct error *e
     int rc;
 
     do
-        rc = decode_generated(s->family, s->vae, job, e);
+        rc = decode_generated(s->family, s->vae, s->device, &s->limits, job, e);
     while (rc != 0 && e->code == ERROR_MEMORY &&
            ladder_cut(&s->ladder, s->device, make_smaller(s), e));
     if (rc != 0)
@@ -225,6 +249,7 @@ const struct stage stage_decode = {
     .describe = decode_describe,
     .reads = 1u << STAGE_GENERATE,
     .check = decode_check,
+    .soon = decode_soon,
     .open = decode_open,
     .run = decode_run,
     .close = decode_close,

@@ -2,6 +2,7 @@
 
 #include "stages/decode/master.h"
 #include "stages/decode/sources.h"
+#include "stages/decode/tiling.h"
 #include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
 
@@ -46,9 +47,11 @@ static int64_t model_frame(const struct tier_geometry *g, int i)
     return g->spread ? (int64_t)i * g->frames / g->picture_frames : i;
 }
 
-static int add_frame(struct delivery *d, struct error *e)
+static int add_frame(struct delivery *d, bool again, struct error *e)
 {
     d->done++;
+    if (again)
+        return master_repeat(d->master, e);
     return master_add(d->master, d->resampler ? &d->board : &d->picture, e);
 }
 
@@ -63,8 +66,9 @@ static int on_frame(void *ctx, int index, const float *rgb, int width, int heigh
     if (take_picture(d, rgb, width, height, index, e) != 0 ||
         (d->resampler && resample(d->resampler, &d->picture, all, &d->board, e) != 0))
         return -1;
-    while (d->done < g->picture_frames && model_frame(g, d->done) == index)
-        if (add_frame(d, e) != 0)
+    for (bool again = false; d->done < g->picture_frames && model_frame(g, d->done) == index;
+         again = true)
+        if (add_frame(d, again, e) != 0)
             return -1;
     return 0;
 }
@@ -74,16 +78,22 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
 {
     const struct board *b = job->env->board;
 
-    tier_geometry(tier, b, job->shot, &d->geometry);
+    tier_geometry(tier, b, job->shot, tier->own_size ? tier_trained_pixels(job->env, tier) : 0,
+                  &d->geometry);
     if (picture_alloc(&d->picture, d->geometry.picture_width, d->geometry.picture_height, e) != 0)
         return -1;
     if ((d->geometry.picture_width != b->width || d->geometry.picture_height != b->height) &&
         resampler_open(b->width, b->height, &d->resampler, e) != 0)
         return -1;
-    return master_open(job, &d->master, e);
+    if (master_open(job, &d->master, e) != 0)
+        return -1;
+    if (d->geometry.frames == 1)
+        master_stands_still(d->master);
+    return 0;
 }
 
-int decode_generated(const struct family *family, void *vae, struct stage_job *job, struct error *e)
+int decode_generated(const struct family *family, void *vae, struct device *device,
+                     const struct vae_limits *limits, struct stage_job *job, struct error *e)
 {
     const struct artefact *a = job->input(job, STAGE_GENERATE, "latents");
     struct delivery d = {0};
@@ -96,7 +106,8 @@ int decode_generated(const struct family *family, void *vae, struct stage_job *j
     if (tier_of_shot(job->env, job->shot, &tier, e) != 0 ||
         latents_read(a->bytes, a->size, job->arena, &latents, e) != 0)
         return -1;
-    if (delivery_open(&d, job, tier, e) == 0 && family->decode(vae, &latents, on_frame, &d, e) == 0)
+    if (delivery_open(&d, job, tier, e) == 0 &&
+        tiling_decode(family, vae, device, limits, &latents, on_frame, &d, e) == 0)
         rc = master_finish(d.master, e);
     master_close(d.master);
     resampler_close(d.resampler);

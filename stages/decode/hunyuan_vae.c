@@ -30,238 +30,307 @@ int hunyuan_vae_frames(const struct hunyuan_vae *v, int latent_frames)
     return 1 + (latent_frames - 1) * hunyuan_vae_time_factor(v);
 }
 
-/* One pass over a clip; or, before it, the same way gone without computing, to see how large the
- * clips must be. */
+/* ---- one pass over a tile */
+
+/* Where the pass is: frames [T, height, width, channels], `slot` numbers apart, in room[level % 2];
+ * the other room holds padded slices meanwhile. */
 struct pass {
     struct hunyuan_vae *v;
-    bool measuring;
-    int64_t need[HUNYUAN_VAE_CLIPS];
+    int level;
+    struct tensor x;
 };
 
-/* Where the picture is: a view [frames, height, width, channels] of clip `at`. */
-struct clip {
-    int at;
-    int64_t frames, height, width, channels;
-    struct tensor t;
-};
-
-static struct clip clip_of(struct pass *p, int at, int64_t frames, int64_t height, int64_t width,
-                           int64_t channels)
+static const struct hunyuan_level *level_of(const struct pass *p)
 {
-    struct clip c = {
-        .at = at, .frames = frames, .height = height, .width = width, .channels = channels};
+    return &p->v->level[p->level];
+}
+
+/* Of a slot's frame, and so of every slot's, what begins `offset` numbers into the room. */
+static struct tensor in_slots(const struct pass *p, int level, int64_t offset, int64_t channels)
+{
+    const struct hunyuan_level *l = &p->v->level[level];
+    int64_t frame = l->height * l->width * channels;
+    struct tensor t = tensor_slice(p->v->room[level % 2], 0, offset, frame);
+
+    t = TENSOR_VIEW(t, 1, l->height, l->width, channels);
+    t.shape[0] = l->frames;
+    t.stride[0] = l->slot;
+    return t;
+}
+
+/* The beginning of the room that the level does not live in. */
+static struct tensor beside(const struct pass *p, int64_t offset, int64_t frames, int64_t height,
+                            int64_t width, int64_t channels)
+{
+    struct tensor all = p->v->room[(p->level + 1) % 2];
     int64_t count = frames * height * width * channels;
 
-    if (p->measuring)
-        p->need[at] = count > p->need[at] ? count : p->need[at];
-    else
-        c.t =
-            TENSOR_VIEW(tensor_slice(p->v->clip[at], 0, 0, count), frames, height, width, channels);
-    return c;
+    return TENSOR_VIEW(tensor_slice(all, 0, offset, count), frames, height, width, channels);
 }
 
-/* Of the same size as x, in one of the two clips where x is not (which: 1 or 2). */
-static struct clip beside(struct pass *p, const struct clip *x, int which, int64_t channels)
+static void measure(struct pass *p, const struct tensor *x, const struct hunyuan_norm *n)
 {
-    return clip_of(p, (x->at + which) % HUNYUAN_VAE_CLIPS, x->frames, x->height, x->width,
-                   channels);
+    struct hunyuan_vae *v = p->v;
+    struct tensor clip = *x, affine = tensor_slice(v->affine, 0, 0, 3 * x->shape[3]);
+
+    for (int i = 4; i > 0; i--) {
+        clip.shape[i] = x->shape[i - 1];
+        clip.stride[i] = x->stride[i - 1];
+    }
+    clip.rank = 5;
+    clip.shape[0] = 1;
+    clip.stride[0] = x->shape[0] * x->stride[0];
+    affine = TENSOR_VIEW(affine, 1, 3, x->shape[3]);
+    op_group_statistics(v->device, &affine, &clip, v->groups, &n->weight, &n->bias, EPS);
 }
 
-/* ---- layers */
-
-static void norm(struct pass *p, struct clip *out, const struct clip *x,
-                 const struct hunyuan_norm *n, enum activation act)
+/* Frames first .. first + count - 1 of x, normed as measured, with their edges around them. */
+static void normalise(struct pass *p, struct tensor *out, const struct tensor *x, int64_t first,
+                      int64_t count, enum activation act, int border)
 {
-    struct tensor from, to;
+    struct tensor part = tensor_slice(*x, 0, first, count);
+    struct tensor affine = tensor_slice(p->v->affine, 0, 0, 3 * x->shape[3]);
 
-    if (p->measuring)
-        return;
-    from = TENSOR_VIEW(x->t, 1, x->frames, x->height, x->width, x->channels);
-    to = TENSOR_VIEW(out->t, 1, x->frames, x->height, x->width, x->channels);
-    op_group_norm(p->v->device, &to, &from, p->v->groups, &n->weight, &n->bias, EPS, act);
+    affine = TENSOR_VIEW(affine, 1, 3, x->shape[3]);
+    op_normalise(p->v->device, out, &part, &affine,
+                 &(struct normalise_form){.act = act, .border = border});
 }
 
-/* Output frames `first` and on, count of them, from the input frames that begin at from[tap]. */
-static void convolve_run(struct pass *p, struct clip *out, const struct clip *x,
-                         const struct conv *w, const struct clip *residual, int64_t first,
-                         int64_t count, const int64_t from[CONV_MAX_TAPS])
-{
-    struct tensor taps[CONV_MAX_TAPS], to, add;
-    const struct tensor *x_at[CONV_MAX_TAPS];
+enum { PAST = 2 };
 
-    if (count < 1)
-        return;
-    to = tensor_slice(out->t, 0, first, count);
-    if (residual)
-        add = tensor_slice(residual->t, 0, first, count);
+/* How many frames go through a convolution together, as the other room holds them. */
+static int64_t slice_of(const struct pass *p, const struct tensor *x)
+{
+    int64_t frame = (x->shape[1] + 2) * (x->shape[2] + 2) * x->shape[3];
+    int64_t most = p->v->room[(p->level + 1) % 2].shape[0] / frame - PAST;
+
+    most = most < x->shape[0] ? most : x->shape[0];
+    return most < level_of(p)->slice ? most : level_of(p)->slice;
+}
+
+/* Frames first .. first + count - 1 of x as a convolution wants them: normed, their edges around
+ * them, the two frames before them in front (of the first frame, itself). `step`: what was before.
+ */
+static struct tensor next_slice(struct pass *p, const struct tensor *x, int64_t first,
+                                int64_t count, int64_t step)
+{
+    struct tensor all = beside(p, 0, step + PAST, x->shape[1] + 2, x->shape[2] + 2, x->shape[3]);
+    struct tensor to = tensor_slice(all, 0, PAST, count);
+
+    for (int i = 0; i < PAST; i++) {
+        struct tensor past = tensor_slice(all, 0, i, 1), last = tensor_slice(all, 0, step + i, 1);
+        if (first == 0)
+            normalise(p, &past, x, 0, 1, ACT_SILU, 1);
+        else
+            op_copy(p->v->device, &past, &last);
+    }
+    normalise(p, &to, x, first, count, ACT_SILU, 1);
+    return tensor_slice(all, 0, 0, PAST + count);
+}
+
+/* Causal: output frame n sees frames n .. n + 2 of a clip that begins with its past. */
+static void convolve(struct pass *p, struct tensor *out, const struct tensor *clip,
+                     const struct conv *w, const struct tensor *residual)
+{
+    struct tensor taps[CONV_MAX_TAPS];
+    const struct tensor *at[CONV_MAX_TAPS];
+
     for (int i = 0; i < w->kt; i++) {
-        taps[i] = tensor_slice(x->t, 0, from[i], count);
-        x_at[i] = &taps[i];
+        taps[i] = tensor_slice(*clip, 0, i, out->shape[0]);
+        at[i] = &taps[i];
     }
-    op_conv(p->v->device, &to, x_at, w, residual ? &add : NULL);
+    op_conv(p->v->device, out, at, w, residual);
 }
 
-/* Causal: the first frame stands for those before it. */
-static void convolve(struct pass *p, struct clip *out, const struct clip *x, const struct conv *w,
-                     const struct clip *residual)
+static int64_t least(int64_t a, int64_t b)
 {
-    if (p->measuring)
-        return;
-    if (w->kt == 1) {
-        convolve_run(p, out, x, w, residual, 0, x->frames, (const int64_t[]){0, 0, 0});
-        return;
-    }
-    convolve_run(p, out, x, w, residual, 0, 1, (const int64_t[]){0, 0, 0});
-    if (x->frames > 1)
-        convolve_run(p, out, x, w, residual, 1, 1, (const int64_t[]){0, 0, 1});
-    convolve_run(p, out, x, w, residual, 2, x->frames - 2, (const int64_t[]){0, 1, 2});
+    return a < b ? a : b;
 }
 
-/* The same over x with every frame but the first shown twice: of the three frames that an output
- * sees, two are the same. */
-static void convolve_doubled(struct pass *p, struct clip *out, const struct clip *x,
-                             const struct conv *w)
+/* What comes of each slice of x, normed: out = w over it, and + out itself where it is to be added.
+ * skip: NULL, or what is first made of x's own frames. */
+static void normed_convolution(struct pass *p, const struct tensor *x, const struct hunyuan_norm *n,
+                               const struct conv *w, struct tensor *out, bool add,
+                               const struct conv *skip, struct tensor *skipped)
 {
-    if (p->measuring)
-        return;
-    convolve_run(p, out, x, w, NULL, 0, 1, (const int64_t[]){0, 0, 0});
-    for (int64_t t = 1; t < x->frames; t++) {
-        convolve_run(p, out, x, w, NULL, 2 * t - 1, 1, (const int64_t[]){t - 1, t - 1, t});
-        convolve_run(p, out, x, w, NULL, 2 * t, 1, (const int64_t[]){t - 1, t, t});
+    int64_t step = slice_of(p, x);
+
+    measure(p, x, n);
+    for (int64_t first = 0; first < x->shape[0]; first += step) {
+        int64_t count = least(step, x->shape[0] - first);
+        struct tensor clip = next_slice(p, x, first, count, step);
+        struct tensor part = tensor_slice(*out, 0, first, count), past;
+        if (skip) {
+            past = tensor_slice(*x, 0, first, count);
+            struct tensor to = tensor_slice(*skipped, 0, first, count);
+            convolve(p, &to, &past, skip, NULL);
+        }
+        convolve(p, &part, &clip, w, add ? &part : NULL);
     }
 }
 
-/* x is spoilt; returns where the result is. */
-static struct clip resnet(struct pass *p, struct clip x, const struct hunyuan_resnet *r)
+/* A slot holds what the two convolutions make side by side. Where the width changes, x lies some
+ * slots further on, and is overwritten behind where it is read. */
+static void resnet(struct pass *p, const struct hunyuan_resnet *r)
 {
-    struct clip between = beside(p, &x, 1, r->out), out = x;
+    int64_t frame = level_of(p)->height * level_of(p)->width;
+    struct tensor between = in_slots(p, p->level, 0, r->out);
+    struct tensor out = in_slots(p, p->level, frame * r->out, r->out);
+    bool changes = r->in != r->out;
 
-    if (r->in != r->out) { /* the sum is begun before x is normed where it is */
-        out = beside(p, &x, 2, r->out);
-        convolve(p, &out, &x, &r->shortcut, NULL);
-        norm(p, &x, &x, &r->norm_1, ACT_SILU);
-        convolve(p, &between, &x, &r->conv_1, NULL);
-        norm(p, &between, &between, &r->norm_2, ACT_SILU);
-    } else {
-        struct clip normed = beside(p, &x, 2, r->in);
-        norm(p, &normed, &x, &r->norm_1, ACT_SILU);
-        convolve(p, &between, &normed, &r->conv_1, NULL);
-        norm(p, &between, &between, &r->norm_2, ACT_SILU);
-    }
-    convolve(p, &out, &between, &r->conv_2, &out);
-    return out;
+    normed_convolution(p, &p->x, &r->norm_1, &r->conv_1, &between, false,
+                       changes ? &r->shortcut : NULL, &out);
+    normed_convolution(p, &between, &r->norm_2, &r->conv_2, &out, true, NULL, NULL);
+    p->x = out;
 }
 
 /* One head over all pixels of a frame and of the frames before it. */
-static void attend(struct pass *p, struct clip *x)
+static void attend(struct pass *p)
 {
     struct hunyuan_vae *v = p->v;
-    int64_t dim = x->channels, pixels = x->height * x->width, rows = x->frames * pixels;
-    struct clip normed = beside(p, x, 1, dim), qkv = beside(p, x, 2, 3 * dim);
-    struct tensor flat, told, all;
+    const struct hunyuan_level *l = level_of(p);
+    int64_t dim = p->x.shape[3], pixels = l->height * l->width, rows = l->frames * pixels;
+    struct tensor normed = beside(p, 0, l->frames, l->height, l->width, dim);
+    struct tensor all = beside(p, rows * dim, 1, 1, rows, 3 * dim);
+    struct tensor told = TENSOR_VIEW(normed, rows, dim), qkv = TENSOR_VIEW(all, rows, 3 * dim);
 
     if (!v->attends)
         return;
-    norm(p, &normed, x, &v->attention_norm, ACT_NONE);
-    if (p->measuring)
-        return;
-    flat = TENSOR_VIEW(x->t, rows, dim);
-    told = TENSOR_VIEW(normed.t, rows, dim);
-    all = TENSOR_VIEW(qkv.t, rows, 3 * dim);
-    op_linear(v->device, &all, &told, &v->qkv, ACT_NONE);
-    all = TENSOR_VIEW(qkv.t, rows, 1, 3 * dim);
-    for (int64_t t = 0; t < x->frames; t++) {
+    measure(p, &p->x, &v->attention_norm);
+    normalise(p, &normed, &p->x, 0, l->frames, ACT_NONE, 0);
+    op_linear(v->device, &qkv, &told, &v->qkv, ACT_NONE);
+    all = TENSOR_VIEW(qkv, rows, 1, 3 * dim);
+    for (int64_t t = 0; t < l->frames; t++) {
         struct tensor queries = tensor_slice(all, 0, t * pixels, pixels);
         struct tensor seen = tensor_slice(all, 0, 0, (t + 1) * pixels);
         struct tensor q = tensor_slice(queries, 2, 0, dim), k = tensor_slice(seen, 2, dim, dim);
         struct tensor value = tensor_slice(seen, 2, 2 * dim, dim);
-        struct tensor out = TENSOR_VIEW(tensor_slice(told, 0, t * pixels, pixels), pixels, 1, dim);
+        struct tensor part = tensor_slice(told, 0, t * pixels, pixels);
+        struct tensor out = TENSOR_VIEW(part, pixels, 1, dim);
+        struct tensor sum = TENSOR_VIEW(tensor_slice(p->x, 0, t, 1), pixels, dim);
         op_attention(v->device, &out, &q, &k, &value, 1 / sqrtf((float)dim), NULL);
+        op_linear_add(v->device, &sum, &part, &v->attention_out, &sum);
     }
-    op_linear_add(v->device, &flat, &told, &v->attention_out, &flat);
 }
 
-static struct clip up(struct pass *p, struct clip x, const struct hunyuan_up *b)
+/* ---- from level to level */
+
+/* Output frames first, first + step, .. of out, `count` of them, from the frames of x that begin at
+ * from[tap]. */
+static void enlarge_run(struct pass *p, const struct tensor *out, const struct tensor *x,
+                        const struct conv *w, int64_t first, int64_t step, int64_t count,
+                        const int64_t from[CONV_MAX_TAPS])
 {
-    int64_t scale = b->doubles_space ? 2 : 1;
-    struct clip out;
+    struct tensor taps[CONV_MAX_TAPS], to;
+    const struct tensor *at[CONV_MAX_TAPS];
+
+    if (count < 1)
+        return;
+    to = tensor_slice(*out, 0, first, 1);
+    to.shape[0] = count;
+    to.stride[0] = step * out->stride[0];
+    for (int i = 0; i < w->kt; i++) {
+        taps[i] = tensor_slice(*x, 0, from[i], count);
+        at[i] = &taps[i];
+    }
+    op_conv(p->v->device, &to, at, w, NULL);
+}
+
+/* Causal; the first frame stands for those before it. Where time is doubled, every frame but the
+ * first is shown twice: of the three frames that an output sees, two are the same. */
+static void enlarge(struct pass *p, const struct tensor *out, const struct hunyuan_up *b)
+{
+    const struct tensor *x = &p->x;
+    const struct conv *w = &b->enlarge;
+    int64_t n = x->shape[0];
+
+    enlarge_run(p, out, x, w, 0, 1, 1, (const int64_t[]){0, 0, 0});
+    if (b->doubles_time) {
+        enlarge_run(p, out, x, w, 1, 2, n - 1, (const int64_t[]){0, 0, 1});
+        enlarge_run(p, out, x, w, 2, 2, n - 1, (const int64_t[]){0, 1, 1});
+    } else {
+        enlarge_run(p, out, x, w, 1, 1, n > 1, (const int64_t[]){0, 0, 1});
+        enlarge_run(p, out, x, w, 2, 1, n - 2, (const int64_t[]){0, 1, 2});
+    }
+}
+
+/* Where a level's frames come in, for its first residual block to take. */
+static struct tensor entrance(const struct pass *p, int level)
+{
+    const struct hunyuan_level *l = &p->v->level[level];
+
+    return in_slots(p, level, l->in != l->out ? l->slice * l->slot : l->height * l->width * l->out,
+                    l->in);
+}
+
+static void up(struct pass *p, const struct hunyuan_up *b)
+{
+    struct tensor next;
 
     for (int r = 0; r < p->v->resnets; r++)
-        x = resnet(p, x, &b->resnets[r]);
-    if (!b->doubles_time && !b->doubles_space)
-        return x;
-    out = clip_of(p, (x.at + 1) % HUNYUAN_VAE_CLIPS, b->doubles_time ? 2 * x.frames - 1 : x.frames,
-                  x.height * scale, x.width * scale, x.channels);
-    if (b->doubles_time)
-        convolve_doubled(p, &out, &x, &b->enlarge);
-    else
-        convolve(p, &out, &x, &b->enlarge, NULL);
-    return out;
+        resnet(p, &b->resnets[r]);
+    if (p->level + 1 == p->v->blocks)
+        return;
+    next = entrance(p, p->level + 1);
+    if (b->doubles_time || b->doubles_space) {
+        enlarge(p, &next, b);
+    } else {
+        op_copy(p->v->device, &next, &p->x);
+    }
+    p->level++;
+    p->x = next;
 }
 
-/* From latents in v->host_latents to a clip of three channels. */
-static struct clip run(struct pass *p, int64_t frames, int64_t height, int64_t width)
+/* The latents in v->host_latents, through the first two layers. */
+static void enter(struct pass *p)
 {
     struct hunyuan_vae *v = p->v;
-    struct clip z = clip_of(p, 0, frames, height, width, v->channels);
-    struct clip latents = beside(p, &z, 1, v->channels), x, rgb;
+    const struct hunyuan_level *l = level_of(p);
+    int64_t t = l->frames, h = l->height, w = l->width, count = t * h * w * v->channels;
+    struct tensor z = beside(p, 0, t, h, w, v->channels);
+    struct tensor clip = beside(p, count, PAST + t, h, w, v->channels);
+    struct tensor now = tensor_slice(clip, 0, PAST, t), first = tensor_slice(clip, 0, PAST, 1);
+    struct tensor host = TENSOR_F32(v->host_latents, t, h, w, v->channels);
 
-    if (!p->measuring) {
-        struct tensor host = TENSOR_F32(v->host_latents, frames, height, width, v->channels);
-        op_write(v->device, &z.t, &host);
+    op_write(v->device, &z, &host);
+    convolve(p, &now, &z, &v->post_quant, NULL);
+    for (int i = 0; i < PAST; i++) {
+        struct tensor past = tensor_slice(clip, 0, i, 1);
+        op_copy(v->device, &past, &first);
     }
-    convolve(p, &latents, &z, &v->post_quant, NULL);
-    x = beside(p, &latents, 1, v->width[v->blocks - 1]);
-    convolve(p, &x, &latents, &v->in, NULL);
-    x = resnet(p, x, &v->mid[0]);
-    attend(p, &x);
-    x = resnet(p, x, &v->mid[1]);
-    for (int i = 0; i < v->blocks; i++)
-        x = up(p, x, &v->block[i]);
-    norm(p, &x, &x, &v->norm_out, ACT_SILU);
-    rgb = beside(p, &x, 1, 3);
-    convolve(p, &rgb, &x, &v->out, NULL);
-    return rgb;
+    p->x = entrance(p, 0);
+    convolve(p, &p->x, &clip, &v->in, NULL);
 }
 
-/* ---- memory for one size */
-
-static int make_clips(struct hunyuan_vae *v, const int64_t shape[3], struct error *e)
+/* Pictures, a slice at a time. */
+static int leave(struct pass *p, struct picture_stream *to)
 {
-    struct pass p = {.v = v, .measuring = true};
-    struct clip rgb = run(&p, shape[0], shape[1], shape[2]);
-    int64_t pixels = rgb.frames * rgb.height * rgb.width, total = 0;
-    bool failed = false;
+    struct hunyuan_vae *v = p->v;
+    int64_t step = least(slice_of(p, &p->x), v->rgb.shape[0]);
 
-    v->work = device_arena(v->device);
-    for (int i = 0; i < HUNYUAN_VAE_CLIPS; i++) {
-        total += p.need[i];
-        v->clip[i] = ACTIVATION_NEW(v->device, &v->work, p.need[i]);
-        failed |= !v->clip[i].data;
+    measure(p, &p->x, &v->norm_out);
+    for (int64_t first = 0; first < p->x.shape[0]; first += step) {
+        int64_t count = least(step, p->x.shape[0] - first);
+        struct tensor clip = next_slice(p, &p->x, first, count, step);
+        struct tensor rgb = tensor_slice(v->rgb, 0, 0, count);
+        convolve(p, &rgb, &clip, &v->out, NULL);
+        if (picture_stream_put(to, &rgb))
+            return -1;
     }
-    v->host_latents = arena_array(&v->host, (size_t)(shape[0] * shape[1] * shape[2] * v->channels),
-                                  sizeof(float));
-    v->pixels = arena_array(&v->host, (size_t)pixels * 3, sizeof(float));
-    if (!failed && v->host_latents && v->pixels)
-        return 0;
-    return error_set(e, ERROR_MEMORY,
-                     "out of memory: decoding %lld frames of %lld x %lld at once takes %.1f GB; "
-                     "fewer frames or a smaller picture need less",
-                     (long long)rgb.frames, (long long)rgb.width, (long long)rgb.height,
-                     (double)total * (double)dtype_size(device_activations(v->device)) / 1e9);
-}
-
-static int make_work(struct hunyuan_vae *v, const int64_t shape[3], struct error *e)
-{
-    if (memcmp(v->shape, shape, sizeof v->shape) == 0)
-        return 0;
-    arena_free(&v->work);
-    arena_free(&v->host);
-    memset(v->shape, 0, sizeof v->shape);
-    if (make_clips(v, shape, e))
-        return -1;
-    memcpy(v->shape, shape, sizeof v->shape);
     return 0;
+}
+
+static int run(struct hunyuan_vae *v, struct picture_stream *to)
+{
+    struct pass p = {.v = v};
+
+    enter(&p);
+    resnet(&p, &v->mid[0]);
+    attend(&p);
+    resnet(&p, &v->mid[1]);
+    for (int i = 0; i < v->blocks; i++)
+        up(&p, &v->block[i]);
+    return leave(&p, to);
 }
 
 /* ---- a clip */
@@ -279,90 +348,87 @@ static void take_latents(struct hunyuan_vae *v, const struct tensor *latents, in
     }
 }
 
-/* Latent frames from .. from + count - 1 become v->pixels. */
-static int decode_tile(struct hunyuan_vae *v, const struct tensor *latents, int64_t from,
-                       int64_t count, struct clip *out, struct error *e)
-{
-    struct pass p = {.v = v};
-    struct tensor host;
-
-    if (make_work(v, (int64_t[]){count, latents->shape[2], latents->shape[3]}, e))
-        return -1;
-    take_latents(v, latents, from);
-    *out = run(&p, v->shape[0], v->shape[1], v->shape[2]);
-    host = TENSOR_F32(v->pixels, out->frames, out->height, out->width, 3);
-    op_read(v->device, &host, &out->t);
-    return device_status(v->device, e);
-}
-
-/* What of one tile the next one needs: its last pictures. */
-struct tail {
-    float *pixels; /* [OVERLAP][height][width][3] */
-    int64_t frames;
+/* Pictures of tiles on their way to whoever wants those of the clip. The first of a tile come out
+ * of the last of the tile before; of a later tile the very first is its beginning's own, and not
+ * shown. */
+struct joint {
+    picture_fn *frame;
+    void *ctx;
+    int index, total;               /* of the clip's pictures */
+    int64_t first, shown, pictures; /* of this tile: the first that counts, how many do; all */
+    int64_t before;                 /* pictures that `tail` holds */
+    int64_t at;                     /* the next picture of the tile */
+    float *tail, *kept;             /* [OVERLAP][picture]: of the tile before; of this one */
+    float *mixed;                   /* [picture] */
 };
 enum { OVERLAP = TIME_FACTOR };
 
-/* The first pictures of a tile come out of the last of the tile before. */
-static void fade(const struct tail *before, float *pixels, int64_t frames, int64_t picture)
+static int join(void *ctx, int unused, const float *rgb, int width, int height, struct error *e)
 {
-    int64_t extent = before->frames < OVERLAP ? before->frames : OVERLAP;
+    struct joint *j = ctx;
+    int64_t size = (int64_t)width * height * 3, counted = j->pictures - j->first;
+    int64_t at = j->at++ - j->first, extent = least(least(j->before, OVERLAP), counted);
+    int64_t keeps = least(counted, OVERLAP);
 
-    extent = extent < frames ? extent : frames;
-    for (int64_t x = 0; x < extent; x++) {
-        const float *old = before->pixels + (before->frames - extent + x) * picture;
-        float part = (float)x / (float)extent;
-        for (int64_t i = 0; i < picture; i++)
-            pixels[x * picture + i] = old[i] * (1 - part) + pixels[x * picture + i] * part;
+    (void)unused;
+    if (at < 0)
+        return 0;
+    if (at < extent) {
+        const float *old = j->tail + (j->before - extent + at) * size;
+        float part = (float)at / (float)extent;
+        for (int64_t i = 0; i < size; i++)
+            j->mixed[i] = old[i] * (1 - part) + rgb[i] * part;
+        rgb = j->mixed;
     }
+    if (j->kept && at >= counted - keeps)
+        memcpy(j->kept + (at - (counted - keeps)) * size, rgb, (size_t)size * sizeof *rgb);
+    return at < j->shown && j->frame(j->ctx, j->index++, rgb, width, height, e) ? -1 : 0;
 }
 
-static void keep_tail(struct tail *t, const float *pixels, int64_t frames, int64_t picture)
+/* The next tile begins: what this one left is what that one fades out of. */
+static void next_tile(struct joint *j)
 {
-    t->frames = frames < OVERLAP ? frames : OVERLAP;
-    memcpy(t->pixels, pixels + (frames - t->frames) * picture,
-           (size_t)(t->frames * picture) * sizeof *pixels);
+    float *old = j->tail;
+
+    j->before = least(j->pictures - j->first, OVERLAP);
+    j->tail = j->kept;
+    j->kept = old;
 }
 
-static int deliver(const struct clip *tile, const float *pixels, int64_t count, int *index,
-                   hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
+/* Latent frames from .. from + count - 1; `shown` of their pictures. */
+static int decode_tile(struct hunyuan_vae *v, const struct tensor *latents, int64_t from,
+                       int64_t count, int64_t shown, struct joint *j, struct error *e)
 {
-    for (int64_t i = 0; i < count; i++, (*index)++)
-        if (frame(ctx, *index, pixels + i * tile->height * tile->width * 3, (int)tile->width,
-                  (int)tile->height, e))
-            return -1;
-    return 0;
-}
+    struct picture_stream s = {.device = v->device, .take = join, .ctx = j, .error = e};
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
+    if (hunyuan_vae_make_work(v, (int64_t[]){count, latents->shape[2], latents->shape[3]}, e))
+        return -1;
+    j->first = from > 0;
+    j->pictures = hunyuan_vae_frames(v, (int)count);
+    j->shown = least(least(shown - j->first, j->pictures - j->first), j->total - j->index);
+    j->at = 0;
+    take_latents(v, latents, from);
+    return run(v, &s) || picture_stream_end(&s) ? -1 : 0;
 }
 
 /* The published pipeline's way through a clip that is longer than a tile. */
-static int decode_tiles(struct hunyuan_vae *v, const struct tensor *latents,
-                        hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
+static int decode_tiles(struct hunyuan_vae *v, const struct tensor *latents, struct joint *j,
+                        struct error *e)
 {
     int64_t length = v->tile / TIME_FACTOR, stride = length - 1, frames = latents->shape[1];
     int64_t picture = latents->shape[2] * latents->shape[3] * v->space_factor * v->space_factor * 3;
-    int64_t total = hunyuan_vae_frames(v, (int)frames);
     struct arena a = {0};
-    struct tail before = {arena_array(&a, (size_t)(OVERLAP * picture), sizeof(float)), 0};
-    int index = 0, rc = before.pixels ? 0 : error_memory(e);
+    int rc = 0;
 
-    for (int64_t from = 0; rc == 0 && from < frames && index < total; from += stride) {
-        int64_t first = from > 0; /* of a later tile the first picture is the beginning's own */
-        struct clip tile = {0};
-        float *pixels;
-        rc = decode_tile(v, latents, from, least(length + 1, frames - from), &tile, e);
-        if (rc)
-            break;
-        pixels = v->pixels + first * picture;
-        fade(&before, pixels, tile.frames - first, picture);
-        keep_tail(&before, pixels, tile.frames - first, picture);
-        rc = deliver(
-            &tile, pixels,
-            least(least(stride * TIME_FACTOR + 1 - first, tile.frames - first), total - index),
-            &index, frame, ctx, e);
+    j->tail = arena_array(&a, (size_t)(OVERLAP * picture), sizeof(float));
+    j->kept = arena_array(&a, (size_t)(OVERLAP * picture), sizeof(float));
+    j->mixed = arena_array(&a, (size_t)picture, sizeof(float));
+    if (!j->tail || !j->kept || !j->mixed)
+        rc = error_memory(e);
+    for (int64_t from = 0; rc == 0 && from < frames && j->index < j->total; from += stride) {
+        rc = decode_tile(v, latents, from, least(length + 1, frames - from),
+                         stride * TIME_FACTOR + 1, j, e);
+        next_tile(j);
     }
     arena_free(&a);
     return rc;
@@ -376,16 +442,14 @@ void hunyuan_vae_tile(struct hunyuan_vae *v, int pictures)
 int hunyuan_vae_decode(struct hunyuan_vae *v, const struct tensor *latents,
                        hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
 {
-    struct clip whole;
+    int64_t frames = latents->rank == 4 ? latents->shape[1] : 0;
+    struct joint j = {.frame = frame, .ctx = ctx, .total = hunyuan_vae_frames(v, (int)frames)};
     char text[96];
-    int index = 0;
 
     if (latents->rank != 4 || latents->shape[0] != v->channels || tensor_count(latents) < 1)
         return error_set(e, ERROR_MODEL, "%s: latents of shape %s do not fit a VAE of %d channels",
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->channels);
-    if (v->tile && latents->shape[1] > v->tile / TIME_FACTOR)
-        return decode_tiles(v, latents, frame, ctx, e);
-    if (decode_tile(v, latents, 0, latents->shape[1], &whole, e))
-        return -1;
-    return deliver(&whole, v->pixels, whole.frames, &index, frame, ctx, e);
+    if (v->tile && frames > v->tile / TIME_FACTOR)
+        return decode_tiles(v, latents, &j, e);
+    return decode_tile(v, latents, 0, frames, j.total, &j, e);
 }

@@ -5,18 +5,17 @@
  * finished before all have come equally far: it goes layer by layer over the clip. The first latent
  * frame makes one picture, every later one makes 4.
  *
- * Memory: three clips, each as large as the largest layer that is put into it. With the published
- * sizes that is, for every picture, height * width * 512 numbers: in 16 bits at 720 x 1280
- *   0.94 GB a picture: 16.0 GB for 17 frames,
- * and no more for longer clips, which are decoded in tiles of 17 pictures (whole, 65 frames would
- * take 61.3 GB);
- * plus the weights (0.2 GB) and what the convolutions' implementation takes for itself. Nothing is
- * copied for padding or for enlarging: convolutions read the source frames where they are.
+ * Memory: the frames of the largest layer and of the one before it, and slices of a few frames with
+ * their edges around them (hunyuan_vae_work.c). With the published sizes that is at 720 x 1280, for
+ * a tile of 17 pictures in 16 bits, 11.6 GB where slices are of two frames, and little more for
+ * longer slices; plus the weights (0.25 GB) and what the convolutions' implementation takes for
+ * itself. Longer clips take no more. The length of slices does not change a picture.
  */
 #ifndef AUTEUR_STAGES_HUNYUAN_VAE_H
 #define AUTEUR_STAGES_HUNYUAN_VAE_H
 
 #include "kernels/device.h"
+#include "stages/decode/picture_stream.h"
 
 struct hunyuan_vae;
 
@@ -31,16 +30,18 @@ int hunyuan_vae_time_factor(const struct hunyuan_vae *v);  /* pictures a latent 
 int hunyuan_vae_space_factor(const struct hunyuan_vae *v); /* pixels a latent, each way: 8 */
 int hunyuan_vae_frames(const struct hunyuan_vae *v, int latent_frames); /* 1 + (n - 1) * factor */
 
-/* Gets each picture: index from 0, rgb [height][width][3] F32 interleaved, about -1..1 and not
- * clamped, good until it returns. Nonzero stops the decoding, which then fails; leave the reason in
- * *e. */
-typedef int hunyuan_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                                 struct error *e);
+typedef picture_fn hunyuan_vae_frame_fn; /* not clamped */
 
 /* Longer clips are decoded in tiles of so many pictures (a multiple of 4, at least 8) and one more,
  * which overlap by 4 pictures that fade from one into the next: 16, as at first, is what the
  * published pipeline does. 0: in one piece. */
 void hunyuan_vae_tile(struct hunyuan_vae *v, int pictures);
+
+/* Bytes of the device's memory that a decode takes besides the weights: it takes the longest slices
+ * that keep within them, or the shortest. 0, as at first: the longest that pay. */
+void hunyuan_vae_memory(struct hunyuan_vae *v, size_t bytes);
+/* What latents [frames, height, width] take at least. */
+size_t hunyuan_vae_bytes(struct hunyuan_vae *v, const int64_t shape[3]);
 
 /* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (the model's
  * scaling_factor is applied here). */

@@ -3,8 +3,9 @@
 #define AUTEUR_STAGES_HUNYUAN_VAE_IMPL_H
 
 #include "stages/decode/hunyuan_vae.h"
+#include "stages/decode/picture_stream.h"
 
-enum { HUNYUAN_VAE_MAX_BLOCKS = 8, HUNYUAN_VAE_MAX_RESNETS = 16, HUNYUAN_VAE_CLIPS = 3 };
+enum { HUNYUAN_VAE_MAX_BLOCKS = 8, HUNYUAN_VAE_MAX_RESNETS = 16 };
 
 struct hunyuan_norm {
     struct tensor weight, bias;
@@ -23,6 +24,13 @@ struct hunyuan_up {
     struct conv enlarge; /* when it doubles anything */
 };
 
+/* Where a block works, for one size of latents. */
+struct hunyuan_level {
+    int64_t frames, height, width, in, out;
+    int64_t slot;  /* numbers from frame to frame */
+    int64_t slice; /* frames that its first block takes together, at most */
+};
+
 struct hunyuan_vae {
     struct arena arena, weights, work; /* work: clips for one size */
     struct device *device;
@@ -39,11 +47,20 @@ struct hunyuan_vae {
     struct linear qkv, attention_out;
     struct hunyuan_up block[HUNYUAN_VAE_MAX_BLOCKS];
 
-    int64_t shape[3];                      /* frames, height, width of the latents work is for */
-    struct tensor clip[HUNYUAN_VAE_CLIPS]; /* [numbers] */
-    float *host_latents, *pixels;          /* [T, H, W, C] and [frames, height, width, 3] */
-    int tile;                              /* pictures; 0: no tiles */
+    int64_t widest;   /* of all layers, in channels */
+    int64_t shape[3]; /* frames, height, width of the latents that work is for */
+    struct hunyuan_level level[HUNYUAN_VAE_MAX_BLOCKS];
+    struct tensor room[2]; /* [numbers] */
+    struct tensor affine;  /* [3 widest] */
+    struct tensor rgb;     /* [frames, height, width, 3], F32 */
+    int64_t latents_room;  /* pixels that host_latents holds; 0: there is no memory yet */
+    float *host_latents;   /* [T, H, W, C] */
+    int tile;              /* pictures; 0: no tiles */
+    size_t memory;         /* bytes that work should keep to; 0: any */
     struct arena host;
 };
+
+/* Memory for a tile of latents of this shape, unless it is there already. */
+int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct error *e);
 
 #endif

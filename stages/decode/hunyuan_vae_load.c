@@ -55,6 +55,8 @@ static int read_sizes(struct hunyuan_vae *v, const struct config *c, struct erro
         return -1;
     v->resnets++; /* the decoder has one more a block */
     for (int i = 0; i < v->blocks; i++)
+        v->widest = v->width[i] > v->widest ? v->width[i] : v->widest;
+    for (int i = 0; i < v->blocks; i++)
         if (v->width[i] % v->groups)
             return error_set(e, ERROR_MODEL,
                              "%s: block_out_channels %d cannot be shared among norm_num_groups %d",
@@ -78,6 +80,8 @@ static int read_config(struct hunyuan_vae *v, struct error *e)
 
 enum { NAME_SIZE = 128 };
 
+/* Resnets' inputs are written with their edges around them. */
+static const struct conv_form given = {.scale = 1, .stride = 1, .edge = CONV_GIVEN};
 static const struct conv_form causal = {.scale = 1, .stride = 1, .edge = CONV_REPLICATE};
 static const struct conv_form point = {.scale = 1, .stride = 1};
 
@@ -96,10 +100,10 @@ static void load_resnet(struct loader *l, struct hunyuan_resnet *r, int64_t in, 
     r->out = out;
     snprintf(name, sizeof name, "%s.norm1", at);
     load_norm(l, &r->norm_1, in, name);
-    load_conv_form(l, &r->conv_1, causal, out, in, 3, 3, 3, "%s.conv1.conv", at);
+    load_conv_form(l, &r->conv_1, given, out, in, 3, 3, 3, "%s.conv1.conv", at);
     snprintf(name, sizeof name, "%s.norm2", at);
     load_norm(l, &r->norm_2, out, name);
-    load_conv_form(l, &r->conv_2, causal, out, out, 3, 3, 3, "%s.conv2.conv", at);
+    load_conv_form(l, &r->conv_2, given, out, out, 3, 3, 3, "%s.conv2.conv", at);
     if (in != out)
         load_conv_form(l, &r->shortcut, point, out, in, 1, 1, 1, "%s.conv_shortcut.conv", at);
 }
@@ -147,7 +151,7 @@ static void load_all(struct hunyuan_vae *v, struct loader *l)
         width = out;
     }
     load_norm(l, &v->norm_out, width, "decoder.conv_norm_out");
-    load_conv_form(l, &v->out, causal, 3, width, 3, 3, 3, "decoder.conv_out.conv");
+    load_conv_form(l, &v->out, given, 3, width, 3, 3, 3, "decoder.conv_out.conv");
 }
 
 static int load_weights(struct hunyuan_vae *v, struct error *e)

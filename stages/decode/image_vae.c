@@ -127,6 +127,15 @@ int image_vae_decode(struct image_vae *v, const struct tensor *latents, image_va
         return error_set(e, ERROR_MODEL, "%s: latents of shape %s do not fit a VAE of %d channels",
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->form.channels);
     int64_t height = latents->shape[last - 1], width = latents->shape[last];
+    struct picture_stream to = {.device = v->device, .take = frame, .ctx = ctx, .error = e};
     return image_decoder_run(&v->decoder, latents->data, (int64_t[2]){0, height * width}, 1, height,
-                             width, 0, frame, ctx, e);
+                             width, &to) ||
+                   picture_stream_end(&to)
+               ? -1
+               : 0;
+}
+
+size_t image_vae_bytes(const struct image_vae *v, int64_t height, int64_t width)
+{
+    return image_decoder_bytes(&v->decoder, 1, height, width);
 }

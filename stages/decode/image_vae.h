@@ -9,6 +9,7 @@
 #define AUTEUR_STAGES_IMAGE_VAE_H
 
 #include "kernels/device.h"
+#include "stages/decode/picture_stream.h"
 
 struct image_vae;
 
@@ -34,10 +35,10 @@ bool image_vae_force_upcast(const struct image_vae *v);
 int image_vae_encode(struct image_vae *v, const struct tensor *picture, struct tensor *latents,
                      struct error *e);
 
-/* Gets the picture: index 0, rgb [height][width][3] F32 interleaved, about -1..1 and not clamped,
- * good until it returns. Nonzero fails the decoding; leave the reason in *e. */
-typedef int image_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                               struct error *e);
+typedef picture_fn image_vae_frame_fn; /* not clamped */
+
+/* Bytes of the device's memory that decoding latents of this size takes besides the weights. */
+size_t image_vae_bytes(const struct image_vae *v, int64_t height, int64_t width);
 
 /* latents: [C, H, W] or [C, 1, H, W], contiguous F32 in host memory, as the sampler leaves them
  * (scaling_factor, shift_factor, latents_mean and latents_std are applied here). */

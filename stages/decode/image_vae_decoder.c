@@ -93,13 +93,11 @@ static void grow(int64_t *room, int64_t count)
         *room = count;
 }
 
-static void plan(const struct image_decoder *v, struct room *r)
+static void plan(const struct image_decoder *v, int64_t frames, int64_t pixels, struct room *r)
 {
     const struct image_form *f = &v->form;
-    const struct image_decoder_work *w = &v->work;
-    int64_t pixels = w->height * w->width;
-    int64_t frames = w->frames + (v->temporal ? IMAGE_TEMPORAL_ROOM : 0);
 
+    frames += v->temporal ? IMAGE_TEMPORAL_ROOM : 0;
     grow(&r->clip, frames * pixels * f->channels);
     image_resnet_room(&r->blocks, &v->mid[0].spatial, pixels);
     image_attention_room(&r->blocks, &v->attention, pixels);
@@ -113,6 +111,18 @@ static void plan(const struct image_decoder *v, struct room *r)
         grow(&r->clip, frames * pixels * first->out);
     }
     grow(&r->blocks.normed, pixels * v->norm_out.weight.shape[0]);
+}
+
+size_t image_decoder_bytes(const struct image_decoder *v, int64_t frames, int64_t height,
+                           int64_t width)
+{
+    int64_t pixels = (height * width) << (2 * (v->form.levels - 1));
+    size_t size = v->device ? dtype_size(device_activations(v->device)) : sizeof(float);
+    struct room r = {0};
+
+    plan(v, frames, height * width, &r);
+    return (size_t)(2 * r.clip + r.enlarged + r.blocks.normed + r.blocks.between) * size +
+           (size_t)pixels * (size_t)(frames * (v->temporal ? 6 : 3) + 2 * 3 + 8) * sizeof(float);
 }
 
 static int make_work(struct image_decoder *v, int64_t frames, int64_t height, int64_t width,
@@ -130,19 +140,19 @@ static int make_work(struct image_decoder *v, int64_t frames, int64_t height, in
     arena_free(&w->host);
     *w = (struct image_decoder_work){
         .arena = device_arena(v->device), .frames = frames, .height = height, .width = width};
-    plan(v, &r);
+    plan(v, frames, height * width, &r);
     made = image_scratch_make(v->device, &w->arena, &r.blocks, &w->scratch);
     for (int i = 0; i < 2; i++)
         w->clip[i] = ACTIVATION_NEW(v->device, &w->arena, r.clip);
     w->enlarged = ACTIVATION_NEW(v->device, &w->arena, r.enlarged);
-    w->rgb = ACTIVATION_NEW(v->device, &w->arena, frames, tall, wide, 3);
+    /* A convolution reads the pictures where one along time follows. */
+    w->rgb = v->temporal ? ACTIVATION_NEW(v->device, &w->arena, frames, tall, wide, 3)
+                         : TENSOR_NEW(&w->arena, frames, tall, wide, 3);
     if (v->temporal)
-        w->smoothed = ACTIVATION_NEW(v->device, &w->arena, frames, tall, wide, 3);
+        w->smoothed = TENSOR_NEW(&w->arena, frames, tall, wide, 3);
     w->host_latents = TENSOR_NEW(&w->host, frames, height, width, v->form.channels);
-    w->picture = TENSOR_NEW(&w->host, tall, wide, 3);
     if (made && w->clip[0].data && w->clip[1].data && (!r.enlarged || w->enlarged.data) &&
-        w->rgb.data && (!v->temporal || w->smoothed.data) && w->host_latents.data &&
-        w->picture.data)
+        w->rgb.data && (!v->temporal || w->smoothed.data) && w->host_latents.data)
         return 0;
     w->frames = 0; /* for no size */
     return error_set(e, ERROR_MEMORY,
@@ -281,14 +291,13 @@ static struct tensor leave(struct image_decoder *v, const struct state *s)
 }
 
 int image_decoder_run(struct image_decoder *v, const float *latents, const int64_t step[2],
-                      int64_t frames, int64_t height, int64_t width, int first,
-                      image_decoder_frame_fn *frame, void *ctx, struct error *e)
+                      int64_t frames, int64_t height, int64_t width, struct picture_stream *to)
 {
     struct image_decoder_work *w = &v->work;
     struct tensor host, rgb;
     struct state s;
 
-    if (make_work(v, frames, height, width, e))
+    if (make_work(v, frames, height, width, to->error))
         return -1;
     host = tensor_slice(w->host_latents, 0, 0, frames);
     gather(v, latents, step, &host);
@@ -302,13 +311,5 @@ int image_decoder_run(struct image_decoder *v, const float *latents, const int64
             run_block(v, &level->blocks[r], &s);
     }
     rgb = leave(v, &s);
-    for (int64_t n = 0; n < frames; n++) {
-        struct tensor picture = image_nth(&rgb, n);
-        op_read(v->device, &w->picture, &picture);
-        if (device_status(v->device, e) ||
-            frame(ctx, first + (int)n, w->picture.data, (int)w->picture.shape[1],
-                  (int)w->picture.shape[0], e))
-            return -1;
-    }
-    return 0;
+    return picture_stream_put(to, &rgb);
 }

@@ -4,6 +4,7 @@
 #define AUTEUR_STAGES_IMAGE_VAE_DECODER_H
 
 #include "stages/decode/image_vae_blocks.h"
+#include "stages/decode/picture_stream.h"
 
 /* The half along time: share x + (1 - share) (x + conv2(silu(norm2(conv1(silu(norm1(x))))))), the
  * statistics over all frames, the convolutions over three. */
@@ -29,9 +30,8 @@ struct image_decoder_work {
     struct tensor clip[2];         /* flat: what goes from layer to layer */
     struct image_scratch scratch;
     struct tensor enlarged;      /* flat: a frame */
-    struct tensor rgb, smoothed; /* [frames, H, W, 3]; smoothed: along time */
+    struct tensor rgb, smoothed; /* [frames, H, W, 3]; smoothed: along time; the last is F32 */
     struct tensor host_latents;  /* [frames, h, w, C] */
-    struct tensor picture;       /* [H, W, 3] */
 };
 
 struct image_decoder {
@@ -57,15 +57,14 @@ struct image_decoder {
 int image_decoder_load(struct image_decoder *v, const struct safetensors *weights, struct error *e);
 void image_decoder_free(struct image_decoder *v); /* a zeroed one too; not v itself */
 
-/* Gets pictures as image_vae_frame_fn does, from index `first` on. */
-typedef int image_decoder_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                                   struct error *e);
-
 /* latents: `frames` frames together; number c, t, y, x of them stands at
- * latents[t * step[0] + c * step[1] + y * width + x], host. */
+ * latents[t * step[0] + c * step[1] + y * width + x], host. Their pictures go to the stream. */
 int image_decoder_run(struct image_decoder *v, const float *latents, const int64_t step[2],
-                      int64_t frames, int64_t height, int64_t width, int first,
-                      image_decoder_frame_fn *frame, void *ctx, struct error *e);
+                      int64_t frames, int64_t height, int64_t width, struct picture_stream *to);
+
+/* Bytes that work takes for so many frames of latents of this size. */
+size_t image_decoder_bytes(const struct image_decoder *v, int64_t frames, int64_t height,
+                           int64_t width);
 
 /* ---- the half along time: image_vae_temporal.c */
 

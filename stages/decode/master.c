@@ -10,6 +10,7 @@ struct master {
     struct stage_job *job;
     struct media_writer *writer;
     struct watch watch;
+    bool still; /* see master_stands_still() */
     AVFrame *frame;
     const char *path;
     int frames;
@@ -94,6 +95,11 @@ int master_add(struct master *m, const struct picture *p, struct error *e)
     return master_repeat(m, e);
 }
 
+void master_stands_still(struct master *m)
+{
+    m->still = true;
+}
+
 int master_repeat(struct master *m, struct error *e)
 {
     if (m->job->cancelled(m->job))
@@ -119,7 +125,7 @@ int master_finish(struct master *m, struct error *e)
     if (m->frames != m->job->shot->frames)
         return error_set(e, ERROR_INTERNAL, "%d frames were made, %d are needed", m->frames,
                          m->job->shot->frames);
-    if (watch_verdict(&m->watch, m->job->shot->kind, e) != 0 ||
+    if (watch_verdict(&m->watch, m->still ? SHOT_STILL : m->job->shot->kind, e) != 0 ||
         media_writer_finish(m->writer, e) != 0)
         return -1;
     snprintf(text, sizeof text, "%d", m->frames);

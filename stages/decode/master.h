@@ -18,6 +18,8 @@ int master_open(struct stage_job *job, struct master **out, struct error *e);
 /* The next frame; the picture is of the board's size. Reports progress; ERROR_CANCELLED when the
  * user asked to stop. */
 int master_add(struct master *m, const struct picture *p, struct error *e);
+/* One picture is all there is: that it stands still is no fault. */
+void master_stands_still(struct master *m);
 /* The last frame once more. */
 int master_repeat(struct master *m, struct error *e);
 int master_frames(const struct master *m); /* so far */

@@ -9,9 +9,9 @@
 
 struct family;
 
-/* vae: as family->vae_open() gave it. */
-int decode_generated(const struct family *family, void *vae, struct stage_job *job,
-                     struct error *e);
+/* vae: as family->vae_open() gave it for the device. */
+int decode_generated(const struct family *family, void *vae, struct device *d,
+                     const struct vae_limits *limits, struct stage_job *job, struct error *e);
 int decode_still(struct stage_job *job, struct error *e);
 int decode_footage(struct stage_job *job, struct error *e);
 int decode_card(struct stage_job *job, struct error *e);

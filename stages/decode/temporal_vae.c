@@ -75,12 +75,19 @@ int temporal_vae_decode(struct temporal_vae *v, const struct tensor *latents, in
         return error_set(e, ERROR_MODEL, "%s: latents of shape %s do not fit a VAE of %d channels",
                          d->dir, tensor_shape_text(latents, text, sizeof text), d->form.channels);
     int64_t area = n[2] * n[3], step[2] = {n[1] * area, area};
+    struct picture_stream to = {.device = d->device, .take = frame, .ctx = ctx, .error = e};
     int64_t together = chunk > 0 && chunk < n[0] ? chunk : n[0];
     for (int64_t t = 0; t < n[0]; t += together) {
         const float *from = (const float *)latents->data + t * step[0];
         int64_t count = n[0] - t < together ? n[0] - t : together;
-        if (image_decoder_run(d, from, step, count, n[2], n[3], (int)t, frame, ctx, e))
+        if (image_decoder_run(d, from, step, count, n[2], n[3], &to))
             return -1;
     }
-    return 0;
+    return picture_stream_end(&to);
+}
+
+size_t temporal_vae_bytes(const struct temporal_vae *v, int64_t frames, int64_t height,
+                          int64_t width)
+{
+    return image_decoder_bytes(&v->decoder, frames, height, width);
 }

@@ -14,6 +14,7 @@
 #define AUTEUR_STAGES_TEMPORAL_VAE_H
 
 #include "kernels/device.h"
+#include "stages/decode/picture_stream.h"
 
 struct temporal_vae;
 
@@ -27,11 +28,11 @@ void temporal_vae_free(struct temporal_vae *v); /* NULL-safe */
 int temporal_vae_channels(const struct temporal_vae *v);     /* of the latents */
 int temporal_vae_space_factor(const struct temporal_vae *v); /* pixels a latent, each way: 8 */
 
-/* Gets each picture: index from 0, rgb [height][width][3] F32 interleaved, about -1..1 and not
- * clamped, good until it returns. Nonzero stops the decoding, which then fails; leave the reason in
- * *e. */
-typedef int temporal_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                                  struct error *e);
+typedef picture_fn temporal_vae_frame_fn; /* not clamped */
+
+/* Bytes of the device's memory that so many frames together take besides the weights. */
+size_t temporal_vae_bytes(const struct temporal_vae *v, int64_t frames, int64_t height,
+                          int64_t width);
 
 /* latents: [T, C, H, W] contiguous F32 in host memory, as the sampler leaves them (scaling_factor
  * is applied here); every latent frame makes one picture. chunk: frames decoded together, the last

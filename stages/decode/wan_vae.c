@@ -27,180 +27,306 @@ int wan_vae_frames(const struct wan_vae *v, int latent_frames)
     return 1 + (latent_frames - 1) * wan_vae_time_factor(v);
 }
 
-/* One pass over the latents: who gets the pictures, and how many there were. */
+/* One pass over the latents. */
 struct pass {
     struct wan_vae *v;
-    wan_vae_frame_fn *frame;
-    void *ctx;
-    int count;
+    struct picture_stream to;
     struct error *error;
 };
 
-/* Where the next input frame of a causal convolution goes. */
-static struct tensor *causal_next(struct vae_causal *c)
+struct tensor vae_frames(const struct tensor *flat, int64_t n, int64_t h, int64_t w, int64_t c)
 {
-    return &c->ring[c->seen % c->conv.kt];
+    return TENSOR_VIEW(tensor_slice(*flat, 0, 0, n * h * w * c), n, h, w, c);
 }
 
-/* That frame has been filled: convolve it with the two before, or with zeros at the beginning. */
-static void causal_run(struct device *d, struct vae_causal *c, const struct conv *conv,
+/* Frames like x's, of other channels. */
+static struct tensor like(const struct tensor *flat, const struct tensor *x, int64_t channels)
+{
+    return vae_frames(flat, x->shape[0], x->shape[1], x->shape[2], channels);
+}
+
+/* ---- causal convolutions */
+
+static bool is_ring(const struct vae_causal *c)
+{
+    return c->past.shape[0] == c->conv.kt;
+}
+
+/* A slice of n frames with its past in front. */
+static struct tensor padded(const struct wan_vae *v, const struct vae_causal *c, int64_t n)
+{
+    const int64_t *s = c->past.shape;
+
+    return vae_frames(&v->padded, n + c->conv.kt - 1, s[1], s[2], s[3]);
+}
+
+/* Where the next n input frames go. */
+static struct tensor causal_next(const struct wan_vae *v, const struct vae_causal *c, int64_t n)
+{
+    if (is_ring(c))
+        return tensor_slice(c->past, 0, c->seen % c->conv.kt, 1);
+    return tensor_slice(padded(v, c, n), 0, c->conv.kt - 1, n);
+}
+
+/* They have been filled: what `conv` makes of each and the two before, which are zeros at the
+ * beginning. */
+static void causal_run(const struct wan_vae *v, const struct vae_causal *c, const struct conv *conv,
                        struct tensor *out, const struct tensor *residual)
 {
+    struct tensor tap[CONV_MAX_TAPS];
     const struct tensor *x[CONV_MAX_TAPS];
-    int taps = c->conv.kt;
+    int64_t taps = c->conv.kt, n = out->shape[0];
 
     for (int i = 0; i < taps; i++) {
         int64_t at = c->seen - (taps - 1 - i);
-        x[i] = at < 0 ? NULL : &c->ring[at % taps];
+        if (is_ring(c) && at >= 0)
+            tap[i] = tensor_slice(c->past, 0, at % taps, 1);
+        else if (!is_ring(c))
+            tap[i] = tensor_slice(padded(v, c, n), 0, i, n);
+        x[i] = is_ring(c) && at < 0 ? NULL : &tap[i];
     }
-    op_conv(d, out, x, conv, residual);
+    op_conv(v->device, out, x, conv, residual);
 }
 
-/* x becomes the block's output, in place where the widths agree; returns where it is. */
-static struct tensor *resnet(struct device *d, struct vae_resnet *r, struct tensor *x)
+/* Before: what was before the n frames, in front of them. */
+static void causal_recall(const struct wan_vae *v, const struct vae_causal *c, int64_t n)
 {
-    const struct tensor *in = x;
-    struct tensor *out = x;
+    struct tensor front;
+
+    if (is_ring(c))
+        return;
+    front = tensor_slice(padded(v, c, n), 0, 0, c->conv.kt - 1);
+    op_copy(v->device, &front, &c->past);
+}
+
+/* After: the last of them are the past. */
+static void causal_remember(const struct wan_vae *v, struct vae_causal *c, int64_t n)
+{
+    struct tensor last;
+
+    c->seen += n;
+    if (is_ring(c))
+        return;
+    last = tensor_slice(padded(v, c, n), 0, n, c->conv.kt - 1);
+    op_copy(v->device, &c->past, &last);
+}
+
+/* out = the convolution of the normed and activated frames of x, + residual. */
+static void normed_convolution(const struct wan_vae *v, const struct tensor *x,
+                               const struct tensor *norm, struct vae_causal *c, struct tensor *out,
+                               const struct tensor *residual)
+{
+    struct tensor next = causal_next(v, c, x->shape[0]);
+
+    causal_recall(v, c, x->shape[0]);
+    op_channel_norm(v->device, &next, x, norm, ACT_SILU);
+    causal_run(v, c, &c->conv, out, residual);
+    causal_remember(v, c, x->shape[0]);
+}
+
+/* ---- blocks */
+
+/* x becomes the block's output, in place where the widths agree; returns where it is. */
+static struct tensor resnet(const struct wan_vae *v, struct vae_resnet *r, struct tensor x)
+{
+    struct tensor between = like(&r->between, &x, r->out), out = x;
+    const struct tensor *in = &x;
 
     if (r->in != r->out) {
-        out = &r->result;
-        op_conv(d, out, &in, &r->shortcut, NULL);
+        out = like(&r->result, &x, r->out);
+        op_conv(v->device, &out, &in, &r->shortcut, NULL);
     }
-    op_channel_norm(d, causal_next(&r->conv1), x, &r->norm1, ACT_SILU);
-    causal_run(d, &r->conv1, &r->conv1.conv, &r->between, NULL);
-    r->conv1.seen++;
-    op_channel_norm(d, causal_next(&r->conv2), &r->between, &r->norm2, ACT_SILU);
-    causal_run(d, &r->conv2, &r->conv2.conv, out, out);
-    r->conv2.seen++;
+    normed_convolution(v, &x, &r->norm1, &r->conv1, &between, NULL);
+    normed_convolution(v, &between, &r->norm2, &r->conv2, &out, &out);
     return out;
 }
 
 /* One head over the pixels of a frame. */
-static void attend(struct wan_vae *v, struct tensor *x)
+static void attend(const struct wan_vae *v, struct tensor *x)
 {
     struct device *d = v->device;
-    int64_t pixels = x->shape[0] * x->shape[1], dim = x->shape[2];
-    struct tensor rows = TENSOR_VIEW(v->qkv_frame, pixels, 1, 3 * dim);
-    struct tensor q = tensor_slice(rows, 2, 0, dim), k = tensor_slice(rows, 2, dim, dim);
-    struct tensor value = tensor_slice(rows, 2, 2 * dim, dim);
-    struct tensor out = TENSOR_VIEW(v->attended, pixels, 1, dim);
-    const struct tensor *normed = &v->normed, *attended = &v->attended;
+    int64_t n = x->shape[0], pixels = x->shape[1] * x->shape[2], dim = x->shape[3];
+    struct tensor normed = like(&v->normed, x, dim), attended = like(&v->attended, x, dim);
+    struct tensor qkv = like(&v->qkv_frame, x, 3 * dim);
+    struct tensor rows = TENSOR_VIEW(qkv, n, pixels, 1, 3 * dim);
+    struct tensor q = tensor_slice(rows, 3, 0, dim), k = tensor_slice(rows, 3, dim, dim);
+    struct tensor value = tensor_slice(rows, 3, 2 * dim, dim);
+    struct tensor out = TENSOR_VIEW(attended, n, pixels, 1, dim);
+    const struct tensor *from = &normed, *told = &attended;
 
-    op_channel_norm(d, &v->normed, x, &v->attention_norm, ACT_NONE);
-    op_conv(d, &v->qkv_frame, &normed, &v->qkv, NULL);
+    op_channel_norm(d, &normed, x, &v->attention_norm, ACT_NONE);
+    op_conv(d, &qkv, &from, &v->qkv, NULL);
     op_attention(d, &out, &q, &k, &value, 1 / sqrtf((float)dim), NULL);
-    op_conv(d, x, &attended, &v->attention_out, x);
+    op_conv(d, x, &told, &v->attention_out, x);
 }
 
-static int deliver(struct pass *p, struct tensor *x)
+static int deliver(struct pass *p, const struct tensor *x)
 {
     struct wan_vae *v = p->v;
-    float *rgb = v->picture.data;
+    struct tensor rgb = tensor_slice(v->rgb, 0, 0, x->shape[0]);
 
-    op_channel_norm(v->device, causal_next(&v->out), x, &v->norm_out, ACT_SILU);
-    causal_run(v->device, &v->out, &v->out.conv, &v->rgb, NULL);
-    v->out.seen++;
-    op_read(v->device, &v->picture, &v->rgb);
-    if (device_status(v->device, p->error))
-        return -1;
-    for (int64_t i = 0; i < tensor_count(&v->picture); i++) /* NaN stays, to be noticed */
-        rgb[i] = rgb[i] < -1 ? -1 : rgb[i] > 1 ? 1 : rgb[i];
-    return p->frame(p->ctx, p->count++, rgb, (int)v->rgb.shape[1], (int)v->rgb.shape[0], p->error)
-               ? -1
-               : 0;
+    normed_convolution(v, x, &v->norm_out, &v->out, &rgb, NULL);
+    return picture_stream_put(&p->to, &rgb);
 }
 
-static int up_from(struct pass *p, int i, struct tensor *x);
-
-static int enlarge(struct pass *p, int i, struct tensor *x)
+/* Frames of out, every `step`th from `first` on. */
+static struct tensor every(const struct tensor *out, int64_t first, int64_t step, int64_t count)
 {
-    struct vae_block *b = &p->v->block[i];
-    const struct tensor *in = x;
+    struct tensor t = tensor_slice(*out, 0, first, 1);
 
-    op_conv(p->v->device, &b->result, &in, &b->resample, NULL);
-    return up_from(p, i + 1, &b->result);
+    t.shape[0] = count;
+    t.stride[0] = step * out->stride[0];
+    return t;
 }
 
 /* The first frame of all passes once, and leaves no trace in the history of the convolution in
  * time; every later one becomes two. */
-static int double_time(struct pass *p, int i, struct tensor *x)
+static struct tensor double_time(const struct wan_vae *v, struct vae_block *b, struct tensor x)
 {
-    struct vae_block *b = &p->v->block[i];
-    struct device *d = p->v->device;
+    int64_t first = !b->started, n = x.shape[0] - first;
+    struct tensor all = vae_frames(&b->moment, first + 2 * n, x.shape[1], x.shape[2], b->out);
 
-    if (p->count == 0)
-        return enlarge(p, i, x);
-    op_copy(d, causal_next(&b->time), x);
-    causal_run(d, &b->time, &b->time.conv, &b->moment, NULL);
-    if (enlarge(p, i, &b->moment))
-        return -1;
-    causal_run(d, &b->time, &b->time_odd, &b->moment, NULL);
-    b->time.seen++;
-    return enlarge(p, i, &b->moment);
+    if (first) {
+        struct tensor from = tensor_slice(x, 0, 0, 1), to = tensor_slice(all, 0, 0, 1);
+        op_copy(v->device, &to, &from);
+        b->started = true;
+    }
+    if (n > 0) {
+        struct tensor from = tensor_slice(x, 0, first, n), next = causal_next(v, &b->time, n);
+        struct tensor even = every(&all, first, 2, n), odd = every(&all, first + 1, 2, n);
+        causal_recall(v, &b->time, n);
+        op_copy(v->device, &next, &from);
+        causal_run(v, &b->time, &b->time.conv, &even, NULL);
+        causal_run(v, &b->time, &b->time_odd, &odd, NULL);
+        causal_remember(v, &b->time, n);
+    }
+    return all;
 }
 
-/* A frame enters block i, and goes on through all that follow. */
-static int up_from(struct pass *p, int i, struct tensor *x)
+/* Frames enter block i, as many at once as it takes, and go on through all that follow. */
+static int up_from(struct pass *p, int i, const struct tensor *frames)
 {
     struct wan_vae *v = p->v;
     struct vae_block *b = &v->block[i];
+    int64_t n = frames->shape[0];
 
-    if (i == v->blocks)
-        return deliver(p, x);
-    for (int r = 0; r < v->resnets; r++)
-        x = resnet(v->device, &b->resnets[r], x);
-    if (!b->upsamples)
-        return up_from(p, i + 1, x);
-    return b->doubles_time ? double_time(p, i, x) : enlarge(p, i, x);
+    for (int64_t at = 0, count; at < n; at += count) {
+        struct tensor x, large;
+        const struct tensor *from = &x;
+        count = n - at < b->together ? n - at : b->together;
+        x = tensor_slice(*frames, 0, at, count);
+        for (int r = 0; r < v->resnets; r++)
+            x = resnet(v, &b->resnets[r], x);
+        if (!b->upsamples) {
+            if (i + 1 == v->blocks ? deliver(p, &x) : up_from(p, i + 1, &x))
+                return -1;
+            continue;
+        }
+        if (b->doubles_time)
+            x = double_time(v, b, x);
+        large = vae_frames(&b->result, x.shape[0], 2 * x.shape[1], 2 * x.shape[2], b->out / 2);
+        op_conv(v->device, &large, &from, &b->resample, NULL);
+        if (i + 1 == v->blocks ? deliver(p, &large) : up_from(p, i + 1, &large))
+            return -1;
+    }
+    return 0;
 }
 
-/* Frame t of [C, T, H, W] as [H, W, C]. */
+/* ---- the pass */
+
+/* Frames t .. of [C, T, H, W] as [n, H, W, C]. */
 static void gather_channels(struct tensor *to, const struct tensor *latents, int64_t t)
 {
     int64_t channels = latents->shape[0], area = latents->shape[2] * latents->shape[3];
     const float *from = (const float *)latents->data + t * area;
 
     for (int64_t c = 0; c < channels; c++)
-        for (int64_t i = 0; i < area; i++)
+        for (int64_t i = 0; i < to->shape[0] * area; i++)
             ((float *)to->data)[i * channels + c] = from[c * latents->shape[1] * area + i];
 }
 
-static int decode_frame(struct pass *p, const struct tensor *latents, int64_t t)
+static int decode_frames(struct pass *p, const struct tensor *latents, int64_t t, int64_t n)
 {
     struct wan_vae *v = p->v;
     struct device *d = v->device;
-    const struct tensor *scaled = &v->latent;
+    struct tensor host = tensor_slice(v->host_planes, 0, 0, n);
+    struct tensor planes = tensor_slice(v->planes, 0, 0, n);
+    struct tensor scaled = like(&v->latent, &planes, v->channels);
+    struct tensor x = like(&v->x, &planes, v->in.conv.out), next = causal_next(v, &v->in, n);
+    const struct tensor *from = &scaled;
 
-    gather_channels(&v->host_planes, latents, t);
-    op_write(d, &v->planes, &v->host_planes);
-    op_modulate(d, &v->latent, &v->planes, &v->scale, &v->mean);
-    op_conv(d, causal_next(&v->in), &scaled, &v->post_quant, NULL);
-    causal_run(d, &v->in, &v->in.conv, &v->x, NULL);
-    v->in.seen++;
-    resnet(d, &v->mid[0], &v->x);
-    attend(v, &v->x);
-    resnet(d, &v->mid[1], &v->x);
-    return up_from(p, 0, &v->x);
+    gather_channels(&host, latents, t);
+    op_write(d, &planes, &host);
+    op_modulate(d, &scaled, &planes, &v->scale, &v->mean);
+    causal_recall(v, &v->in, n);
+    op_conv(d, &next, &from, &v->post_quant, NULL);
+    causal_run(v, &v->in, &v->in.conv, &x, NULL);
+    causal_remember(v, &v->in, n);
+    resnet(v, &v->mid[0], x);
+    attend(v, &x);
+    resnet(v, &v->mid[1], x);
+    return up_from(p, 0, &x);
+}
+
+static void forget_one(const struct wan_vae *v, struct vae_causal *c)
+{
+    struct tensor nothing = c->past;
+
+    c->seen = 0;
+    if (is_ring(c))
+        return;
+    nothing.data = v->zero.data;
+    for (int i = 0; i < nothing.rank; i++)
+        nothing.stride[i] = 0;
+    op_copy(v->device, &c->past, &nothing);
+}
+
+static void forget_resnet(const struct wan_vae *v, struct vae_resnet *r)
+{
+    forget_one(v, &r->conv1);
+    forget_one(v, &r->conv2);
 }
 
 /* No convolution remembers the frames of another decode. */
 static void forget(struct wan_vae *v)
 {
-    v->in.seen = v->out.seen = 0;
+    forget_one(v, &v->in);
+    forget_one(v, &v->out);
     for (int i = 0; i < 2; i++)
-        v->mid[i].conv1.seen = v->mid[i].conv2.seen = 0;
+        forget_resnet(v, &v->mid[i]);
     for (int i = 0; i < v->blocks; i++) {
         struct vae_block *b = &v->block[i];
-        b->time.seen = 0;
+        b->started = false;
+        if (b->upsamples && b->doubles_time)
+            forget_one(v, &b->time);
         for (int r = 0; r < v->resnets; r++)
-            b->resnets[r].conv1.seen = b->resnets[r].conv2.seen = 0;
+            forget_resnet(v, &b->resnets[r]);
     }
+}
+
+/* Who gets the pictures, which the published decoder cuts off at -1 and 1. */
+struct clamped {
+    wan_vae_frame_fn *frame;
+    void *ctx;
+    float *picture;
+};
+
+static int clamp(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    const struct clamped *c = ctx;
+    float *to = c->picture;
+
+    for (int64_t i = 0; i < (int64_t)width * height * 3; i++) /* NaN stays, to be noticed */
+        to[i] = rgb[i] < -1 ? -1 : rgb[i] > 1 ? 1 : rgb[i];
+    return c->frame(c->ctx, index, to, width, height, e);
 }
 
 int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_frame_fn *frame,
                    void *ctx, struct error *e)
 {
-    struct pass p = {.v = v, .frame = frame, .ctx = ctx, .error = e};
+    struct clamped out = {frame, ctx, NULL};
+    struct pass p = {
+        .v = v, .to = {.device = v->device, .take = clamp, .ctx = &out, .error = e}, .error = e};
     char text[96];
 
     if (latents->rank != 4 || latents->shape[0] != v->channels || tensor_count(latents) < 1)
@@ -208,11 +334,14 @@ int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_fram
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->channels);
     if (vae_make_frames(v, latents->shape[2], latents->shape[3], e))
         return -1;
+    out.picture = v->picture;
     forget(v);
-    for (int64_t t = 0; t < latents->shape[1]; t++)
-        if (decode_frame(&p, latents, t))
+    for (int64_t t = 0, n; t < latents->shape[1]; t += n) {
+        n = latents->shape[1] - t < v->latents ? latents->shape[1] - t : v->latents;
+        if (decode_frames(&p, latents, t, n))
             return -1;
-    return 0;
+    }
+    return picture_stream_end(&p.to);
 }
 
 static double conv_flops(const struct conv *c, double pixels)

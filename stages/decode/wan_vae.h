@@ -1,7 +1,7 @@
 /* The decoder half of Wan 2.1's causal video VAE: AutoencoderKLWan as diffusers publishes it
  * (is_residual false; Wan 2.2 A14B uses it too).
  *
- * It streams: frames go through one at a time in order of time, every causal convolution keeping
+ * It streams: frames go through a few at a time in order of time, every causal convolution keeping
  * the two frames before, so memory does not grow with the length of the shot and the result does
  * not depend on how the latents are sliced. The first latent frame makes one picture, every later
  * one makes wan_vae_time_factor() of them (4 in the published form).
@@ -10,6 +10,7 @@
 #define AUTEUR_STAGES_WAN_VAE_H
 
 #include "kernels/device.h"
+#include "stages/decode/picture_stream.h"
 
 struct wan_vae;
 
@@ -24,10 +25,16 @@ int wan_vae_time_factor(const struct wan_vae *v);               /* pictures a la
 int wan_vae_space_factor(const struct wan_vae *v);              /* pixels a latent, each way: 8 */
 int wan_vae_frames(const struct wan_vae *v, int latent_frames); /* 1 + (n - 1) * time factor */
 
-/* Gets each picture as it is done: index from 0, rgb [height][width][3] F32 interleaved in -1..1,
- * good until it returns. Nonzero stops the decoding, which then fails; leave the reason in *e. */
-typedef int wan_vae_frame_fn(void *ctx, int index, const float *rgb, int width, int height,
-                             struct error *e);
+typedef picture_fn wan_vae_frame_fn; /* in -1..1 */
+
+/* Bytes of the device's memory that a decode takes besides the weights: so many frames go through
+ * together as keep within them, or one. 0, as at first: as many as pay. */
+void wan_vae_memory(struct wan_vae *v, size_t bytes);
+/* Latent frames that go through together, whatever that takes; 0, as at first: to be chosen. Does
+ * not change a picture. */
+void wan_vae_together(struct wan_vae *v, int latents);
+/* What latents of this size take at least. */
+size_t wan_vae_bytes(struct wan_vae *v, int64_t height, int64_t width);
 
 /* latents: [C, T, H, W] contiguous F32 in host memory, as the sampler leaves them (normalised: the
  * model's own latents_mean and latents_std are applied here). */

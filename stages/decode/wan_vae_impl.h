@@ -6,29 +6,34 @@
 
 enum { VAE_MAX_BLOCKS = 8, VAE_MAX_RESNETS = 16, VAE_MAX_CHANNELS = 256 };
 
-/* A causal convolution and the last three frames of its input, in a ring. */
+/* A causal convolution and what it remembers. Where frames go through one at a time, its last three
+ * inputs in a ring, which it reads where they are; else the last two, which are put in front of the
+ * next slice. */
 struct vae_causal {
     struct conv conv;
-    struct tensor ring[CONV_MAX_TAPS];
-    int64_t seen; /* frames given so far */
+    struct tensor past; /* [3 or 2, h, w, in] */
+    int64_t seen;       /* frames given so far */
 };
 
 struct vae_resnet {
     int64_t in, out;
     struct tensor norm1, norm2;
     struct vae_causal conv1, conv2;
-    struct conv shortcut;          /* when in != out */
-    struct tensor between, result; /* frames; result is the input's own when in == out */
+    struct conv shortcut;  /* when in != out */
+    struct tensor between; /* frames, flat; shared by blocks in a row */
+    struct tensor result;  /* frames; the input's own when in == out */
 };
 
 struct vae_block {
     struct vae_resnet resnets[VAE_MAX_RESNETS];
     bool upsamples, doubles_time;
     int64_t out;
+    int64_t together;       /* frames that go through it at once, at most */
+    bool started;           /* time is not doubled before the first frame */
     struct vae_causal time; /* conv: the even one of the two frames it makes */
     struct conv time_odd;
     struct conv resample;         /* enlarges */
-    struct tensor moment, result; /* frames */
+    struct tensor moment, result; /* frames, flat */
 };
 
 struct wan_vae {
@@ -49,14 +54,24 @@ struct wan_vae {
     struct tensor norm_out;
     struct vae_causal out;
 
-    int64_t height, width; /* of the latents that work is for */
-    struct tensor planes;  /* a frame of the latents, channels last, F32 */
-    struct tensor latent, x, normed, attended, qkv_frame, rgb;
-    struct arena host; /* for that size */
-    struct tensor host_planes, picture;
+    size_t limit;          /* bytes that work should keep to; 0: any */
+    int together;          /* latent frames at once, as was asked for; 0: to be chosen */
+    int64_t latents;       /* latent frames that begin together */
+    int64_t height, width; /* of the latents that work is for; 0: for none */
+    struct tensor planes;  /* frames of the latents, channels last, F32 */
+    struct tensor latent, x, normed, attended, qkv_frame; /* flat */
+    struct tensor rgb;                                    /* frames, F32 */
+    struct tensor padded; /* flat: a slice, the two frames before it in front */
+    struct tensor zero;   /* one number */
+    struct arena host;    /* for that size */
+    struct tensor host_planes;
+    float *picture; /* [height, width, 3] */
 };
 
 /* Frames for latents of this size, unless they are there already. */
 int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct error *e);
+
+/* The beginning of flat memory as frames. */
+struct tensor vae_frames(const struct tensor *flat, int64_t n, int64_t h, int64_t w, int64_t c);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "kernels/base/file.h"
 #include "kernels/outline.h"
+#include "stages/decode/tiling.h"
 #include "stages/generate/sampling.h"
 #include "stages/models/published.h"
 
@@ -23,7 +24,8 @@ struct walk {
     struct arena arena;
     struct conditions conditions;
     struct tensor latents;
-    size_t heap; /* in use before */
+    size_t heap;  /* in use before */
+    bool to_host; /* the weights, on the rung of the ladder where they must go */
 };
 
 enum { WORDS, SAMPLING, DECODING };
@@ -42,14 +44,26 @@ static int open_device(struct walk *w, enum dtype activations, struct device **d
     struct device_options options = w->env->device;
 
     options.kind = DEVICE_CUDA;
+    if (w->to_host)
+        options.memory = MEMORY_SAFE;
     options.or_cpu = false;
     options.threads = 1;
     options.notes = (struct note_listener){0};
     options.activations = w->machine->gpus > 0 ? activations : DTYPE_F32;
+    options.attention = w->family->fp8 ? options.linears : 0;
     options.dry = &w->run;
     dry_begin(&w->run);
     w->heap = heap_in_use();
     return device_open(&options, d, e);
+}
+
+/* Of the stage so far nothing but what it has loaded. */
+static void forget_work(struct walk *w)
+{
+    double stored = w->run.stored;
+
+    dry_begin(&w->run);
+    w->run.stored = stored;
 }
 
 /* What is on the device now that a model is loaded and nothing has been run. */
@@ -92,6 +106,7 @@ static int words(struct walk *w, struct error *e)
         return -1;
     int rc = w->family->encoder_open(w->dir, d, &encoder, e);
     weights = loaded(w);
+    conditions_free(&w->conditions);
     if (rc == 0)
         rc = w->family->encode(encoder, w->generation, &w->conditions, e);
     if (rc == 0)
@@ -154,22 +169,55 @@ static int take_frame(void *ctx, int index, const float *rgb, int width, int hei
     return 0;
 }
 
+static bool is_too_much(const struct walk *w)
+{
+    return w->machine->gpus > 0 && w->run.peak > w->machine->facts.memory;
+}
+
+/* In smaller pieces where it would not fit, as the ladder has it (stages/ladder.h). */
 static int decode(struct walk *w, struct error *e)
 {
     struct device *d = NULL;
     void *vae = NULL;
+    struct vae_limits limits = w->env->vae;
     double weights;
+    int rc, cuts = 0;
+    bool again = true;
 
     if (open_device(w, w->family->gpu.vae, &d, e) != 0)
         return -1;
-    int rc = w->family->vae_open(w->dir, d, &vae, e);
+    rc = w->family->vae_open(w->dir, d, &vae, e);
     weights = loaded(w);
+    while (rc == 0 && again) {
+        rc = tiling_decode(w->family, vae, d, &limits, &w->latents, take_frame, NULL, e);
+        again = rc == 0 && is_too_much(w) &&
+                ((w->family->vae_smaller && w->family->vae_smaller(vae)) ||
+                 tiling_smaller(w->family, d, &limits));
+        if (!again)
+            continue;
+        cuts++;
+        device_trim(d);
+        forget_work(w);
+    }
     if (rc == 0)
-        rc = w->family->decode(vae, &w->latents, take_frame, NULL, e);
-    if (rc == 0)
-        add_stage(w, DECODING, weights);
+        add_stage(w, DECODING, weights)->cuts = cuts;
     w->family->vae_close(vae);
     device_close(d);
+    return rc;
+}
+
+/* Once more with its weights on the host, where the stage does not fit otherwise. */
+static int on_ladder(struct walk *w, int (*stage)(struct walk *w, struct error *e), struct error *e)
+{
+    int rc = stage(w, e);
+
+    if (rc != 0 || !is_too_much(w) || w->env->device.memory != MEMORY_AUTO ||
+        w->machine->facts.unified)
+        return rc;
+    w->forecast->count--;
+    w->to_host = true;
+    rc = stage(w, e);
+    w->to_host = false;
     return rc;
 }
 
@@ -225,7 +273,7 @@ static int go_through(const struct stage_env *env, const struct machine *m,
     if (rc == 0 && family->needs_picture)
         rc = add_picture(&w, e);
     if (rc == 0)
-        rc = words(&w, e) == 0 && denoise(&w, e) == 0 ? decode(&w, e) : -1;
+        rc = on_ladder(&w, words, e) == 0 && on_ladder(&w, denoise, e) == 0 ? decode(&w, e) : -1;
     conditions_free(&w.conditions);
     arena_free(&w.arena);
     g->prompt = g->negative = NULL;

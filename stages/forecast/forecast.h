@@ -20,6 +20,7 @@ struct forecast_stage {
     double stored;    /* read from files */
     double load, work;
     int steps; /* of a sampler; else 0 */
+    int cuts;  /* how often the VAE's pieces were made smaller, to fit */
 };
 
 enum { FORECAST_STAGES = 6 };

@@ -218,12 +218,12 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
 
 /* ---- what models reach */
 
-/* Parts of the sold figures that operations reached on an H200 (bench/README.md): products 780 of
- * 989 TFLOP/s in BF16 and 1450 of 1979 in FP8, attention 629, convolutions 590, copies 4.26 of
- * 4.8 TB/s, of which row operations use some two thirds. */
+/* Parts of the sold figures that operations of models reached on an H200 on 2026-11-21, at its
+ * power limit (bench/models --profile): products 692 of 989 TFLOP/s in BF16 and 1300 of 1979 in
+ * FP8, attention 547; copies 4.26 of 4.8 TB/s, of which row operations use some two thirds. */
 struct dry_rates machine_rates(const struct machine *m)
 {
-    static const double products = 0.79, products8 = 0.73, attention = 0.62, convolution = 0.58,
+    static const double products = 0.70, products8 = 0.66, attention = 0.55, convolution = 0.50,
                         moving = 0.6;
     static const double processor = 0.7; /* of what one large product reaches: denoiser and VAE */
     struct dry_rates r = {.bytes = m->bandwidth * moving, .link = m->link, .launch = 4e-6};

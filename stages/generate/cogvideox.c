@@ -350,6 +350,17 @@ static int decode(void *vae, const struct tensor *latents, family_frame_fn *fram
     return cogvideox_vae_decode(v->vae, &asked, frame, ctx, e);
 }
 
+static int vae_factor(void *vae)
+{
+    return cogvideox_vae_space_factor(((struct decoder *)vae)->vae);
+}
+
+static size_t vae_bytes(void *vae, const int64_t shape[4])
+{
+    const struct decoder *v = vae;
+    return cogvideox_vae_bytes(v->vae, shape[0] - v->extra, shape[2], shape[3]);
+}
+
 const struct family family_cogvideox = {
     .name = "cogvideox",
     .pipelines = (const char *const[]){"CogVideoXPipeline", NULL},
@@ -371,5 +382,7 @@ const struct family family_cogvideox = {
     .step_cache = cache_of,
     .vae_open = vae_open,
     .vae_close = vae_close,
+    .vae_factor = vae_factor,
+    .vae_bytes = vae_bytes,
     .decode = decode,
 };

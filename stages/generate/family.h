@@ -83,7 +83,9 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
-    bool fp8; /* large layers of its model may be kept in FP8: device_options.linears */
+    /* Large layers of its model may be kept in FP8, and its attention computed so: device_options'
+     * linears and attention. */
+    bool fp8;
 
     /* What can be said of a checkpoint without reading weights: configs, every tensor there in its
      * shape, widths that fit each other. ERROR_MODEL. */
@@ -134,6 +136,12 @@ struct family {
      * latents of the last two steps that were not `reused`. NULL: the family has no step cache. */
     const struct step_cache *(*step_cache)(void *model);
 
+    /* A model in parts of which one is in memory at a time, each for a run of steps: whether this
+     * checkpoint's is, and which part makes a step. Shots gain by going through one part, all of
+     * them, before the next is loaded. NULL: never. */
+    bool (*in_parts)(const char *dir);
+    int (*part)(void *model, const struct sampler *s, int step);
+
     int (*vae_open)(const char *dir, struct device *d, void **vae, struct error *e);
     void (*vae_close)(void *vae); /* NULL-safe */
     /* How many frames are decoded together: fewer take less memory, and give another result. 0:
@@ -143,6 +151,13 @@ struct family {
     /* From now on works in smaller pieces (tiles, or slices in time), which take less memory;
      * false: there are none smaller. NULL: there never are. */
     bool (*vae_smaller)(void *vae);
+    /* For decoding in tiles (stages/decode/tiling.h): pixels a latent, each way; bytes of the
+     * device's memory that latents of this shape take at least, besides the weights; and how much
+     * decode() may take from now on, so that it does as much at once as fits (NULL: there is no
+     * choice). All NULL: it is always decoded whole. */
+    int (*vae_factor)(void *vae);
+    size_t (*vae_bytes)(void *vae, const int64_t latents_shape[4]);
+    void (*vae_memory)(void *vae, size_t bytes);
     /* latents: as the sampler leaves them (the VAE's scaling is applied here). */
     int (*decode)(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e);

@@ -1,15 +1,9 @@
 /* The generate stage: enhanced prompts become final latents. */
-#include <stdlib.h>
-#include <time.h>
-
 #include "kernels/base/file.h"
 #include "stages/generate/keyframe.h"
-#include "stages/generate/latents.h"
 #include "stages/generate/sampling.h"
-#include "stages/generate/session.h"
+#include "stages/generate/shots.h"
 #include "stages/generate/verdict.h"
-
-enum { CHECKPOINT_SECONDS = 10 };
 
 static enum lane generate_lane(const struct stage_env *env, const struct shot *shot)
 {
@@ -159,7 +153,22 @@ static int generate_check(const struct stage_env *env, const struct shot *shot, 
     return rc;
 }
 
-/* ---- one shot: noise, steps, checkpoints */
+/* ---- work */
+
+/* Parts are listed as model_index.json has them: encoders are read first all the same. */
+static void generate_soon(const struct stage_env *env, const struct shot *shot, struct prefetch *p)
+{
+    struct arena a = {0};
+    const struct tier *tier;
+    struct error ignored = {0};
+    const char *dir;
+    if (tier_of_shot(env, shot, &tier, &ignored) == 0 &&
+        tier_checkpoint(env, tier, &a, &dir, &ignored) == 0) {
+        session_soon(tier->family, dir, true, p);
+        session_soon(tier->family, dir, false, p);
+    }
+    arena_free(&a);
+}
 
 static int generate_open(const struct stage_group *group, void **session, struct error *e)
 {
@@ -174,166 +183,20 @@ static void generate_close(void *session)
     session_close(session);
 }
 
-struct running {
-    struct stage_job *job;
-    struct sampling sampling;
-    struct timespec saved;
-};
-
-static int save(struct running *r, struct error *e)
+static int generate_run(void *session, struct stage_job *job, struct error *e)
 {
-    size_t size = sampling_state_size(&r->sampling);
-    uint8_t *bytes = malloc(size);
-    if (!bytes)
-        return error_memory(e);
-    sampling_state_write(&r->sampling, bytes);
-    int rc = r->job->checkpoint_save(r->job, bytes, size, e);
-    free(bytes);
-    clock_gettime(CLOCK_MONOTONIC, &r->saved);
-    return rc;
-}
-
-/* Goes on from the shot's checkpoint. One that cannot be used, which only a damaged journal or an
- * older program leaves, is as good as none: the shot begins anew. */
-static void restore(struct running *r)
-{
-    size_t size;
-    const uint8_t *bytes = r->job->checkpoint_load(r->job, &size);
-    struct error ignored = {0};
-    if (bytes)
-        sampling_state_read(&r->sampling, bytes, size, &ignored);
-}
-
-static int begin(struct running *r, const struct session *session, const struct prepared_shot *shot,
-                 struct error *e)
-{
-    struct sampler_config config;
-    const char *dir;
-    if (tier_checkpoint(r->job->env, session->tier, r->job->arena, &dir, e) != 0 ||
-        sampling_config(dir, shot->settings.sampler, shot->settings.flow_shift, &config, e) != 0 ||
-        sampling_open(&r->sampling, session->tier->family, session->model, &config,
-                      &shot->settings.generation, &shot->conditions, e) != 0)
-        return -1;
-    restore(r);
-    clock_gettime(CLOCK_MONOTONIC, &r->saved);
-    return 0;
-}
-
-static bool time_to_save(const struct running *r)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec - r->saved.tv_sec >= CHECKPOINT_SECONDS;
-}
-
-/* The steps that were done before memory ran out, for another attempt with less. */
-static void keep(struct running *r, const struct error *e)
-{
-    struct error ignored = {0};
-    if (e->code == ERROR_MEMORY && r->sampling.sampler.index > 0)
-        save(r, &ignored);
-}
-
-static int sample(struct running *r, struct error *e)
-{
-    const struct sampler *s = &r->sampling.sampler;
-    r->job->progress(r->job, s->index, s->steps, "step");
-    while (s->index < s->steps) {
-        if (sampling_step(&r->sampling, e) != 0) {
-            keep(r, e);
-            return -1;
-        }
-        r->job->progress(r->job, s->index, s->steps, "step");
-        bool stop = r->job->cancelled(r->job), last = s->index == s->steps;
-        if ((stop || (!last && time_to_save(r))) && save(r, e) != 0)
-            return -1;
-        if (stop)
-            return error_set(e, ERROR_CANCELLED, "interrupted after step %d of %d", s->index,
-                             s->steps);
-    }
-    return 0;
-}
-
-/* What it ran on; on a GPU, how much of its memory was in use at most. */
-static int note_device(const struct running *r, const struct session *session, struct error *e)
-{
-    struct stage_job *job = r->job;
-    const char *name = device_kind(session->device) == DEVICE_CUDA ? "\"cuda\"" : "\"cpu\"";
-    const char *model = arena_printf(job->arena, "%zu", device_memory_peak(session->device) >> 20);
-    const char *encoder = arena_printf(job->arena, "%zu", session->encoder_peak >> 20);
-    if (!model || !encoder)
-        return error_memory(e);
-    job->note(job, "device", name);
-    if (device_streams(session->device))
-        job->note(job, "weights", "\"streamed\"");
-    if (device_memory_peak(session->device) == 0)
+    struct error found = {0};
+    shots_run(session, &job, 1, &found);
+    if (found.code == ERROR_NONE)
         return 0;
-    job->note(job, "encoder_gpu_mib", encoder);
-    job->note(job, "gpu_mib", model);
-    return 0;
+    *e = found;
+    return -1;
 }
 
-/* Blocks of the model that the shot needed, where a step cache left some out. */
-static int note_step_cache(const struct running *r, const struct settings *s, struct error *e)
+static void generate_run_batch(void *session, struct stage_job *const *jobs, size_t count,
+                               struct error *errors)
 {
-    struct stage_job *job = r->job;
-    enum step_cache_mode mode = s->generation.step_cache.mode;
-    if (mode == STEP_CACHE_OFF)
-        return 0;
-    const char *name = arena_printf(job->arena, "\"%s\"", step_cache_names[mode]);
-    const char *evaluated = arena_printf(job->arena, "%lld", (long long)r->sampling.evaluated);
-    const char *left_out = arena_printf(job->arena, "%lld", (long long)r->sampling.left_out);
-    if (!name || !evaluated || !left_out)
-        return error_memory(e);
-    job->note(job, "step_cache", name);
-    job->note(job, "blocks_evaluated", evaluated);
-    job->note(job, "blocks_left_out", left_out);
-    return 0;
-}
-
-static int finish(const struct running *r, const struct session *session, const struct settings *s,
-                  struct error *e)
-{
-    struct stage_job *job = r->job;
-    size_t size = latents_size(&r->sampling.latents);
-    uint8_t *bytes = arena_alloc(job->arena, size);
-    const char *tier = arena_printf(job->arena, "\"%s\"", s->tier->name);
-    const char *steps = arena_printf(job->arena, "%d", s->generation.steps);
-    const char *guidance = arena_printf(job->arena, "%g", s->generation.guidance);
-    const char *sampler =
-        arena_printf(job->arena, "\"%s\"", sampler_config_name(&r->sampling.sampler.config));
-    if (!bytes || !tier || !steps || !guidance || !sampler)
-        return error_memory(e);
-    job->note(job, "tier", tier);
-    job->note(job, "steps", steps);
-    job->note(job, "guidance", guidance);
-    job->note(job, "sampler", sampler);
-    if (note_step_cache(r, s, e) != 0 || note_device(r, session, e) != 0)
-        return -1;
-    latents_write(&r->sampling.latents, bytes);
-    struct artefact a = {.name = "latents", .bytes = bytes, .size = size};
-    return job->output(job, &a, e);
-}
-
-static int generate_run(void *opaque, struct stage_job *job, struct error *e)
-{
-    struct session *session = opaque;
-    struct running r = {.job = job};
-    const struct prepared_shot *shot = session_shot(session, job->shot->id);
-    if (!shot)
-        return error_set(e, ERROR_INTERNAL, "generate: the shot's prompt was not encoded");
-    int rc = session_ready(session, e);
-    if (rc != 0)
-        return -1;
-    do {
-        rc = begin(&r, session, shot, e) == 0 && sample(&r, e) == 0
-                 ? finish(&r, session, &shot->settings, e)
-                 : -1;
-        sampling_close(&r.sampling);
-    } while (rc != 0 && session_mend(session, e));
-    if (rc == 0)
-        ladder_done(&session->ladder, session->device);
-    return rc;
+    shots_run(session, jobs, count, errors);
 }
 
 const struct stage stage_generate = {
@@ -345,7 +208,10 @@ const struct stage stage_generate = {
     .reads = 1u << STAGE_ENHANCE,
     .reads_content = {STAGE_ENHANCE, "prompt.json"},
     .check = generate_check,
+    .soon = generate_soon,
     .open = generate_open,
     .run = generate_run,
+    .batch = shots_alike,
+    .run_batch = generate_run_batch,
     .close = generate_close,
 };

@@ -216,6 +216,21 @@ static void vae_chunk(void *vae, int frames)
     hunyuan_vae_tile(vae, frames);
 }
 
+static int vae_factor(void *vae)
+{
+    return hunyuan_vae_space_factor(vae);
+}
+
+static size_t vae_bytes(void *vae, const int64_t shape[4])
+{
+    return hunyuan_vae_bytes(vae, shape + 1);
+}
+
+static void vae_memory(void *vae, size_t bytes)
+{
+    hunyuan_vae_memory(vae, bytes);
+}
+
 static int decode(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e)
 {
@@ -245,5 +260,8 @@ const struct family family_hunyuan_video = {
     .vae_open = vae_open,
     .vae_close = vae_close,
     .vae_chunk = vae_chunk,
+    .vae_factor = vae_factor,
+    .vae_bytes = vae_bytes,
+    .vae_memory = vae_memory,
     .decode = decode,
 };

@@ -84,25 +84,53 @@ static int encode_prompts(struct work *w, struct error *e)
     return rc;
 }
 
-static int sample_one(struct work *w, void *model, const struct sampler_config *config, size_t i,
-                      struct error *e)
+static int keep_latents(struct work *w, size_t i, const struct sampling *s, struct error *e)
 {
-    struct sampling sampling;
-    int rc = sampling_open(&sampling, w->family, model, config,
-                           &w->session->shots[i].settings.keyframe, &w->conditions[i], e);
-    while (rc == 0 && sampling.sampler.index < sampling.sampler.steps &&
-           (rc = interrupted(w, e)) == 0)
-        rc = sampling_step(&sampling, e);
-    if (rc == 0) {
-        w->latents[i] = tensor_new(&w->session->arena, 4, sampling.latents.shape);
-        if (w->latents[i].data)
-            memcpy(w->latents[i].data, sampling.latents.data,
-                   (size_t)tensor_count(&sampling.latents) * sizeof(float));
-        else
-            rc = error_memory(e);
+    if (sampling_is_whole(s, e) != 0)
+        return -1;
+    w->latents[i] = tensor_new(&w->session->arena, 4, s->latents.shape);
+    if (!w->latents[i].data)
+        return error_memory(e);
+    memcpy(w->latents[i].data, s->latents.data, (size_t)tensor_count(&s->latents) * sizeof(float));
+    return 0;
+}
+
+/* Keyframes of one tier and board are of one size, number of steps and guidance: as many as may go
+ * through the model together. */
+static int sample_together(struct work *w, void *model, const struct sampler_config *config,
+                           const size_t *shots, int count, struct error *e)
+{
+    struct sampling samplings[SAMPLING_MOST] = {0}, *s[SAMPLING_MOST];
+    const struct sampler *first = &samplings[0].sampler;
+    int rc = 0;
+    for (int i = 0; i < count && rc == 0; i++) {
+        s[i] = &samplings[i];
+        rc = sampling_prepare(s[i], w->family, model, config,
+                              &w->session->shots[shots[i]].settings.keyframe,
+                              &w->conditions[shots[i]], e);
     }
-    sampling_close(&sampling);
+    if (rc == 0)
+        rc = sampling_begin(s, count, e);
+    while (rc == 0 && first->index < first->steps && (rc = interrupted(w, e)) == 0)
+        rc = sampling_step_all(s, count, e);
+    for (int i = 0; i < count && rc == 0; i++)
+        rc = keep_latents(w, shots[i], s[i], e);
+    for (int i = 0; i < count; i++)
+        sampling_close(&samplings[i]);
     return rc;
+}
+
+/* Where memory does not hold so many at once, half of them and then the others. */
+static int sample_some(struct work *w, void *model, const struct sampler_config *config,
+                       const size_t *shots, int count, struct error *e)
+{
+    int half = count / 2, rc = sample_together(w, model, config, shots, count, e);
+    if (rc == 0 || e->code != ERROR_MEMORY || count == 1)
+        return rc;
+    error_clear(e);
+    return sample_some(w, model, config, shots, half, e) == 0
+               ? sample_some(w, model, config, shots + half, count - half, e)
+               : -1;
 }
 
 static int sample_all(struct work *w, struct error *e)
@@ -110,13 +138,20 @@ static int sample_all(struct work *w, struct error *e)
     struct sampler_config config;
     struct device *d;
     void *model = NULL;
+    size_t lot[SAMPLING_MOST];
+    int most = settings_batch(w->group->env, w->family), count = 0;
     if (sampling_config(w->dir, "", 0, &config, e) != 0 ||
         open_device(w, w->family->gpu.model, &d, e) != 0)
         return -1;
     int rc = w->family->model_open(w->dir, d, &model, e);
-    for (size_t i = 0; i < w->session->count && rc == 0; i++)
+    for (size_t i = 0; i < w->session->count && rc == 0; i++) {
         if (wanted(w, i))
-            rc = sample_one(w, model, &config, i, e);
+            lot[count++] = i;
+        if (count > 0 && (count == most || i + 1 == w->session->count)) {
+            rc = sample_some(w, model, &config, lot, count, e);
+            count = 0;
+        }
+    }
     w->family->model_close(model);
     device_close(d);
     return rc;

@@ -360,6 +360,16 @@ static int decode(void *vae, const struct tensor *latents, family_frame_fn *fram
     return image_vae_decode(v->vae, latents, frame, ctx, e);
 }
 
+static int vae_factor(void *vae)
+{
+    return image_vae_space_factor(((struct decoder *)vae)->vae);
+}
+
+static size_t vae_bytes(void *vae, const int64_t shape[4])
+{
+    return image_vae_bytes(((struct decoder *)vae)->vae, shape[2], shape[3]);
+}
+
 const struct family family_sdxl = {
     .name = "sdxl",
     .pipelines = (const char *const[]){"StableDiffusionXLPipeline", NULL},
@@ -369,7 +379,7 @@ const struct family family_sdxl = {
     .frame_multiple = 1,
     .frames_max = 1,
     .trained_pixels = trained_pixels,
-    .gpu = {DTYPE_F16, DTYPE_F16, DTYPE_F32}, /* its VAE leaves the range of F16 */
+    .gpu = {DTYPE_F16, DTYPE_F16, DTYPE_BF16}, /* its VAE leaves the range of F16 */
     .check = check,
     .encoder_open = sdxl_encoder_open,
     .encode = sdxl_encode,
@@ -379,10 +389,13 @@ const struct family family_sdxl = {
     .latents_shape = latents_shape,
     .begin = begin,
     .predict = predict,
+    .fp8 = true,
     .batch_max = SAMPLING_MOST,
     .begin_batch = begin_batch,
     .predict_batch = predict_batch,
     .vae_open = vae_open,
     .vae_close = vae_close,
+    .vae_factor = vae_factor,
+    .vae_bytes = vae_bytes,
     .decode = decode,
 };

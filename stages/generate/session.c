@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/file.h"
 #include "stages/generate/keyframe.h"
 #include "stages/generate/sampling.h"
 
@@ -59,9 +60,22 @@ static int find_pictures(struct session *s, const struct stage_group *group, str
     return keyframes_make(group, s, e);
 }
 
+void session_soon(const struct family *family, const char *dir, bool encoders, struct prefetch *p)
+{
+    struct arena a = {0};
+    for (const char *const *part = family->parts; *part; part++) {
+        const char *name = *part + (**part == '?'), *path = path_join(&a, dir, name);
+        bool is_denoiser =
+            strncmp(name, "transformer", strlen("transformer")) == 0 || strcmp(name, "unet") == 0;
+        if (path && strcmp(name, "vae") != 0 && is_denoiser != encoders)
+            prefetch_add(p, path);
+    }
+    arena_free(&a);
+}
+
 /* Goes on with shot *done. *again: memory ran out, and it may be tried with less. */
 static int encode_some(struct session *s, const struct stage_group *group, struct ladder *l,
-                       size_t *done, bool *again, struct error *e)
+                       size_t *done, struct prefetch *next, bool *again, struct error *e)
 {
     const struct family *family = s->tier->family;
     struct device_options options = group->env->device;
@@ -75,6 +89,10 @@ static int encode_some(struct session *s, const struct stage_group *group, struc
         ladder_begin(l, s->env, d, "text encoder of %s", s->tier->name);
     device_set_memory(d, l->memory);
     int rc = family->encoder_open(s->dir, d, &encoder, e);
+    if (rc == 0) {
+        prefetch_start(next);
+        device_note(d, NOTE_PREFETCH, "Prefetch of the Next Stage's Weights Activated.");
+    }
     for (; *done < s->count && rc == 0; *done += rc == 0)
         rc = group->cancelled(group)
                  ? error_set(e, ERROR_CANCELLED, "interrupted while prompts were encoded")
@@ -94,13 +112,16 @@ static int encode_some(struct session *s, const struct stage_group *group, struc
 
 static int encode_all(struct session *s, const struct stage_group *group, struct error *e)
 {
+    struct prefetch *denoiser = prefetch_new();
     struct ladder l = {0};
     size_t done = 0;
     bool again;
     int rc;
+    session_soon(s->tier->family, s->dir, false, denoiser);
     do
-        rc = encode_some(s, group, &l, &done, &again, e);
+        rc = encode_some(s, group, &l, &done, denoiser, &again, e);
     while (rc != 0 && again);
+    prefetch_free(denoiser);
     return rc;
 }
 
@@ -126,11 +147,28 @@ static void close_model(struct session *s)
     s->device = NULL;
 }
 
+/* What would serve this model and was not asked for, or was and cannot be had. */
+static void tell_what_is_off(const struct session *s)
+{
+    const struct family *family = s->tier->family;
+    bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false;
+    if (asked && !family->fp8)
+        device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
+                            s->tier->name);
+    else if (!asked && family->fp8 && device_kind(s->device) == DEVICE_CUDA)
+        device_note_off(s->device, NOTE_FP8, "--precision fp8 switches it on");
+    for (size_t i = 0; i < s->count; i++)
+        cached |= s->shots[i].settings.generation.step_cache.mode != STEP_CACHE_OFF;
+    if (!cached && family->step_cache)
+        device_note_off(s->device, NOTE_STEP_CACHE, "--step-cache first-block switches it on");
+}
+
 static int open_model(struct session *s, struct error *e)
 {
     const struct generation *g = largest(s);
     struct device_options options = s->env->device;
     options.activations = s->tier->family->gpu.model;
+    options.attention = s->tier->family->fp8 ? options.linears : 0;
     bool again;
     do {
         if (device_open(&options, &s->device, e) != 0)
@@ -139,8 +177,10 @@ static int open_model(struct session *s, struct error *e)
             ladder_begin(&s->ladder, s->env, s->device, "%s, %dx%d, %d frames", s->tier->name,
                          g->width, g->height, g->frames);
         device_set_memory(s->device, s->ladder.memory);
-        if (s->tier->family->model_open(s->dir, s->device, &s->model, e) == 0)
+        if (s->tier->family->model_open(s->dir, s->device, &s->model, e) == 0) {
+            tell_what_is_off(s);
             return 0;
+        }
         s->model = NULL;
         again = ladder_to_host(&s->ladder, s->device, e);
         close_model(s);

@@ -26,6 +26,8 @@ struct session {
     size_t count;
 };
 
+/* Adds the folders of a checkpoint's encoders, or of its denoiser. */
+void session_soon(const struct family *family, const char *dir, bool encoders, struct prefetch *p);
 int session_open(const struct stage_group *group, struct session **out, struct error *e);
 void session_close(struct session *s); /* NULL-safe */
 /* Before a shot: the model, should memory have run out with the last one. */

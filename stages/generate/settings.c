@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "stages/generate/presets.h"
+
 static double or_default(double value, double otherwise)
 {
     return value >= 0 ? value : otherwise;
@@ -37,6 +39,13 @@ static void fill_step_cache(const struct stage_env *env, const struct shot *shot
     s->generation.step_cache.threshold = threshold > 0 ? threshold : step_cache_threshold(mode);
 }
 
+/* A name that no option or board could have given is as none. */
+static const struct preset *preset_of(const struct stage_env *env)
+{
+    const struct preset *p = preset_find(env->preset);
+    return p ? p : preset_find(NULL);
+}
+
 static void fill_generation(const struct stage_env *env, const struct shot *shot,
                             struct settings *s)
 {
@@ -48,7 +57,9 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
         .width = g->width,
         .height = g->height,
         .frames = g->frames,
-        .steps = shot->steps > 0 ? shot->steps : tier->steps,
+        .steps = shot->steps > 0                ? shot->steps
+                 : tier->family == &family_sdxl ? preset_of(env)->steps
+                                                : tier->steps,
         .guidance = or_default(shot->guidance, tier->guidance),
         .guidance_2 = or_default(shot->guidance_2,
                                  given && tier->guidance_2 > 1 ? shot->guidance : tier->guidance_2),
@@ -59,28 +70,15 @@ static void fill_generation(const struct stage_env *env, const struct shot *shot
     };
 }
 
-/* 0 where there is no such checkpoint: whoever needs it says so. */
-static int64_t trained_pixels(const struct stage_env *env, const struct tier *tier)
-{
-    struct error ignored = {0};
-    struct arena a = {0};
-    const char *dir;
-    int64_t pixels = 0;
-    if (tier_prompt_checkpoint(env, tier, &a, &dir, &ignored) == 0 && dir)
-        pixels = tier->keyframe.family->trained_pixels(dir);
-    arena_free(&a);
-    return pixels;
-}
-
 static void fill_keyframe(const struct stage_env *env, const struct shot *shot, struct settings *s)
 {
     const struct tier *tier = s->tier;
     s->keyframe = (struct generation){.seed = shot->seed,
                                       .frames = 1,
-                                      .steps = tier->keyframe.steps,
+                                      .steps = preset_of(env)->steps,
                                       .guidance = tier->keyframe.guidance,
                                       .guidance_2 = tier->keyframe.guidance};
-    tier_keyframe_size(tier, &s->geometry, trained_pixels(env, tier), &s->keyframe.width,
+    tier_keyframe_size(tier, &s->geometry, tier_trained_pixels(env, tier), &s->keyframe.width,
                        &s->keyframe.height);
 }
 
@@ -117,7 +115,8 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     if (tier_of_shot(env, shot, &tier, e) != 0 || check_shot(shot, tier, e) != 0)
         return -1;
     *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
-    tier_geometry(tier, env->board, shot, &out->geometry);
+    tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0,
+                  &out->geometry);
     fill_generation(env, shot, out);
     fill_step_cache(env, shot, out);
     out->fp8 = env->device.linears == DTYPE_F8_E4M3 && tier->family->fp8;
@@ -125,6 +124,12 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     if (out->makes_keyframe)
         fill_keyframe(env, shot, out);
     return 0;
+}
+
+int settings_batch(const struct stage_env *env, const struct family *family)
+{
+    int most = env->batch > 0 ? env->batch : preset_of(env)->batch;
+    return family->batch_max < 1 ? 1 : most < family->batch_max ? most : family->batch_max;
 }
 
 void settings_describe(const struct settings *s, struct inputs *in)

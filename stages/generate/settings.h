@@ -20,6 +20,8 @@ struct settings {
 /* Settings that cannot be are ERROR_INPUT. The shot is SHOT_GENERATED. */
 int settings_of(const struct stage_env *env, const struct shot *shot, struct settings *out,
                 struct error *e);
+/* How many shots of the same settings may go through such a model together. */
+int settings_batch(const struct stage_env *env, const struct family *family);
 /* Every setting that matters to the tier, under the names that `why` shows. */
 void settings_describe(const struct settings *s, struct inputs *in);
 

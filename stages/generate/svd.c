@@ -293,6 +293,19 @@ static bool vae_smaller(void *vae)
     return can;
 }
 
+static int vae_factor(void *vae)
+{
+    return temporal_vae_space_factor(((struct decoder *)vae)->vae);
+}
+
+static size_t vae_bytes(void *vae, const int64_t shape[4])
+{
+    struct decoder *v = vae;
+    int64_t together = v->chunk > 0 && v->chunk < shape[0] ? v->chunk : shape[0];
+
+    return temporal_vae_bytes(v->vae, together, shape[2], shape[3]);
+}
+
 static int decode(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
                   struct error *e)
 {
@@ -319,11 +332,14 @@ const struct family family_svd = {
     .model_close = model_close,
     .latents_shape = latents_shape,
     .noise_before = svd_picture_noise,
+    .fp8 = true,
     .begin = begin,
     .predict = predict,
     .vae_open = vae_open,
     .vae_close = vae_close,
     .vae_chunk = vae_chunk,
     .vae_smaller = vae_smaller,
+    .vae_factor = vae_factor,
+    .vae_bytes = vae_bytes,
     .decode = decode,
 };

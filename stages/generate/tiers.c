@@ -42,9 +42,20 @@ const struct tier tiers_all[] = {
         .keyframe = {.family = &family_sdxl,
                      .folder = "sdxl",
                      .motion_folder = "svd-xt",
-                     .steps = 30,
                      .guidance = 5,
                      .pixels = 1024 * 1024},
+    },
+    {
+        .name = "picture",
+        .model = "SDXL",
+        .family = &family_sdxl,
+        .guidance = 5,
+        .guidance_2 = 5,
+        .pixels_max = 1024 * 1024,
+        .own_size = true,
+        .shares = "validator",
+        .text_length = 77,
+        .negative = NO_LETTERS ", blurry, low quality, JPEG artefacts, deformed, frame, border",
     },
     {
         .name = "workhorse",
@@ -131,7 +142,7 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
+static const char *own_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
 {
     for (size_t i = 0; i < env->board->model_count; i++)
         if (strcmp(env->board->models[i].tier, tier->name) == 0)
@@ -139,6 +150,18 @@ const char *tier_folder(const struct stage_env *env, const struct tier *tier, st
     if (tier->embedded)
         return path_join(a, env->data_dir, tier->name);
     return env->models_dir && *env->models_dir ? path_join(a, env->models_dir, tier->name) : NULL;
+}
+
+const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
+{
+    const char *own = own_folder(env, tier, a), *other, *path = NULL;
+    const struct tier *shares = tier->shares ? tier_find(tier->shares) : NULL;
+    if (!shares || (own && is_directory(own)))
+        return own;
+    other = own_folder(env, shares, a);
+    if (other)
+        path = path_join(a, other, shares->keyframe.folder);
+    return path && is_directory(path) ? path : own;
 }
 
 static int no_folder(const struct stage_env *env, const struct tier *tier, struct error *e)
@@ -219,15 +242,15 @@ static int round_up(int value, int multiple)
 }
 
 /* The largest multiple for the longer side at which the picture is within these pixels; the other
- * side follows the board's aspect. */
-static void fit(int64_t pixels_max, int multiple, int long_side, int short_side, int *fitted_long,
-                int *fitted_short)
+ * side follows the board's aspect. enlarge: also beyond the board's own size. */
+static void fit(int64_t pixels_max, bool enlarge, int multiple, int long_side, int short_side,
+                int *fitted_long, int *fitted_short)
 {
     double aspect = (double)short_side / long_side;
     int side = (int)sqrt((double)pixels_max / aspect) / multiple * multiple;
     if (side < multiple)
         side = multiple;
-    if (side > long_side)
+    if (side > long_side && !enlarge)
         side = round_up(long_side, 2);
     *fitted_long = side;
     *fitted_short = (int)lround(side * aspect / 2) * 2;
@@ -245,17 +268,31 @@ static int model_frames(const struct tier *tier, int frames, bool *spread)
     return round_up(frames - 1, family->frame_multiple) + 1;
 }
 
+int64_t tier_trained_pixels(const struct stage_env *env, const struct tier *tier)
+{
+    const struct family *family = tier->keyframe.family ? tier->keyframe.family : tier->family;
+    struct error ignored = {0};
+    struct arena a = {0};
+    const char *dir;
+    int64_t pixels = 0;
+    if (family->trained_pixels && tier_prompt_checkpoint(env, tier, &a, &dir, &ignored) == 0 && dir)
+        pixels = family->trained_pixels(dir);
+    arena_free(&a);
+    return pixels;
+}
+
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
-                   struct tier_geometry *out)
+                   int64_t trained, struct tier_geometry *out)
 {
     int multiple = tier->family->size_multiple;
+    int64_t most = tier->own_size && trained > 0 ? trained : tier->pixels_max;
     struct tier_geometry g = {.picture_width = board->width, .picture_height = board->height};
-    if ((int64_t)board->width * board->height > tier->pixels_max) {
+    if (tier->own_size || (int64_t)board->width * board->height > most) {
         if (board->width >= board->height)
-            fit(tier->pixels_max, multiple, board->width, board->height, &g.picture_width,
+            fit(most, tier->own_size, multiple, board->width, board->height, &g.picture_width,
                 &g.picture_height);
         else
-            fit(tier->pixels_max, multiple, board->height, board->width, &g.picture_height,
+            fit(most, tier->own_size, multiple, board->height, board->width, &g.picture_height,
                 &g.picture_width);
     }
     g.width = round_up(g.picture_width, multiple);

@@ -19,13 +19,14 @@ struct tier {
     int text_length;      /* tokens that the model reads of a prompt */
     int frames_max;       /* delivered frames of one shot; 0: it is slowed down, see below */
     int64_t pixels_max;   /* of one frame as the model makes it */
+    bool own_size;        /* it always makes about as many as its checkpoint was trained on */
+    const char *shares;   /* the tier whose keyframes' model it is, where it has no folder */
     const char *negative; /* the base of every negative prompt: a list with commas */
     /* A tier of two models: the first makes the picture that the second sets in motion, unless the
      * shot brings its own (`keyframe`). The tier's folder has one folder for each. */
     struct {
         const struct family *family; /* NULL: there is none */
         const char *folder, *motion_folder;
-        int steps;
         double guidance;
         int64_t pixels; /* about what the model was trained on */
     } keyframe;
@@ -59,9 +60,10 @@ int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier,
 
 /* What the model makes for a shot and which part of it is the picture. Sizes and frames are rounded
  * up to what the family can make; the picture is the middle part of every frame and the first
- * frames. A board larger than the tier can make gets a smaller picture of (nearly) the same aspect,
- * which decode scales to the board's size. A model whose frames are few and spread over a shot of
- * any length (SVD: 25) has each of them shown several times. */
+ * frames. A tier of its own size makes `trained` pixels (0: its most). A board larger than the tier
+ * can make gets a smaller picture of (nearly) the same aspect, which decode scales to the board's
+ * size. A model whose frames are few and spread over a shot of any length (SVD: 25) has each of
+ * them shown several times. */
 struct tier_geometry {
     int width, height, frames;         /* what the VAE gives */
     int picture_width, picture_height; /* even; <= width, height */
@@ -71,7 +73,10 @@ struct tier_geometry {
                     rounded down; else the model's frame i */
 };
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
-                   struct tier_geometry *out);
+                   int64_t trained, struct tier_geometry *out);
+/* What a checkpoint says of the pixels that it was trained on: the one that reads the tier's
+ * prompts, where it makes single pictures; 0 where it does not, does not say or is not there. */
+int64_t tier_trained_pixels(const struct stage_env *env, const struct tier *tier);
 /* The size of the keyframe for such frames: of their aspect, about as many pixels as its model was
  * trained on (0: as the tier's published one was). */
 void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int64_t trained,

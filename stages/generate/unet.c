@@ -21,6 +21,12 @@ struct tensor unet_rows(const struct tensor *x)
     return rows;
 }
 
+struct tensor unet_scaled(struct tensor rows, const struct tensor *scales)
+{
+    rows.scale = scales->data;
+    return rows;
+}
+
 /* ---- in and out */
 
 /* The sample's n items, channels last, for each run of n frames. */

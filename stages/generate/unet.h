@@ -82,6 +82,7 @@ struct unet_workspace {
     struct tensor sample, predicted;               /* F32 [N, channels, H, W] */
     struct tensor skips[UNET_SKIPS_MAX];           /* [N, h, w, C] each */
     struct tensor wide, state, normed, x, mix, ff; /* flat; used again and again */
+    struct tensor normed_scales, ff_scales;        /* a row each, for layers with FP8 weights */
     struct tensor host_waves, waves;               /* [clips, time_in] */
     struct tensor embedded, silu;                  /* [clips, time_dim] */
     struct tensor shift;                           /* flat: [clips, C] */
@@ -183,6 +184,8 @@ struct tensor unet_view(const struct tensor *flat, int rank, const int64_t *shap
               (const int64_t[]){__VA_ARGS__})
 /* [N, H, W, C], or columns of one, as [N * H * W, C] */
 struct tensor unet_rows(const struct tensor *x);
+/* The same with room for the scales of its rows. */
+struct tensor unet_scaled(struct tensor rows, const struct tensor *scales);
 /* Numbers that a feed-forward's hidden layer may take at once. */
 int64_t unet_feed_forward_room(int64_t rows, int64_t channels);
 

@@ -268,10 +268,23 @@ static void load_all(struct unet *m, struct loader *l)
     load_conv(l, &m->conv_out, m->out_channels, first, 0, out, out, "conv_out");
 }
 
+static const struct keep kept[] = {
+    {"time_embedding.*", "the timestep: a row or two, which all blocks read"},
+    {"add_embedding.*", "sizes and summary of the words, likewise"},
+    {"*time_emb_proj", "a row or two that shift a whole picture"},
+    {"*time_pos_embed.*", "a row a frame, once a shot"},
+    {"*attn2.to_k", "the words, once a shot"},
+    {"*attn2.to_v", "the words, once a shot"},
+    {"*conv_shortcut", "the picture itself goes through it, past all that is added to it"},
+    {"*proj_in", "reads the picture without a norm that levels its rows"},
+    {"*proj_out", "adds to the picture what all of a transformer's blocks made"},
+    {NULL, NULL},
+};
+
 int unet_load(struct unet *m, struct error *e)
 {
     struct safetensors *weights;
-    struct loader l = {.device = m->device, .arena = &m->weights, .error = e};
+    struct loader l = {.device = m->device, .arena = &m->weights, .keep = kept, .error = e};
 
     if (make_levels(m, e) || safetensors_open(m->dir, &weights, e))
         return -1;

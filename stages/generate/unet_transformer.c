@@ -20,29 +20,38 @@ int64_t unet_feed_forward_room(int64_t rows, int64_t channels)
     return all < FF_ROOM ? all : FF_ROOM > 8 * channels ? FF_ROOM : 8 * channels;
 }
 
-/* h += ff(normed), a run of rows after the other, so that the hidden layer stays small. */
-static void feed_forward(struct unet *m, const struct unet_feed_forward *ff, struct rows *r)
+/* The normed rows, as the layer reads them. */
+static struct tensor norm(struct unet *m, struct rows *r, const struct unet_norm *n,
+                          const struct linear *w)
+{
+    struct tensor out = activation_as_input(w, r->normed);
+
+    op_layer_norm(m->device, &out, &r->h, &n->weight, &n->bias, layer_eps);
+    return out;
+}
+
+/* h += ff(norm(h)), a run of rows after the other, so that the hidden layer stays small. */
+static void feed_forward(struct unet *m, const struct unet_norm *n,
+                         const struct unet_feed_forward *ff, struct rows *r)
 {
     struct device *d = m->device;
+    struct tensor normed = norm(m, r, n, &ff->in);
     int64_t rows = r->h.shape[0], step = tensor_count(&m->work.ff) / (2 * ff->width);
 
     for (int64_t from = 0; from < rows; from += step) {
         int64_t run = rows - from < step ? rows - from : step;
-        struct tensor x = tensor_slice(r->normed, 0, from, run);
+        struct tensor x = tensor_slice(normed, 0, from, run);
         struct tensor h = tensor_slice(r->h, 0, from, run);
-        struct tensor both = UNET_VIEW(&m->work.ff, run, 2 * ff->width);
+        struct tensor both =
+            unet_scaled(UNET_VIEW(&m->work.ff, run, 2 * ff->width), &m->work.ff_scales);
         struct tensor value = tensor_slice(both, 1, 0, ff->width);
         struct tensor gate = tensor_slice(both, 1, ff->width, ff->width);
+        struct tensor hidden = activation_as_input(&ff->out, value);
 
         op_linear(d, &both, &x, &ff->in, ACT_NONE);
-        op_glu(d, &value, &value, &gate, ACT_GELU);
-        op_linear_add(d, &h, &value, &ff->out, &h);
+        op_glu(d, &hidden, &value, &gate, ACT_GELU);
+        op_linear_add(d, &h, &hidden, &ff->out, &h);
     }
-}
-
-static void norm(struct unet *m, struct rows *r, const struct unet_norm *n)
-{
-    op_layer_norm(m->device, &r->normed, &r->h, &n->weight, &n->bias, layer_eps);
 }
 
 /* Rows [items * tokens, C] as [items, tokens, heads, C / heads]. */
@@ -103,12 +112,12 @@ static void self_attention(struct unet *m, const struct unet_block *b, struct ro
                            bool along_time)
 {
     int64_t rows = r->h.shape[0], channels = r->h.shape[1];
-    struct tensor all = UNET_VIEW(&m->work.wide, rows, 3 * channels), qkv[3];
+    struct tensor all = UNET_VIEW(&m->work.wide, rows, 3 * channels), qkv[3], in;
 
     for (int i = 0; i < 3; i++)
         qkv[i] = tensor_slice(all, 1, i * channels, channels);
-    norm(m, r, &b->norm1);
-    op_linear(m->device, &all, &r->normed, &b->qkv, ACT_NONE);
+    in = norm(m, r, &b->norm1, &b->qkv);
+    op_linear(m->device, &all, &in, &b->qkv, ACT_NONE);
     if (along_time)
         attend_along_time(m, r, qkv, heads);
     else
@@ -121,14 +130,14 @@ static void cross_attention(struct unet *m, const struct unet_context *c,
                             int heads)
 {
     int64_t rows = r->h.shape[0], channels = r->h.shape[1];
-    struct tensor q = UNET_VIEW(&m->work.wide, rows, channels), k, v, out;
+    struct tensor q = UNET_VIEW(&m->work.wide, rows, channels), in, k, v, out;
 
     if (!b->cross_q.out) {
         op_modulate(m->device, &r->h, &r->h, NULL, cross);
         return;
     }
-    norm(m, r, &b->norm2);
-    op_linear(m->device, &q, &r->normed, &b->cross_q, ACT_NONE);
+    in = norm(m, r, &b->norm2, &b->cross_q);
+    op_linear(m->device, &q, &in, &b->cross_q, ACT_NONE);
     q = heads_of(q, c->clips, rows / c->clips, heads);
     k = heads_of(tensor_slice(*cross, 1, 0, channels), c->clips, c->tokens, heads);
     v = heads_of(tensor_slice(*cross, 1, channels, channels), c->clips, c->tokens, heads);
@@ -140,14 +149,11 @@ static void cross_attention(struct unet *m, const struct unet_context *c,
 static void block_forward(struct unet *m, const struct unet_context *c, const struct unet_block *b,
                           const struct tensor *cross, struct rows *r, int heads, bool along_time)
 {
-    if (b->ff_in.width) {
-        norm(m, r, &b->norm_in);
-        feed_forward(m, &b->ff_in, r);
-    }
+    if (b->ff_in.width)
+        feed_forward(m, &b->norm_in, &b->ff_in, r);
     self_attention(m, b, r, heads, along_time);
     cross_attention(m, c, b, cross, r, heads);
-    norm(m, r, &b->norm3);
-    feed_forward(m, &b->ff, r);
+    feed_forward(m, &b->norm3, &b->ff, r);
 }
 
 void unet_transformer_forward(struct unet *m, const struct unet_context *c,
@@ -161,7 +167,7 @@ void unet_transformer_forward(struct unet *m, const struct unet_context *c,
     const struct tensor *cross = c->cross + t->first;
     const struct tensor *positions = &c->positions[t - m->transformers];
     struct rows r = {.h = unet_view(&w->state, 2, x_rows.shape),
-                     .normed = unet_rows(&normed),
+                     .normed = unet_scaled(unet_rows(&normed), &w->normed_scales),
                      .pixels = x->shape[1] * x->shape[2]};
     struct rows mix = r;
 

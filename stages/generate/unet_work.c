@@ -94,6 +94,12 @@ static bool make(struct unet *m, struct room *r)
     w->x = ACTIVATION_NEW(d, &w->arena, r->normed);
     w->mix = ACTIVATION_NEW(d, &w->arena, r->mix);
     w->ff = ACTIVATION_NEW(d, &w->arena, r->ff);
+    if (device_linears(d) == DTYPE_F8_E4M3) { /* no row is narrower than a level's channels */
+        w->normed_scales = TENSOR_NEW(&w->arena, n * h * v);
+        w->ff_scales = TENSOR_NEW(&w->arena, n * h * v);
+        if (!w->normed_scales.data || !w->ff_scales.data)
+            return true;
+    }
     w->host_waves = TENSOR_NEW(&w->host, w->clips, m->time_in);
     w->waves = TENSOR_NEW(&w->arena, w->clips, m->time_in);
     w->embedded = TENSOR_NEW(&w->arena, w->clips, m->time_dim);

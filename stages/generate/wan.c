@@ -2,8 +2,8 @@
  *
  * Wan 2.2 A14B has two experts: "transformer" makes the steps whose timestep is at least
  * boundary_ratio * train_timesteps (high noise), "transformer_2" the rest. One of them is in memory
- * at a time, though each shot loads both then: two of 14 billion weights are more than most
- * machines hold. */
+ * at a time: two of 14 billion weights are more than most machines hold. Shots that are sampled
+ * together (shots.c) go through the first, all of them, and then through the second. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +194,26 @@ static int prepare_text(struct model *m, const char *name, struct wan_conditioni
     return wan_transformer_prepare(m->expert, &real, (int)all->shape[0], out, e);
 }
 
+static int expert_of(const struct model *m, const struct sampler *s, int step)
+{
+    double boundary = m->boundary_ratio * s->config.train_timesteps;
+    return m->boundary_ratio > 0 && s->timesteps[step] < boundary;
+}
+
+static int part(void *model, const struct sampler *s, int step)
+{
+    return expert_of(model, s, step);
+}
+
+static bool in_parts(const char *dir)
+{
+    struct arena a = {0};
+    const char *path = path_join(&a, dir, "transformer_2");
+    bool there = path && path_exists(path);
+    arena_free(&a);
+    return there;
+}
+
 /* The first expert's guidance decides whether there is any: so it was published. */
 static bool is_guided(const struct model *m)
 {
@@ -225,8 +245,7 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
 {
     struct model *m = model;
     float timestep = m->sampler->timesteps[i];
-    double boundary = m->boundary_ratio * m->sampler->config.train_timesteps;
-    int expert = m->boundary_ratio > 0 && timestep < boundary;
+    int expert = expert_of(m, m->sampler, i);
     if (prepare(m, expert, e) != 0)
         return -1;
     step_cache_step(&m->cache, i);
@@ -289,6 +308,21 @@ static int decode(void *vae, const struct tensor *latents, family_frame_fn *fram
     return wan_vae_decode(vae, latents, frame, ctx, e);
 }
 
+static int vae_factor(void *vae)
+{
+    return wan_vae_space_factor(vae);
+}
+
+static size_t vae_bytes(void *vae, const int64_t shape[4])
+{
+    return wan_vae_bytes(vae, shape[2], shape[3]);
+}
+
+static void vae_memory(void *vae, size_t bytes)
+{
+    wan_vae_memory(vae, bytes);
+}
+
 const struct family family_wan = {
     .name = "wan",
     .pipelines = (const char *const[]){"WanPipeline", NULL},
@@ -308,7 +342,12 @@ const struct family family_wan = {
     .begin = begin,
     .predict = predict,
     .step_cache = cache_of,
+    .in_parts = in_parts,
+    .part = part,
     .vae_open = vae_open,
     .vae_close = vae_close,
+    .vae_factor = vae_factor,
+    .vae_bytes = vae_bytes,
+    .vae_memory = vae_memory,
     .decode = decode,
 };

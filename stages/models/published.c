@@ -5,6 +5,7 @@
 const struct published published_all[] = {
     {"validator", "sdxl", REPOSITORY_SDXL, NULL, "sdxl"},
     {"validator", "svd-xt", REPOSITORY_SVD_XT, NULL, "svd-xt"},
+    {"picture", "", REPOSITORY_SDXL, NULL, "sdxl"},
     {"workhorse", "", REPOSITORY_HUNYUAN, NULL, "hunyuan-video"},
     {"experimental", "", REPOSITORY_COGVIDEOX_5B, REPOSITORY_COGVIDEOX_2B, "cogvideox-5b"},
     {"flagship", "", REPOSITORY_WAN_2_2, REPOSITORY_WAN_2_1, "wan2.2-t2v-a14b"},

@@ -18,10 +18,10 @@ enum parity_class {
     PARITY_CLASSES
 };
 
-/* Relative L2 errors allowed to a family (as goldens name it; NULL: none) on a device that computes
- * in `activations`. */
-void parity_tolerances(enum device_kind kind, enum dtype activations, const char *family,
-                       double out[PARITY_CLASSES]);
+/* Relative L2 errors allowed to a family (as goldens name it; "": none) on a device that computes
+ * in `activations` and keeps large layers in `linears`. */
+void parity_tolerances(enum device_kind kind, enum dtype activations, enum dtype linears,
+                       const char *family, double out[PARITY_CLASSES]);
 
 struct report {
     FILE *out;

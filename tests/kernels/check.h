@@ -14,6 +14,7 @@ struct check {
     struct device *reference, *tested;
     struct arena host, device; /* emptied after each case */
     enum dtype dtype;          /* of activations */
+    enum dtype attention;      /* F8_E4M3: of long ones */
     uint64_t state;            /* of the random numbers */
     const char *only;          /* the one operation to look at; NULL: all */
     bool small;                /* few, short cases: for slow checkers of memory */
@@ -46,11 +47,16 @@ void compare(struct check *c, const char *op, const struct pair *got, const char
     __attribute__((format(printf, 4, 5)));
 bool wanted(const struct check *c, const char *op);
 
-void check_matrices(struct check *c); /* linear, attention */
+/* A weight as a checkpoint stores it: F32, halves, or FP8, in host memory. */
+struct tensor stored_weight(struct check *c, int rank, const int64_t *shape, float scale);
+
+void check_matrices(struct check *c); /* linear */
+void check_attention(struct check *c);
 void check_rows(struct check *c);     /* norms, softmax, elements, copies */
+void check_fused(struct check *c);    /* FP8, and operations that are several in one */
 void check_pictures(struct check *c); /* convolutions, patches */
 void check_graphs(struct check *c);   /* recorded and replayed */
 /* Large shapes against what the chip can do. */
-void time_operations(struct device *d);
+void time_operations(struct device *d, const char *only); /* NULL: all; else names with this */
 
 #endif

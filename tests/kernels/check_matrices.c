@@ -1,12 +1,10 @@
-/* Cases of linear layers and attention, each with random sizes. */
-#include <math.h>
+/* Cases of linear layers, with random sizes. */
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/kernels/check.h"
 
-/* A weight as a checkpoint stores it: F32, halves, or FP8, in host memory. */
-static struct tensor stored_weight(struct check *c, int rank, const int64_t *shape, float scale)
+struct tensor stored_weight(struct check *c, int rank, const int64_t *shape, float scale)
 {
     struct pair p = numbers(c, VECTORS_, rank, shape, 0, 0, scale);
     struct tensor t = p.host;
@@ -99,107 +97,8 @@ static void check_linear(struct check *c)
             dtype_name(residual.device.dtype), dtype_name(out.device.dtype));
 }
 
-struct attention_case {
-    int64_t items, queries, keys, groups, sharing, dim, gap;
-    float scale;
-    bool key, hidden, relative, causal, packed;
-};
-
-/* q, k and v side by side in one matrix, as a joint projection leaves them. */
-static struct pair columns_of(struct pair all, int64_t from, int64_t heads, int64_t dim)
-{
-    int64_t row = all.host.shape[2];
-    struct tensor *t[2] = {&all.host, &all.device};
-
-    for (int i = 0; i < 2; i++) {
-        t[i]->data = (char *)t[i]->data + (size_t)from * dtype_size(t[i]->dtype);
-        t[i]->rank = 4;
-        t[i]->shape[2] = heads;
-        t[i]->shape[3] = dim;
-        t[i]->stride[2] = dim;
-        t[i]->stride[3] = 1;
-    }
-    (void)row;
-    return all;
-}
-
-static void attend_both(struct check *c, const struct attention_case *a)
-{
-    int64_t heads = a->groups * a->sharing;
-    struct pair q, k, v,
-        out = NUMBERS(c, ACTIVATIONS_, a->gap, 1, a->items, a->queries, heads, a->dim);
-    struct attention_bias host = {.causal = a->causal}, device = host;
-
-    if (a->packed) {
-        struct pair all = NUMBERS(c, ACTIVATIONS_, a->gap, 1, a->items, a->keys,
-                                  (heads + 2 * a->groups) * a->dim);
-        q = columns_of(all, 0, heads, a->dim);
-        k = columns_of(all, heads * a->dim, a->groups, a->dim);
-        v = columns_of(all, (heads + a->groups) * a->dim, a->groups, a->dim);
-    } else {
-        q = NUMBERS(c, ACTIVATIONS_, a->gap, 1, a->items, a->queries, heads, a->dim);
-        k = NUMBERS(c, ACTIVATIONS_, a->gap, 1, a->items, a->keys, a->groups, a->dim);
-        v = NUMBERS(c, ACTIVATIONS_, 0, 1, a->items, a->keys, a->groups, a->dim);
-    }
-    if (a->key) {
-        struct pair p = NUMBERS(c, VECTORS_, 0, 3, a->keys);
-        for (int64_t i = 1; a->hidden && i < a->keys; i += 2)
-            ((float *)p.host.data)[i] = -INFINITY;
-        settle(c, &p);
-        host.key = p.host;
-        device.key = p.device;
-    }
-    if (a->relative) {
-        struct pair p = NUMBERS(c, VECTORS_, 0, 2, heads, a->queries + a->keys - 1);
-        host.relative = p.host;
-        device.relative = p.device;
-    }
-    poison(c, &out);
-    op_attention(c->reference, &out.host, &q.host, &k.host, &v.host, a->scale, &host);
-    op_attention(c->tested, &out.device, &q.device, &k.device, &v.device, a->scale, &device);
-    compare(
-        c, "attention", &out,
-        "items %lld queries %lld keys %lld groups %lld x %lld dim %lld gap %lld scale %g key %d "
-        "hidden %d relative %d causal %d packed %d",
-        (long long)a->items, (long long)a->queries, (long long)a->keys, (long long)a->groups,
-        (long long)a->sharing, (long long)a->dim, (long long)a->gap, a->scale, a->key, a->hidden,
-        a->relative, a->causal, a->packed);
-}
-
-static void check_attention(struct check *c)
-{
-    static const int64_t dims[] = {64, 128, 40, 80, 72, 96, 512, 8};
-    bool odd = between(c, 0, 3) == 0;
-    struct attention_case a = {
-        .items = between(c, 1, 3),
-        .queries = between(c, 1, 200),
-        .keys = between(c, 1, c->small ? 100 : 400),
-        .groups = between(c, 1, 3),
-        .sharing = between(c, 0, 2) ? 1 : between(c, 2, 4),
-        .dim = odd ? between(c, 1, 70) : dims[between(c, 0, 7)],
-        .gap = odd ? between(c, 0, 3) : 8 * between(c, 0, 1),
-        .key = between(c, 0, 3) == 0,
-        .relative = between(c, 0, 4) == 0,
-        .hidden = between(c, 0, 1),
-    };
-
-    a.scale = (between(c, 0, 3) ? 2 : 40) / sqrtf((float)a.dim); /* peaked, too */
-    if (between(c, 0, 3) == 0) {
-        a.causal = true;
-        if (a.keys < a.queries)
-            a.keys = a.queries;
-    }
-    if (between(c, 0, 2) == 0) {
-        a.packed = true;
-        a.keys = a.queries;
-    }
-    attend_both(c, &a);
-}
-
 void check_matrices(struct check *c)
 {
     if (wanted(c, "linear") || wanted(c, "linear_add"))
         check_linear(c);
-    if (wanted(c, "attention"))
-        check_attention(c);
 }

@@ -261,6 +261,28 @@ static void check_copy(struct check *c)
             dtype_name(out.device.dtype));
 }
 
+/* What is read in turn is what was there when its turn came. */
+static void check_read_begin(struct check *c)
+{
+    int64_t n = c->small ? between(c, 1, 5000) : between(c, 1, 200000);
+    struct pair x = NUMBERS(c, either(c), between(c, 0, 2), 1, n, 3);
+    struct pair late = NUMBERS(c, VECTORS_, 0, 1, n, 3);
+    int slot = (int)between(c, 0, READ_SLOTS - 1);
+    const float *got;
+
+    if (!wanted(c, "read_begin"))
+        return;
+    op_copy(c->reference, &late.host, &x.host);
+    op_read_begin(c->tested, slot, &x.device);
+    op_blend(c->tested, &x.device, 2, &x.device, 0, NULL);
+    got = op_read_end(c->tested, slot);
+    if (got) {
+        struct tensor read = TENSOR_F32((float *)got, n, 3);
+        op_write(c->tested, &late.device, &read);
+    }
+    compare(c, "read_begin", &late, "%lld rows, slot %d", (long long)n, slot);
+}
+
 static void check_write_and_read(struct check *c)
 {
     int64_t n = c->small ? between(c, 1, 5000) : between(c, 1, 200000);
@@ -280,4 +302,5 @@ void check_rows(struct check *c)
     check_embed(c);
     check_copy(c);
     check_write_and_read(c);
+    check_read_begin(c);
 }

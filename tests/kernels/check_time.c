@@ -5,13 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/kernels/check.h"
+#include "tests/kernels/check_time.h"
 
-struct bench {
-    struct device *d;
-    struct arena memory;
-    double copy_rate, product_rate; /* bytes/s, FLOP/s: measured first */
-};
+bool skips(const struct bench *b, const char *name)
+{
+    return b->only && !strstr(name, b->only);
+}
 
 static double now(void)
 {
@@ -29,10 +28,7 @@ static bool working(struct bench *b, const char *name)
     return false;
 }
 
-typedef void bench_fn(struct bench *b, void *job);
-
-/* Seconds for one call: the median of seven runs of a few calls each. */
-static double seconds(struct bench *b, const char *name, bench_fn *run, void *job)
+double seconds(struct bench *b, const char *name, bench_fn *run, void *job)
 {
     double took[7], start;
     int calls = 1;
@@ -61,7 +57,7 @@ static double seconds(struct bench *b, const char *name, bench_fn *run, void *jo
     return took[3];
 }
 
-static void tell(struct bench *b, const char *name, double s, double bytes, double flop)
+void tell(struct bench *b, const char *name, double s, double bytes, double flop)
 {
     if (s <= 0)
         return;
@@ -75,7 +71,7 @@ static void tell(struct bench *b, const char *name, double s, double bytes, doub
 }
 
 /* Random activations: a small block written, then doubled by copies. */
-static struct tensor big(struct bench *b, int rank, const int64_t *shape)
+struct tensor big(struct bench *b, int rank, const int64_t *shape)
 {
     struct tensor t = activation_new(b->d, &b->memory, rank, shape), flat;
     int64_t n = tensor_count(&t), have = n < 65536 ? n : 65536;
@@ -103,10 +99,6 @@ static struct tensor big(struct bench *b, int rank, const int64_t *shape)
     free(values);
     return t;
 }
-#define BIG(...)                                                                                   \
-    big(b, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                              \
-        (const int64_t[]){__VA_ARGS__})
-
 struct job {
     struct tensor x, y, out, cos, sin, vectors;
     const struct tensor *taps[3];
@@ -114,7 +106,6 @@ struct job {
     struct conv conv;
     enum activation act;
     int groups;
-    struct attention_bias bias;
 };
 
 static void run_copy(struct bench *b, void *p)
@@ -127,10 +118,29 @@ static void run_linear(struct bench *b, void *p)
     struct job *j = p;
     op_linear(b->d, &j->out, &j->x, &j->linear, j->act);
 }
-static void run_attention(struct bench *b, void *p)
+static void run_gated(struct bench *b, void *p)
 {
     struct job *j = p;
-    op_attention(b->d, &j->out, &j->x, &j->y, &j->y, 0.1f, &j->bias);
+    op_linear_gated(b->d, &j->out, &j->x, &j->linear, &j->out, &j->vectors);
+}
+static void run_f8_layer_norm(struct bench *b, void *p)
+{
+    struct job *j = p;
+    struct tensor out = activation_as_input(&j->linear, j->out);
+    op_layer_norm(b->d, &out, &j->x, &j->vectors, &j->vectors, 1e-6f);
+}
+static void run_f8_quantise(struct bench *b, void *p)
+{
+    struct job *j = p;
+    struct tensor out = activation_as_input(&j->linear, j->out);
+    op_activation(b->d, &out, &j->x, j->act);
+}
+static void run_norm_rope(struct bench *b, void *p)
+{
+    struct job *j = p;
+    struct head_norm norm = {(enum heads_norm)j->groups, &j->vectors, NULL, 1e-6f};
+    struct turn turn = {&j->cos, &j->sin, ROPE_NEIGHBOURS, 0};
+    op_norm_rope(b->d, &j->x, &norm, &turn);
 }
 static void run_conv(struct bench *b, void *p)
 {
@@ -173,7 +183,7 @@ static void run_rope(struct bench *b, void *p)
     op_rope(b->d, &j->x, &j->cos, &j->sin, j->groups ? ROPE_HALVES : ROPE_NEIGHBOURS);
 }
 
-static struct linear random_linear(struct bench *b, int64_t out, int64_t in)
+static struct linear random_linear(struct bench *b, enum dtype dtype, int64_t out, int64_t in)
 {
     struct arena host = {0};
     struct tensor w = TENSOR_NEW(&host, out, in), bias = TENSOR_NEW(&host, out);
@@ -182,43 +192,55 @@ static struct linear random_linear(struct bench *b, int64_t out, int64_t in)
 
     for (int64_t i = 0; w.data && i < out * in; i++)
         ((float *)w.data)[i] = (float)((i * 2654435761u >> 7) % 2001) / 1e5f - 0.01f;
-    if (!w.data || !bias.data || linear_pack(b->d, &b->memory, &w, &bias, &l, &e))
+    const struct tensor *weight = &w, *biases = &bias;
+    if (!w.data || !bias.data ||
+        linear_pack_as(b->d, &b->memory, dtype, 1, &weight, &biases, &l, &e))
         printf("packing: %s\n", e.text);
     arena_free(&host);
     return l;
 }
 
+static void tell_product(struct bench *b, const char *name, double s, double flop, bool f8)
+{
+    double *rate = f8 ? &b->f8_rate : &b->product_rate, kept = b->product_rate;
+
+    if (*rate == 0 && s > 0)
+        *rate = flop / s;
+    b->product_rate = *rate;
+    tell(b, name, s, 0, flop);
+    if (f8)
+        b->product_rate = kept;
+}
+
 static void time_linear(struct bench *b, const char *name, int64_t m, int64_t n, int64_t k,
                         enum activation act)
 {
-    struct job j = {.x = BIG(m, k), .out = BIG(m, n), .linear = random_linear(b, n, k), .act = act};
-    double s = j.linear.packed ? seconds(b, name, run_linear, &j) : 0;
-    double flop = 2.0 * (double)m * (double)n * (double)k;
+    bool f8 = strncmp(name, "f8", 2) == 0, gated = strstr(name, "gated") != NULL;
+    double flop = 2.0 * (double)m * (double)n * (double)k, s;
 
-    if (b->product_rate == 0 && s > 0)
-        b->product_rate = flop / s;
-    tell(b, name, s, 0, flop);
-    arena_free(&b->memory);
-}
-
-static void time_attention(struct bench *b, const char *name, int64_t tokens, int64_t heads,
-                           int64_t dim, bool key)
-{
-    struct job j = {.x = BIG(1, tokens, heads, dim),
-                    .y = BIG(1, tokens, heads, dim),
-                    .out = BIG(1, tokens, heads, dim)};
-    double s;
-
-    if (key)
-        j.bias.key = TENSOR_NEW(&b->memory, tokens);
-    s = seconds(b, name, run_attention, &j);
-    tell(b, name, s, 0, 4.0 * (double)tokens * (double)tokens * (double)(heads * dim));
+    if (skips(b, name) && b->product_rate != 0)
+        return;
+    struct job j = {.x = BIG(m, k), .out = BIG(m, n), .act = act};
+    j.linear = random_linear(b, f8 ? DTYPE_F8_E4M3 : device_activations(b->d), n, k);
+    j.vectors = TENSOR_NEW(&b->memory, n);
+    s = j.linear.packed && f8 == (j.linear.dtype == DTYPE_F8_E4M3)
+            ? seconds(b, name, gated ? run_gated : run_linear, &j)
+            : 0;
+    tell_product(b, name, s, flop, f8);
+    if (f8 && s > 0 && !gated) { /* its input already in FP8 */
+        struct tensor x = activation_as_input(&j.linear, j.x);
+        op_copy(b->d, &x, &j.x);
+        j.x = x;
+        tell_product(b, "   its input in FP8", seconds(b, name, run_linear, &j), flop, true);
+    }
     arena_free(&b->memory);
 }
 
 static void time_conv(struct bench *b, const char *name, int64_t frames, int64_t h, int64_t w,
                       int64_t in, int64_t out, int kt, int kernel, struct conv_form form)
 {
+    if (skips(b, name))
+        return;
     struct arena host = {0};
     struct tensor clip = BIG(frames + kt - 1, h, w, in), weight, bias, tap[3];
     int64_t scale = form.scale;
@@ -248,7 +270,11 @@ static void time_conv(struct bench *b, const char *name, int64_t frames, int64_t
 static void time_rows(struct bench *b, const char *name, bench_fn *run, double streams,
                       int64_t rows, int64_t columns)
 {
+    if (skips(b, name) && b->copy_rate != 0)
+        return;
     struct job j = {.x = BIG(rows, columns), .y = BIG(rows, columns), .out = BIG(rows, columns)};
+    j.linear.dtype = DTYPE_F8_E4M3;
+    j.act = ACT_GELU_TANH;
     double bytes = streams * (double)(rows * columns) * (double)dtype_size(j.x.dtype), s;
 
     j.vectors = TENSOR_NEW(&b->memory, columns);
@@ -262,6 +288,8 @@ static void time_rows(struct bench *b, const char *name, bench_fn *run, double s
 /* Weights from host memory to the device: what loading a model comes to once its file is read. */
 static void time_pack(struct bench *b, const char *name, enum dtype stored)
 {
+    if (skips(b, name))
+        return;
     int64_t shape[2] = {16384, 32768};
     size_t size = (size_t)(shape[0] * shape[1]) * dtype_size(stored);
     unsigned char *bytes = malloc(size);
@@ -285,16 +313,32 @@ static void time_pack(struct bench *b, const char *name, enum dtype stored)
     free(bytes);
 }
 
+static void time_f8(struct bench *b)
+{
+    static const int64_t hunyuan[][2] = {
+        {9216, 3072}, {3072, 3072}, {12288, 3072}, {3072, 12288}, {3072, 15360}};
+    char name[64];
+
+    time_linear(b, "f8 linear 8192 x 8192 x 8192", 8192, 8192, 8192, ACT_NONE);
+    for (size_t i = 0; i < sizeof hunyuan / sizeof *hunyuan; i++)
+        for (int kind = 0; kind < 4; kind++) {
+            snprintf(name, sizeof name, "%slinear%s 18256 x %lld x %lld", kind & 1 ? "f8 " : "",
+                     kind & 2 ? ", gated," : "", (long long)hunyuan[i][0],
+                     (long long)hunyuan[i][1]);
+            if (!(kind & 2) || hunyuan[i][0] == 3072)
+                time_linear(b, name, 18256, hunyuan[i][0], hunyuan[i][1],
+                            hunyuan[i][0] == 12288 && !(kind & 2) ? ACT_GELU_TANH : ACT_NONE);
+        }
+    time_linear(b, "f8 linear 32760 x 13824 x 5120 gelu", 32760, 13824, 5120, ACT_GELU_TANH);
+    time_linear(b, "f8 linear 32760 x 5120 x 13824", 32760, 5120, 13824, ACT_NONE);
+}
+
 static void time_matrices(struct bench *b)
 {
     time_linear(b, "linear 8192 x 8192 x 8192", 8192, 8192, 8192, ACT_NONE);
     time_linear(b, "linear 20000 x 5120 x 5120", 20000, 5120, 5120, ACT_NONE);
     time_linear(b, "linear 20000 x 13824 x 5120 gelu", 20000, 13824, 5120, ACT_GELU_TANH);
     time_linear(b, "linear 256 x 4096 x 4096", 256, 4096, 4096, ACT_NONE);
-    time_attention(b, "attention 18000 tokens, 24 heads of 128", 18000, 24, 128, false);
-    time_attention(b, "attention 18000, key bias", 18000, 24, 128, true);
-    time_attention(b, "attention 14400 tokens, 1 head of 512", 14400, 1, 512, false);
-    time_attention(b, "attention 9216 tokens, 10 heads of 64", 9216, 10, 64, false);
 }
 
 static void time_pictures(struct bench *b)
@@ -309,6 +353,36 @@ static void time_pictures(struct bench *b)
     time_conv(b, "conv2d 1 x 720 x 1280, 128 to 3", 1, 720, 1280, 128, 3, 1, 3, plain);
     time_conv(b, "conv2d 1 x 180 x 320, 512 to 512, enlarged", 1, 180, 320, 512, 512, 1, 3, twice);
     time_conv(b, "conv2d 2 x 64 x 64, 640 to 640", 2, 64, 64, 640, 640, 1, 3, plain);
+}
+
+/* Queries of a joint projection. */
+static void time_norm_rope(struct bench *b, const char *name, enum heads_norm kind, int64_t tokens,
+                           int64_t heads)
+{
+    if (skips(b, name))
+        return;
+    struct job j = {.x = BIG(tokens, 3 * heads, 128), .groups = (int)kind};
+    double bytes = 2.0 * (double)(tokens * heads * 128) * (double)dtype_size(j.x.dtype);
+
+    j.x = tensor_slice(j.x, 1, 0, heads);
+    j.cos = TENSOR_NEW(&b->memory, tokens, 64);
+    j.sin = TENSOR_NEW(&b->memory, tokens, 64);
+    j.vectors = TENSOR_NEW(&b->memory, kind == HEADS_TOGETHER_RMS ? heads * 128 : 128);
+    tell(b, name, seconds(b, name, run_norm_rope, &j), bytes, 0);
+    arena_free(&b->memory);
+}
+
+static void time_fused(struct bench *b)
+{
+    time_rows(b, "layer_norm 18256 x 3072", run_layer_norm, 2, 18256, 3072);
+    time_rows(b, "layer_norm 32760 x 5120", run_layer_norm, 2, 32760, 5120);
+    time_rows(b, "layer_norm to f8 18256 x 3072", run_f8_layer_norm, 1.5, 18256, 3072);
+    time_rows(b, "layer_norm to f8 32760 x 5120", run_f8_layer_norm, 1.5, 32760, 5120);
+    time_rows(b, "gelu to f8 18256 x 12288", run_f8_quantise, 1.5, 18256, 12288);
+    time_rows(b, "gelu to f8 32760 x 13824", run_f8_quantise, 1.5, 32760, 13824);
+    time_norm_rope(b, "norm_rope 18256 x 24 x 128", HEADS_RMS, 18256, 24);
+    time_norm_rope(b, "norm_rope 35552 x 48 x 128, layer", HEADS_LAYER, 35552, 48);
+    time_norm_rope(b, "norm_rope 32760 x 40 x 128, together", HEADS_TOGETHER_RMS, 32760, 40);
 }
 
 static void time_memory(struct bench *b)
@@ -348,17 +422,21 @@ static void time_memory(struct bench *b)
     arena_free(&b->memory);
 }
 
-void time_operations(struct device *d)
+void time_operations(struct device *d, const char *only)
 {
-    struct bench b = {.d = d, .memory = device_arena(d)};
+    struct bench b = {.d = d, .memory = device_arena(d), .only = only};
 
     printf("time  %s activations; %% of the copy's and of the first product's rate\n",
            dtype_name(device_activations(d)));
     time_rows(&b, "copy 1000000 x 1024", run_copy, 2, 1000000, 1024);
     time_memory(&b);
+    time_fused(&b);
     time_pack(&b, "weights, stored in BF16", DTYPE_BF16);
     time_pack(&b, "weights, stored in F32", DTYPE_F32);
     time_pack(&b, "weights, stored in FP8", DTYPE_F8_E4M3);
     time_matrices(&b);
+    time_attention(&b);
+    if (device_activations(d) != DTYPE_F32)
+        time_f8(&b);
     time_pictures(&b);
 }

@@ -22,7 +22,7 @@ static struct {
     unsigned step_us;
     int generate_steps; /* a checkpoint after each */
     bool fail_open, fail_check;
-    _Atomic int runs[STAGES], opens[STAGES], closes[STAGES], busy_engine, resumed_at;
+    _Atomic int runs[STAGES], opens[STAGES], closes[STAGES], soons[STAGES], busy_engine, resumed_at;
     _Atomic bool overlapped; /* a pool job ran while the engine was busy */
 } fake;
 
@@ -127,6 +127,19 @@ static inline int run_enhance(void *session, struct stage_job *job, struct error
     b.size = strlen(b.bytes);
     job->note(job, "enhanced", "true");
     return job->output(job, &a, e) == 0 ? job->output(job, &b, e) : -1;
+}
+
+static inline void soon_generate(const struct stage_env *env, const struct shot *shot,
+                                 struct prefetch *p)
+{
+    (void)env, (void)shot, (void)p;
+    fake.soons[STAGE_GENERATE]++;
+}
+static inline void soon_decode(const struct stage_env *env, const struct shot *shot,
+                               struct prefetch *p)
+{
+    (void)env, (void)shot, (void)p;
+    fake.soons[STAGE_DECODE]++;
 }
 
 static inline int open_generate(const struct stage_group *group, void **session, struct error *e)
@@ -289,6 +302,7 @@ static const struct stage fake_generate = {.name = "generate",
                                            .describe = describe_generate,
                                            .reads = 1u << STAGE_ENHANCE,
                                            .reads_content = {STAGE_ENHANCE, "prompt.json"},
+                                           .soon = soon_generate,
                                            .open = open_generate,
                                            .run = run_generate,
                                            .close = close_generate};
@@ -297,6 +311,7 @@ static const struct stage fake_decode = {.name = "decode",
                                          .lane = lane_decode,
                                          .describe = describe_decode,
                                          .reads = 1u << STAGE_GENERATE,
+                                         .soon = soon_decode,
                                          .run = run_decode};
 static const struct stage fake_composite = {.name = "composite",
                                             .version = 1,

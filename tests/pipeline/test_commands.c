@@ -148,7 +148,7 @@ static void bash_completes_words_and_choices(void **state)
     expect_offer("journal s", "salvage");
     expect_offer("help st", "status storyboard");
     expect_offer("run --tier = f", "flagship"); /* bash's three words for --tier=f */
-    expect_offer("run --tier =", "previs validator workhorse experimental flagship");
+    expect_offer("run --tier =", "previs validator workhorse experimental flagship picture");
     expect_offer("run --tier f", "flagship");
     expect_offer("run --out", "--output");
 }

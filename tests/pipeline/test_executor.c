@@ -82,6 +82,8 @@ static void a_board_is_delivered_and_then_there_is_nothing_to_do(void **state)
     assert_false(there(".auteur/tmp"));
     assert_int_equal(fake.opens[STAGE_GENERATE], 2); /* two tiers, each loaded once */
     assert_int_equal(fake.closes[STAGE_GENERATE], 2);
+    assert_int_equal(fake.soons[STAGE_GENERATE], 1); /* the second, while the first works */
+    assert_int_equal(fake.soons[STAGE_DECODE], 1);   /* while the second does */
     for (int i = 0; i < STAGES; i++)
         runs[i] = fake.runs[i];
     r = run_once();

@@ -302,6 +302,45 @@ static void peaks_are_recorded_with_every_stage(void **state)
     fake_end(&run);
 }
 
+/* As a user does it: a card, watched; what status then shows. */
+static void a_run_is_watched_from_the_command_line(void **state)
+{
+    static const char text[] = "name: watched\nsize: 64x48\nfps: 8\nshots:\n"
+                               "  - {id: a, card: {background: \"#203040\"}, duration: 1s}\n";
+    char board[100], dir[100], sheet[140];
+    struct error e = {0};
+    struct program p;
+    json_t *root;
+
+    (void)state;
+    snprintf(board, sizeof board, "%s/board.yaml", scratch);
+    snprintf(dir, sizeof dir, "%s/watched", scratch);
+    assert_int_equal(file_write_atomic(board, text, sizeof text - 1, &e), 0);
+    p = PROGRAM("run", board, "-o", dir, "--monitor", "--device", "cpu");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.err, "--monitor has the host's figures alone: no GPU is used\n"));
+    program_free(&p);
+    snprintf(sheet, sizeof sheet, "%s/shots/a/a.json", dir);
+    root = json_load_file(sheet, 0, NULL);
+    assert_true(
+        json_integer_value(json_object_get(
+            json_object_get(
+                json_object_get(json_object_get(json_object_get(root, "made"), "encode"), "notes"),
+                "monitor"),
+            "host_peak_mib")) > 0);
+    json_decref(root);
+    p = PROGRAM("status", dir);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "\n  host memory "));
+    program_free(&p);
+    p = PROGRAM("status", dir, "--json");
+    root = json_loads(p.out, 0, NULL);
+    assert_true(json_array_size(json_object_get(json_object_get(root, "machine"), "host_mib")) >=
+                1);
+    json_decref(root);
+    program_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +353,7 @@ int main(void)
         cmocka_unit_test(bars_show_the_largest_of_what_they_stand_for),
         cmocka_unit_test(status_draws_what_was_told),
         cmocka_unit_test(peaks_are_recorded_with_every_stage),
+        cmocka_unit_test(a_run_is_watched_from_the_command_line),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

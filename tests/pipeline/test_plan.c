@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "pipeline/execute/capacity.h"
+#include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
 #include "tests/pipeline/program.h"
 
@@ -46,6 +48,7 @@ static int set_up(void **state)
         return -1;
     link_data("stages/models/published", "published");
     link_data("stages/generate/previs/checkpoint", "previs");
+    link_data("prompts/lexicon.yaml", "lexicon.yaml");
     return file_write_atomic(board, text, strlen(text), &e);
 }
 
@@ -156,6 +159,41 @@ static void this_machine_is_planned_for_without_a_gpu(void **state)
     program_free(&p);
 }
 
+/* Before a run begins: a shot that surely does not fit is refused with the mend; one that might is
+ * not. previs takes 0.8 GiB. */
+static void a_run_refuses_what_cannot_fit(void **state)
+{
+    static const struct {
+        const char *gpu;
+        size_t refused;
+    } cases[] = {{"0.5GiB", 1}, {"0.74GiB", 0}, {"8GiB", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct request r = {
+            .board = board, .tier = "", .only = "c", .models = "", .device = "cpu"};
+        struct workspace w = {0};
+        struct machine m;
+        struct error e = {0};
+
+        if (workspace_board(&w, &r, NULL, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+            machine_parse(cases[i].gpu, &m, &e) != 0)
+            fail_msg("%s", e.text);
+        assert_int_equal(w.plan.problem_count, 0);
+        assert_int_equal(capacity_check_on(&w.env, &w.plan, &m, &e), 0);
+        assert_int_equal(w.plan.problem_count, cases[i].refused);
+        if (cases[i].refused) {
+            assert_int_equal(w.plan.problems[0].shot, 2);
+            assert_non_null(strstr(w.plan.problems[0].text, "tier previs cannot make 17 frames"));
+            assert_non_null(strstr(w.plan.problems[0].text, "auteur-pipe plan"));
+            assert_int_equal(w.plan.run[STAGE_GENERATE], 0);
+        }
+        assert_int_equal(capacity_check(&w.env, &w.plan, &e), 0); /* a processor: nothing more */
+        assert_int_equal(w.plan.problem_count, cases[i].refused);
+        workspace_close(&w);
+    }
+}
+
 static void bad_words_end_at_once(void **state)
 {
     static const char *const bad[] = {"2x", "49MiB", "h20", "2x49GiB,fast"};
@@ -181,6 +219,7 @@ int main(void)
         cmocka_unit_test(shots_add_time_and_no_memory),
         cmocka_unit_test(what_does_not_fit_is_said_with_the_mend),
         cmocka_unit_test(this_machine_is_planned_for_without_a_gpu),
+        cmocka_unit_test(a_run_refuses_what_cannot_fit),
         cmocka_unit_test(bad_words_end_at_once),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -313,6 +313,55 @@ static void transient_failures_are_tried_again_after_a_pause(void **state)
     world_free(w);
 }
 
+/* The next lot must be these shots; ends each with its outcome. */
+static void lot_is(struct scheduler *s, double now, size_t n, const uint32_t *shots,
+                   const enum outcome *outcomes)
+{
+    struct engine_step step = scheduler_engine(s, now);
+
+    assert_int_equal(step.action, ENGINE_RUN);
+    assert_int_equal(step.count, n);
+    assert_memory_equal(step.shots, shots, n * sizeof *shots);
+    for (size_t i = 0; i < n; i++)
+        scheduler_finished(s, shots[i], STAGE_GENERATE, outcomes[i], now);
+}
+
+/* As many as may, in the order of the film, past those that are unlike; what is tried again goes
+ * alone. */
+static void jobs_that_are_alike_run_together(void **state)
+{
+    static const uint64_t alike[] = {7, 9, 7, 7, 0, 7, 7, 9};
+    static const enum outcome good[3] = {OUTCOME_DONE, OUTCOME_DONE, OUTCOME_DONE};
+    static const enum outcome second_fails[3] = {OUTCOME_DONE, OUTCOME_TRANSIENT, OUTCOME_FAILED};
+    struct scheduler *s = scheduler_new(8, reads);
+    struct engine_step step;
+    struct error e = {0};
+
+    (void)state;
+    assert_non_null(s);
+    for (size_t i = 0; i < 8; i++) {
+        scheduler_add(s, i, STAGE_GENERATE, LANE_ENGINE, 0);
+        if (alike[i])
+            scheduler_together(s, i, STAGE_GENERATE, alike[i], 3);
+    }
+    assert_int_equal(scheduler_start(s, &e), 0);
+    step = scheduler_engine(s, 0);
+    assert_int_equal(step.action, ENGINE_OPEN);
+    assert_int_equal(step.count, 8);
+    scheduler_opened(s, OUTCOME_DONE);
+    lot_is(s, 1, 3, (const uint32_t[]){0, 2, 3}, second_fails);
+    lot_is(s, 2, 2, (const uint32_t[]){1, 7}, good);
+    lot_is(s, 3, 1, (const uint32_t[]){4}, good);
+    lot_is(s, 3, 2, (const uint32_t[]){5, 6}, good);
+    lot_is(s, 3, 1, (const uint32_t[]){2}, good); /* its pause of a second is over */
+    assert_int_equal(scheduler_engine(s, 4).action, ENGINE_CLOSE);
+    assert_int_equal(scheduler_engine(s, 4).action, ENGINE_END);
+    assert_true(scheduler_over(s));
+    assert_int_equal(scheduler_state(s, 3, STAGE_GENERATE), JOB_FAILED);
+    assert_int_equal(scheduler_state(s, 2, STAGE_GENERATE), JOB_DONE);
+    scheduler_free(s);
+}
+
 static void a_model_that_does_not_load_fails_its_group(void **state)
 {
     struct world *w = world_new(3);
@@ -480,6 +529,7 @@ int main(void)
         cmocka_unit_test(a_shot_is_delivered_as_soon_as_it_can_be),
         cmocka_unit_test(a_failure_blocks_its_own_shot_only),
         cmocka_unit_test(transient_failures_are_tried_again_after_a_pause),
+        cmocka_unit_test(jobs_that_are_alike_run_together),
         cmocka_unit_test(a_model_that_does_not_load_fails_its_group),
         cmocka_unit_test(cancelling_starts_nothing_more_and_closes_the_session),
         cmocka_unit_test(nothing_to_do_is_over_at_once),

@@ -110,13 +110,13 @@ static void a_gpu_that_was_asked_for_must_be_there(void **state)
 
 static void every_tier_makes_its_smoke_film(void **state)
 {
-    static const char *const tiers[] = {"previs", "validator", "workhorse", "experimental",
-                                        "flagship"};
+    static const char *const tiers[] = {"previs",    "validator",    "picture",
+                                        "workhorse", "experimental", "flagship"};
     struct program p = PROGRAM("verify", "--smoke", "--device", "cpu", "--json");
     json_t *root = report_of(&p);
 
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         const json_t *check = check_of(root, tiers[i]);
 
         if (strcmp(text_of(check, "status"), "PASS") != 0)
@@ -133,8 +133,10 @@ static void smoke_says_what_took_effect(void **state)
 
     (void)state;
     assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "[CPU_ENGINE] "));
-    assert_non_null(strstr(p.out, "PASS: 5 passed, 0 failed, 0 skipped\n"));
+    assert_non_null(strstr(p.out, " Kernels Activated ("));
+    assert_non_null(strstr(p.out, "[CPU_ENGINE] Step Cache Switched Off: --step-cache first-block "
+                                  "switches it on\n"));
+    assert_non_null(strstr(p.out, "PASS: 6 passed, 0 failed, 0 skipped\n"));
     program_free(&p);
 }
 
@@ -163,7 +165,7 @@ static void a_tier_that_fails_is_named(void **state)
     assert_non_null(strstr(p.out, "PASS  previs "));
     assert_non_null(strstr(p.out, "FAIL  flagship "));
     assert_non_null(strstr(p.out, "/smoke"));
-    assert_non_null(strstr(p.out, "FAIL: 1 passed, 4 failed, 0 skipped\n"));
+    assert_non_null(strstr(p.out, "FAIL: 1 passed, 5 failed, 0 skipped\n"));
     program_free(&p);
 }
 

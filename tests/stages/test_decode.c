@@ -613,7 +613,7 @@ static void make_latents(struct media_job *m, bool noise, float value)
     uint8_t *bytes;
     unsigned seed = 1;
 
-    tier_geometry(tier_find(m->shot.tier), &m->board, &m->shot, &g);
+    tier_geometry(tier_find(m->shot.tier), &m->board, &m->shot, 0, &g);
     l = TENSOR_NEW(&m->arena, 16, (g.frames - 1) / 4 + 1, g.height / 8, g.width / 8);
     bytes = arena_alloc(&m->arena, latents_size(&l));
     assert_true(l.data && bytes);

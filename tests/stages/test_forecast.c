@@ -118,6 +118,40 @@ static void arithmetic_is_the_models(void **state)
 
 /* ---- machines */
 
+/* Scratch of one call of attention on a GPU of this capability that was opened for FP8. */
+static size_t attention_takes(int major, int64_t tokens, const struct attention_bias *bias)
+{
+    struct dry_run run = {.facts.major = major};
+    struct device *d = open_dry(&run, DTYPE_BF16);
+    struct arena a = device_arena(d);
+    struct tensor q = ACTIVATION_NEW(d, &a, tokens, 24, 128), out = q;
+    struct error e = {0};
+    size_t taken;
+
+    d->attention = DTYPE_F8_E4M3;
+    op_attention(d, &out, &q, &q, &q, 0.1f, bias);
+    assert_int_equal(device_status(d, &e), 0);
+    taken = run.scratch;
+    arena_free(&a);
+    device_close(d);
+    return taken;
+}
+
+/* Bytes of q, k and v where attention is computed in FP8: long, on Hopper, and not told to be
+ * precise. */
+static void attention_in_fp8_has_operands(void **state)
+{
+    const struct attention_bias precise = {.precise = true};
+    const size_t mib = 1 << 20;
+
+    (void)state;
+    assert_in_range(attention_takes(9, 18256, NULL), 3 * 18256 * 24 * 128, 170 * mib);
+    assert_in_range(attention_takes(9, 67576, NULL), 200 * mib, 330 * mib); /* some heads at once */
+    assert_int_equal(attention_takes(9, 18256, &precise), 0);
+    assert_int_equal(attention_takes(9, 1000, NULL), 0);
+    assert_int_equal(attention_takes(12, 18256, NULL), 0);
+}
+
 static void machines_are_read_as_written(void **state)
 {
     struct machine m;
@@ -361,6 +395,7 @@ int main(void)
         cmocka_unit_test(every_slot_is_filled),
         cmocka_unit_test(weights_are_those_of_the_file),
         cmocka_unit_test(arithmetic_is_the_models),
+        cmocka_unit_test(attention_in_fp8_has_operands),
         cmocka_unit_test(machines_are_read_as_written),
         cmocka_unit_test(other_words_are_one_clear_error),
         cmocka_unit_test(outlines_are_read_as_written),

@@ -12,6 +12,7 @@
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "kernels/base/strbuf.h"
+#include "kernels/load_watch.h"
 #include "stages/enhance.h"
 #include "stages/generate/latents.h"
 #include "stages/stage.h"
@@ -367,6 +368,57 @@ static void interrupted_shots_go_on_bit_for_bit(void **state)
     stage_generate.close(session);
 }
 
+/* Bytes of weights that this thread has loaded. */
+static void watch_load(void *ctx, size_t done, size_t total)
+{
+    (void)total;
+    *(size_t *)ctx = done;
+}
+
+/* Both through the first expert, then both through the second: what they make alone, and the second
+ * is loaded once. */
+static void shots_go_through_one_expert_after_the_other(void **state)
+{
+    (void)state;
+    struct error e = {0}, errors[2] = {0};
+    struct fake alone[2], together[2];
+    struct arena a = {0};
+    size_t one = 0, both = 0, most = 0;
+    void *session = open_generate();
+    fake_make(&alone[0], &env, &shots[0], &enhanced[0]);
+    load_watch(watch_load, &one);
+    assert_int_equal(stage_generate.run(session, &alone[0].job, &e), 0);
+    load_watch(NULL, NULL);
+    assert_true(one > 0); /* the second expert */
+    fake_make(&alone[1], &env, &shots[1], &enhanced[1]);
+    assert_int_equal(stage_generate.run(session, &alone[1].job, &e), 0);
+    stage_generate.close(session);
+
+    const char *number = stage_generate.batch(&env, &shots[0], &a, &most);
+    assert_non_null(number);
+    assert_string_equal(stage_generate.batch(&env, &shots[1], &a, &most), number);
+    assert_true(most >= 2);
+    session = open_generate();
+    for (int i = 0; i < 2; i++)
+        fake_make(&together[i], &env, &shots[i], &enhanced[i]);
+    struct stage_job *const jobs[] = {&together[0].job, &together[1].job};
+    load_watch(watch_load, &both);
+    stage_generate.run_batch(session, jobs, 2, errors);
+    load_watch(NULL, NULL);
+    assert_int_equal(both, one);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(errors[i].code, ERROR_NONE);
+        assert_int_equal(together[i].saves, 1); /* where the experts change */
+        assert_int_equal(together[i].made[0].size, alone[i].made[0].size);
+        assert_memory_equal(together[i].made[0].bytes, alone[i].made[0].bytes,
+                            alone[i].made[0].size);
+        fake_drop(&alone[i]);
+        fake_drop(&together[i]);
+    }
+    stage_generate.close(session);
+    arena_free(&a);
+}
+
 static void unusable_checkpoints_cost_only_time(void **state)
 {
     (void)state;
@@ -516,6 +568,7 @@ int main(void)
         cmocka_unit_test(enhance_tells_all_and_hands_each_reader_its_part),
         cmocka_unit_test(same_inputs_give_the_same_latents),
         cmocka_unit_test(interrupted_shots_go_on_bit_for_bit),
+        cmocka_unit_test(shots_go_through_one_expert_after_the_other),
         cmocka_unit_test(unusable_checkpoints_cost_only_time),
         cmocka_unit_test(opening_can_be_interrupted),
         cmocka_unit_test(keys_follow_what_matters),

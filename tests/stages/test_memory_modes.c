@@ -123,8 +123,10 @@ static int make(const struct subject *s, struct memory_faults *faults, enum memo
     f->encoder_close(encoder);
     if (rc == 0)
         rc = f->model_open(s->dir, d, &model, e);
-    if (rc == 0)
+    if (rc == 0) {
+        assert_int_equal(device_streams(d), s->streams && mode == MEMORY_SAFE);
         rc = sample(f, model, s, &g, &c, out, e);
+    }
     if (rc == 0)
         rc = decode(f, s, d, &g, model, e);
     if (rc)

@@ -91,6 +91,33 @@ static void test_fixture_holds(void **unused)
     free(lines);
 }
 
+/* A processor rounds to FP8 as a GPU does: the layers that it is asked of are, and no others. */
+static void test_fp8_holds(void **unused)
+{
+    static const char *const names[] = {"wan2.2-t2v-a14b", "hunyuan-video", "cogvideox",
+                                        "cogvideox-2b",    "sdxl",          "svd-xt"};
+    (void)unused;
+    for (int i = 0; i < 6; i++) {
+        struct error e = {0};
+        char dir[80], *lines, *at;
+        size_t size;
+        double error = 0;
+        FILE *out = open_memstream(&lines, &size);
+        snprintf(dir, sizeof dir, "tests/fixtures/%s", names[i]);
+        struct parity_options o = {.dir = dir, .device = {.threads = 2, .linears = DTYPE_F8_E4M3}};
+        assert_non_null(out);
+        int rc = parity_run(&o, out, &e);
+        assert_int_equal(fclose(out), 0);
+        if (rc)
+            fail_msg("%s\n%s", e.text, lines);
+        at = strstr(lines, "call0.out");
+        assert_non_null(at);
+        assert_int_equal(sscanf(at, "%*s %lf", &error), 1);
+        assert_true(error > 5e-3); /* else nothing was rounded */
+        free(lines);
+    }
+}
+
 /* What ships is what was trained: the golden was made where it was, and lies beside it. */
 static void test_previs_holds(void **unused)
 {
@@ -120,7 +147,7 @@ static void test_nan_fails(void **unused)
     struct report r = {.out = tmpfile()};
     (void)unused;
     assert_non_null(r.out);
-    parity_tolerances(DEVICE_CPU, DTYPE_F32, "wan", r.tolerance);
+    parity_tolerances(DEVICE_CPU, DTYPE_F32, DTYPE_F32, "wan", r.tolerance);
     report_error(&r, "fine", 1e-5, PARITY_DENOISER);
     assert_int_equal(r.failures, 0);
     assert_true(r.worst[PARITY_DENOISER] == 1e-5 && fabs(r.nearest - 0.1) < 1e-12);
@@ -140,13 +167,20 @@ static void test_tolerances(void **unused)
     (void)unused;
 
     for (int i = 0; i < 5; i++) {
-        parity_tolerances(DEVICE_CUDA, DTYPE_F32, names[i], f32);
-        parity_tolerances(DEVICE_CUDA, DTYPE_F16, names[i], f16);
-        parity_tolerances(DEVICE_CUDA, DTYPE_BF16, names[i], bf16);
+        parity_tolerances(DEVICE_CUDA, DTYPE_F32, DTYPE_F32, names[i], f32);
+        parity_tolerances(DEVICE_CUDA, DTYPE_F16, DTYPE_F16, names[i], f16);
+        parity_tolerances(DEVICE_CUDA, DTYPE_BF16, DTYPE_BF16, names[i], bf16);
         for (int k = PARITY_CONDITION; k <= PARITY_CHAIN; k++)
             assert_true(f32[k] < f16[k] && f16[k] < bf16[k]);
-        parity_tolerances(DEVICE_CPU, DTYPE_BF16, names[i], bf16);
+        parity_tolerances(DEVICE_CPU, DTYPE_BF16, DTYPE_BF16, names[i], bf16);
         assert_true(bf16[PARITY_DENOISER] == 1e-4 && bf16[PARITY_CHAIN] == 1e-3);
+    }
+    for (int i = 0; i < 5; i++) { /* all have layers in FP8 */
+        parity_tolerances(DEVICE_CUDA, DTYPE_BF16, DTYPE_BF16, names[i], bf16);
+        parity_tolerances(DEVICE_CUDA, DTYPE_BF16, DTYPE_F8_E4M3, names[i], f32);
+        assert_true(f32[PARITY_DENOISER] > bf16[PARITY_DENOISER]);
+        assert_true(f32[PARITY_CHAIN] > bf16[PARITY_CHAIN]);
+        assert_true(f32[PARITY_DECODER] == bf16[PARITY_DECODER]);
     }
 }
 
@@ -415,19 +449,13 @@ static void test_reference_agrees(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_fixtures_hold),
-        cmocka_unit_test(test_several_directories),
-        cmocka_unit_test(test_fixture_holds),
-        cmocka_unit_test(test_previs_holds),
-        cmocka_unit_test(test_no_cuda_yet),
-        cmocka_unit_test(test_tolerances),
-        cmocka_unit_test(test_nan_fails),
-        cmocka_unit_test(test_wrong_golden_fails),
-        cmocka_unit_test(test_golden_without_a_seed),
-        cmocka_unit_test(test_golden_elsewhere),
-        cmocka_unit_test(test_wrong_models),
-        cmocka_unit_test(test_vae_streams),
-        cmocka_unit_test(test_latents_that_do_not_fit),
+        cmocka_unit_test(test_all_fixtures_hold),  cmocka_unit_test(test_several_directories),
+        cmocka_unit_test(test_fixture_holds),      cmocka_unit_test(test_fp8_holds),
+        cmocka_unit_test(test_previs_holds),       cmocka_unit_test(test_no_cuda_yet),
+        cmocka_unit_test(test_tolerances),         cmocka_unit_test(test_nan_fails),
+        cmocka_unit_test(test_wrong_golden_fails), cmocka_unit_test(test_golden_without_a_seed),
+        cmocka_unit_test(test_golden_elsewhere),   cmocka_unit_test(test_wrong_models),
+        cmocka_unit_test(test_vae_streams),        cmocka_unit_test(test_latents_that_do_not_fit),
         cmocka_unit_test(test_reference_agrees),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

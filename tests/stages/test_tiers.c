@@ -65,7 +65,7 @@ static void geometry_is(const char *tier, int width, int height, int frames,
     struct board b = {.width = width, .height = height};
     struct shot shot = {.frames = frames};
     struct tier_geometry g;
-    tier_geometry(tier_find(tier), &b, &shot, &g);
+    tier_geometry(tier_find(tier), &b, &shot, 0, &g);
     if (memcmp(&g, expected, offsetof(struct tier_geometry, spread)) != 0 ||
         g.spread != expected->spread)
         fail_msg("%dx%d, %d frames by %s: made %dx%dx%d, picture %dx%dx%d at %d,%d, spread %d",
@@ -102,7 +102,7 @@ static void every_size_is_possible(void **state)
         for (int h = 16; h <= 8192; h = h * 5 / 4 / 2 * 2 + 2) {
             struct board b = {.width = w, .height = h};
             struct tier_geometry g;
-            tier_geometry(tier, &b, &shot, &g);
+            tier_geometry(tier, &b, &shot, 0, &g);
             assert_true(g.width % 16 == 0 && g.height % 16 == 0 && g.frames % 4 == 1);
             assert_true(g.picture_width % 2 == 0 && g.picture_height % 2 == 0);
             assert_true(g.left % 2 == 0 && g.left + g.picture_width <= g.width);

@@ -1,0 +1,379 @@
+/* How fast VAEs decode, against a convolution that is measured beside. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/file.h"
+#include "kernels/config.h"
+#include "kernels/dry/dry.h"
+#include "pipeline/commands/bench.h"
+#include "pipeline/commands/command.h"
+#include "pipeline/execute/job.h"
+#include "pipeline/paths.h"
+#include "pipeline/progress/heard.h"
+#include "stages/decode/tiling.h"
+#include "stages/generate/tiers.h"
+#include "stages/generate/torch_random.h"
+
+/* What each family's VAE is asked for when nothing is said. */
+static const struct usual {
+    const char *family;
+    int width, height, frames;
+    bool frames_first; /* axes of the latents: [T, C, H, W] */
+    int channels, time_factor;
+} usuals[] = {{"hunyuan_video", 1280, 720, 17, false, 16, 4},
+              {"wan", 832, 480, 81, false, 16, 4},
+              {"cogvideox", 720, 480, 49, true, 16, 4},
+              {"svd", 1024, 576, 8, true, 4, 1},
+              {"sdxl", 1024, 1024, 1, false, 4, 1}};
+
+struct subject {
+    const struct options *options;
+    struct device_options device;
+    struct vae_limits limits;
+    const char *name, *dir;
+    const struct family *family;
+    int width, height, frames;
+    struct arena arena;
+    struct tensor latents;
+};
+
+/* ---- what is decoded */
+
+/* Channels of the latents, as the VAE's config says. */
+static int read_channels(const struct subject *j, int *channels, struct error *e)
+{
+    struct arena a = {0};
+    struct config c;
+    const char *dir = path_join(&a, j->dir, "vae");
+    int rc = dir ? config_open(dir, NULL, &c, e) : error_memory(e);
+
+    if (rc == 0) {
+        rc = config_int(&c, "latent_channels", 1, 1024, channels, e) ||
+                     config_int(&c, "z_dim", 1, 1024, channels, e)
+                 ? -1
+                 : 0;
+        config_close(&c);
+    }
+    arena_free(&a);
+    return rc;
+}
+
+static int make_latents(struct subject *j, struct error *e)
+{
+    const struct usual *u = usuals;
+    struct torch_random random;
+    int64_t frames, shape[4];
+    int channels;
+
+    while (u < usuals + sizeof usuals / sizeof *usuals - 1 &&
+           strcmp(u->family, j->family->name) != 0)
+        u++;
+    j->width = u->width;
+    j->height = u->height;
+    j->frames = j->options->frames ? j->options->frames : u->frames;
+    if (j->options->size[0] && (sscanf(j->options->size, "%dx%d", &j->width, &j->height) != 2 ||
+                                j->width < 64 || j->height < 64 || j->width % 8 || j->height % 8))
+        return error_set(e, ERROR_USAGE,
+                         "--size %s: a size is written WIDTHxHEIGHT, multiples of 8 from 64 on",
+                         j->options->size);
+    if (strcmp(u->family, "sdxl") == 0)
+        j->frames = 1;
+    channels = u->channels;
+    if (read_channels(j, &channels, e))
+        return -1;
+    frames = (j->frames - 1) / u->time_factor + 1;
+    shape[0] = u->frames_first ? frames : channels;
+    shape[1] = u->frames_first ? channels : frames;
+    shape[2] = j->height / 8;
+    shape[3] = j->width / 8;
+    j->latents = tensor_new(&j->arena, 4, shape);
+    if (!j->latents.data)
+        return error_memory(e);
+    torch_random_seed(&random, 1);
+    torch_random_normal(&random, j->latents.data, (size_t)tensor_count(&j->latents));
+    return 0;
+}
+
+static int count_frame(void *ctx, int index, const float *rgb, int width, int height,
+                       struct error *e)
+{
+    (void)index, (void)rgb, (void)width, (void)height, (void)e;
+    ++*(int *)ctx;
+    return 0;
+}
+
+/* Arithmetic of a decode as a GPU does it. */
+static int count_work(const struct subject *j, double *flops, struct error *e)
+{
+    struct dry_run run = {.facts = {.name = "dry", .major = 9, .memory = (size_t)1 << 44}};
+    struct device_options o = {
+        .kind = DEVICE_CUDA, .threads = 1, .activations = j->family->gpu.vae, .dry = &run};
+    struct device *d;
+    void *vae = NULL;
+    int frames = 0, rc;
+
+    if (device_open(&o, &d, e))
+        return -1;
+    rc = j->family->vae_open(j->dir, d, &vae, e);
+    dry_begin(&run);
+    if (rc == 0)
+        rc = j->family->decode(vae, &j->latents, count_frame, &frames, e);
+    *flops = 0;
+    for (int i = 0; i < DRY_CLASSES; i++)
+        *flops += run.flops[i];
+    j->family->vae_close(vae);
+    device_close(d);
+    return rc;
+}
+
+/* ---- the limit */
+
+static double now(void)
+{
+    return clock_monotonic();
+}
+
+/* FLOP/s of 3 x 3 x 3 convolutions of 128 channels, frames as large as fill the device; 0: failed.
+ */
+static double convolution_rate(struct device *d, struct error *e)
+{
+    enum { CHANNELS = 128, RUNS = 5 };
+    bool gpu = device_kind(d) != DEVICE_CPU;
+    int64_t h = gpu ? 360 : 48, w = gpu ? 640 : 64, n = gpu ? 8 : 2;
+    struct arena a = device_arena(d), host = {0};
+    struct tensor x = ACTIVATION_NEW(d, &a, n + 2, h + 2, w + 2, CHANNELS);
+    struct tensor y = ACTIVATION_NEW(d, &a, n, h, w, CHANNELS);
+    struct tensor weight = TENSOR_NEW(&host, CHANNELS, CHANNELS, 3, 3, 3), taps[3];
+    const struct tensor *at[3] = {&taps[0], &taps[1], &taps[2]};
+    struct conv conv;
+    double best = 0;
+    int rc = x.data && y.data && weight.data ? 0 : error_memory(e);
+
+    if (rc == 0) {
+        struct torch_random random;
+        torch_random_seed(&random, 2);
+        torch_random_normal(&random, weight.data, (size_t)tensor_count(&weight));
+        rc = conv_pack(d, &a, &weight, NULL,
+                       (struct conv_form){.scale = 1, .stride = 1, .edge = CONV_GIVEN}, &conv, e);
+    }
+    for (int i = 0; rc == 0 && i < 3; i++)
+        taps[i] = tensor_slice(x, 0, i, n);
+    for (int i = 0; rc == 0 && i < RUNS; i++) {
+        double start = now(), took;
+        for (int k = 0; k < (gpu ? 10 : 1); k++)
+            op_conv(d, &y, at, &conv, NULL);
+        rc = device_status(d, e);
+        took = (now() - start) / (gpu ? 10 : 1);
+        if (rc == 0 && i > 0)
+            best = fmax(best, 2.0 * 27 * CHANNELS * CHANNELS * (double)(n * h * w) / took);
+    }
+    arena_free(&host);
+    arena_free(&a);
+    return rc == 0 ? best : 0;
+}
+
+/* ---- tiles against the whole */
+
+struct film {
+    float *pixels; /* [frames][size] */
+    size_t size;
+    int frames, room;
+};
+
+static int keep(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    struct film *f = ctx;
+
+    (void)index;
+    f->size = (size_t)width * (size_t)height * 3;
+    if (f->frames == f->room) {
+        int room = f->room ? 2 * f->room : 32;
+        float *more = realloc(f->pixels, f->size * (size_t)room * sizeof *more);
+        if (!more)
+            return error_memory(e);
+        f->pixels = more;
+        f->room = room;
+    }
+    memcpy(f->pixels + f->size * (size_t)f->frames++, rgb, f->size * sizeof *rgb);
+    return 0;
+}
+
+struct difference {
+    double most, sum;
+    int64_t count;
+};
+
+static void add(struct difference *d, double off)
+{
+    d->most = off > d->most ? off : d->most;
+    d->sum += off;
+    d->count++;
+}
+
+/* In 256 levels of a channel: a number of 2 is all of them. */
+static void tell_difference(const char *where, const struct difference *d)
+{
+    printf("  %-28s at most %6.2f, on average %6.3f of 255\n", where, d->most * 127.5,
+           d->count ? d->sum / (double)d->count * 127.5 : 0);
+}
+
+static int compare_tiles(const struct subject *j, void *vae, struct device *d, struct error *e)
+{
+    struct vae_limits whole = {.memory = j->limits.memory};
+    struct film a = {0}, b = {0};
+    struct difference all = {0}, shared = {0};
+    struct tiling t;
+    int factor = j->family->vae_factor(vae), width = (int)j->latents.shape[3] * factor, rc;
+
+    rc = tiling_choose(j->family, vae, d, &j->limits, j->latents.shape, &t, e) ||
+                 tiling_decode(j->family, vae, d, &j->limits, &j->latents, keep, &b, e) ||
+                 tiling_decode(j->family, vae, d, &whole, &j->latents, keep, &a, e)
+             ? -1
+             : 0;
+    for (int i = 0; rc == 0 && i < a.frames; i++)
+        for (size_t k = 0; k < a.size; k++) {
+            size_t at = (size_t)i * a.size + k;
+            int pixel = (int)(k / 3);
+            double off = fabs((double)a.pixels[at] - (double)b.pixels[at]);
+            add(&all, off);
+            if (tiling_shares(&t, j->latents.shape, factor, pixel % width, pixel / width))
+                add(&shared, off);
+        }
+    if (rc == 0) {
+        printf("  %lld x %lld tiles of %lldx%lld against the whole picture:\n",
+               (long long)t.columns, (long long)t.rows, (long long)t.width * factor,
+               (long long)t.height * factor);
+        tell_difference("all pixels", &all);
+        tell_difference("where tiles meet", &shared);
+    }
+    free(a.pixels);
+    free(b.pixels);
+    return rc;
+}
+
+/* ---- a VAE */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int time_decodes(const struct subject *j, void *vae, struct device *d, double *median,
+                        int *frames, struct error *e)
+{
+    double took[64];
+    int repeat = j->options->repeat;
+
+    for (int i = -1; i < repeat; i++) {
+        double start = now();
+        *frames = 0;
+        if (tiling_decode(j->family, vae, d, &j->limits, &j->latents, count_frame, frames, e))
+            return -1;
+        if (i >= 0)
+            took[i] = now() - start;
+    }
+    qsort(took, (size_t)repeat, sizeof *took, by_value);
+    *median = took[repeat / 2];
+    return 0;
+}
+
+static int measure(struct subject *j, struct error *e)
+{
+    const struct vae_limits asked = j->limits;
+    struct device_options o = j->device;
+    struct device *d;
+    void *vae = NULL;
+    double seconds, flops, rate;
+    int frames, rc;
+
+    o.activations = j->family->gpu.vae;
+    if (count_work(j, &flops, e) || device_open(&o, &d, e))
+        return -1;
+    rate = convolution_rate(d, e);
+    rc = rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
+    if (rc == 0 && !j->limits.memory)
+        j->limits.memory = tiling_budget(d);
+    if (rc == 0)
+        rc = time_decodes(j, vae, d, &seconds, &frames, e);
+    if (rc == 0) {
+        printf("%-13s %dx%d %4d frames %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", j->name,
+               j->width, j->height, frames, dtype_name(device_activations(d)), seconds,
+               seconds / frames * 1e3, frames / seconds);
+        printf(" %6.1f TFLOP/s, %.2f of a convolution's %.1f", flops / seconds * 1e-12,
+               flops / seconds / rate, rate * 1e-12);
+        if (device_memory_peak(d) > 0)
+            printf(", %.2f GiB at most", (double)device_memory_peak(d) / (1 << 30));
+        putchar('\n');
+        fflush(stdout);
+    }
+    if (rc == 0 && j->limits.tile_width > 0 && j->family->vae_factor)
+        rc = compare_tiles(j, vae, d, e);
+    j->family->vae_close(vae);
+    device_close(d);
+    j->limits = asked;
+    return rc;
+}
+
+/* ---- which VAEs */
+
+static int bench_one(struct subject *j, struct error *e)
+{
+    int rc =
+        family_of_checkpoint(j->dir, &j->family, e) || make_latents(j, e) || measure(j, e) ? -1 : 0;
+
+    arena_free(&j->arena);
+    return rc;
+}
+
+static void print_note(void *ctx, const struct note *note)
+{
+    const char *line = heard_note(ctx, note);
+
+    if (line)
+        printf("%s\n", line);
+}
+
+int bench_vae(const struct options *o, struct error *e)
+{
+    static const struct board no_board;
+    const char *models = o->models[0] ? o->models : getenv("AUTEUR_MODELS");
+    struct stage_env env = {.board = &no_board, .models_dir = models ? models : "", .tier = ""};
+    struct arena a = {0};
+    struct heard heard = {0};
+    struct subject job = {
+        .options = o,
+        .device = {.kind = strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                   .or_cpu = strcmp(o->device, "cuda") != 0,
+                   .patience = PATIENCE_SOME}};
+    int rc, done = 0;
+
+    if (o->verbose)
+        job.device.notes = (struct note_listener){print_note, &heard};
+    rc = vae_limits_read(o->vae_memory, o->vae_tile, &job.limits, e) ||
+                 paths_data_dir(&a, &env.data_dir, e)
+             ? -1
+             : 0;
+    for (int i = 1; rc == 0 && i < o->operand_count; i++, done++) {
+        const struct tier *tier = tier_find(o->operands[i]);
+        job.name = o->operands[i];
+        job.dir = tier ? tier_folder(&env, tier, &a) : o->operands[i];
+        rc = job.dir ? bench_one(&job, e) : error_memory(e);
+    }
+    for (int i = 0; rc == 0 && o->operand_count == 1 && i < tier_count; i++) {
+        job.name = tiers_all[i].name;
+        job.dir = tier_folder(&env, &tiers_all[i], &a);
+        if (!job.dir || !path_exists(job.dir))
+            continue;
+        rc = bench_one(&job, e);
+        done++;
+    }
+    arena_free(&a);
+    if (rc == 0 && done == 0)
+        return error_set(e, ERROR_USAGE,
+                         "no tier's checkpoint is there: name a folder, or where they are with "
+                         "--models");
+    return rc;
+}

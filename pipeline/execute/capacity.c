@@ -1,0 +1,93 @@
+#include "pipeline/execute/capacity.h"
+
+#include <string.h>
+
+#include "stages/forecast/fit.h"
+
+/* Forecasts are good to a tenth. */
+static const double SURELY = 0.9;
+enum { STEPS = 2 }; /* each of Wan 2.2's experts has one; more take no more memory */
+
+static bool is_due(const struct stage_env *env, const struct plan *plan, size_t shot)
+{
+    return env->board->shots[shot].kind == SHOT_GENERATED &&
+           (plan_job(plan, shot, STAGE_GENERATE)->verdict == VERDICT_RUN ||
+            plan_job(plan, shot, STAGE_DECODE)->verdict == VERDICT_RUN);
+}
+
+/* Whether the shot surely does not fit, and then why. */
+static bool cannot_fit(const struct stage_env *env, const struct shot *shot,
+                       const struct machine *m, struct error *why)
+{
+    const struct forecast_stage *worst;
+    struct error ignored = {0};
+    struct shot shorter = *shot;
+    struct forecast f;
+    double peak;
+
+    shorter.steps = STEPS;
+    if (forecast_shot(env, &shorter, m, &f, &ignored) != 0)
+        return false; /* the stages' own checks say why */
+    peak = forecast_peak(&f, m);
+    if (peak * SURELY <= (double)m->facts.memory)
+        return false;
+    worst = f.stage;
+    for (int i = 1; i < f.count; i++)
+        worst = f.stage[i].peak > worst->peak ? &f.stage[i] : worst;
+    error_set(why, ERROR_MEMORY,
+              "tier %s cannot make %d frames of %dx%d on this GPU: %s would need %.1f GiB, and all "
+              "of its memory is %.1f GiB; make the shot shorter or the picture smaller, or choose "
+              "another tier (auteur-pipe plan tells what fits)",
+              f.tier->name, f.settings.generation.frames, f.settings.generation.width,
+              f.settings.generation.height, worst->name, peak / 1073741824.0,
+              (double)m->facts.memory / 1073741824.0);
+    return true;
+}
+
+/* Of the shots of a tier that are due: the one with the most frames. -1: none. */
+static int64_t longest_due(const struct stage_env *env, const struct plan *plan, const char *tier)
+{
+    int64_t longest = -1;
+
+    for (size_t i = 0; i < plan->shots; i++)
+        if (is_due(env, plan, i) &&
+            strcmp(tier_name_of_shot(env, &env->board->shots[i]), tier) == 0 &&
+            (longest < 0 || env->board->shots[i].frames > env->board->shots[longest].frames))
+            longest = (int64_t)i;
+    return longest;
+}
+
+int capacity_check_on(const struct stage_env *env, struct plan *plan, const struct machine *m,
+                      struct error *e)
+{
+    for (int t = 0; t < tier_count; t++) {
+        int64_t i;
+        struct error why;
+
+        /* Shots that are no longer than one that fits fit as well. */
+        while ((i = longest_due(env, plan, tiers_all[t].name)) >= 0 &&
+               cannot_fit(env, &env->board->shots[i], m, &why))
+            if (plan_break(plan, (size_t)i, STAGE_GENERATE, &why, e) != 0)
+                return -1;
+    }
+    return 0;
+}
+
+int capacity_check(const struct stage_env *env, struct plan *plan, struct error *e)
+{
+    struct device_options options = env->device;
+    struct error ignored = {0};
+    struct machine m = {0};
+    struct device *d;
+    bool due = false;
+
+    for (size_t i = 0; i < plan->shots && !due; i++)
+        due = is_due(env, plan, i);
+    options.notes = (struct note_listener){0};
+    if (!due || options.kind != DEVICE_CUDA || device_open(&options, &d, &ignored) != 0)
+        return 0;
+    if (device_kind(d) == DEVICE_CUDA)
+        machine_of_device(d, &m);
+    device_close(d);
+    return m.gpus > 0 ? capacity_check_on(env, plan, &m, e) : 0;
+}

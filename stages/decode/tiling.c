@@ -1,0 +1,291 @@
+#include "stages/decode/tiling.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Latents: what neighbours share (64 pixels, as the published tilings have it), and a tile that is
+ * too small to look at. */
+enum { OVERLAP = 8, SMALLEST = 16 };
+
+static int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* So many tiles over n latents; their size. */
+static int64_t tile_size(int64_t n, int64_t tiles)
+{
+    return tiles == 1 ? n : ceiling(n + (tiles - 1) * OVERLAP, tiles);
+}
+
+static bool fits(const struct family *f, void *vae, const struct tiling *t, const int64_t shape[4])
+{
+    const int64_t tile[4] = {shape[0], shape[1], t->height, t->width};
+
+    return f->vae_bytes(vae, tile) <= t->budget;
+}
+
+static void lay(struct tiling *t, const int64_t shape[4])
+{
+    t->height = tile_size(shape[2], t->rows);
+    t->width = tile_size(shape[3], t->columns);
+}
+
+/* As many as make tiles of this size at most. */
+static int64_t tiles_of(int64_t n, int64_t size)
+{
+    return size >= n ? 1 : size > OVERLAP ? ceiling(n - OVERLAP, size - OVERLAP) : n;
+}
+
+size_t tiling_budget(struct device *d)
+{
+    size_t free_bytes = 0, total = 0;
+
+    device_memory(d, &free_bytes, &total);
+    return free_bytes / 100 * VAE_SHARE;
+}
+
+static size_t budget_of(struct device *d, const struct vae_limits *limits)
+{
+    return limits->memory ? limits->memory : tiling_budget(d);
+}
+
+bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits)
+{
+    size_t half = budget_of(d, limits) / 2;
+
+    if (!f->vae_bytes || half < (size_t)16 << 20)
+        return false;
+    limits->memory = half;
+    return true;
+}
+
+int tiling_choose(const struct family *f, void *vae, struct device *d,
+                  const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
+                  struct error *e)
+{
+    struct tiling t = {.rows = 1, .columns = 1, .overlap = OVERLAP, .budget = budget_of(d, limits)};
+    int factor = f->vae_factor ? f->vae_factor(vae) : 8;
+
+    if (limits->tile_width > 0)
+        t.columns = tiles_of(shape[3], limits->tile_width / factor);
+    if (limits->tile_height > 0)
+        t.rows = tiles_of(shape[2], limits->tile_height / factor);
+    lay(&t, shape);
+    while (f->vae_bytes && t.budget > 0 && !fits(f, vae, &t, shape)) {
+        if (t.width <= SMALLEST && t.height <= SMALLEST)
+            return error_set(e, ERROR_MEMORY,
+                             "out of memory: decoding tiles of %lldx%lld takes %.2f GB, and %.2f "
+                             "are to be had (--vae-memory)",
+                             (long long)t.width * factor, (long long)t.height * factor,
+                             (double)f->vae_bytes(
+                                 vae, (const int64_t[4]){shape[0], shape[1], t.height, t.width}) /
+                                 1e9,
+                             (double)t.budget / 1e9);
+        if (t.width >= t.height)
+            t.columns++;
+        else
+            t.rows++;
+        lay(&t, shape);
+    }
+    *out = t;
+    return 0;
+}
+
+/* ---- tiles put together */
+
+/* All pictures of a clip, each the weighted sum of its tiles. */
+struct canvas {
+    float **picture; /* [count] of [height][width][3] */
+    int count, room;
+    int width, height;          /* pixels */
+    int left, top;              /* of the tile that comes in */
+    const float *across, *down; /* [width], [height] of it: the weights of its pixels */
+};
+
+static void canvas_free(struct canvas *c)
+{
+    for (int i = 0; i < c->count; i++)
+        free(c->picture[i]);
+    free(c->picture);
+}
+
+/* Picture `index`, which is the next one or has been there. */
+static float *canvas_picture(struct canvas *c, int index, struct error *e)
+{
+    float **more;
+
+    if (index < c->count)
+        return c->picture[index];
+    if (c->count == c->room) {
+        c->room = c->room ? 2 * c->room : 32;
+        more = realloc(c->picture, (size_t)c->room * sizeof *more);
+        if (!more) {
+            error_memory(e);
+            return NULL;
+        }
+        c->picture = more;
+    }
+    c->picture[c->count] = calloc((size_t)c->width * (size_t)c->height * 3, sizeof(float));
+    if (!c->picture[c->count]) {
+        error_memory(e);
+        return NULL;
+    }
+    return c->picture[c->count++];
+}
+
+static int add_tile(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    struct canvas *c = ctx;
+    float *picture = canvas_picture(c, index, e);
+
+    if (!picture)
+        return -1;
+    for (int y = 0; y < height; y++) {
+        float *to = picture + ((size_t)(c->top + y) * (size_t)c->width + (size_t)c->left) * 3;
+        for (int x = 0; x < width; x++, to += 3, rgb += 3) {
+            float part = c->down[y] * c->across[x];
+            for (int k = 0; k < 3; k++)
+                to[k] += part * rgb[k];
+        }
+    }
+    return 0;
+}
+
+/* Weights along one axis of a tile `n` pixels long whose neighbours share `before` and `after` of
+ * them: they rise and fall in a line, so that those of two neighbours are 1 together. */
+static float *ramp(int n, int before, int after)
+{
+    float *w = malloc((size_t)n * sizeof *w);
+
+    for (int i = 0; w && i < n; i++) {
+        w[i] = i < before ? ((float)i + 0.5f) / (float)before : 1;
+        if (i >= n - after)
+            w[i] *= ((float)(n - i) - 0.5f) / (float)after;
+    }
+    return w;
+}
+
+/* Where tile i of n begins: evenly apart, the last at the end. */
+static int64_t begin_of(int64_t i, int64_t tiles, int64_t size, int64_t n)
+{
+    return tiles > 1 ? i * (n - size) / (tiles - 1) : 0;
+}
+
+/* Pixels that tile i shares with the one before it. */
+static int shared(int64_t i, int64_t tiles, int64_t size, int64_t n, int factor)
+{
+    if (i < 1 || i >= tiles)
+        return 0;
+    return (int)(begin_of(i - 1, tiles, size, n) + size - begin_of(i, tiles, size, n)) * factor;
+}
+
+static int seen_by(int64_t tiles, int64_t size, int64_t n, int64_t at)
+{
+    int count = 0;
+
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t begin = begin_of(i, tiles, size, n);
+        count += at >= begin && at < begin + size;
+    }
+    return count;
+}
+
+bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y)
+{
+    return seen_by(t->columns, t->width, shape[3], x / factor) > 1 ||
+           seen_by(t->rows, t->height, shape[2], y / factor) > 1;
+}
+
+static void cut(const struct tensor *latents, const struct tiling *t, int64_t y, int64_t x,
+                struct tensor *tile)
+{
+    const int64_t *n = latents->shape;
+    const float *from = (const float *)latents->data + y * n[3] + x;
+    float *to = tile->data;
+
+    for (int64_t plane = 0; plane < n[0] * n[1]; plane++)
+        for (int64_t row = 0; row < t->height; row++, to += t->width)
+            memcpy(to, from + (plane * n[2] + row) * n[3], (size_t)t->width * sizeof *to);
+}
+
+static int decode_tile(const struct family *f, void *vae, const struct tiling *t,
+                       const struct tensor *latents, int64_t row, int64_t column, struct canvas *c,
+                       struct error *e)
+{
+    const int64_t *n = latents->shape;
+    int factor = f->vae_factor(vae);
+    int64_t y = begin_of(row, t->rows, t->height, n[2]);
+    int64_t x = begin_of(column, t->columns, t->width, n[3]);
+    float *down = ramp((int)t->height * factor, shared(row, t->rows, t->height, n[2], factor),
+                       shared(row + 1, t->rows, t->height, n[2], factor));
+    float *across = ramp((int)t->width * factor, shared(column, t->columns, t->width, n[3], factor),
+                         shared(column + 1, t->columns, t->width, n[3], factor));
+    struct arena a = {0};
+    struct tensor tile = TENSOR_NEW(&a, n[0], n[1], t->height, t->width);
+    int rc = down && across && tile.data ? 0 : error_memory(e);
+
+    c->top = (int)y * factor;
+    c->left = (int)x * factor;
+    c->down = down;
+    c->across = across;
+    if (rc == 0) {
+        cut(latents, t, y, x, &tile);
+        rc = f->decode(vae, &tile, add_tile, c, e);
+    }
+    free(down);
+    free(across);
+    arena_free(&a);
+    return rc;
+}
+
+static int decode_tiles(const struct family *f, void *vae, const struct tiling *t,
+                        const struct tensor *latents, family_frame_fn *frame, void *ctx,
+                        struct error *e)
+{
+    int factor = f->vae_factor(vae);
+    struct canvas c = {.width = (int)latents->shape[3] * factor,
+                       .height = (int)latents->shape[2] * factor};
+    int rc = 0;
+
+    for (int64_t i = 0; rc == 0 && i < t->rows * t->columns; i++)
+        rc = decode_tile(f, vae, t, latents, i / t->columns, i % t->columns, &c, e);
+    for (int i = 0; rc == 0 && i < c.count; i++)
+        rc = frame(ctx, i, c.picture[i], c.width, c.height, e);
+    canvas_free(&c);
+    return rc;
+}
+
+/* ---- decoding */
+
+static void say(struct device *d, const struct tiling *t, int factor)
+{
+    size_t free_bytes = 0, total = 0;
+
+    if (device_kind(d) == DEVICE_CPU)
+        return;
+    device_memory(d, &free_bytes, &total);
+    device_note(d, NOTE_TILES, "Optimized Tile Size: %lldx%lld based on %.0fGB VRAM.",
+                (long long)t->width * factor, (long long)t->height * factor,
+                (double)total / (1 << 30));
+}
+
+int tiling_decode(const struct family *f, void *vae, struct device *d,
+                  const struct vae_limits *limits, const struct tensor *latents,
+                  family_frame_fn *frame, void *ctx, struct error *e)
+{
+    struct tiling t;
+
+    if (latents->rank != 4 || !f->vae_bytes)
+        return f->decode(vae, latents, frame, ctx, e);
+    if (tiling_choose(f, vae, d, limits, latents->shape, &t, e))
+        return -1;
+    if (limits->frames > 0 && f->vae_chunk)
+        f->vae_chunk(vae, limits->frames);
+    if (f->vae_memory)
+        f->vae_memory(vae, t.budget);
+    say(d, &t, f->vae_factor(vae));
+    if (t.rows == 1 && t.columns == 1)
+        return f->decode(vae, latents, frame, ctx, e);
+    return decode_tiles(f, vae, &t, latents, frame, ctx, e);
+}

@@ -1,0 +1,45 @@
+/* Decoding within a limit of memory, for every family: as much of a picture at once as fits, else
+ * tiles that overlap and fade into one another; as many frames at once as fit.
+ *
+ * Slices in time are exact: a decoder carries what its convolutions remember from one to the next,
+ * and norms over a whole clip are measured before they are applied. Tiles in space are not, where
+ * norms take their statistics over the picture that they see (all but Wan's) and where attention
+ * looks at all of it; `bench vae --vae-tile` measures what that comes to. */
+#ifndef AUTEUR_STAGES_TILING_H
+#define AUTEUR_STAGES_TILING_H
+
+#include "stages/decode/vae_limits.h"
+#include "stages/generate/family.h"
+
+/* Whole where it fits, in a share of the memory that is free. */
+enum { VAE_SHARE = 80 }; /* percent */
+
+struct tiling {
+    int64_t rows, columns; /* of tiles; 1, 1: whole */
+    int64_t height, width; /* of a tile, in latents */
+    int64_t overlap;       /* latents that neighbours share, at least */
+    size_t budget;         /* bytes */
+};
+
+/* A share of the memory that is free now: for limits.memory of a session whose model has just been
+ * loaded. Asked for later it would count what earlier decodes hold. */
+size_t tiling_budget(struct device *d);
+
+/* Tiles for latents of this shape. ERROR_MEMORY: not even the smallest fits. */
+int tiling_choose(const struct family *f, void *vae, struct device *d,
+                  const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
+                  struct error *e);
+
+/* Whether several tiles show this pixel of the picture. */
+bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y);
+
+/* family->decode() within the limits; says on the device which tiles were taken. */
+int tiling_decode(const struct family *f, void *vae, struct device *d,
+                  const struct vae_limits *limits, const struct tensor *latents,
+                  family_frame_fn *frame, void *ctx, struct error *e);
+
+/* Half of what limits allow on the device, or of what they would; false: there is no less. For when
+ * memory has run out after all. */
+bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits);
+
+#endif

@@ -1,0 +1,20 @@
+/* What a decode keeps to. */
+#ifndef AUTEUR_STAGES_VAE_LIMITS_H
+#define AUTEUR_STAGES_VAE_LIMITS_H
+
+#include <stddef.h>
+
+#include "kernels/base/error.h"
+
+struct vae_limits {
+    size_t memory;               /* bytes of the device's memory besides weights; 0: a share of what
+                                    is free */
+    int tile_width, tile_height; /* pixels that are decoded at once, at most; 0: as memory allows */
+    int frames;                  /* that are decoded together; 0: as published */
+};
+
+/* From text: memory "12G", "800M" (of 1024) or bytes, tile "640x480"; NULL or "": not limited.
+ * ERROR_USAGE names the option. */
+int vae_limits_read(const char *memory, const char *tile, struct vae_limits *out, struct error *e);
+
+#endif

@@ -1,0 +1,221 @@
+/* Decoding in slices and tiles: slices change nothing, tiles little, and both keep to the memory
+ * that they are given. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "stages/decode/hunyuan_vae.h"
+#include "stages/decode/tiling.h"
+#include "stages/decode/wan_vae.h"
+
+#define HUNYUAN "tests/fixtures/hunyuan-video"
+#define WAN     "tests/fixtures/wan2.2-t2v-a14b"
+
+enum { TALL = 20, WIDE = 36, LATENTS = 5, CHANNELS = 16 };
+
+struct film {
+    float *pixels;
+    size_t size; /* of a picture */
+    int count;
+};
+
+static int keep(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    struct film *f = ctx;
+
+    (void)e;
+    assert_int_equal(index, f->count);
+    f->size = (size_t)(width * height * 3);
+    f->pixels = realloc(f->pixels, f->size * (size_t)(index + 1) * sizeof *rgb);
+    assert_non_null(f->pixels);
+    memcpy(f->pixels + f->size * (size_t)index, rgb, f->size * sizeof *rgb);
+    f->count++;
+    return 0;
+}
+
+static void assert_same(struct film *a, struct film *b)
+{
+    assert_int_equal(a->count, b->count);
+    assert_int_equal(a->size, b->size);
+    assert_memory_equal(a->pixels, b->pixels, a->size * (size_t)a->count * sizeof(float));
+    free(a->pixels);
+    free(b->pixels);
+}
+
+/* Smooth in space, as real latents are. */
+static struct tensor latents_of(int64_t channels, int64_t frames)
+{
+    static float data[CHANNELS * LATENTS * TALL * WIDE];
+    struct tensor t = TENSOR_F32(data, channels, frames, TALL, WIDE);
+
+    for (int64_t i = 0; i < tensor_count(&t); i++)
+        data[i] = sinf((float)(i % WIDE) * 0.3f + (float)(i / (TALL * WIDE))) *
+                  cosf((float)(i / WIDE % TALL) * 0.4f);
+    return t;
+}
+
+static struct device *open_device(void)
+{
+    struct device *d;
+    struct error e = {0};
+
+    assert_int_equal(device_open(&(struct device_options){.threads = 2}, &d, &e), 0);
+    return d;
+}
+
+/* A limit that the shortest slices just keep to, and none. */
+static void test_slices_change_nothing_of_hunyuan_video(void **unused)
+{
+    struct device *d = open_device();
+    struct hunyuan_vae *v;
+    struct error e = {0};
+    struct film a = {0}, b = {0};
+    struct tensor latents;
+    size_t least;
+    (void)unused;
+
+    assert_int_equal(hunyuan_vae_load(HUNYUAN "/vae", d, &v, &e), 0);
+    latents = latents_of(hunyuan_vae_channels(v), 4);
+    assert_int_equal(hunyuan_vae_decode(v, &latents, keep, &a, &e), 0);
+    least = hunyuan_vae_bytes(v, latents.shape + 1);
+    hunyuan_vae_memory(v, least);
+    assert_int_equal(hunyuan_vae_decode(v, &latents, keep, &b, &e), 0);
+    assert_int_equal(a.count, 13);
+    assert_same(&a, &b);
+    hunyuan_vae_free(v);
+    device_close(d);
+}
+
+static void test_slices_change_nothing_of_wan(void **unused)
+{
+    struct device *d = open_device();
+    struct wan_vae *v;
+    struct error e = {0};
+    (void)unused;
+
+    assert_int_equal(wan_vae_load(WAN "/vae", d, &v, &e), 0);
+    for (int together = 1; together <= 3; together++) {
+        struct film one = {0}, many = {0};
+        struct tensor latents = latents_of(wan_vae_channels(v), LATENTS);
+        wan_vae_together(v, 0); /* a frame at a time, on a processor */
+        assert_int_equal(wan_vae_decode(v, &latents, keep, &one, &e), 0);
+        wan_vae_together(v, together);
+        assert_int_equal(wan_vae_decode(v, &latents, keep, &many, &e), 0);
+        assert_int_equal(one.count, wan_vae_frames(v, LATENTS));
+        assert_same(&one, &many);
+    }
+    wan_vae_free(v);
+    device_close(d);
+}
+
+static void *open_vae(const struct family *f, const char *dir, struct device *d)
+{
+    struct error e = {0};
+    void *vae;
+
+    assert_int_equal(f->vae_open(dir, d, &vae, &e), 0);
+    return vae;
+}
+
+/* Smaller and smaller limits give smaller and smaller tiles, each within its limit; then an error
+ * that says what is missing. */
+static void test_tiles_keep_to_the_memory(void **unused)
+{
+    const int64_t shape[4] = {CHANNELS, LATENTS, 90, 160};
+    struct device *d = open_device();
+    const struct family *f = &family_wan;
+    void *vae = open_vae(f, WAN, d);
+    struct vae_limits limits = {.memory = f->vae_bytes(vae, shape)};
+    struct tiling t;
+    struct error e = {0};
+    int64_t before = INT64_MAX;
+    (void)unused;
+
+    assert_int_equal(tiling_choose(f, vae, d, &limits, shape, &t, &e), 0);
+    assert_int_equal(t.rows * t.columns, 1);
+    while (tiling_choose(f, vae, d, &limits, shape, &t, &e) == 0) {
+        const int64_t tile[4] = {shape[0], shape[1], t.height, t.width};
+        assert_true(f->vae_bytes(vae, tile) <= limits.memory);
+        assert_true(t.height * t.width <= before);
+        assert_true(t.height * t.rows >= shape[2] && t.width * t.columns >= shape[3]);
+        before = t.height * t.width;
+        limits.memory = limits.memory * 2 / 3;
+    }
+    assert_int_equal(e.code, ERROR_MEMORY);
+    assert_non_null(strstr(e.text, "--vae-memory"));
+    f->vae_close(vae);
+    device_close(d);
+}
+
+/* Wan's norms see a pixel, its attention the tile: tiles that fade into one another stay near the
+ * whole picture, and every pixel is made of weights that add up to one. */
+static void test_tiles_are_near_the_whole(void **unused)
+{
+    struct device *d = open_device();
+    const struct family *f = &family_wan;
+    void *vae = open_vae(f, WAN, d);
+    struct vae_limits whole = {0}, tiles = {.tile_width = 160, .tile_height = 128};
+    struct tensor latents = latents_of(CHANNELS, 2);
+    struct film a = {0}, b = {0};
+    struct error e = {0};
+    double off = 0, size = 0;
+    (void)unused;
+
+    assert_int_equal(tiling_decode(f, vae, d, &whole, &latents, keep, &a, &e), 0);
+    assert_int_equal(tiling_decode(f, vae, d, &tiles, &latents, keep, &b, &e), 0);
+    assert_int_equal(a.count, b.count);
+    assert_int_equal(a.size, b.size);
+    for (size_t i = 0; i < a.size * (size_t)a.count; i++) {
+        off += fabs((double)a.pixels[i] - (double)b.pixels[i]);
+        size += fabs((double)a.pixels[i]);
+    }
+    printf("tiles are off by %.2e of a pixel's value on average\n", off / size);
+    assert_true(off > 0); /* there were tiles */
+    assert_true(off / size < 0.1);
+    free(a.pixels);
+    free(b.pixels);
+    f->vae_close(vae);
+    device_close(d);
+}
+
+static void test_limits_are_read(void **unused)
+{
+    static const char *const wrong[] = {"12X", "G", "-1G", "0", "1K", "12GBs"};
+    static const char *const no_tiles[] = {"640", "640x", "640x480x", "64x640", "x480"};
+    struct vae_limits l;
+    struct error e = {0};
+    (void)unused;
+
+    assert_int_equal(vae_limits_read("12G", "640x480", &l, &e), 0);
+    assert_int_equal(l.memory, (size_t)12 << 30);
+    assert_int_equal(l.tile_width, 640);
+    assert_int_equal(l.tile_height, 480);
+    assert_int_equal(vae_limits_read("1.5GiB", "", &l, &e), 0);
+    assert_int_equal(l.memory, (size_t)3 << 29);
+    assert_int_equal(vae_limits_read("", NULL, &l, &e), 0);
+    assert_int_equal(l.memory + (size_t)l.tile_width, 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(vae_limits_read(wrong[i], "", &l, &e), -1);
+    for (size_t i = 0; i < sizeof no_tiles / sizeof *no_tiles; i++)
+        assert_int_equal(vae_limits_read("", no_tiles[i], &l, &e), -1);
+    assert_int_equal(e.code, ERROR_USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slices_change_nothing_of_hunyuan_video),
+        cmocka_unit_test(test_slices_change_nothing_of_wan),
+        cmocka_unit_test(test_tiles_keep_to_the_memory),
+        cmocka_unit_test(test_tiles_are_near_the_whole),
+        cmocka_unit_test(test_limits_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
