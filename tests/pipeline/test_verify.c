@@ -13,11 +13,14 @@ static char scratch[64], data[600]; /* where the program's data files are */
 
 static int set_up(void **state)
 {
-    const char *build = getenv("AUTEUR_BUILD");
+    char program[400] = "";
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
 
     (void)state;
+    for (int up = 0; length > 0 && up < 3; up++) /* BUILD/tests/pipeline/test_verify */
+        *strrchr(program, '/') = '\0';
     setenv("AUTEUR_CUDA", "/nowhere/libauteur-cuda.so", 1); /* the same on every machine */
-    snprintf(data, sizeof data, "%s/share/auteur-pipe", build ? build : "build");
+    snprintf(data, sizeof data, "%s/share/auteur-pipe", program);
     return program_scratch(scratch) == 0 ? setenv("AUTEUR_DATA", data, 1) : -1;
 }
 
