@@ -22,8 +22,10 @@ int measure_gpu(enum figure figure, struct device_options device, int peer, stru
 int measure_cpu(enum figure figure, struct device_options device, struct measured *out,
                 struct error *e);
 /* Reads in sequence, past the page cache where the file system lets us, at most `most` bytes: of
- * the largest file below `models`, or, where none has a quarter of that (or models is ""), of a
- * temporary file of `most` bytes (a multiple of 8 MiB) that is first written into `scratch`. */
+ * the largest file below `models` (links are followed), or, where none has a quarter of that, of a
+ * temporary file of `most` bytes (a multiple of 8 MiB) that is first written into it, or into
+ * `scratch` where models is "". 1: models cannot be written to, or there is no room; -1: models is
+ * no folder, among others. */
 int measure_disk(const char *models, const char *scratch, size_t most, struct measured *out,
                  struct error *e);
 

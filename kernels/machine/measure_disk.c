@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +44,15 @@ static int see_file(const char *path, const struct stat *st, int kind, struct FT
     return 0;
 }
 
+/* -1, or 1 where there is no room for the file (a limit on a file's size is one, too). */
+static int cannot_write(const char *path, struct error *e)
+{
+    int number = errno;
+
+    error_errno(e, number, "write", path);
+    return number == ENOSPC || number == EDQUOT || number == EFBIG ? 1 : -1;
+}
+
 /* A file of so many bytes that nothing can pack smaller, on the disk and not only in memory. */
 static int write_file(int fd, const char *path, char *chunk, size_t most, struct error *e)
 {
@@ -61,11 +71,11 @@ static int write_file(int fd, const char *path, char *chunk, size_t most, struct
             if (n < 0 && errno == EINTR)
                 continue;
             if (n <= 0)
-                return error_errno(e, errno, "write", path);
+                return cannot_write(path, e);
             done += (size_t)n;
         }
     }
-    return fsync(fd) == 0 ? 0 : error_errno(e, errno, "write", path);
+    return fsync(fd) == 0 ? 0 : cannot_write(path, e);
 }
 
 /* Past the page cache, or through one that was emptied of it. */
@@ -118,6 +128,7 @@ static int read_file(const char *path, char *chunk, size_t most, struct measured
     return 0;
 }
 
+/* 1: the file cannot be made or has no room there, *e says why. */
 static int read_temporary(const char *dir, char *chunk, size_t most, struct measured *out,
                           struct error *e)
 {
@@ -127,14 +138,33 @@ static int read_temporary(const char *dir, char *chunk, size_t most, struct meas
     if (snprintf(path, sizeof path, "%s/auteur-verify-XXXXXX", dir) >= (int)sizeof path)
         return error_set(e, ERROR_USAGE, "%.200s: too long a name", dir);
     fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(e, errno, "make a file in", dir);
+    if (fd < 0) {
+        error_errno(e, errno, "make a file in", dir);
+        return 1;
+    }
     rc = write_file(fd, path, chunk, most, e);
     close(fd);
     if (rc == 0)
         rc = read_file(path, chunk, most, out, e);
     unlink(path);
     return rc;
+}
+
+/* Links are followed: weights are often links to files elsewhere. */
+static int find_largest(const char *models, struct error *e)
+{
+    struct stat st;
+
+    largest.size = 0;
+    if (!models[0])
+        return 0;
+    if (stat(models, &st) != 0)
+        return error_errno(e, errno, "look through", models);
+    if (!S_ISDIR(st.st_mode))
+        return error_set(e, ERROR_USAGE,
+                         "%.200s is no folder: --models names the one where checkpoints are",
+                         models);
+    return nftw(models, see_file, 16, 0) == 0 ? 0 : error_errno(e, errno, "look through", models);
 }
 
 int measure_disk(const char *models, const char *scratch, size_t most, struct measured *out,
@@ -146,12 +176,16 @@ int measure_disk(const char *models, const char *scratch, size_t most, struct me
     *out = (struct measured){0};
     if (!chunk)
         return error_memory(e);
-    largest.size = 0;
-    if (models[0])
-        nftw(models, see_file, 16, FTW_PHYS);
+    rc = find_largest(models, e);
     /* Less than this is over before a disk shows what it can. */
-    rc = largest.size >= (off_t)most / 4 ? read_file(largest.path, chunk, most, out, e)
-                                         : read_temporary(scratch, chunk, most, out, e);
+    if (rc == 0 && largest.size >= (off_t)most / 4)
+        rc = read_file(largest.path, chunk, most, out, e);
+    else if (rc == 0)
+        rc = read_temporary(models[0] ? models : scratch, chunk, most, out, e);
+    if (rc > 0) {
+        snprintf(out->note, sizeof out->note, "no large file to read, and %.200s", e->text);
+        error_clear(e);
+    }
     free(chunk);
     return rc;
 }

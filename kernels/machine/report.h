@@ -20,8 +20,8 @@ struct report_row {
 
 struct report_options {
     struct device_options device; /* kind, or_cpu, threads, notes */
-    const char *models;           /* whose disk is read; "": that of `scratch`, a folder that */
-    const char *scratch;          /* can be written to */
+    const char *models;           /* whose disk is read; "": that of `scratch` */
+    const char *scratch;          /* a folder that can be written to */
     size_t disk_most;             /* bytes of it */
     void (*row)(void *ctx, const struct report_row *row);
     void *ctx;

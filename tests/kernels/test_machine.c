@@ -7,9 +7,12 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernels/base/file.h"
@@ -267,7 +270,8 @@ static void an_interrupt_ends_the_report(void **state)
 static void the_disk_of_the_models_is_read(void **state)
 {
     enum { MIB = 1 << 20 };
-    char dir[] = "/tmp/auteur-machine-XXXXXX", path[100], *bytes = malloc(8 * MIB);
+    char dir[] = "/tmp/auteur-machine-XXXXXX", path[100], linked[100];
+    char *bytes = malloc(8 * MIB);
     struct measured m;
     struct error e = {0};
 
@@ -279,17 +283,52 @@ static void the_disk_of_the_models_is_read(void **state)
     assert_int_equal(file_write_atomic(path, "", 0, &e), 0);
     assert_int_equal(truncate(path, 64 * MIB), 0);
     assert_int_equal(measure_disk(dir, "/tmp", 16 * MIB, &m, &e), 0);
-    assert_non_null(strstr(m.note, "auteur-verify-"));
+    snprintf(path, sizeof path, "%s/auteur-verify-", dir);
+    assert_non_null(strstr(m.note, path));
     snprintf(path, sizeof path, "%s/weights", dir);
     assert_int_equal(file_write_atomic(path, bytes, 8 * MIB, &e), 0);
     assert_int_equal(measure_disk(dir, "/tmp", 16 * MIB, &m, &e), 0);
     assert_non_null(strstr(m.note, "/weights"));
     assert_true(m.value > 0);
-    assert_int_equal(measure_disk("", "/nowhere", 16 * MIB, &m, &e), -1);
-    assert_non_null(strstr(e.text, "/nowhere"));
     free(bytes);
+    assert_int_equal(measure_disk(path, "/tmp", 16 * MIB, &m, &e), -1);
+    assert_non_null(strstr(e.text, "is no folder"));
+    snprintf(linked, sizeof linked, "%s/models", dir);
+    assert_int_equal(mkdir(linked, 0777), 0);
+    snprintf(linked, sizeof linked, "%s/models/linked", dir);
+    assert_int_equal(symlink(path, linked), 0);
+    snprintf(path, sizeof path, "%s/models", dir);
+    assert_int_equal(measure_disk(path, "/tmp", 16 * MIB, &m, &e), 0);
+    assert_non_null(strstr(m.note, "/models/linked"));
+    assert_int_equal(measure_disk("/nowhere/models", "/tmp", 16 * MIB, &m, &e), -1);
+    assert_non_null(strstr(e.text, "/nowhere/models"));
     error_clear(&e);
     assert_int_equal(path_remove(dir, &e), 0);
+}
+
+/* A folder that is too small is nothing that a machine fails by. */
+static void without_room_the_disk_is_not_measured(void **state)
+{
+    enum { MIB = 1 << 20 };
+    struct rlimit before, little;
+    struct measured m;
+    struct error e = {0};
+    int rc;
+
+    (void)state;
+    assert_int_equal(measure_disk("", "/nowhere", 16 * MIB, &m, &e), 1);
+    assert_non_null(strstr(m.note, "/nowhere"));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    little = before;
+    little.rlim_cur = 4 * MIB;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    rc = measure_disk("", "/tmp", 16 * MIB, &m, &e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(rc, 1);
+    assert_non_null(strstr(m.note, "/tmp/auteur-verify-"));
+    assert_int_equal(e.code, ERROR_NONE);
 }
 
 int main(void)
@@ -307,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_gpu_that_is_missing_is_a_row),
         cmocka_unit_test(an_interrupt_ends_the_report),
         cmocka_unit_test(the_disk_of_the_models_is_read),
+        cmocka_unit_test(without_room_the_disk_is_not_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
