@@ -57,7 +57,38 @@ bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits 
     if (!f->vae_bytes || half < (size_t)16 << 20)
         return false;
     limits->memory = half;
+    limits->memory_asked = false;
     return true;
+}
+
+static double in_unit(size_t bytes)
+{
+    return (double)bytes / (bytes < (size_t)1 << 30 ? 1 << 20 : 1 << 30);
+}
+
+static const char *unit_of(size_t bytes)
+{
+    return bytes < (size_t)1 << 30 ? "MiB" : "GiB";
+}
+
+/* A limit that a person set is theirs to mend; memory that is short may be there later. */
+static int too_little(const struct vae_limits *limits, const struct tiling *t, size_t needed,
+                      int factor, struct error *e)
+{
+    const long long width = t->width * factor, height = t->height * factor;
+    const size_t mib = (needed + (1 << 20) - 1) >> 20;
+
+    if (limits->memory_asked)
+        return error_set(e, ERROR_INPUT,
+                         "--vae-memory is %.1f %s, and decoding even a tile of %lldx%lld takes "
+                         "%.1f %s: --vae-memory %zuM would do",
+                         in_unit(t->budget), unit_of(t->budget), width, height, in_unit(needed),
+                         unit_of(needed), mib);
+    return error_set(e, ERROR_MEMORY,
+                     "out of memory: decoding even a tile of %lldx%lld takes %.1f %s, and %.1f %s "
+                     "are to be had",
+                     width, height, in_unit(needed), unit_of(needed), in_unit(t->budget),
+                     unit_of(t->budget));
 }
 
 int tiling_choose(const struct family *f, void *vae, struct device *d,
@@ -74,14 +105,10 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
     lay(&t, shape);
     while (f->vae_bytes && t.budget > 0 && !fits(f, vae, &t, shape)) {
         if (t.width <= SMALLEST && t.height <= SMALLEST)
-            return error_set(e, ERROR_MEMORY,
-                             "out of memory: decoding tiles of %lldx%lld takes %.2f GB, and %.2f "
-                             "are to be had (--vae-memory)",
-                             (long long)t.width * factor, (long long)t.height * factor,
-                             (double)f->vae_bytes(
-                                 vae, (const int64_t[4]){shape[0], shape[1], t.height, t.width}) /
-                                 1e9,
-                             (double)t.budget / 1e9);
+            return too_little(
+                limits, &t,
+                f->vae_bytes(vae, (const int64_t[4]){shape[0], shape[1], t.height, t.width}),
+                factor, e);
         if (t.width >= t.height)
             t.columns++;
         else

@@ -25,7 +25,8 @@ struct tiling {
  * loaded. Asked for later it would count what earlier decodes hold. */
 size_t tiling_budget(struct device *d);
 
-/* Tiles for latents of this shape. ERROR_MEMORY: not even the smallest fits. */
+/* Tiles for latents of this shape. Not even the smallest fits: ERROR_INPUT where a
+ * person set the limit, else ERROR_MEMORY. */
 int tiling_choose(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
                   struct error *e);

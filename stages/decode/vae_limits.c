@@ -32,7 +32,8 @@ int vae_limits_read(const char *memory, const char *tile, struct vae_limits *out
     char rest;
 
     *out = (struct vae_limits){0};
-    if (memory && memory[0] && read_memory(memory, &out->memory, e))
+    out->memory_asked = memory && memory[0];
+    if (out->memory_asked && read_memory(memory, &out->memory, e))
         return -1;
     if (tile && tile[0] &&
         (sscanf(tile, "%dx%d%c", &out->tile_width, &out->tile_height, &rest) != 2 ||

@@ -2,6 +2,7 @@
 #ifndef AUTEUR_STAGES_VAE_LIMITS_H
 #define AUTEUR_STAGES_VAE_LIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/base/error.h"
@@ -9,6 +10,7 @@
 struct vae_limits {
     size_t memory;               /* bytes of the device's memory besides weights; 0: a share of what
                                     is free */
+    bool memory_asked;           /* a person wrote that figure, and it was not made smaller since */
     int tile_width, tile_height; /* pixels that are decoded at once, at most; 0: as memory allows */
     int frames;                  /* that are decoded together; 0: as published */
 };

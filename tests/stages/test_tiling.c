@@ -124,6 +124,29 @@ static void *open_vae(const struct family *f, const char *dir, struct device *d)
     return vae;
 }
 
+/* No later try would help; what the message names does. */
+static void a_limit_that_was_asked_for_says_what_would_do(const struct family *f, void *vae,
+                                                          struct device *d, const int64_t shape[4])
+{
+    struct vae_limits limits;
+    struct tiling t;
+    struct error e = {0};
+    char *would_do, value[32];
+
+    assert_int_equal(vae_limits_read("1M", "", &limits, &e), 0);
+    assert_int_equal(tiling_choose(f, vae, d, &limits, shape, &t, &e), -1);
+    assert_int_equal(e.code, ERROR_INPUT);
+    assert_non_null(strstr(e.text, "--vae-memory is 1.0 MiB"));
+    would_do = strstr(e.text, ": --vae-memory ");
+    assert_non_null(would_do);
+    assert_int_equal(sscanf(would_do, ": --vae-memory %31s would do", value), 1);
+    assert_int_equal(vae_limits_read(value, "", &limits, &e), 0);
+    assert_int_equal(tiling_choose(f, vae, d, &limits, shape, &t, &e), 0);
+    limits.memory = (size_t)1 << 30;
+    assert_true(tiling_smaller(f, d, &limits)); /* no longer the person's figure */
+    assert_false(limits.memory_asked);
+}
+
 /* Smaller and smaller limits give smaller and smaller tiles, each within its limit; then an error
  * that says what is missing. */
 static void test_tiles_keep_to_the_memory(void **unused)
@@ -149,7 +172,8 @@ static void test_tiles_keep_to_the_memory(void **unused)
         limits.memory = limits.memory * 2 / 3;
     }
     assert_int_equal(e.code, ERROR_MEMORY);
-    assert_non_null(strstr(e.text, "--vae-memory"));
+    assert_non_null(strstr(e.text, "are to be had"));
+    a_limit_that_was_asked_for_says_what_would_do(f, vae, d, shape);
     f->vae_close(vae);
     device_close(d);
 }
