@@ -336,44 +336,107 @@ static void print_note(void *ctx, const struct note *note)
         printf("%s\n", line);
 }
 
+/* All that was asked for is timed, whatever one of them runs into. */
+struct bench {
+    struct subject job;
+    struct stage_env env;
+    struct arena arena;
+    int done, failed;
+};
+
+/* The failure is told at once, in e. */
+static void count(struct bench *b, int rc, const struct error *e)
+{
+    b->done++;
+    if (rc == 0)
+        return;
+    b->failed++;
+    command_failed(e);
+}
+
+static void bench_folder(struct bench *b, const char *name, const char *dir)
+{
+    struct error e = {0};
+    int rc;
+
+    b->job.name = name;
+    b->job.dir = dir;
+    rc = bench_one(&b->job, &e);
+    count(b, rc, &e);
+}
+
+/* A tier of two models has two VAEs; unless it was asked for, its folder may hold the first model
+ * alone, for the tier that shares it. */
+static void bench_tier(struct bench *b, const struct tier *tier, bool asked)
+{
+    const char *path = NULL, *pictures = NULL;
+    struct error e = {0}, ignored = {0};
+    bool both = tier->keyframe.family &&
+                tier_prompt_checkpoint(&b->env, tier, &b->arena, &pictures, &ignored) == 0 &&
+                pictures;
+
+    if (tier_checkpoint(&b->env, tier, &b->arena, &path, &e) == 0)
+        bench_folder(b, tier->name, path);
+    else if (asked || !both || !path || path_exists(path))
+        count(b, -1, &e);
+    if (both)
+        bench_folder(b, "picture", pictures);
+}
+
+/* Those that are there; a tier that shares another's model is timed with it. */
+static void bench_tiers(struct bench *b)
+{
+    for (int i = 0; i < tier_count; i++) {
+        const struct tier *tier = &tiers_all[i], *shared = NULL;
+        const char *own = tier_folder(&b->env, tier, &b->arena), *other = NULL;
+        struct error ignored = {0};
+
+        if (!own || !path_exists(own))
+            continue;
+        if (tier->shares)
+            shared = tier_find(tier->shares);
+        if (shared && tier_prompt_checkpoint(&b->env, shared, &b->arena, &other, &ignored) == 0 &&
+            other && strcmp(own, other) == 0)
+            continue;
+        bench_tier(b, tier, false);
+    }
+}
+
 int bench_vae(const struct options *o, struct error *e)
 {
     static const struct board no_board;
     const char *models = o->models[0] ? o->models : getenv("AUTEUR_MODELS");
-    struct stage_env env = {.board = &no_board, .models_dir = models ? models : "", .tier = ""};
-    struct arena a = {0};
     struct heard heard = {0};
-    struct subject job = {
-        .options = o,
-        .device = {.kind = strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
-                   .or_cpu = strcmp(o->device, "cuda") != 0,
-                   .patience = PATIENCE_SOME}};
-    int rc, done = 0;
+    struct bench b = {
+        .env = {.board = &no_board, .models_dir = models ? models : "", .tier = ""},
+        .job = {.options = o,
+                .device = {.kind = strcmp(o->device, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                           .or_cpu = strcmp(o->device, "cuda") != 0,
+                           .patience = PATIENCE_SOME}}};
+    int rc;
 
     if (o->verbose)
-        job.device.notes = (struct note_listener){print_note, &heard};
-    rc = vae_limits_read(o->vae_memory, o->vae_tile, &job.limits, e) ||
-                 paths_data_dir(&a, &env.data_dir, e)
+        b.job.device.notes = (struct note_listener){print_note, &heard};
+    rc = vae_limits_read(o->vae_memory, o->vae_tile, &b.job.limits, e) ||
+                 paths_data_dir(&b.arena, &b.env.data_dir, e)
              ? -1
              : 0;
-    for (int i = 1; rc == 0 && i < o->operand_count; i++, done++) {
+    for (int i = 1; rc == 0 && i < o->operand_count; i++) {
         const struct tier *tier = tier_find(o->operands[i]);
-        job.name = o->operands[i];
-        job.dir = tier ? tier_folder(&env, tier, &a) : o->operands[i];
-        rc = job.dir ? bench_one(&job, e) : error_memory(e);
+
+        if (tier)
+            bench_tier(&b, tier, true);
+        else
+            bench_folder(&b, o->operands[i], o->operands[i]);
     }
-    for (int i = 0; rc == 0 && o->operand_count == 1 && i < tier_count; i++) {
-        job.name = tiers_all[i].name;
-        job.dir = tier_folder(&env, &tiers_all[i], &a);
-        if (!job.dir || !path_exists(job.dir))
-            continue;
-        rc = bench_one(&job, e);
-        done++;
-    }
-    arena_free(&a);
-    if (rc == 0 && done == 0)
+    if (rc == 0 && o->operand_count == 1)
+        bench_tiers(&b);
+    arena_free(&b.arena);
+    if (rc == 0 && b.done == 0)
         return error_set(e, ERROR_USAGE,
                          "no tier's checkpoint is there: name a folder, or where they are with "
                          "--models");
+    if (b.failed)
+        return error_set(e, ERROR_MODEL, "%d of %d VAEs could not be timed", b.failed, b.done);
     return rc;
 }
