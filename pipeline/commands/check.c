@@ -43,7 +43,8 @@ int command_check(const struct options *o)
     struct error e = {0};
     int status = EXIT_DELIVERED;
 
-    if (workspace_board(&w, &r, stderr, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+    if (workspace_board(&w, &r, stderr, &e) != 0 || workspace_step_cache(&w, &r, &e) != 0 ||
+        workspace_plan(&w, &r, &e) != 0 ||
         execution_check(&(struct execution){.setup = &w.setup, .plan = &w.plan}, &e) != 0) {
         status = command_failed(&e);
         goto done;

@@ -102,6 +102,23 @@ int workspace_only(const struct workspace *w, const char *only, struct error *e)
                      w->board.name);
 }
 
+int workspace_step_cache(const struct workspace *w, const struct request *r, struct error *e)
+{
+    const char *told = r->step_cache ? r->step_cache : "";
+    bool on = told[0] && strcmp(told, "off") != 0;
+
+    for (size_t i = 0; !told[0] && !on && i < w->board.shot_count; i++) {
+        const char *own = w->board.shots[i].step_cache;
+
+        on = own[0] && strcmp(own, "off") != 0;
+    }
+    if (on || !(r->step_cache_threshold > 0))
+        return 0;
+    return error_set(e, ERROR_USAGE,
+                     "--step-cache-threshold does nothing without a step cache: name its mode "
+                     "with --step-cache first-block or timestep");
+}
+
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e)
 {
     if (workspace_only(w, r->only, e) != 0)

@@ -57,6 +57,9 @@ int workspace_journal(struct workspace *w, enum journal_mode mode, struct error 
 /* Refuses a glob that no shot's id matches: a slip, not a success. "" matches all. */
 int workspace_only(const struct workspace *w, const char *only, struct error *e);
 
+/* Refuses a --step-cache-threshold where neither --step-cache nor a shot switches the cache on. */
+int workspace_step_cache(const struct workspace *w, const struct request *r, struct error *e);
+
 /* Makes the plan; without a journal, as if nothing had been made. Needs the board. */
 int workspace_plan(struct workspace *w, const struct request *r, struct error *e);
 
