@@ -144,7 +144,8 @@ const struct option options_all[] = {
          "inputs, on Hopper GPUs their long attention in 8 bits as well, all else in bf16: faster "
          "and less memory, and nearly the same picture. "
          "Otherwise each model in the dtype that it was published for; parity in f32 (also "
-         "bf16, f16). A processor always computes in f32."},
+         "bf16, f16). A processor computes in f32; with fp8 it "
+         "rounds those layers as a GPU would, slowly: to judge the picture."},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),

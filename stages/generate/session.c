@@ -157,6 +157,10 @@ static void tell_what_is_off(const struct session *s)
                             s->tier->name);
     else if (!asked && family->fp8 && device_kind(s->device) == DEVICE_CUDA)
         device_note_off(s->device, NOTE_FP8, "--precision fp8 switches it on");
+    else if (asked && device_kind(s->device) == DEVICE_CPU)
+        device_note(
+            s->device, NOTE_FP8,
+            "FP8 Rounding of the Large Layers (Slow on a Processor: to Judge the Picture).");
     for (size_t i = 0; i < s->count; i++)
         cached |= s->shots[i].settings.generation.step_cache.mode != STEP_CACHE_OFF;
     if (!cached && family->step_cache)
