@@ -46,6 +46,8 @@ static int open_device(struct walk *w, enum dtype activations, struct device **d
     options.kind = DEVICE_CUDA;
     if (w->to_host)
         options.memory = MEMORY_SAFE;
+    if (w->machine->gpus == 0)
+        options.memory = MEMORY_SPEED; /* a processor's memory is the host's */
     options.or_cpu = false;
     options.threads = 1;
     options.notes = (struct note_listener){0};

@@ -356,6 +356,20 @@ static void weights_are_streamed_where_they_do_not_fit(void **state)
     assert_true(machine_holds(&small, forecast_peak(&f, &small)));
 }
 
+/* Of one memory, stages that work one after another share what the larger of them takes. */
+static void one_memory_holds_a_stage_with_its_own_host(void **state)
+{
+    struct forecast f = {
+        .stage = {{.peak = 10 * GIB, .host = 1 * GIB}, {.peak = 2 * GIB, .host = 8 * GIB}},
+        .count = 2};
+    struct machine own = machine("48GiB"), one = machine("48GiB,unified");
+
+    (void)state;
+    assert_true(machine_itself(&own) == 0 && machine_itself(&one) > 0);
+    assert_true(forecast_peak(&f, &own) == 10 * GIB);
+    assert_true(forecast_peak(&f, &one) == 11 * GIB + machine_itself(&one));
+}
+
 static double stored(const struct forecast *f)
 {
     double sum = 0;
@@ -435,14 +449,15 @@ int main(void)
         cmocka_unit_test(weights_are_those_of_the_file),
         cmocka_unit_test(arithmetic_is_the_models),
         cmocka_unit_test(attention_in_fp8_has_operands),
+        cmocka_unit_test(attention_has_the_rate_of_its_form),
         cmocka_unit_test(machines_are_read_as_written),
         cmocka_unit_test(other_words_are_one_clear_error),
         cmocka_unit_test(outlines_are_read_as_written),
         cmocka_unit_test(wan_a14b_is_told_of_49_gib_cards),
         cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
+        cmocka_unit_test(one_memory_holds_a_stage_with_its_own_host),
         cmocka_unit_test(hunyuan_video_is_told_of_unified_memory),
         cmocka_unit_test(peaks_are_those_that_were_measured),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
-        cmocka_unit_test(attention_has_the_rate_of_its_form),
