@@ -147,7 +147,7 @@ static void find_mend(const struct gathering *g, struct plan_tier *t, const stru
 
     struct stage_env smaller = *g->env;
     smaller.device.linears = DTYPE_F8_E4M3;
-    if (would_fit(g, &smaller, worst->shot, &f)) {
+    if (g->plan->machine.gpus > 0 && would_fit(g, &smaller, worst->shot, &f)) {
         snprintf(t->mend, sizeof t->mend, "with --precision fp8 it fits: %.1f GiB",
                  forecast_peak(&f, &g->plan->machine) / 1073741824.0);
         return;
@@ -198,24 +198,23 @@ static int add_generated(struct gathering *g, const struct shot *shot, struct er
         a->shots++;
         return 0;
     }
-    a = &g->alike[g->count];
-    if (tier_of_shot(g->env, shot, &tier, &why) != 0) {
-        *e = why; /* a tier that the board names is one: the shot is too long for it */
-        return error_wrap(e, "shot %s", shot->id);
-    }
+    tier = tier_find(tier_name_of_shot(g->env, shot));
+    if (!tier)
+        return tier_of_shot(g->env, shot, &tier, e);
     struct plan_tier *t = tier_of(g->plan, tier);
     if (!t)
         return error_set(e, ERROR_INTERNAL, "more than %d tiers", PLAN_TIERS);
+    if (t->why.code != ERROR_NONE)
+        return 0;
+    a = &g->alike[g->count];
     *a = (struct alike){.shot = shot, .tier = tier, .shots = 1};
     if (forecast_shot(g->env, shot, &g->plan->machine, &a->forecast, &why) == 0) {
         g->count++;
         return 0;
     }
-    if (t->why.code == ERROR_NONE) {
-        t->why = why;
-        t->faulty = shot->id;
-    }
-    return why.code == ERROR_MEMORY ? error_memory(e) : 0;
+    t->why = why;
+    t->faulty = shot->id;
+    return 0;
 }
 
 static int add_shot(struct gathering *g, const struct shot *shot, struct error *e)

@@ -146,6 +146,43 @@ static void what_does_not_fit_is_said_with_the_mend(void **state)
     program_free(&p);
 }
 
+/* What is wrong with one tier is said of that tier; the others are planned. */
+static void a_tier_at_fault_leaves_the_others(void **state)
+{
+    static const char two[] =
+        "name: two\n"
+        "fps: 24\n"
+        "size: 768x432\n"
+        "shots:\n"
+        "  - {id: a, prompt: A ship, frames: 81, steps: 3, tier: experimental}\n"
+        "  - {id: b, prompt: A ship, frames: 25, steps: 3, tier: validator}\n"
+        "  - {id: c, prompt: A ship, frames: 17, steps: 3, tier: previs}\n";
+    char path[100];
+    struct error e = {0};
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/two.yaml", scratch);
+    assert_int_equal(file_write_atomic(path, two, strlen(two), &e), 0);
+    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--vae-memory", "100M");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(p.out, "shot a cannot be planned: 81 frames: tier experimental makes"));
+    assert_non_null(strstr(p.out, "shot b DOES NOT FIT: out of memory: decoding tiles of"));
+    assert_non_null(strstr(p.out, ": 1 shot of"));
+    assert_non_null(strstr(p.out, "fits: "));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--json", "--gpu", "49GiB", "--vae-memory", "100M");
+    json_t *root = json_loads(p.out, 0, NULL), *tiers = json_object_get(root, "tiers");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_int_equal(json_array_size(tiers), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *tier = json_array_get(tiers, i);
+        assert_int_equal(json_is_true(json_object_get(tier, "fits")), i == 2);
+        assert_int_equal(json_is_string(json_object_get(tier, "error")), i != 2);
+    }
+    json_decref(root);
+    program_free(&p);
+}
+
 /* Nothing is said of this machine but what is so: previs runs on any. */
 static void this_machine_is_planned_for_without_a_gpu(void **state)
 {
@@ -155,6 +192,8 @@ static void this_machine_is_planned_for_without_a_gpu(void **state)
     if (p.status != EXIT_DELIVERED)
         fail_msg("%d: %s%s", p.status, p.out, p.err);
     assert_non_null(strstr(p.out, "this machine's processor"));
+    assert_non_null(strstr(p.out, "at most, with 3.0 GiB for"));
+    assert_null(strstr(p.out, "kept by the host"));
     assert_null(strstr(p.out, "validator"));
     program_free(&p);
 }
@@ -218,6 +257,7 @@ int main(void)
         cmocka_unit_test(json_tells_every_stage),
         cmocka_unit_test(shots_add_time_and_no_memory),
         cmocka_unit_test(what_does_not_fit_is_said_with_the_mend),
+        cmocka_unit_test(a_tier_at_fault_leaves_the_others),
         cmocka_unit_test(this_machine_is_planned_for_without_a_gpu),
         cmocka_unit_test(a_run_refuses_what_cannot_fit),
         cmocka_unit_test(bad_words_end_at_once),
