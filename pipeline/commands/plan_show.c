@@ -143,6 +143,10 @@ static void show_tier(FILE *out, const struct plan_board *p, const struct plan_t
             "peak", "host", "time");
     for (int i = 0; i < t->all.count; i++)
         show_stage(out, p, &t->all.stage[i]);
+    for (int i = 0; i < t->all.count; i++)
+        if (t->all.stage[i].together > 1)
+            fprintf(out, "  %s: %d shots at once\n", t->all.stage[i].name,
+                    t->all.stage[i].together);
     show_turns(out, p, t);
     show_resident(out, p, t);
 }
@@ -186,6 +190,8 @@ static json_t *stage_json(const struct plan_board *p, const struct forecast_stag
 
     if (o && s->steps)
         json_object_set_new(o, "steps", json_integer(s->steps));
+    if (o && s->together)
+        json_object_set_new(o, "together", json_integer(s->together));
     if (o && is_timed(&p->machine)) {
         json_object_set_new(o, "load_seconds", json_real(s->load));
         json_object_set_new(o, "work_seconds", json_real(s->work));
