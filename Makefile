@@ -109,7 +109,7 @@ check-style:
 	.ci/check-style
 
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c' '*.h' '*.inc' '*.cu' '*.cuh')
 
 clean:
 	rm -rf build build-*

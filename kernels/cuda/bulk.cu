@@ -107,8 +107,7 @@ bool bulk_upload(struct context *c, void *to, const void *from, size_t size, boo
     if (size < LEAST || (!c->bulk && (c->bulk_tried || !bulk_open(c))))
         return true;
     struct bulk_job job = {c, (char *)to, (const char *)from, size, &status};
-    c->host.pool_run(c->device->pool, (int64_t)((size + PIECE - 1) / PIECE), 1,
-                     bulk_part, &job);
+    c->host.pool_run(c->device->pool, (int64_t)((size + PIECE - 1) / PIECE), 1, bulk_part, &job);
     *done = true;
     return cuda_ok(c, (cudaError_t)status.load(), "copying to it");
 }

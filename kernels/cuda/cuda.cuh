@@ -63,7 +63,7 @@ struct context {
     int stage_now;
     struct read_slot reading[READ_SLOTS];
     cudaStream_t reader; /* made when first needed */
-    struct bulk *bulk; /* of large uploads */
+    struct bulk *bulk;   /* of large uploads */
     bool bulk_tried;
     struct gemm_plans *gemms;
     struct tuning *tuning; /* NULL: no memory for it */

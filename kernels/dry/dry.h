@@ -17,6 +17,9 @@ enum dry_class {
     DRY_PRODUCT,  /* matrix products in 16 bits, or F32 where activations are */
     DRY_PRODUCT8, /* in FP8 */
     DRY_ATTENTION,
+    DRY_ATTENTION_64, /* of heads of at most 64 numbers */
+    DRY_ATTENTION8,   /* in FP8 */
+    DRY_ATTENTION8_64,
     DRY_CONVOLUTION,
     DRY_OTHER,
     DRY_CLASSES

@@ -186,9 +186,15 @@ static void dry_attention(struct device *d, struct tensor *out, const struct ten
     bool fused = is_half(d) && q->shape[3] % 8 == 0 && q->shape[3] <= (biased ? 128 : 256);
 
     (void)scale;
-    if (!in_f8(d, q, k, bias) && !fused)
+    bool f8 = in_f8(d, q, k, bias), narrow = q->shape[3] <= 64;
+
+    if (!f8 && !fused)
         scores(d, q, k);
-    dry_work(d, DRY_ATTENTION, 4 * pairs * heads * (double)q->shape[3],
+    dry_work(d,
+             f8       ? narrow ? DRY_ATTENTION8_64 : DRY_ATTENTION8
+             : narrow ? DRY_ATTENTION_64
+                      : DRY_ATTENTION,
+             4 * pairs * heads * (double)q->shape[3],
              bytes_of(out) + bytes_of(q) + bytes_of(k) + bytes_of(v) +
                  (fused ? 0 : pairs * heads * (is_half(d) ? 12 : 16)));
 }

@@ -119,7 +119,7 @@ const struct option options_all[] = {
      .max = 16,
      .initial = "0",
      .argument = "N",
-     .commands = " run resume ",
+     .commands = " run resume plan ",
      .help = "How many pictures of the same settings SDXL makes at once, at most; 0 as the preset "
              "says. On a processor the pictures are the same bytes either way, on a GPU to within "
              "rounding."},

@@ -28,6 +28,7 @@ int command_plan(const struct options *o)
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
                         .preset = o->preset,
+                        .batch = o->batch,
                         .only = o->only,
                         .models = o->models,
                         .device = o->device[0] ? o->device : "auto"};

@@ -85,6 +85,7 @@ static void add_stage(struct forecast *all, const struct forecast_stage *s, size
     to->models = s->models > to->models ? s->models : to->models;
     to->cuts = s->cuts > to->cuts ? s->cuts : to->cuts;
     to->steps = s->steps > to->steps ? s->steps : to->steps;
+    to->together = s->together > to->together ? s->together : to->together;
     to->work += s->work * (double)shots;
 }
 
@@ -104,6 +105,17 @@ static void add_alike(struct plan_tier *t, const struct alike *a)
 
 /* ---- what would help */
 
+/* No more of them go together than there are. */
+static struct stage_env env_of(const struct gathering *g, const struct alike *a)
+{
+    const struct tier *tier = a->tier;
+    struct stage_env env = *g->env;
+    int most = settings_batch(&env, tier->keyframe.family ? tier->keyframe.family : tier->family);
+
+    env.batch = a->shots < (size_t)most ? (int)a->shots : most;
+    return env;
+}
+
 static bool would_fit(const struct gathering *g, const struct stage_env *env,
                       const struct shot *shot, struct forecast *f)
 {
@@ -114,14 +126,15 @@ static bool would_fit(const struct gathering *g, const struct stage_env *env,
 }
 
 /* Fewer frames, as many as still fit by halves. */
-static void mend_by_frames(const struct gathering *g, const struct shot *longest,
+static void mend_by_frames(const struct gathering *g, const struct alike *longest,
                            struct plan_tier *t)
 {
-    struct shot shot = *longest;
+    const struct stage_env env = env_of(g, longest);
+    struct shot shot = *longest->shot;
     struct forecast f;
 
     for (shot.frames /= 2; shot.frames >= 17; shot.frames /= 2)
-        if (would_fit(g, g->env, &shot, &f)) {
+        if (would_fit(g, &env, &shot, &f)) {
             snprintf(t->mend, sizeof t->mend, "shots of at most %d frames fit: %.1f GiB",
                      f.settings.geometry.frames,
                      forecast_peak(&f, &g->plan->machine) / 1073741824.0);
@@ -143,16 +156,22 @@ static const struct alike *worst_of(const struct gathering *g, const struct plan
 
 static void find_mend(const struct gathering *g, struct plan_tier *t, const struct alike *worst)
 {
+    struct stage_env smaller = env_of(g, worst), one = smaller;
     struct forecast f;
 
-    struct stage_env smaller = *g->env;
+    one.batch = 1; /* a processor's run does not find out by itself */
+    if (smaller.batch > 1 && would_fit(g, &one, worst->shot, &f)) {
+        snprintf(t->mend, sizeof t->mend, "with --batch 1 it fits: %.1f GiB",
+                 forecast_peak(&f, &g->plan->machine) / 1073741824.0);
+        return;
+    }
     smaller.device.linears = DTYPE_F8_E4M3;
-    if (would_fit(g, &smaller, worst->shot, &f)) {
+    if (g->plan->machine.gpus > 0 && would_fit(g, &smaller, worst->shot, &f)) {
         snprintf(t->mend, sizeof t->mend, "with --precision fp8 it fits: %.1f GiB",
                  forecast_peak(&f, &g->plan->machine) / 1073741824.0);
         return;
     }
-    mend_by_frames(g, worst->shot, t);
+    mend_by_frames(g, worst, t);
 }
 
 /* ---- the board */
@@ -162,7 +181,7 @@ static void judge_resident(const struct gathering *g, struct plan_tier *t,
                            const struct alike *worst)
 {
     const struct machine *m = &g->plan->machine;
-    struct stage_env env = *g->env;
+    struct stage_env env = env_of(g, worst);
     struct error ignored = {0};
     struct forecast f;
 
@@ -192,30 +211,34 @@ static int add_generated(struct gathering *g, const struct shot *shot, struct er
 {
     struct alike *a = find_alike(g, shot);
     const struct tier *tier;
-    struct error why = {0};
 
     if (a) {
         a->shots++;
         return 0;
     }
-    a = &g->alike[g->count];
-    if (tier_of_shot(g->env, shot, &tier, &why) != 0) {
-        *e = why; /* a tier that the board names is one: the shot is too long for it */
-        return error_wrap(e, "shot %s", shot->id);
-    }
+    tier = tier_find(tier_name_of_shot(g->env, shot));
+    if (!tier)
+        return tier_of_shot(g->env, shot, &tier, e);
     struct plan_tier *t = tier_of(g->plan, tier);
     if (!t)
         return error_set(e, ERROR_INTERNAL, "more than %d tiers", PLAN_TIERS);
-    *a = (struct alike){.shot = shot, .tier = tier, .shots = 1};
-    if (forecast_shot(g->env, shot, &g->plan->machine, &a->forecast, &why) == 0) {
-        g->count++;
-        return 0;
+    g->alike[g->count++] = (struct alike){.shot = shot, .tier = tier, .shots = 1};
+    return 0;
+}
+
+static void forecast_alike(const struct gathering *g, struct alike *a)
+{
+    struct plan_tier *t = tier_of(g->plan, a->tier);
+    const struct stage_env env = env_of(g, a);
+
+    if (t->why.code != ERROR_NONE)
+        return;
+    if (forecast_shot(&env, a->shot, &g->plan->machine, &a->forecast, &t->why) != 0) {
+        t->faulty = a->shot->id;
+        return;
     }
-    if (t->why.code == ERROR_NONE) {
-        t->why = why;
-        t->faulty = shot->id;
-    }
-    return why.code == ERROR_MEMORY ? error_memory(e) : 0;
+    t->shots += a->shots;
+    add_alike(t, a);
 }
 
 static int add_shot(struct gathering *g, const struct shot *shot, struct error *e)
@@ -246,11 +269,8 @@ int plan_board_make(const struct stage_env *env, const char *only, const struct 
     for (size_t i = 0; i < b->shot_count && rc == 0; i++)
         if (!*only || fnmatch(only, b->shots[i].id, 0) == 0)
             rc = add_shot(&g, &b->shots[i], e);
-    for (size_t i = 0; i < g.count && rc == 0; i++) {
-        struct plan_tier *t = tier_of(out, g.alike[i].tier);
-        t->shots += g.alike[i].shots;
-        add_alike(t, &g.alike[i]);
-    }
+    for (size_t i = 0; i < g.count && rc == 0; i++)
+        forecast_alike(&g, &g.alike[i]);
     for (int i = 0; i < out->count && rc == 0; i++)
         judge(&g, &out->tiers[i]);
     free(g.alike);

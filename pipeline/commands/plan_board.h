@@ -21,7 +21,8 @@ struct plan_tier {
     int resident_gpus;    /* how many such GPUs that would take; 0: more than eight */
     bool fits;            /* one model at a time */
     char mend[MEND_SIZE]; /* when it does not: what would; "" when nothing that was tried does */
-    struct error why;     /* ERROR_NONE, or why nothing can be told */
+    struct error why;     /* ERROR_NONE, or why nothing can be told; ERROR_MEMORY: a shot does not
+                           * even fit the limits that were set */
     const char *faulty;   /* then: the shot's id */
 };
 
@@ -36,8 +37,8 @@ struct plan_board {
     double checkpoints; /* bytes of weight files that are read */
 };
 
-/* Of the shots whose id matches `only` ("" for all). -1: out of memory, or the program's own data
- * is not there; a tier that cannot be told of says so itself. */
+/* Of the shots whose id matches `only` ("" for all). -1: out of memory; a tier that cannot be told
+ * of says so itself. */
 int plan_board_make(const struct stage_env *env, const char *only, const struct machine *m,
                     struct plan_board *out, struct error *e);
 bool plan_board_fits(const struct plan_board *p);

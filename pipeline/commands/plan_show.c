@@ -76,16 +76,30 @@ static void show_stage(FILE *out, const struct plan_board *p, const struct forec
     show_duration(out, p, s->load, s->work);
 }
 
+/* What to do about a tier that does not fit. */
+static const char *mend_of(const struct plan_board *p, const struct plan_tier *t)
+{
+    if (t->fits || t->mend[0])
+        return t->mend;
+    return p->machine.gpus == 0
+               ? "shorter shots would not fit either: take a smaller frame, or a machine with more "
+                 "memory"
+               : "neither FP8 nor shorter shots would make it fit: take a smaller frame, or a GPU "
+                 "with more memory";
+}
+
 static void show_turns(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    char text[MEND_SIZE + 200];
-    const char *mend = t->mend[0] ? t->mend
-                       : t->fits  ? ""
-                                  : "neither FP8 nor shorter shots would: take a smaller frame, or "
-                                    "a GPU with more memory";
+    char text[MEND_SIZE + 300], itself[80] = "";
+    const char *mend = mend_of(p, t);
+
+    if (machine_itself(&p->machine) > 0)
+        snprintf(itself, sizeof itself, " with %.1f GiB for the system and the program itself,",
+                 gib(machine_itself(&p->machine)));
     int n = snprintf(
-        text, sizeof text, "  %s: %.1f of %.1f GiB at most, one model after another%s%s",
+        text, sizeof text, "  %s: %.1f of %.1f GiB at most,%s one model after another%s%s",
         t->fits ? "fits" : "DOES NOT FIT", gib(t->peak), gib((double)p->machine.facts.memory),
+        itself,
         forecast_streams(&t->all) ? ", large ones kept by the host and brought block by block" : "",
         *mend ? "; " : "");
 
@@ -116,17 +130,23 @@ static void show_tier(FILE *out, const struct plan_board *p, const struct plan_t
 {
     fprintf(out, "\n%s (%s)", t->tier->name, t->tier->model);
     if (t->why.code != ERROR_NONE) {
-        fprintf(out, ": shot %s cannot be planned: %s\n", t->faulty, t->why.text);
+        fprintf(out, ": shot %s %s: %s\n", t->faulty,
+                t->why.code == ERROR_MEMORY ? "DOES NOT FIT" : "cannot be planned", t->why.text);
         return;
     }
-    fprintf(out, ": %zu shot%s of %dx%d, %d frames%s\n", t->shots, plural(t->shots), t->width,
-            t->height, t->frames, t->shots > 1 ? " at most" : "");
+    fprintf(out, ": %zu shot%s of %dx%d, %d frame%s%s\n", t->shots, plural(t->shots), t->width,
+            t->height, t->frames, plural((size_t)t->frames),
+            t->shots > 1 && t->frames > 1 ? " at most" : "");
     if (t->all.outlined)
         fprintf(out, "  its checkpoint is not there: sizes of the published one\n");
     fprintf(out, "  %-18s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations", "workspace",
             "peak", "host", "time");
     for (int i = 0; i < t->all.count; i++)
         show_stage(out, p, &t->all.stage[i]);
+    for (int i = 0; i < t->all.count; i++)
+        if (t->all.stage[i].together > 1)
+            fprintf(out, "  %s: %d shots at once\n", t->all.stage[i].name,
+                    t->all.stage[i].together);
     show_turns(out, p, t);
     show_resident(out, p, t);
 }
@@ -170,6 +190,8 @@ static json_t *stage_json(const struct plan_board *p, const struct forecast_stag
 
     if (o && s->steps)
         json_object_set_new(o, "steps", json_integer(s->steps));
+    if (o && s->together)
+        json_object_set_new(o, "together", json_integer(s->together));
     if (o && is_timed(&p->machine)) {
         json_object_set_new(o, "load_seconds", json_real(s->load));
         json_object_set_new(o, "work_seconds", json_real(s->work));
@@ -182,8 +204,8 @@ static json_t *tier_json(const struct plan_board *p, const struct plan_tier *t)
     json_t *stages;
 
     if (t->why.code != ERROR_NONE)
-        return json_pack("{ss ss ss ss}", "tier", t->tier->name, "model", t->tier->model, "shot",
-                         t->faulty, "error", t->why.text);
+        return json_pack("{ss ss ss ss sb}", "tier", t->tier->name, "model", t->tier->model, "shot",
+                         t->faulty, "error", t->why.text, "fits", false);
     stages = json_array();
     for (int i = 0; i < t->all.count; i++)
         json_array_append_new(stages, stage_json(p, &t->all.stage[i]));

@@ -18,13 +18,15 @@ static bool is_one_pool(const struct machine *m)
     return m->facts.unified || m->gpus == 0;
 }
 
-static double host_share(const struct forecast *f, const struct machine *m)
+double machine_itself(const struct machine *m)
 {
-    double most = 0;
+    return is_one_pool(m) ? HOST_ITSELF : 0;
+}
 
-    for (int i = 0; i < f->count; i++)
-        most = f->stage[i].host > most ? f->stage[i].host : most;
-    return is_one_pool(m) ? most + HOST_ITSELF : 0;
+/* What a stage takes of the memory that is asked about. */
+static double takes(const struct forecast_stage *s, const struct machine *m)
+{
+    return s->peak + (is_one_pool(m) ? s->host : 0);
 }
 
 bool forecast_streams(const struct forecast *f)
@@ -40,8 +42,8 @@ double forecast_peak(const struct forecast *f, const struct machine *m)
     double most = 0;
 
     for (int i = 0; i < f->count; i++)
-        most = f->stage[i].peak > most ? f->stage[i].peak : most;
-    return most + host_share(f, m);
+        most = takes(&f->stage[i], m) > most ? takes(&f->stage[i], m) : most;
+    return most + machine_itself(m);
 }
 
 /* Something that has a place, and what it takes besides while it works. */
@@ -63,7 +65,7 @@ static int list_models(const struct forecast *f, const struct machine *m, struct
         const struct forecast_stage *s = &f->stage[i];
         for (int k = 0; k < s->models && count < MODELS_MAX; k++)
             out[count++] =
-                (struct placed){s->weights, s->peak - s->weights - (double)machine_base(m)};
+                (struct placed){s->weights, takes(s, m) - s->weights - (double)machine_base(m)};
     }
     qsort(out, (size_t)count, sizeof *out, by_weights);
     return count;
@@ -86,7 +88,7 @@ double forecast_resident(const struct forecast *f, const struct machine *m, int 
     }
     for (int g = 0; g < gpus; g++)
         most = on[g].weights + on[g].more > most ? on[g].weights + on[g].more : most;
-    return most + (double)machine_base(m) + host_share(f, m);
+    return most + (double)machine_base(m) + machine_itself(m);
 }
 
 int forecast_gpus(const struct forecast *f, const struct machine *m)

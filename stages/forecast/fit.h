@@ -13,9 +13,14 @@
  * the host's share is needed there too. */
 bool machine_holds(const struct machine *m, double bytes);
 
+/* Bytes of one memory, unified or a processor's, that the system and the program itself take; 0
+ * where a GPU has its own. They are in the sums below. */
+double machine_itself(const struct machine *m);
+
 /* Whether some model's weights stay on the host. */
 bool forecast_streams(const struct forecast *f);
-/* Bytes that one GPU must hold when models take turns. */
+/* Bytes that one GPU must hold when models take turns: the stage that takes most, with its share of
+ * the host where memory is one. */
 double forecast_peak(const struct forecast *f, const struct machine *m);
 /* Bytes on the fullest of `gpus` GPUs when nothing leaves. */
 double forecast_resident(const struct forecast *f, const struct machine *m, int gpus);

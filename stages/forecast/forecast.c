@@ -8,6 +8,7 @@
 #include "kernels/base/file.h"
 #include "kernels/outline.h"
 #include "stages/decode/tiling.h"
+#include "stages/forecast/fit.h"
 #include "stages/generate/sampling.h"
 #include "stages/models/published.h"
 
@@ -26,6 +27,7 @@ struct walk {
     struct tensor latents;
     size_t heap;  /* in use before */
     bool to_host; /* the weights, on the rung of the ladder where they must go */
+    int together; /* shots at once in a sampler */
 };
 
 enum { WORDS, SAMPLING, DECODING };
@@ -46,6 +48,8 @@ static int open_device(struct walk *w, enum dtype activations, struct device **d
     options.kind = DEVICE_CUDA;
     if (w->to_host)
         options.memory = MEMORY_SAFE;
+    if (w->machine->gpus == 0)
+        options.memory = MEMORY_SPEED; /* a processor's memory is the host's */
     options.or_cpu = false;
     options.threads = 1;
     options.notes = (struct note_listener){0};
@@ -122,20 +126,39 @@ static int keep_latents(struct walk *w, const struct tensor *latents, struct err
     return w->latents.data ? 0 : error_memory(e);
 }
 
+static int predict(const struct walk *w, void *model, struct sampling *s, int step, struct error *e)
+{
+    const struct tensor *latents[SAMPLING_MOST];
+    struct tensor *out[SAMPLING_MOST];
+
+    if (w->together == 1)
+        return w->family->predict(model, &s->scaled, step, &s->output, e);
+    for (int i = 0; i < w->together; i++) {
+        latents[i] = &s[i].scaled;
+        out[i] = &s[i].output;
+    }
+    return w->family->predict_batch(model, latents, step, out, e);
+}
+
 /* Every step, for they need not be alike. */
 static int sample(struct walk *w, void *model, struct error *e)
 {
     struct sampler_config config;
-    struct sampling s = {0};
+    struct sampling s[SAMPLING_MOST] = {0}, *all[SAMPLING_MOST];
     int rc = sampling_config(w->dir, "", 0, &config, e);
 
+    for (int i = 0; rc == 0 && i < w->together; i++) {
+        all[i] = &s[i];
+        rc = sampling_prepare(all[i], w->family, model, &config, w->generation, &w->conditions, e);
+    }
     if (rc == 0)
-        rc = sampling_open(&s, w->family, model, &config, w->generation, &w->conditions, e);
-    for (int i = 0; rc == 0 && i < s.sampler.steps; i++)
-        rc = w->family->predict(model, &s.scaled, i, &s.output, e);
+        rc = sampling_begin(all, w->together, e);
+    for (int i = 0; rc == 0 && i < s[0].sampler.steps; i++)
+        rc = predict(w, model, s, i, e);
     if (rc == 0)
-        rc = keep_latents(w, &s.latents, e);
-    sampling_close(&s);
+        rc = keep_latents(w, &s[0].latents, e);
+    for (int i = 0; i < w->together; i++)
+        sampling_close(&s[i]);
     return rc;
 }
 
@@ -155,6 +178,8 @@ static int denoise(struct walk *w, struct error *e)
     if (rc == 0) {
         struct forecast_stage *s = add_stage(w, SAMPLING, weights);
         s->steps = w->generation->steps;
+        s->together = w->together;
+        s->work /= w->together;
         s->models = first > 0 ? (int)lround(w->run.stored / first) : 1;
     }
     w->family->model_close(model);
@@ -221,6 +246,29 @@ static int on_ladder(struct walk *w, int (*stage)(struct walk *w, struct error *
     return rc;
 }
 
+/* Whether the stage that was added last is more than a GPU surely holds. */
+static bool is_doubtful(const struct walk *w)
+{
+    const struct forecast last = {.stage = {w->forecast->stage[w->forecast->count - 1]},
+                                  .count = 1};
+
+    return w->machine->gpus > 0 && !machine_holds(w->machine, forecast_peak(&last, w->machine));
+}
+
+/* Half as many shots at once, and half of those, until they fit: as a run does where memory ends.
+ */
+static int denoise_some(struct walk *w, struct error *e)
+{
+    int rc = denoise(w, e);
+
+    while (rc == 0 && w->together > 1 && is_doubtful(w)) {
+        w->forecast->count--;
+        w->together /= 2;
+        rc = denoise(w, e);
+    }
+    return rc;
+}
+
 /* ---- a shot */
 
 /* A prompt as long as the tier reads: what it says decides nothing here. */
@@ -261,6 +309,7 @@ static int go_through(const struct stage_env *env, const struct machine *m,
         .family = family,
         .dir = dir,
         .names = names,
+        .together = settings_batch(env, family),
         .generation = g,
         .forecast = f,
         .run = {.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)}};
@@ -273,7 +322,8 @@ static int go_through(const struct stage_env *env, const struct machine *m,
     if (rc == 0 && family->needs_picture)
         rc = add_picture(&w, e);
     if (rc == 0)
-        rc = on_ladder(&w, words, e) == 0 && on_ladder(&w, denoise, e) == 0 ? decode(&w, e) : -1;
+        rc = on_ladder(&w, words, e) == 0 && on_ladder(&w, denoise_some, e) == 0 ? decode(&w, e)
+                                                                                 : -1;
     conditions_free(&w.conditions);
     arena_free(&w.arena);
     g->prompt = g->negative = NULL;

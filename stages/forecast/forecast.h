@@ -13,14 +13,15 @@ struct forecast_stage {
     double weights;   /* on the GPU at once */
     int models;       /* of so many bytes, that take turns there: Wan 2.2's two experts */
     double activations;
-    double workspace; /* what operations, libraries and the driver take besides */
-    double peak;      /* of the three, all at their time */
-    double host;      /* besides the program itself and the mapped files */
-    double streamed;  /* of the host's: weights that come to the GPU block by block */
-    double stored;    /* read from files */
-    double load, work;
-    int steps; /* of a sampler; else 0 */
-    int cuts;  /* how often the VAE's pieces were made smaller, to fit */
+    double workspace;  /* what operations, libraries and the driver take besides */
+    double peak;       /* of the three, all at their time */
+    double host;       /* besides the program itself and the mapped files */
+    double streamed;   /* of the host's: weights that come to the GPU block by block */
+    double stored;     /* read from files */
+    double load, work; /* the work of one shot, as a share of those that go together */
+    int steps;         /* of a sampler; else 0 */
+    int together;      /* shots that go through a sampler's model at once; else 0 */
+    int cuts;          /* how often the VAE's pieces were made smaller, to fit */
 };
 
 enum { FORECAST_STAGES = 6 };
@@ -33,8 +34,8 @@ struct forecast {
     int count;
 };
 
-/* The shot is SHOT_GENERATED. Faults of a checkpoint that is there are ERROR_MODEL; settings that
- * cannot be, ERROR_INPUT. */
+/* The shot is SHOT_GENERATED, with as many like it as may go together (settings_batch()). Faults of
+ * a checkpoint that is there are ERROR_MODEL; settings that cannot be, ERROR_INPUT. */
 int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                   struct forecast *out, struct error *e);
 

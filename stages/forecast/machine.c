@@ -220,11 +220,12 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
 
 /* Parts of the sold figures that operations of models reached on an H200 on 2026-11-21, at its
  * power limit (bench/models --profile): products 692 of 989 TFLOP/s in BF16 and 1300 of 1979 in
- * FP8, attention 547; copies 4.26 of 4.8 TB/s, of which row operations use some two thirds. */
+ * FP8, attention 547; of heads of 64 numbers 445, in FP8 950 and 631
+ * (kernels/README.md); copies 4.26 of 4.8 TB/s, of which row operations use some two thirds. */
 struct dry_rates machine_rates(const struct machine *m)
 {
-    static const double products = 0.70, products8 = 0.66, attention = 0.55, convolution = 0.50,
-                        moving = 0.6;
+    static const double products = 0.70, products8 = 0.66, attention = 0.55, narrow = 0.45,
+                        attention8 = 0.48, narrow8 = 0.32, convolution = 0.50, moving = 0.6;
     static const double processor = 0.7; /* of what one large product reaches: denoiser and VAE */
     struct dry_rates r = {.bytes = m->bandwidth * moving, .link = m->link, .launch = 4e-6};
 
@@ -237,6 +238,9 @@ struct dry_rates machine_rates(const struct machine *m)
     r.flops[DRY_PRODUCT] = m->bf16 * products;
     r.flops[DRY_PRODUCT8] = (m->fp8 > 0 ? m->fp8 : m->bf16) * products8;
     r.flops[DRY_ATTENTION] = m->bf16 * attention;
+    r.flops[DRY_ATTENTION_64] = m->bf16 * narrow;
+    r.flops[DRY_ATTENTION8] = (m->fp8 > 0 ? m->fp8 * attention8 : m->bf16 * attention);
+    r.flops[DRY_ATTENTION8_64] = (m->fp8 > 0 ? m->fp8 * narrow8 : m->bf16 * narrow);
     r.flops[DRY_CONVOLUTION] = m->bf16 * convolution;
     return r;
 }

@@ -146,6 +146,97 @@ static void what_does_not_fit_is_said_with_the_mend(void **state)
     program_free(&p);
 }
 
+/* What is wrong with one tier is said of that tier; the others are planned. */
+static void a_tier_at_fault_leaves_the_others(void **state)
+{
+    static const char two[] =
+        "name: two\n"
+        "fps: 24\n"
+        "size: 768x432\n"
+        "shots:\n"
+        "  - {id: a, prompt: A ship, frames: 81, steps: 3, tier: experimental}\n"
+        "  - {id: b, prompt: A ship, frames: 25, steps: 3, tier: validator}\n"
+        "  - {id: c, prompt: A ship, frames: 17, steps: 3, tier: previs}\n";
+    char path[100];
+    struct error e = {0};
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/two.yaml", scratch);
+    assert_int_equal(file_write_atomic(path, two, strlen(two), &e), 0);
+    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--vae-memory", "100M");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(p.out, "shot a cannot be planned: 81 frames: tier experimental makes"));
+    assert_non_null(strstr(p.out, "shot b DOES NOT FIT: out of memory: decoding tiles of"));
+    assert_non_null(strstr(p.out, ": 1 shot of"));
+    assert_non_null(strstr(p.out, "fits: "));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--json", "--gpu", "49GiB", "--vae-memory", "100M");
+    json_t *root = json_loads(p.out, 0, NULL), *tiers = json_object_get(root, "tiers");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_int_equal(json_array_size(tiers), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *tier = json_array_get(tiers, i);
+        assert_int_equal(json_is_true(json_object_get(tier, "fits")), i == 2);
+        assert_int_equal(json_is_string(json_object_get(tier, "error")), i != 2);
+    }
+    json_decref(root);
+    program_free(&p);
+}
+
+/* The sampling of six pictures of one size. */
+static const json_t *pictures(const char *path, const char *gpu, const char *batch, json_t **root)
+{
+    struct program p = PROGRAM("plan", path, "--json", "--gpu", gpu, "--batch", batch);
+    const json_t *tier, *stage;
+
+    *root = json_loads(p.out, 0, NULL);
+    if (p.status != EXIT_DELIVERED || !*root)
+        fail_msg("status %d: %s%s", p.status, p.out, p.err);
+    program_free(&p);
+    tier = json_array_get(json_object_get(*root, "tiers"), 0);
+    assert_true(number(tier, "shots") == 6);
+    stage = json_array_get(json_object_get(tier, "stages"), 1);
+    assert_string_equal(json_string_value(json_object_get(stage, "stage")), "sampling");
+    return stage;
+}
+
+/* As the preset says, no more than there are, and fewer where memory does not hold them. */
+static void pictures_are_made_together(void **state)
+{
+    static const struct {
+        const char *gpu, *batch;
+        int together;
+    } cases[] = {{"h200", "1", 1},
+                 {"h200", "0", 4},
+                 {"h200", "16", 6},
+                 {"7.5GiB", "16", 3},
+                 {"7GiB", "16", 1}};
+    char path[100], six[600] = "name: six\nfps: 24\nsize: 1024x576\nshots:\n";
+    double alone = 0, least = 0;
+    struct error e = {0};
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        sprintf(six + strlen(six),
+                "  - {id: a%d, prompt: A ship, frames: 1, steps: 2, tier: picture}\n", i);
+    snprintf(path, sizeof path, "%s/six.yaml", scratch);
+    assert_int_equal(file_write_atomic(path, six, strlen(six), &e), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *root;
+        const json_t *s = pictures(path, cases[i].gpu, cases[i].batch, &root);
+
+        assert_int_equal((int)number(s, "together"), cases[i].together);
+        if (i == 0) {
+            alone = number(s, "work_seconds");
+            least = number(s, "activations");
+        } else {
+            assert_true(cases[i].together == 1 || number(s, "activations") > 1.5 * least);
+            assert_true(i > 2 || number(s, "work_seconds") < alone);
+        }
+        json_decref(root);
+    }
+}
+
 /* Nothing is said of this machine but what is so: previs runs on any. */
 static void this_machine_is_planned_for_without_a_gpu(void **state)
 {
@@ -155,6 +246,8 @@ static void this_machine_is_planned_for_without_a_gpu(void **state)
     if (p.status != EXIT_DELIVERED)
         fail_msg("%d: %s%s", p.status, p.out, p.err);
     assert_non_null(strstr(p.out, "this machine's processor"));
+    assert_non_null(strstr(p.out, "at most, with 3.0 GiB for"));
+    assert_null(strstr(p.out, "kept by the host"));
     assert_null(strstr(p.out, "validator"));
     program_free(&p);
 }
@@ -218,6 +311,8 @@ int main(void)
         cmocka_unit_test(json_tells_every_stage),
         cmocka_unit_test(shots_add_time_and_no_memory),
         cmocka_unit_test(what_does_not_fit_is_said_with_the_mend),
+        cmocka_unit_test(a_tier_at_fault_leaves_the_others),
+        cmocka_unit_test(pictures_are_made_together),
         cmocka_unit_test(this_machine_is_planned_for_without_a_gpu),
         cmocka_unit_test(a_run_refuses_what_cannot_fit),
         cmocka_unit_test(bad_words_end_at_once),

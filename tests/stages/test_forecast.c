@@ -101,10 +101,10 @@ static void arithmetic_is_the_models(void **state)
     dry_begin(&run);
     assert_int_equal(wan_transformer_forward(m, c, &latents, 500, &flow, &e), 0);
     /* One row goes through the timestep's layers, which wan_transformer_flops() leaves out. */
-    double step = run.flops[DRY_PRODUCT] + run.flops[DRY_ATTENTION];
+    double step = run.flops[DRY_PRODUCT] + run.flops[DRY_ATTENTION_64]; /* heads of 32 */
     dry_begin(&run);
     assert_int_equal(wan_transformer_forward(m, c, &latents, 500, &flow, &e), 0);
-    assert_true(run.flops[DRY_PRODUCT] + run.flops[DRY_ATTENTION] == step);
+    assert_true(run.flops[DRY_PRODUCT] + run.flops[DRY_ATTENTION_64] == step);
     double rest = step - wan_transformer_flops(m, c, shape);
     if (rest < 0 || rest > 0.1 * step)
         fail_msg("%g operations, %g more than the formula has", step, rest);
@@ -150,6 +150,45 @@ static void attention_in_fp8_has_operands(void **state)
     assert_int_equal(attention_takes(9, 18256, &precise), 0);
     assert_int_equal(attention_takes(9, 1000, NULL), 0);
     assert_int_equal(attention_takes(12, 18256, NULL), 0);
+}
+
+/* The class that the arithmetic of one call of attention is counted in. */
+static enum dry_class attention_is(enum dtype dtype, int64_t dim)
+{
+    struct dry_run run = {.facts.major = 9};
+    struct device *d = open_dry(&run, DTYPE_BF16);
+    struct arena a = device_arena(d);
+    struct tensor q = ACTIVATION_NEW(d, &a, 2048, 24, dim), out = q;
+    int class = 0;
+
+    d->attention = dtype;
+    op_attention(d, &out, &q, &q, &q, 0.1f, NULL);
+    while (class < DRY_CLASSES && run.flops[class] == 0)
+        class ++;
+    assert_true(class < DRY_CLASSES && run.flops[class] == 4.0 * 2048 * 2048 * 24 * (double)dim);
+    arena_free(&a);
+    device_close(d);
+    return (enum dry_class) class;
+}
+
+/* FP8 is faster than 16 bits, heads of 128 numbers faster than of 64. */
+static void attention_has_the_rate_of_its_form(void **state)
+{
+    struct error e = {0};
+    struct machine m;
+
+    (void)state;
+    assert_int_equal(attention_is(0, 128), DRY_ATTENTION);
+    assert_int_equal(attention_is(0, 64), DRY_ATTENTION_64);
+    assert_int_equal(attention_is(DTYPE_F8_E4M3, 128), DRY_ATTENTION8);
+    assert_int_equal(attention_is(DTYPE_F8_E4M3, 64), DRY_ATTENTION8_64);
+    assert_int_equal(machine_parse("h200", &m, &e), 0);
+    const struct dry_rates r = machine_rates(&m);
+    assert_true(r.flops[DRY_ATTENTION8] > 1.5 * r.flops[DRY_ATTENTION]);
+    assert_true(r.flops[DRY_ATTENTION] > 1.15 * r.flops[DRY_ATTENTION_64]);
+    assert_true(r.flops[DRY_ATTENTION8_64] > 1.3 * r.flops[DRY_ATTENTION_64]);
+    assert_int_equal(machine_parse("a100", &m, &e), 0);
+    assert_true(machine_rates(&m).flops[DRY_ATTENTION8] > 0);
 }
 
 static void machines_are_read_as_written(void **state)
@@ -317,6 +356,20 @@ static void weights_are_streamed_where_they_do_not_fit(void **state)
     assert_true(machine_holds(&small, forecast_peak(&f, &small)));
 }
 
+/* Of one memory, stages that work one after another share what the larger of them takes. */
+static void one_memory_holds_a_stage_with_its_own_host(void **state)
+{
+    struct forecast f = {
+        .stage = {{.peak = 10 * GIB, .host = 1 * GIB}, {.peak = 2 * GIB, .host = 8 * GIB}},
+        .count = 2};
+    struct machine own = machine("48GiB"), one = machine("48GiB,unified");
+
+    (void)state;
+    assert_true(machine_itself(&own) == 0 && machine_itself(&one) > 0);
+    assert_true(forecast_peak(&f, &own) == 10 * GIB);
+    assert_true(forecast_peak(&f, &one) == 11 * GIB + machine_itself(&one));
+}
+
 static double stored(const struct forecast *f)
 {
     double sum = 0;
@@ -396,11 +449,13 @@ int main(void)
         cmocka_unit_test(weights_are_those_of_the_file),
         cmocka_unit_test(arithmetic_is_the_models),
         cmocka_unit_test(attention_in_fp8_has_operands),
+        cmocka_unit_test(attention_has_the_rate_of_its_form),
         cmocka_unit_test(machines_are_read_as_written),
         cmocka_unit_test(other_words_are_one_clear_error),
         cmocka_unit_test(outlines_are_read_as_written),
         cmocka_unit_test(wan_a14b_is_told_of_49_gib_cards),
         cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
+        cmocka_unit_test(one_memory_holds_a_stage_with_its_own_host),
         cmocka_unit_test(hunyuan_video_is_told_of_unified_memory),
         cmocka_unit_test(peaks_are_those_that_were_measured),
     };
