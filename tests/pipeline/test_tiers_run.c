@@ -230,6 +230,61 @@ static void steps_are_cached_when_asked(void **state)
     refused("tier: validator, frames: 3, steps: 2, step_cache: timestep", "has no step cache");
 }
 
+static void a_threshold_needs_a_step_cache(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_board("64x48", "tier: workhorse, frames: 5, steps: 8");
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--step-cache-threshold", "0.1");
+    assert_int_equal(p.status, 1);
+    assert_non_null(strstr(p.err, "--step-cache-threshold does nothing without a step cache"));
+    program_free(&p);
+    write_board("64x48", "tier: workhorse, frames: 5, steps: 8, step_cache: timestep");
+    p = PROGRAM("check", board, "--models", models, "--step-cache-threshold", "0.1");
+    assert_int_equal(p.status, 0);
+    program_free(&p);
+    p = PROGRAM("check", board, "--models", models, "--step-cache", "off", "--step-cache-threshold",
+                "0.1");
+    assert_int_equal(p.status, 1);
+    program_free(&p);
+}
+
+static void too_little_memory_for_a_vae_is_told_once(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_board("64x48", "tier: workhorse, frames: 5, steps: 1");
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "--vae-memory",
+                "1M", "--json");
+    assert_int_equal(p.status, 3);
+    assert_non_null(strstr(p.out, "--vae-memory is 1.0 MiB"));
+    assert_null(strstr(p.out, "\"retry\":true"));
+    program_free(&p);
+}
+
+/* Both models of a tier, and the others after one that cannot be timed. */
+static void every_vae_is_timed(void **state)
+{
+    struct program p = PROGRAM("bench", "vae", "--models", models, "--device", "cpu", "--size",
+                               "64x64", "--frames", "1", "--repeat", "1");
+
+    (void)state;
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "validator "));
+    assert_non_null(strstr(p.out, "\npicture "));
+    assert_non_null(strstr(p.out, "\nflagship "));
+    program_free(&p);
+    p = PROGRAM("bench", "vae", "/nowhere", "validator", "--models", models, "--device", "cpu",
+                "--size", "64x64", "--frames", "1", "--repeat", "1");
+    assert_int_equal(p.status, 3);
+    assert_non_null(strstr(p.err, "1 of 3 VAEs could not be timed"));
+    assert_non_null(strstr(p.out, "validator "));
+    assert_non_null(strstr(p.out, "\npicture "));
+    program_free(&p);
+}
+
 /* A processor rounds to FP8 as a GPU does; what is made so is another film, under another key. */
 static void fp8_is_another_film(void **state)
 {
@@ -449,6 +504,9 @@ int main(void)
         ONE(every_tier_makes_any_size),
         ONE(what_is_asked_stands_in_the_sheet),
         ONE(steps_are_cached_when_asked),
+        ONE(a_threshold_needs_a_step_cache),
+        ONE(too_little_memory_for_a_vae_is_told_once),
+        ONE(every_vae_is_timed),
         ONE(fp8_is_another_film),
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
         ONE(svd_alone_sets_the_shots_own_picture_in_motion),
