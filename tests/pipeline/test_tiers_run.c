@@ -466,9 +466,9 @@ static void shots_that_share_experts_survive_a_kill(void **state)
     start_over();
     write_file(board, "name: one\nsize: 64x48\nfps: 8\n"
                       "defaults: {tier: flagship, prompt: a boat}\nshots:\n"
-                      "  - {id: a, frames: 9, steps: 250}\n"
-                      "  - {id: b, frames: 5, steps: 300, guidance: 1}\n"
-                      "  - {id: c, frames: 1, steps: 200}\n");
+                      "  - {id: a, frames: 17, steps: 900}\n"
+                      "  - {id: b, frames: 9, steps: 900, guidance: 1}\n"
+                      "  - {id: c, frames: 5, steps: 900}\n");
     killed_while_they_sample(3);
 }
 
