@@ -47,11 +47,11 @@ static inline struct program program_run_when(int signal_number, const char *whe
 {
     struct program p = {.status = -1};
     FILE *out = tmpfile(), *err = tmpfile();
-    char *argv[12] = {"auteur-pipe"};
+    char *argv[32] = {"auteur-pipe"}; /* and a NULL: no test has so many words */
     int argc = 1, status;
     pid_t pid;
 
-    for (; words[argc - 1]; argc++)
+    for (; argc < 31 && words[argc - 1]; argc++)
         argv[argc] = (char *)(uintptr_t)words[argc - 1];
     fflush(NULL);
     pid = fork();
