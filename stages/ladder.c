@@ -156,8 +156,3 @@ bool ladder_cut(struct ladder *l, struct device *d, bool cut, struct error *e)
     l->fell = true;
     return true;
 }
-
-const char *ladder_name(const struct ladder *l)
-{
-    return l->memory == MEMORY_SAFE ? "streamed" : "resident";
-}

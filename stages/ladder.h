@@ -32,7 +32,4 @@ bool ladder_cut(struct ladder *l, struct device *d, bool cut, struct error *e);
 /* The work was done: what it took to do so is remembered, if it took anything. */
 void ladder_done(struct ladder *l, struct device *d);
 
-/* For the shot's sheet: "resident", "streamed". */
-const char *ladder_name(const struct ladder *l);
-
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "stages/decode/hunyuan_vae_impl.h"
+#include "stages/decode/vae_limits.h"
 
 enum { PAST = 2, EDGES = 2, SLICE_MOST = 4 };
 
@@ -142,8 +143,6 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
                          (double)bytes_of(v, room, slice) / 1e9);
     memcpy(v->shape, shape, sizeof v->shape);
     v->latents_room = shape[0] * shape[1] * shape[2];
-    if (device_kind(v->device) != DEVICE_CPU)
-        device_note(v->device, NOTE_SLICES, "Temporal Slicing: %lld frames at once.",
-                    (long long)slice);
+    vae_say_slices(v->device, slice);
     return 0;
 }

@@ -290,7 +290,7 @@ static void say(struct device *d, const struct tiling *t, int factor)
     size_t free_bytes = 0, total = 0;
 
     if (device_kind(d) == DEVICE_CPU)
-        return;
+        return; /* it has no VRAM */
     device_memory(d, &free_bytes, &total);
     device_note(d, NOTE_TILES, "Optimized Tile Size: %lldx%lld based on %.0fGB VRAM.",
                 (long long)t->width * factor, (long long)t->height * factor,

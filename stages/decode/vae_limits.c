@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/notes.h"
+
 static int read_memory(const char *text, size_t *out, struct error *e)
 {
     static const char units[] = "KMGT";
@@ -44,4 +46,15 @@ int vae_limits_read(const char *memory, const char *tile, struct vae_limits *out
                          "128",
                          tile);
     return 0;
+}
+
+bool vae_gains_from_many_frames(const struct device *d)
+{
+    return device_kind(d) != DEVICE_CPU;
+}
+
+void vae_say_slices(struct device *d, int64_t frames)
+{
+    if (vae_gains_from_many_frames(d))
+        device_note(d, NOTE_SLICES, "Temporal Slicing: %lld frames at once.", (long long)frames);
 }

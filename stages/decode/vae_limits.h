@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernels/base/error.h"
+#include "kernels/device.h"
 
 struct vae_limits {
     size_t memory;               /* bytes of the device's memory besides weights; 0: a share of what
@@ -18,5 +18,11 @@ struct vae_limits {
 /* From text: memory "12G", "800M" (of 1024) or bytes, tile "640x480"; NULL or "": not limited.
  * ERROR_USAGE names the option. */
 int vae_limits_read(const char *memory, const char *tile, struct vae_limits *out, struct error *e);
+
+/* A processor gains nothing from many frames at once; a GPU does, as long as its units are not all
+ * at work. */
+bool vae_gains_from_many_frames(const struct device *d);
+/* Says (kernels/notes.h) how many frames are decoded at once, where that is a choice. */
+void vae_say_slices(struct device *d, int64_t frames);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "stages/decode/wan_vae_impl.h"
+#include "stages/decode/vae_limits.h"
 
 /* While `measured` is there nothing is made: its bytes are counted. */
 struct making {
@@ -109,13 +110,11 @@ static size_t measure(struct wan_vae *v, int64_t latents, int64_t h, int64_t w)
     return bytes;
 }
 
-/* A processor gains nothing from many frames at once; a GPU does as long as its units are not all
- * at work. */
-enum { LATENTS_MOST = 2 };
+enum { LATENTS_MOST = 2 }; /* at once, where that is faster */
 
 static int64_t choose(struct wan_vae *v, int64_t h, int64_t w)
 {
-    int64_t latents = device_kind(v->device) == DEVICE_CPU ? 0 : LATENTS_MOST;
+    int64_t latents = vae_gains_from_many_frames(v->device) ? LATENTS_MOST : 0;
 
     if (v->together)
         return v->together;
@@ -164,8 +163,6 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
         return error_memory(e);
     v->height = height;
     v->width = width;
-    if (device_kind(v->device) != DEVICE_CPU)
-        device_note(v->device, NOTE_SLICES, "Temporal Slicing: %lld frames at once.",
-                    (long long)v->rgb.shape[0]);
+    vae_say_slices(v->device, v->rgb.shape[0]);
     return 0;
 }

@@ -44,11 +44,6 @@ static const uint8_t bayer[8][8] = {
     {15, 47, 7, 39, 13, 45, 5, 37}, {63, 31, 55, 23, 61, 29, 53, 21},
 };
 
-unsigned dither_at(unsigned x, unsigned y)
-{
-    return bayer[y & 7][x & 7];
-}
-
 /* What is added before a shift to the right: the middle of each of 64 steps for a dither. A colour
  * within 1/128 of a step of the grid comes out the same everywhere. */
 static void fill_offsets(int32_t out[8], unsigned y, int shift, int32_t base)

@@ -23,7 +23,4 @@ void convert_to_yuv420p(const AVFrame *master, AVFrame *out);
 void convert_to_yuv422p10(const AVFrame *master, AVFrame *out);
 void convert_to_rgb24(const AVFrame *master, AVFrame *out);
 
-/* The 8x8 ordered dither's threshold at a place, 0..63. */
-unsigned dither_at(unsigned x, unsigned y);
-
 #endif

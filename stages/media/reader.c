@@ -245,11 +245,6 @@ const AVFormatContext *media_reader_container(const struct media_reader *r)
     return r->demuxer;
 }
 
-const char *media_reader_name(const struct media_reader *r)
-{
-    return r->name;
-}
-
 int media_reader_turns(const struct media_reader *r, const AVFrame *picture, bool *mirrored)
 {
     const AVFrameSideData *own = av_frame_get_side_data(picture, AV_FRAME_DATA_DISPLAYMATRIX);

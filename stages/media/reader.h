@@ -30,7 +30,6 @@ int media_reader_seek(struct media_reader *r, int64_t pts);
 
 const AVStream *media_reader_stream(const struct media_reader *r);
 const AVFormatContext *media_reader_container(const struct media_reader *r);
-const char *media_reader_name(const struct media_reader *r);
 /* Quarter turns clockwise that show the picture upright (camera or EXIF orientation), 0..3, and
  * whether it is to be mirrored left to right before that. */
 int media_reader_turns(const struct media_reader *r, const AVFrame *picture, bool *mirrored);

@@ -7,12 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/pipeline/program.h"
+#include "tests/pipeline/models.h"
 #include "tests/pipeline/tree.h"
 
 enum { SHOTS = 5, FILES = 3 * SHOTS };
-
-static char scratch[64], board[128], dir[128], whole[128], models[128];
 
 /* Five shots, of which one has no guidance and runs alone; `rest`: fields of all of them. */
 static void write_board_of(const char *tier, const char *rest)
@@ -35,40 +33,13 @@ static void write_board(const char *rest)
 }
 
 /* SDXL lies where the validator's keyframes need it; that is enough. */
-static int link_fixture(const char *fixture, const char *folder)
-{
-    char to[200], *real = realpath(fixture, NULL);
-    int rc;
-
-    snprintf(to, sizeof to, "%s/%s", models, folder);
-    rc = real ? symlink(real, to) : -1;
-    free(real);
-    return rc;
-}
-
 static int set_up(void **state)
 {
-    char folder[160];
-
     (void)state;
-    if (program_scratch(scratch) != 0)
+    if (make_models() != 0)
         return -1;
-    snprintf(board, sizeof board, "%s/board.yaml", scratch);
-    snprintf(dir, sizeof dir, "%s/out", scratch);
-    snprintf(whole, sizeof whole, "%s/whole", scratch);
-    snprintf(models, sizeof models, "%s/models", scratch);
-    snprintf(folder, sizeof folder, "%s/validator", models);
-    if (mkdir(models, 0777) != 0 || mkdir(folder, 0777) != 0)
-        return -1;
-    return link_fixture("tests/fixtures/sdxl", "validator/sdxl");
-}
-
-static int tear_down(void **state)
-{
-    struct error e;
-
-    (void)state;
-    return path_remove(scratch, &e);
+    link_fixture("sdxl", "validator/sdxl");
+    return 0;
 }
 
 static void delivered(struct program p, const char *says)
@@ -107,7 +78,7 @@ static void a_batch_makes_what_one_at_a_time_makes(void **state)
 static void keyframes_go_together_too(void **state)
 {
     (void)state;
-    assert_int_equal(link_fixture("tests/fixtures/svd-xt", "validator/svd-xt"), 0);
+    link_fixture("svd-xt", "validator/svd-xt");
     write_board_of("validator", ", steps: 1");
     delivered(PROGRAM("run", board, "-o", whole, "--models", models, "--device", "cpu",
                       "--preset=batch", "--batch=1"),
@@ -185,7 +156,7 @@ static void a_kill_in_the_middle_of_a_batch_loses_nothing(void **state)
     same_as_whole();
 }
 
-#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, remove_models)
 
 int main(void)
 {

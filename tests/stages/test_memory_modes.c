@@ -12,10 +12,9 @@
 #include <string.h>
 
 #include "stages/generate/sampling.h"
+#include "tests/stages/generation.h"
 
 enum { STEPS = 2 };
-
-static uint8_t picture[48 * 64 * 3]; /* for what is to be set in motion */
 
 struct subject {
     const char *dir;
@@ -95,19 +94,7 @@ static int make(const struct subject *s, struct memory_faults *faults, enum memo
                 struct made *out, struct error *e)
 {
     struct device_options o = {.threads = 1, .faults = faults, .memory = mode};
-    struct generation g = {.prompt = "a ship in a storm",
-                           .negative = "blurry",
-                           .picture = {picture, 64, 48},
-                           .seed = 11,
-                           .width = s->width,
-                           .height = s->height,
-                           .frames = s->frames,
-                           .steps = STEPS,
-                           .guidance = 3,
-                           .guidance_2 = 2,
-                           .fps = 7,
-                           .motion_bucket = 127,
-                           .noise_strength = 0.02};
+    struct generation g = any_generation(s->width, s->height, s->frames, STEPS);
     struct conditions c = {0};
     const struct family *f;
     void *encoder = NULL, *model = NULL;

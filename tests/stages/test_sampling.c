@@ -14,14 +14,13 @@
 #include "kernels/base/file.h"
 #include "kernels/base/json.h"
 #include "stages/generate/sampling.h"
+#include "tests/stages/generation.h"
 
 #define FIXTURES "tests/fixtures/"
 #define WAN      FIXTURES "wan2.2-t2v-a14b"
 enum { STEPS = 6 }; /* two before a step cache may reuse */
 
 /* ---- every family, resumed at every step */
-
-static uint8_t picture[48 * 64 * 3]; /* for what is to be set in motion */
 
 struct subject {
     const char *dir, *sampler;
@@ -44,20 +43,9 @@ static void prepare(struct ready *r, const struct subject *s)
     struct error e = {0};
     void *encoder;
 
-    *r = (struct ready){.generation = {.prompt = "a ship in a storm",
-                                       .negative = "blurry",
-                                       .picture = {picture, 64, 48},
-                                       .seed = 11,
-                                       .width = s->width,
-                                       .height = s->height,
-                                       .frames = s->frames,
-                                       .steps = STEPS,
-                                       .guidance = 3,
-                                       .guidance_2 = 2,
-                                       .fps = 7,
-                                       .motion_bucket = 127,
-                                       .noise_strength = 0.02,
-                                       .step_cache = {s->cache, 10}}};
+    *r = (struct ready){.generation = any_generation(s->width, s->height, s->frames, STEPS)};
+    r->generation.step_cache.mode = s->cache;
+    r->generation.step_cache.threshold = 10;
     if (family_of_checkpoint(s->dir, &r->family, &e) || r->family->check(s->dir, &e) ||
         sampling_config(s->dir, s->sampler, 0, &r->config, &e) ||
         device_open(&(struct device_options){.threads = 2}, &r->device, &e) ||
