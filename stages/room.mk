@@ -95,6 +95,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/hunyuan_vae.c \
 	stages/decode/hunyuan_vae_load.c \
+	stages/decode/hunyuan_vae_pass.c \
 	stages/decode/hunyuan_vae_work.c \
 	stages/generate/conditions.c \
 	stages/generate/hunyuan.c \
