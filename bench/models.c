@@ -6,7 +6,7 @@
  *                    [--profile LINES] [--search 0|1|2]
  *                    [--vae-memory GIB] [--vae-tile WxH] [--vae-frames N]
  *
- * Prints the median of `repeat` runs after two that are not counted (algorithms are chosen, graphs
+ * Prints the median of `repeat` runs after three that are not counted (algorithms are chosen, graphs
  * recorded), and the GPU memory that was in use at most. A step is all that happens between two
  * states of the latents, sampler and copies included; a decode ends with the last frame in host
  * memory.
@@ -21,7 +21,7 @@
 #include "stages/decode/tiling.h"
 #include "stages/generate/sampling.h"
 
-enum { RUNS_MAX = 64, UNCOUNTED = 2 };
+enum { RUNS_MAX = 64, UNCOUNTED = 3 };
 
 struct options {
     const char *dir;

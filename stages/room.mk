@@ -155,6 +155,7 @@ STAGES_TESTS := \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
 	tests/stages/test_tiling.c \
+	tests/stages/test_vae_graphs.c \
 	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
