@@ -96,6 +96,7 @@ TIMED(group_norm, x, NULL,
       (D, int groups, const struct tensor *weight, const struct tensor *bias, float eps,
        enum activation act),
       d, out, x, groups, weight, bias, eps, act)
+TIMED(group_norm_shifted, x, NULL, (D, const struct shifted_norm *n), d, out, x, n)
 TIMED(group_statistics, x, NULL,
       (struct device * d, struct tensor *affine, const struct tensor *x, int groups,
        const struct tensor *weight, const struct tensor *bias, float eps),
@@ -130,6 +131,17 @@ TIMED(modulate_nearest, x, NULL,
 TIMED(patchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
 TIMED(unpatchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
 
+static bool timed_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct conv *w, const struct tensor *residual)
+{
+    struct mark start = mark(d);
+    bool done = real.conv_clips(d, out, x, w, residual);
+
+    if (done)
+        took(d, start, "conv_clips", out, x);
+    return done;
+}
+
 void profile_start(struct device *d)
 {
     struct ops *o = &d->ops;
@@ -144,6 +156,8 @@ void profile_start(struct device *d)
     PUT(rms_norm);
     PUT(channel_norm);
     PUT(group_norm);
+    if (real.group_norm_shifted)
+        PUT(group_norm_shifted);
     PUT(group_statistics);
     PUT(normalise);
     PUT(read_begin);
@@ -157,6 +171,8 @@ void profile_start(struct device *d)
     PUT(modulate);
     PUT(copy);
     PUT(conv);
+    if (real.conv_clips)
+        PUT(conv_clips);
     PUT(modulate_nearest);
     PUT(patchify);
     PUT(unpatchify);
