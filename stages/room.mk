@@ -8,6 +8,7 @@ STAGES_SRC := \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
 	stages/generate/verdict.c \
+	stages/generate/encoding.c \
 	stages/generate/family.c \
 	stages/generate/keyframe.c \
 	stages/generate/sampling.c \

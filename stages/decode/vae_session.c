@@ -10,7 +10,7 @@ int vae_session_open(struct vae_session *s, const struct stage_env *env,
     options.activations = family->gpu.vae;
     if (device_open(&options, &s->device, e) != 0)
         return -1;
-    ladder_begin(&s->ladder, env, s->device, "VAE of %s", name);
+    ladder_begin(&s->ladder, env, s->device, false, "VAE of %s", name);
     if (family->vae_open(dir, s->device, &s->vae, e) != 0) {
         s->vae = NULL;
         ladder_cut(&s->ladder, s->device, 0, e);
