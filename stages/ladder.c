@@ -139,20 +139,20 @@ bool ladder_to_host(struct ladder *l, struct device *d, struct error *e)
     return true;
 }
 
-bool ladder_cut(struct ladder *l, struct device *d, bool cut, struct error *e)
+bool ladder_cut(struct ladder *l, struct device *d, int cuts, struct error *e)
 {
     char text[600], why[300];
 
     if (e->code != ERROR_MEMORY || !d)
         return false;
-    if (!cut)
+    if (cuts == 0)
         return give_up(l, d, e);
     describe(d, why, sizeof why);
     snprintf(text, sizeof text, "out of memory (%s): %s; it goes on in smaller pieces", l->work,
              why);
     tell(l, text);
     error_clear(e);
-    l->cuts++;
+    l->cuts += cuts;
     l->fell = true;
     return true;
 }

@@ -26,9 +26,9 @@ void ladder_begin(struct ladder *l, const struct stage_env *env, struct device *
  * everything first, and open it anew with l->memory. false: *e is the last word; it is left alone
  * unless it is ERROR_MEMORY. */
 bool ladder_to_host(struct ladder *l, struct device *d, struct error *e);
-/* The same for work that was cut into smaller pieces (`cut`) or could not be (!cut); nothing needs
- * to be closed. */
-bool ladder_cut(struct ladder *l, struct device *d, bool cut, struct error *e);
+/* The same for work that was cut into smaller pieces so many times; 0: it could not be. Nothing
+ * needs to be closed. */
+bool ladder_cut(struct ladder *l, struct device *d, int cuts, struct error *e);
 /* The work was done: what it took to do so is remembered, if it took anything. */
 void ladder_done(struct ladder *l, struct device *d);
 

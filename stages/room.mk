@@ -54,6 +54,7 @@ STAGES_SRC += \
 	stages/decode/still.c \
 	stages/decode/tiling.c \
 	stages/decode/vae_limits.c \
+	stages/decode/vae_session.c \
 	stages/encode/encode.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
@@ -164,6 +165,7 @@ STAGES_TESTS := \
 STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
+	tests/stages/test_decode_ladder.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
