@@ -49,8 +49,7 @@ CASES = [
     ("SDXL step 1024x1024, batch 16", "sdxl step 16", SDXL,
      "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9", 0.70, None, None),
     ("SDXL step 1024x1024, batch 16, fp8", "sdxl step 16", SDXL,
-     "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9 --precision fp8", 0.70, None,
-     None),
+     "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9 --precision fp8", 0.70, None, None),
     ("HunyuanVideo VAE, 17 f 1280x720, against tiled", "hunyuan vae 17f tiled", HUNYUAN,
      "--part vae --size 1280x720 --frames 17 --vae-memory 11 --repeat 3", 0.20, None, 12),
     ("HunyuanVideo VAE, 17 f 1280x720, against whole", "hunyuan vae 17f whole", HUNYUAN,
@@ -111,7 +110,8 @@ def checkpoint(root, family):
 def limit_seconds(flops, chip, arguments, peer_case):
     """None where a kind of FLOPs has no measured rate."""
     fp8 = "fp8" in arguments
-    attention = chip["attention 64" if "cogvideox" in peer_case else "attention"]
+    narrow = any(name in peer_case for name in ("cogvideox", "svd", "sdxl"))
+    attention = chip["attention 64" if narrow else "attention"]
     rates = {"linear": chip["linear fp8" if fp8 else "linear"], "conv": chip["conv"],
              "attention": attention * (chip["linear fp8"] / chip["linear"] if fp8 else 1)}
     if not flops or any(kind not in rates for kind in flops):
