@@ -40,10 +40,16 @@ CASES = [
      "--size 720x480 --frames 49 --guidance 6 --repeat 3 --precision fp8", 0.55, None, None),
     ("SVD-XT step with guidance, 25 f 1024x576", "svd step", SVD,
      "--size 1024x576 --frames 25 --guidance 3 --repeat 5", 0.55, None, None),
+    ("SVD-XT step with guidance, 25 f 1024x576, fp8", "svd step", SVD,
+     "--size 1024x576 --frames 25 --guidance 3 --repeat 5 --precision fp8", 0.55, None, None),
     ("SDXL step 1024x1024, batch 2", "sdxl step 2", SDXL,
      "--size 1024x1024 --frames 1 --guidance 5 --repeat 20", 0.60, 0.85, None),
+    ("SDXL step 1024x1024, batch 2, fp8", "sdxl step 2", SDXL,
+     "--size 1024x1024 --frames 1 --guidance 5 --repeat 20 --precision fp8", 0.60, 0.85, None),
     ("SDXL step 1024x1024, batch 16", "sdxl step 16", SDXL,
      "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9", 0.70, None, None),
+    ("SDXL step 1024x1024, batch 16, fp8", "sdxl step 16", SDXL,
+     "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9 --precision fp8", 0.70, None, None),
     ("HunyuanVideo VAE, 17 f 1280x720, against tiled", "hunyuan vae 17f tiled", HUNYUAN,
      "--part vae --size 1280x720 --frames 17 --vae-memory 11 --repeat 3", 0.20, None, 12),
     ("HunyuanVideo VAE, 17 f 1280x720, against whole", "hunyuan vae 17f whole", HUNYUAN,
@@ -104,7 +110,8 @@ def checkpoint(root, family):
 def limit_seconds(flops, chip, arguments, peer_case):
     """None where a kind of FLOPs has no measured rate."""
     fp8 = "fp8" in arguments
-    attention = chip["attention 64" if "cogvideox" in peer_case else "attention"]
+    narrow = any(name in peer_case for name in ("cogvideox", "svd", "sdxl"))
+    attention = chip["attention 64" if narrow else "attention"]
     rates = {"linear": chip["linear fp8" if fp8 else "linear"], "conv": chip["conv"],
              "attention": attention * (chip["linear fp8"] / chip["linear"] if fp8 else 1)}
     if not flops or any(kind not in rates for kind in flops):

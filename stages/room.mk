@@ -8,6 +8,7 @@ STAGES_SRC := \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
 	stages/generate/verdict.c \
+	stages/generate/encoding.c \
 	stages/generate/family.c \
 	stages/generate/keyframe.c \
 	stages/generate/sampling.c \
@@ -54,6 +55,7 @@ STAGES_SRC += \
 	stages/decode/still.c \
 	stages/decode/tiling.c \
 	stages/decode/vae_limits.c \
+	stages/decode/vae_session.c \
 	stages/encode/encode.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
@@ -164,6 +166,7 @@ STAGES_TESTS := \
 STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
+	tests/stages/test_decode_ladder.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \

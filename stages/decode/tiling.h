@@ -18,6 +18,7 @@ struct tiling {
     int64_t rows, columns; /* of tiles; 1, 1: whole */
     int64_t height, width; /* of a tile, in latents */
     int64_t overlap;       /* latents that neighbours share, at least */
+    int factor;            /* pixels a latent */
     size_t budget;         /* bytes */
 };
 
@@ -39,8 +40,10 @@ int tiling_decode(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const struct tensor *latents,
                   family_frame_fn *frame, void *ctx, struct error *e);
 
-/* Half of what limits allow on the device, or of what they would; false: there is no less. For when
- * memory has run out after all. */
-bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits);
+/* Half of what limits allow on the device, or of what they would, but no less than the smallest
+ * tile of latents of this shape takes; false: it was no more than that. For when memory has run out
+ * after all. */
+bool tiling_smaller(const struct family *f, void *vae, struct device *d, const int64_t shape[4],
+                    struct vae_limits *limits);
 
 #endif

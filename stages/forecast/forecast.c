@@ -217,7 +217,7 @@ static int decode(struct walk *w, struct error *e)
         rc = tiling_decode(w->family, vae, d, &limits, &w->latents, take_frame, NULL, e);
         again = rc == 0 && is_too_much(w) &&
                 ((w->family->vae_smaller && w->family->vae_smaller(vae)) ||
-                 tiling_smaller(w->family, d, &limits));
+                 tiling_smaller(w->family, vae, d, w->latents.shape, &limits));
         if (!again)
             continue;
         cuts++;
