@@ -130,6 +130,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/checkpoint.c \
 	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
