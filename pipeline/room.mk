@@ -38,6 +38,7 @@ PIPELINE_SRC := \
 	pipeline/execute/job.c \
 	pipeline/execute/key.c \
 	pipeline/execute/lanes.c \
+	pipeline/execute/lanes_say.c \
 	pipeline/execute/monitor.c \
 	pipeline/execute/monitor_file.c \
 	pipeline/execute/peak.c \
