@@ -2,14 +2,15 @@
  * weights that are not there: DIR is made by bench/make_checkpoint.py --sparse.
  *
  *   bench/models DIR [--part step|vae] [--size WxH] [--frames N] [--guidance X] [--precision P]
- *                    [--batch N] [--memory auto|speed|safe] [--device D] [--repeat N]
+ *                    [--batch N] [--memory auto|speed|safe] [--device cuda|cpu|dry] [--repeat N]
  *                    [--profile LINES] [--search 0|1|2]
  *                    [--vae-memory GIB] [--vae-tile WxH] [--vae-frames N]
  *
  * Prints the median of `repeat` runs after two that are not counted (algorithms are chosen, graphs
  * recorded), and the GPU memory that was in use at most. A step is all that happens between two
  * states of the latents, sampler and copies included; a decode ends with the last frame in host
- * memory.
+ * memory. With --device dry nothing is computed: the times are what `plan` would tell of an H200,
+ * and --profile lists operations with their FLOPs and bytes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "bench/profile.h"
 #include "bench/synthetic.h"
 #include "stages/decode/tiling.h"
+#include "stages/forecast/machine.h"
 #include "stages/generate/sampling.h"
 
 enum { RUNS_MAX = 64, UNCOUNTED = 2 };
@@ -29,13 +31,17 @@ struct options {
     int width, height, frames, batch, repeat, profile;
     double guidance;
     struct device_options device;
-    bool precision_given;
+    bool precision_given; /* of activations */
+    bool dry;
+    struct dry_run ledger;
     struct vae_limits limits;
 };
 
-static double now(void)
+static double now(const struct options *o)
 {
     struct timespec t;
+    if (o->dry)
+        return o->ledger.seconds;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -48,12 +54,13 @@ static bool read_precision(struct options *o, const char *name)
     } known[] = {{"f32", DTYPE_F32, 0},
                  {"f16", DTYPE_F16, 0},
                  {"bf16", DTYPE_BF16, 0},
-                 {"fp8", DTYPE_BF16, DTYPE_F8_E4M3}};
+                 {"fp8", 0, DTYPE_F8_E4M3}}; /* with activations as the family has them */
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0) {
             o->device.activations = known[i].activations;
             o->device.linears = o->device.attention = known[i].linears;
-            return o->precision_given = true;
+            o->precision_given = !known[i].linears;
+            return true;
         }
     return false;
 }
@@ -99,7 +106,8 @@ static bool read_option(struct options *o, const char *name, const char *value)
         return (o->limits.frames = atoi(value)) > 0;
     if (strcmp(name, "--device") == 0) {
         o->device.kind = strcmp(value, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA;
-        return true;
+        o->dry = strcmp(value, "dry") == 0;
+        return o->dry || o->device.kind == DEVICE_CPU || strcmp(value, "cuda") == 0;
     }
     return false;
 }
@@ -202,7 +210,8 @@ static void print_result(const struct options *o, const struct family *f, const 
     printf("%-14s %-5s %dx%d %3df x%-2d %s  median %9.4f s  best %9.4f s  peak %6.2f GiB  load "
            "%5.1f s\n",
            f->name, part, o->width, o->height, o->frames, o->batch, dtype_name(device_linears(d)),
-           seconds[runs / 2], seconds[0], (double)device_memory_peak(d) / (1 << 30), load);
+           seconds[runs / 2], seconds[0],
+           (double)(o->dry ? o->ledger.peak : device_memory_peak(d)) / (1 << 30), load);
     fflush(stdout);
 }
 
@@ -212,13 +221,13 @@ static int time_steps(const struct options *o, const struct family *f, const str
     struct conditions c = {0};
     struct sampling s[SAMPLING_MOST] = {0}, *all[SAMPLING_MOST];
     struct sampler_config config;
-    double seconds[RUNS_MAX], start = now(), load;
+    double seconds[RUNS_MAX], start = now(o), load;
     void *model = NULL;
     int rc = -1;
 
     if (make_conditions(f, g, &c, e) || f->model_open(o->dir, d, &model, e))
         goto done;
-    load = now() - start;
+    load = now(o) - start;
     if (sampling_config(o->dir, NULL, 0, &config, e))
         goto done;
     for (int i = 0; i < o->batch; i++) {
@@ -231,11 +240,11 @@ static int time_steps(const struct options *o, const struct family *f, const str
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
-        start = now();
+        start = now(o);
         if (sampling_step_all(all, o->batch, e))
             goto done;
         if (i >= 0)
-            seconds[i] = now() - start;
+            seconds[i] = now(o) - start;
     }
     print_result(o, f, "step", seconds, o->repeat, load, d);
     rc = 0;
@@ -257,7 +266,7 @@ static int drop_frame(void *ctx, int index, const float *rgb, int width, int hei
 static int time_decode(const struct options *o, const struct family *f, const struct generation *g,
                        struct device *d, struct error *e)
 {
-    double seconds[RUNS_MAX], start = now(), load;
+    double seconds[RUNS_MAX], start = now(o), load;
     struct vae_limits limits = o->limits;
     struct arena a = {0};
     struct tensor latents;
@@ -266,16 +275,16 @@ static int time_decode(const struct options *o, const struct family *f, const st
 
     if (make_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e))
         goto done;
-    load = now() - start;
+    load = now(o) - start;
     limits.memory = limits.memory ? limits.memory : tiling_budget(d);
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
-        start = now();
+        start = now(o);
         if (tiling_decode(f, vae, d, &limits, &latents, drop_frame, NULL, e))
             goto done;
         if (i >= 0)
-            seconds[i] = now() - start;
+            seconds[i] = now(o) - start;
     }
     print_result(o, f, "vae", seconds, o->repeat, load, d);
     rc = 0;
@@ -283,6 +292,17 @@ done:
     f->vae_close(vae);
     arena_free(&a);
     return rc;
+}
+
+static int open_ledger(struct options *o, struct error *e)
+{
+    struct machine m;
+
+    if (machine_parse("h200", &m, e))
+        return -1;
+    o->ledger = (struct dry_run){.rates = machine_rates(&m), .facts = m.facts};
+    o->device.dry = &o->ledger;
+    return 0;
 }
 
 static int run(struct options *o, struct error *e)
@@ -306,9 +326,12 @@ static int run(struct options *o, struct error *e)
         return -1;
     if (!o->precision_given && o->device.kind == DEVICE_CUDA)
         o->device.activations = o->vae ? f->gpu.vae : f->gpu.model;
+    if (o->dry && open_ledger(o, e))
+        return -1;
     if (device_open(&o->device, &d, e))
         return -1;
-    synthetic_weights(d);
+    if (!o->dry)
+        synthetic_weights(d);
     if (o->profile)
         profile_start(d);
     rc = o->vae ? time_decode(o, f, &g, d, e) : time_steps(o, f, &g, d, e);
@@ -326,7 +349,7 @@ int main(int argc, char **argv)
     if (read_options(&o, argc, argv)) {
         fprintf(stderr, "usage: bench/models DIR [--part step|vae] [--size WxH] [--frames N] "
                         "[--guidance X] [--precision f32|f16|bf16|fp8] [--batch N] "
-                        "[--memory auto|speed|safe] [--device cpu|cuda] [--repeat N] "
+                        "[--memory auto|speed|safe] [--device cuda|cpu|dry] [--repeat N] "
                         "[--profile LINES]\n");
         return 1;
     }

@@ -211,6 +211,7 @@ static void fill_slots(struct ops *ops)
     ops->rms_norm = cuda_rms_norm;
     ops->channel_norm = cuda_channel_norm;
     ops->group_norm = cuda_group_norm;
+    ops->group_norm_shifted = cuda_group_norm_shifted;
     ops->group_statistics = cuda_group_statistics;
     ops->normalise = cuda_normalise;
     ops->softmax = cuda_softmax;
@@ -227,6 +228,7 @@ static void fill_slots(struct ops *ops)
     ops->distance = cuda_distance;
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
+    ops->conv_clips = cuda_conv_clips;
     ops->modulate_nearest = cuda_modulate_nearest;
     ops->patchify = cuda_patchify;
     ops->unpatchify = cuda_unpatchify;

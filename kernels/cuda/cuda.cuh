@@ -231,6 +231,8 @@ void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act);
+void cuda_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct shifted_norm *n);
 void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
                            int groups, const struct tensor *weight, const struct tensor *bias,
                            float eps);
@@ -261,6 +263,8 @@ void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                const struct conv *w, const struct tensor *residual);
+bool cuda_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct conv *w, const struct tensor *residual);
 void cuda_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
                            const struct tensor *scale, const struct tensor *shift,
                            enum activation act);

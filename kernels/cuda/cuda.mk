@@ -12,6 +12,7 @@ CUDA_SRC := \
 	kernels/cuda/bulk.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/conv_clips.cu \
 	kernels/cuda/conv_pack.cu \
 	kernels/cuda/conv_unfold.cu \
 	kernels/cuda/copy.cu \
