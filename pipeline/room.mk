@@ -19,6 +19,9 @@ PIPELINE_SRC := \
 	pipeline/commands/parity.c \
 	pipeline/commands/plan.c \
 	pipeline/commands/plan_board.c \
+	pipeline/commands/plan_faults.c \
+	pipeline/commands/plan_json.c \
+	pipeline/commands/plan_mend.c \
 	pipeline/commands/plan_show.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
