@@ -191,8 +191,11 @@ static void *host_get(struct arena_source *s, size_t size)
 
 static void host_put(struct arena_source *s, void *bytes, size_t size)
 {
+    struct device *d = ((struct host_source *)s)->device;
+
+    d->memory_changes++;
     free(bytes);
-    device_give(((struct host_source *)s)->device, size, false);
+    device_give(d, size, false);
 }
 
 static void host_clear(struct arena_source *s, void *bytes, size_t size)

@@ -97,6 +97,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/hunyuan_vae.c \
 	stages/decode/hunyuan_vae_load.c \
+	stages/decode/hunyuan_vae_pass.c \
 	stages/decode/hunyuan_vae_work.c \
 	stages/generate/conditions.c \
 	stages/generate/hunyuan.c \
@@ -157,6 +158,7 @@ STAGES_TESTS := \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
 	tests/stages/test_tiling.c \
+	tests/stages/test_vae_graphs.c \
 	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \

@@ -33,8 +33,10 @@ static bool reading_make(struct context *c, struct read_slot *r, size_t size)
         return false;
     if (size <= r->size)
         return true;
-    cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
-    cuda_ok(c, cudaStreamSynchronize(c->reader), "copying from it");
+    if (r->size > 0) { /* what has not been used yet is made while the device works */
+        cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
+        cuda_ok(c, cudaStreamSynchronize(c->reader), "copying from it");
+    }
     reading_free(c, r);
     r->here = (float *)memory_take(c, size);
     if (!r->here) {

@@ -88,8 +88,7 @@ static void dry_read(struct device *d, struct tensor *host, const struct tensor 
 
 static void dry_read_begin(struct device *d, int slot, const struct tensor *x)
 {
-    (void)slot;
-    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * READ_SLOTS);
+    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * (size_t)(slot + 1));
     move(d, x, x, NULL);
     arena_free(&d->reads[slot]);
     d->read[slot] = tensor_new(&d->reads[slot], x->rank, x->shape).data;
