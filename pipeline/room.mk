@@ -8,6 +8,7 @@ PIPELINE_SRC := \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
 	pipeline/commands/bench.c \
+	pipeline/commands/bench_tiles.c \
 	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
@@ -40,6 +41,7 @@ PIPELINE_SRC := \
 	pipeline/execute/job.c \
 	pipeline/execute/key.c \
 	pipeline/execute/lanes.c \
+	pipeline/execute/lanes_say.c \
 	pipeline/execute/monitor.c \
 	pipeline/execute/monitor_file.c \
 	pipeline/execute/peak.c \
