@@ -44,9 +44,12 @@ static bool reading_make(struct context *c, struct read_slot *r, size_t size)
         return false;
     }
     r->size = size;
-    return cuda_ok(c, cudaMallocHost((void **)&r->there, size), "pinned memory") &&
-           cuda_ok(c, cudaEventCreateWithFlags(&r->made, cudaEventDisableTiming), "an event") &&
-           cuda_ok(c, cudaEventCreateWithFlags(&r->done, cudaEventDisableTiming), "an event");
+    if (cuda_ok(c, cudaMallocHost((void **)&r->there, size), "pinned memory") &&
+        cuda_ok(c, cudaEventCreateWithFlags(&r->made, cudaEventDisableTiming), "an event") &&
+        cuda_ok(c, cudaEventCreateWithFlags(&r->done, cudaEventDisableTiming), "an event"))
+        return true;
+    reading_free(c, r); /* what tries again begins anew */
+    return false;
 }
 
 void cuda_read_begin(struct device *d, int slot, const struct tensor *x)

@@ -45,7 +45,7 @@ static const void *dry_linear_pack(struct device *d, struct arena *a, int count,
         converted |= weight[i]->dtype != shape->dtype;
     }
     if (converted)
-        dry_take_scratch(d, DRY_TRANSFER, (size_t)16 << 20);
+        dry_take_scratch(d, DRY_TRANSFER, (size_t)64 << 20);
     return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(shape->dtype) + scales,
                 shape->out, shape->bias != NULL);
 }
