@@ -147,7 +147,10 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     if (WORK == ROW_GLU) {
         float y[CHUNKS][CHUNK] = {};
         read_row<READ, CHUNKS>(j.y, row_offset(j.shape, j.y, row), columns, j.aligned, y);
-        EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
+        if (j.act == ACT_GELU && j.scales)
+            EACH_CHUNK(EACH_NUMBER v[i][k] *= gelu_of_halves(y[i][k]);)
+        else
+            EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
     } else if (WORK == ROW_ACT) {
         if (j.act != ACT_NONE)
             EACH_CHUNK(if (column >= j.from) EACH_NUMBER v[i][k] = activate(j.act, v[i][k]);)

@@ -166,7 +166,7 @@ static bool in_f8(struct device *d, const struct tensor *q, const struct tensor 
 
     if (d->attention != DTYPE_F8_E4M3 || d->dry->facts.major != 9 || !is_half(d) || bias->precise ||
         bias->causal || bias->key.data || bias->relative.data || (dim != 64 && dim != 128) ||
-        q->shape[2] != k->shape[2] || q->shape[1] < 1024 || k->shape[1] < 1024)
+        q->shape[2] != k->shape[2] || q->shape[1] < 2048 || k->shape[1] < 2048)
         return false;
     head *= (size_t)dim;
     int64_t fit = (int64_t)(room / head), rounds;

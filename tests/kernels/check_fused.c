@@ -60,7 +60,7 @@ static void make(struct device *d, enum f8_op op, struct tensor *out, const stru
         op_activation(d, out, x, ACT_GELU_TANH);
         break;
     case F8_GLU:
-        op_glu(d, out, x, y, ACT_SILU);
+        op_glu(d, out, x, y, from % 16 ? ACT_GELU : ACT_SILU);
         break;
     case F8_ACTIVATE_FROM:
         op_activate_from(d, out, x, from, ACT_GELU_TANH);
