@@ -2,7 +2,9 @@
 
 #include "stages/generate/unet.h"
 
-enum { FF_ROOM = 1 << 26 };
+/* Numbers of a feed-forward's hidden layer at once; and the rows that its pieces are multiples of,
+ * where they can be: whole tiles of a product, and scales of FP8 rows that lie on 16 bytes. */
+enum { FF_ROOM = 1 << 27, FF_ROWS = 256 };
 
 /* The norm before the blocks, and those inside, have these everywhere. */
 static const float group_eps = 1e-6f, layer_eps = 1e-5f;
@@ -30,13 +32,23 @@ static struct tensor norm(struct unet *m, struct rows *r, const struct unet_norm
     return out;
 }
 
+/* Rows of the pieces that a feed-forward goes in: about as many each. */
+static int64_t piece_of(int64_t rows, int64_t most)
+{
+    int64_t pieces = (rows + most - 1) / most, each = pieces ? (rows + pieces - 1) / pieces : 1;
+    int64_t whole = (each + FF_ROWS - 1) / FF_ROWS * FF_ROWS;
+
+    return whole <= most ? whole : each;
+}
+
 /* h += ff(norm(h)), a run of rows after the other, so that the hidden layer stays small. */
 static void feed_forward(struct unet *m, const struct unet_norm *n,
                          const struct unet_feed_forward *ff, struct rows *r)
 {
     struct device *d = m->device;
     struct tensor normed = norm(m, r, n, &ff->in);
-    int64_t rows = r->h.shape[0], step = tensor_count(&m->work.ff) / (2 * ff->width);
+    int64_t rows = r->h.shape[0];
+    int64_t step = piece_of(rows, tensor_count(&m->work.ff) / (2 * ff->width));
 
     for (int64_t from = 0; from < rows; from += step) {
         int64_t run = rows - from < step ? rows - from : step;
