@@ -137,6 +137,14 @@ static void dry_linear_gated(struct device *d, struct tensor *out, const struct 
     move(d, out, out, residual);
 }
 
+static void dry_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                               const struct linear *w, const struct tensor *shift,
+                               const struct tensor *residual)
+{
+    (void)shift;
+    dry_linear(d, out, x, w, ACT_NONE, residual);
+}
+
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
 /* What attention takes where there is no fused form of it (kernels/cuda/attention.cu). */
@@ -474,6 +482,7 @@ void dry_fill_slots(struct ops *ops)
         .read_end = dry_read_end,
         .linear = dry_linear,
         .linear_gated = dry_linear_gated,
+        .linear_shifted = dry_linear_shifted,
         .attention = dry_attention,
         .layer_norm = dry_layer_norm,
         .rms_norm = dry_rms_norm,
