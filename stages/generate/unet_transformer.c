@@ -120,8 +120,9 @@ static void attend_along_time(struct unet *m, struct rows *r, struct tensor *con
     }
 }
 
-static void self_attention(struct unet *m, const struct unet_block *b, struct rows *r, int heads,
-                           bool along_time)
+/* Where there is one token to attend to, what that adds is added here. */
+static void self_attention(struct unet *m, const struct unet_block *b, const struct tensor *cross,
+                           struct rows *r, int heads, bool along_time)
 {
     int64_t rows = r->h.shape[0], channels = r->h.shape[1];
     struct tensor all = UNET_VIEW(&m->work.wide, rows, 3 * channels), qkv[3], in;
@@ -134,7 +135,10 @@ static void self_attention(struct unet *m, const struct unet_block *b, struct ro
         attend_along_time(m, r, qkv, heads);
     else
         attend_in_frames(m, r, qkv, heads);
-    op_linear_add(m->device, &r->h, &r->normed, &b->out, &r->h);
+    if (b->cross_q.out)
+        op_linear_add(m->device, &r->h, &r->normed, &b->out, &r->h);
+    else
+        op_linear_shifted(m->device, &r->h, &r->normed, &b->out, cross, &r->h);
 }
 
 static void cross_attention(struct unet *m, const struct unet_context *c,
@@ -144,10 +148,6 @@ static void cross_attention(struct unet *m, const struct unet_context *c,
     int64_t rows = r->h.shape[0], channels = r->h.shape[1];
     struct tensor q = UNET_VIEW(&m->work.wide, rows, channels), in, k, v, out;
 
-    if (!b->cross_q.out) {
-        op_modulate(m->device, &r->h, &r->h, NULL, cross);
-        return;
-    }
     in = norm(m, r, &b->norm2, &b->cross_q);
     op_linear(m->device, &q, &in, &b->cross_q, ACT_NONE);
     q = heads_of(q, c->clips, rows / c->clips, heads);
@@ -163,8 +163,9 @@ static void block_forward(struct unet *m, const struct unet_context *c, const st
 {
     if (b->ff_in.width)
         feed_forward(m, &b->norm_in, &b->ff_in, r);
-    self_attention(m, b, r, heads, along_time);
-    cross_attention(m, c, b, cross, r, heads);
+    self_attention(m, b, cross, r, heads, along_time);
+    if (b->cross_q.out)
+        cross_attention(m, c, b, cross, r, heads);
     feed_forward(m, &b->norm3, &b->ff, r);
 }
 
