@@ -12,6 +12,9 @@ PyTorch and diffusers.
 chip was measured at in this run for their kind (product, attention, convolution), over ours. For
 fp8 attention, which nothing here can be measured with but ours, the limit is the 16-bit rate times
 the ratio of the fp8 product's to the 16-bit product's.
+
+"plan's time, memory" is what `plan` told before, over what was then measured; memory is to be
+within a tenth.
 """
 import argparse
 import datetime
@@ -95,7 +98,21 @@ def run_ours(models, folder, arguments):
     found = re.search(r"median +([\d.]+) s +best +([\d.]+) s +peak +([\d.]+) GiB", done.stdout)
     if not found:
         return {"failed": (done.stderr or done.stdout)[-300:]}
-    return dict(zip(("seconds", "best", "gib"), map(float, found.groups())))
+    ours = dict(zip(("seconds", "best", "gib"), map(float, found.groups())))
+    told = re.search(r"plan told +([\d.]+) s \(([\d.]+) of measured\) +([\d.]+) GiB \(([\d.]+) of",
+                     done.stdout)
+    if told:
+        ours["told"] = dict(zip(("seconds", "time_ratio", "gib", "gib_ratio"),
+                                map(float, told.groups())))
+    return ours
+
+
+def told_text(ours):
+    if "told" not in ours:
+        return ""
+    told = ours["told"]
+    missed = "" if abs(told["gib_ratio"] - 1) <= 0.1 else ", MISSED"
+    return f"{told['time_ratio']:.2f} / {told['gib_ratio']:.2f}{missed}"
 
 
 def checkpoint(root, family):
@@ -126,7 +143,7 @@ def verdict(ratio, wanted):
 def line(row):
     name, ours, peer = row["name"], row["ours"], row["peer"]
     if "failed" in ours or "failed" in peer:
-        return f"| {name} | {ours.get('failed') or peer.get('failed')} | | | | | |"
+        return f"| {name} | {ours.get('failed') or peer.get('failed')} | | | | | | |"
     eager = ours["seconds"] / peer["eager"]
     compiled = ours["seconds"] / peer["compiled"] if "compiled" in peer else None
     memory = f"{ours['gib']:.1f}"
@@ -136,7 +153,7 @@ def line(row):
     return (f"| {name} | {ours['seconds']:.4f} s | {peer['eager']:.4f} s | "
             f"{verdict(eager, row['eager_wanted'])} | "
             f"{verdict(compiled, row['compiled_wanted']) if compiled else ''} | {of_limit} | "
-            f"{memory} / {peer['gib']:.1f} GiB |")
+            f"{memory} / {peer['gib']:.1f} GiB | {told_text(ours)} |")
 
 
 def table(rows, chip, date):
@@ -144,8 +161,9 @@ def table(rows, chip, date):
             + ", ".join(f"{k} {v / 1e12:.0f} TFLOP/s" for k, v in chip.items()
                         if isinstance(v, float) and k != "copy")
             + f", copy {chip['copy'] / 1e9:.0f} GB/s.\n")
-    titles = "| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory |\n"
-    return head + "\n" + titles + "| --- " * 7 + "|\n" + "\n".join(map(line, rows)) + "\n"
+    titles = ("| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory "
+              "| plan's time, memory |\n")
+    return head + "\n" + titles + "| --- " * 8 + "|\n" + "\n".join(map(line, rows)) + "\n"
 
 
 def main():

@@ -129,7 +129,7 @@ void op_read(struct device *d, struct tensor *host, const struct tensor *x);
  * while the device goes on with what it is told next; x may be written again. Ends with
  * op_read_end() of the same slot, which waits for it and gives x as contiguous F32, good until that
  * slot's next beginning; NULL: failed. */
-enum { READ_SLOTS = 2 };
+enum { READ_SLOTS = 8 }; /* those that are used take memory on both sides */
 void op_read_begin(struct device *d, int slot, const struct tensor *x);
 const float *op_read_end(struct device *d, int slot);
 

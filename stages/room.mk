@@ -97,6 +97,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/hunyuan_vae.c \
 	stages/decode/hunyuan_vae_load.c \
+	stages/decode/hunyuan_vae_pass.c \
 	stages/decode/hunyuan_vae_work.c \
 	stages/generate/conditions.c \
 	stages/generate/hunyuan.c \
@@ -130,6 +131,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/checkpoint.c \
 	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
@@ -156,6 +158,7 @@ STAGES_TESTS := \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
 	tests/stages/test_tiling.c \
+	tests/stages/test_vae_graphs.c \
 	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \

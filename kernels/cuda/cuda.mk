@@ -68,7 +68,7 @@ endif
 # Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
 # that has nothing else.
 $(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_attention \
-  check_fused check_graphs check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
+  check_fused check_graphs check_large check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
 
 # Part of the tests: on the CPU always, on a GPU where there is one (it says so when there is none).

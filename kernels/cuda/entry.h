@@ -23,6 +23,8 @@ struct cuda_host {
     void (*give)(struct device *d, size_t size, bool refused);
     void (*pool_run)(struct pool *p, int64_t count, int64_t chunk, pool_part_fn *part,
                      const void *job);
+    /* kernels/base/file.h */
+    int (*file_map_source)(const void *bytes, size_t size, int64_t *at);
     /* kernels/tuning.h */
     struct tuning *(*tuning_open)(const char *identity);
     void (*tuning_close)(struct tuning *t);

@@ -45,7 +45,7 @@ static const void *dry_linear_pack(struct device *d, struct arena *a, int count,
         converted |= weight[i]->dtype != shape->dtype;
     }
     if (converted)
-        dry_take_scratch(d, DRY_TRANSFER, (size_t)16 << 20);
+        dry_take_scratch(d, DRY_TRANSFER, (size_t)64 << 20);
     return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(shape->dtype) + scales,
                 shape->out, shape->bias != NULL);
 }
@@ -88,8 +88,7 @@ static void dry_read(struct device *d, struct tensor *host, const struct tensor 
 
 static void dry_read_begin(struct device *d, int slot, const struct tensor *x)
 {
-    (void)slot;
-    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * READ_SLOTS);
+    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * (size_t)(slot + 1));
     move(d, x, x, NULL);
     arena_free(&d->reads[slot]);
     d->read[slot] = tensor_new(&d->reads[slot], x->rank, x->shape).data;

@@ -300,12 +300,18 @@ static int decode_tiles(const struct family *f, void *vae, const struct tiling *
 
 /* ---- decoding */
 
-static void say(struct device *d, const struct tiling *t)
+/* A processor has no VRAM to speak of: there it is told what a person asked for. */
+static void say(struct device *d, const struct tiling *t, const struct vae_limits *limits)
 {
     size_t free_bytes = 0, total = 0;
 
-    if (device_kind(d) == DEVICE_CPU)
-        return; /* it has no VRAM */
+    if (device_kind(d) == DEVICE_CPU) {
+        if (limits->memory_asked || limits->tile_width > 0)
+            device_note(d, NOTE_TILES, "Tile Size: %lldx%lld within %.1f %s of Memory.",
+                        (long long)t->width * t->factor, (long long)t->height * t->factor,
+                        in_unit(t->budget), unit_of(t->budget));
+        return;
+    }
     device_memory(d, &free_bytes, &total);
     device_note(d, NOTE_TILES, "Optimized Tile Size: %lldx%lld based on %.0fGB VRAM.",
                 (long long)t->width * t->factor, (long long)t->height * t->factor,
@@ -326,7 +332,7 @@ int tiling_decode(const struct family *f, void *vae, struct device *d,
         f->vae_chunk(vae, limits->frames);
     if (f->vae_memory)
         f->vae_memory(vae, t.budget);
-    say(d, &t);
+    say(d, &t, limits);
     if (t.rows == 1 && t.columns == 1)
         return f->decode(vae, latents, frame, ctx, e);
     return decode_tiles(f, vae, &t, latents, frame, ctx, e);

@@ -4,7 +4,12 @@
  * Slices in time are exact: a decoder carries what its convolutions remember from one to the next,
  * and norms over a whole clip are measured before they are applied. Tiles in space are not, where
  * norms take their statistics over the picture that they see (all but Wan's) and where attention
- * looks at all of it; `bench vae --vae-tile` measures what that comes to. */
+ * looks at all of it; `bench vae --vae-tile` measures what that comes to.
+ *
+ * Tiles of one shape are decoded through the same memory, so that what the device is told for one
+ * is recorded (kernels/device.h: graphs) and replayed for the others, and for the next shots: the
+ * latents are written before, the pictures read after. Every form that a family's slices have (the
+ * first of a clip, those after it, the last) has a recording of its own. */
 #ifndef AUTEUR_STAGES_TILING_H
 #define AUTEUR_STAGES_TILING_H
 

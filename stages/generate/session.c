@@ -94,11 +94,27 @@ static void close_model(struct session *s)
     s->device = NULL;
 }
 
+/* A memory mode that was asked for and changes nothing here. */
+static void tell_of_memory(const struct session *s)
+{
+    enum memory_mode mode = s->env->device.memory;
+    bool one_memory = device_kind(s->device) == DEVICE_CPU && !device_can_stream(s->device);
+    if (mode != MEMORY_AUTO && one_memory)
+        device_note_missing(s->device, NOTE_OFFLOAD,
+                            "a processor has one memory, %s changes nothing",
+                            mode == MEMORY_SAFE ? "--memory safe" : "--no-offload");
+    else if (mode == MEMORY_SAFE && !s->tier->family->streams)
+        device_note_missing(s->device, NOTE_OFFLOAD,
+                            "%s has no blocks of layers, its weights stay on the device",
+                            s->tier->name);
+}
+
 /* What would serve this model and was not asked for, or was and cannot be had. */
 static void tell_what_is_off(const struct session *s)
 {
     const struct family *family = s->tier->family;
     bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false;
+    tell_of_memory(s);
     if (asked && !family->fp8)
         device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
                             s->tier->name);

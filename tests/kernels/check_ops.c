@@ -320,7 +320,9 @@ static int check_dtype(const struct options *o, enum dtype dtype)
     c.device = device_arena(c.tested);
     for (int i = 0; i < o->rounds; i++) {
         static void (*const subjects[])(struct check *) = {
-            check_matrices, check_attention, check_rows, check_fused, check_pictures, check_graphs};
+            check_matrices, check_attention, check_rows, check_fused,
+            check_pictures, check_graphs,    check_large};
+        c.first = i == 0;
         for (size_t k = 0; k < sizeof subjects / sizeof *subjects; k++) {
             subjects[k](&c);
             device_must(c.reference);
