@@ -336,6 +336,27 @@ static void options_change_what_they_should(void **state)
     json_decref(with);
 }
 
+/* A short shot whose weights stay on the GPU beside a long one whose weights come from the host. */
+static void rows_add_up_and_what_cannot_be_mended_says_so(void **state)
+{
+    const char *path = write_board(
+        "1280x720", "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: workhorse}\n"
+                    "  - {id: b, prompt: A ship, frames: 129, steps: 2, tier: workhorse}\n");
+    json_t *root = stages_with(path, "31GiB", "--memory", "auto");
+    const json_t *s = stage_of(root, "sampling");
+    double sum = number(s, "weights") + number(s, "activations") + number(s, "workspace");
+
+    (void)state;
+    assert_true(number(s, "streamed") > 0 && sum == number(s, "peak"));
+    json_decref(root);
+    root = stages_with(path, "4x2GiB", "--memory", "auto");
+    const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0);
+    const char *mend = json_string_value(json_object_get(tier, "mend"));
+    assert_true(json_is_false(json_object_get(tier, "fits")));
+    assert_non_null(strstr(mend, "take a smaller frame, or a GPU with more memory"));
+    json_decref(root);
+}
+
 static void presets_decide_steps_and_batch(void **state)
 {
     char shots[700] = "";
@@ -568,6 +589,7 @@ int main(void)
         cmocka_unit_test(a_shot_at_fault_leaves_the_others),
         cmocka_unit_test(a_checkpoint_that_cannot_be_used_is_told),
         cmocka_unit_test(options_change_what_they_should),
+        cmocka_unit_test(rows_add_up_and_what_cannot_be_mended_says_so),
         cmocka_unit_test(presets_decide_steps_and_batch),
         cmocka_unit_test(a_step_cache_is_hoped_of),
         cmocka_unit_test(what_has_no_effect_is_said),
