@@ -3,6 +3,7 @@
 #   make               build/auteur-pipe
 #   make demo          install missing packages, build, run storyboards/demo.yaml
 #   make test          install missing packages, build, run every test
+#   make test-gpu      what only a GPU can show: tests/run-gpu
 #   make sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make check-style   clang-format, headers compile alone, no exit() below main
 #   make cuda          build/libauteur-cuda.so, for NVIDIA GPUs; needs the CUDA toolkit
@@ -43,7 +44,7 @@ TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo test sanitize check-style format bench fuzz install clean
+.PHONY: all demo test test-gpu sanitize check-style format bench fuzz install clean
 
 all: $(BUILD)/auteur-pipe
 
@@ -80,6 +81,9 @@ include kernels/cuda/cuda.mk pipeline/data.mk pipeline/bundle.mk
 
 test: all $(TEST_BIN)
 	tests/run $(TEST_BIN)
+
+test-gpu: all cuda $(BUILD)/tests/kernels/check_ops
+	tests/run-gpu $(BUILD)/auteur-pipe $(BUILD)/tests/kernels/check_ops
 
 # The demo ends with what it made; see storyboards/demo.yaml.
 demo: all

@@ -12,6 +12,9 @@ PyTorch and diffusers.
 chip was measured at in this run for their kind (product, attention, convolution), over ours. For
 fp8 attention, which nothing here can be measured with but ours, the limit is the 16-bit rate times
 the ratio of the fp8 product's to the 16-bit product's.
+
+"plan's time, memory" is what `plan` told before, over what was then measured; memory is to be
+within a tenth.
 """
 import argparse
 import datetime
@@ -40,10 +43,16 @@ CASES = [
      "--size 720x480 --frames 49 --guidance 6 --repeat 3 --precision fp8", 0.55, None, None),
     ("SVD-XT step with guidance, 25 f 1024x576", "svd step", SVD,
      "--size 1024x576 --frames 25 --guidance 3 --repeat 5", 0.55, None, None),
+    ("SVD-XT step with guidance, 25 f 1024x576, fp8", "svd step", SVD,
+     "--size 1024x576 --frames 25 --guidance 3 --repeat 5 --precision fp8", 0.55, None, None),
     ("SDXL step 1024x1024, batch 2", "sdxl step 2", SDXL,
      "--size 1024x1024 --frames 1 --guidance 5 --repeat 20", 0.60, 0.85, None),
+    ("SDXL step 1024x1024, batch 2, fp8", "sdxl step 2", SDXL,
+     "--size 1024x1024 --frames 1 --guidance 5 --repeat 20 --precision fp8", 0.60, 0.85, None),
     ("SDXL step 1024x1024, batch 16", "sdxl step 16", SDXL,
      "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9", 0.70, None, None),
+    ("SDXL step 1024x1024, batch 16, fp8", "sdxl step 16", SDXL,
+     "--size 1024x1024 --frames 1 --guidance 5 --batch 8 --repeat 9 --precision fp8", 0.70, None, None),
     ("HunyuanVideo VAE, 17 f 1280x720, against tiled", "hunyuan vae 17f tiled", HUNYUAN,
      "--part vae --size 1280x720 --frames 17 --vae-memory 11 --repeat 3", 0.20, None, 12),
     ("HunyuanVideo VAE, 17 f 1280x720, against whole", "hunyuan vae 17f whole", HUNYUAN,
@@ -89,7 +98,21 @@ def run_ours(models, folder, arguments):
     found = re.search(r"median +([\d.]+) s +best +([\d.]+) s +peak +([\d.]+) GiB", done.stdout)
     if not found:
         return {"failed": (done.stderr or done.stdout)[-300:]}
-    return dict(zip(("seconds", "best", "gib"), map(float, found.groups())))
+    ours = dict(zip(("seconds", "best", "gib"), map(float, found.groups())))
+    told = re.search(r"plan told +([\d.]+) s \(([\d.]+) of measured\) +([\d.]+) GiB \(([\d.]+) of",
+                     done.stdout)
+    if told:
+        ours["told"] = dict(zip(("seconds", "time_ratio", "gib", "gib_ratio"),
+                                map(float, told.groups())))
+    return ours
+
+
+def told_text(ours):
+    if "told" not in ours:
+        return ""
+    told = ours["told"]
+    missed = "" if abs(told["gib_ratio"] - 1) <= 0.1 else ", MISSED"
+    return f"{told['time_ratio']:.2f} / {told['gib_ratio']:.2f}{missed}"
 
 
 def checkpoint(root, family):
@@ -104,7 +127,8 @@ def checkpoint(root, family):
 def limit_seconds(flops, chip, arguments, peer_case):
     """None where a kind of FLOPs has no measured rate."""
     fp8 = "fp8" in arguments
-    attention = chip["attention 64" if "cogvideox" in peer_case else "attention"]
+    narrow = any(name in peer_case for name in ("cogvideox", "svd", "sdxl"))
+    attention = chip["attention 64" if narrow else "attention"]
     rates = {"linear": chip["linear fp8" if fp8 else "linear"], "conv": chip["conv"],
              "attention": attention * (chip["linear fp8"] / chip["linear"] if fp8 else 1)}
     if not flops or any(kind not in rates for kind in flops):
@@ -119,7 +143,7 @@ def verdict(ratio, wanted):
 def line(row):
     name, ours, peer = row["name"], row["ours"], row["peer"]
     if "failed" in ours or "failed" in peer:
-        return f"| {name} | {ours.get('failed') or peer.get('failed')} | | | | | |"
+        return f"| {name} | {ours.get('failed') or peer.get('failed')} | | | | | | |"
     eager = ours["seconds"] / peer["eager"]
     compiled = ours["seconds"] / peer["compiled"] if "compiled" in peer else None
     memory = f"{ours['gib']:.1f}"
@@ -129,7 +153,7 @@ def line(row):
     return (f"| {name} | {ours['seconds']:.4f} s | {peer['eager']:.4f} s | "
             f"{verdict(eager, row['eager_wanted'])} | "
             f"{verdict(compiled, row['compiled_wanted']) if compiled else ''} | {of_limit} | "
-            f"{memory} / {peer['gib']:.1f} GiB |")
+            f"{memory} / {peer['gib']:.1f} GiB | {told_text(ours)} |")
 
 
 def table(rows, chip, date):
@@ -137,8 +161,9 @@ def table(rows, chip, date):
             + ", ".join(f"{k} {v / 1e12:.0f} TFLOP/s" for k, v in chip.items()
                         if isinstance(v, float) and k != "copy")
             + f", copy {chip['copy'] / 1e9:.0f} GB/s.\n")
-    titles = "| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory |\n"
-    return head + "\n" + titles + "| --- " * 7 + "|\n" + "\n".join(map(line, rows)) + "\n"
+    titles = ("| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory "
+              "| plan's time, memory |\n")
+    return head + "\n" + titles + "| --- " * 8 + "|\n" + "\n".join(map(line, rows)) + "\n"
 
 
 def main():

@@ -2,26 +2,32 @@
  * weights that are not there: DIR is made by bench/make_checkpoint.py --sparse.
  *
  *   bench/models DIR [--part step|vae] [--size WxH] [--frames N] [--guidance X] [--precision P]
- *                    [--batch N] [--memory auto|speed|safe] [--device D] [--repeat N]
+ *                    [--batch N] [--memory auto|speed|safe] [--device cuda|cpu|dry] [--repeat N]
  *                    [--profile LINES] [--search 0|1|2]
  *                    [--vae-memory GIB] [--vae-tile WxH] [--vae-frames N]
  *
- * Prints the median of `repeat` runs after two that are not counted (algorithms are chosen, graphs
- * recorded), and the GPU memory that was in use at most. A step is all that happens between two
- * states of the latents, sampler and copies included; a decode ends with the last frame in host
- * memory.
+ * Prints the median of `repeat` runs after three that are not counted (algorithms are chosen,
+ * graphs recorded), and the GPU memory that was in use at most. A step is all that happens between
+ * two states of the latents, sampler and copies included; a decode ends with the last frame in host
+ * memory. Below it stands what `plan` tells of this machine for the very same calls, which go
+ * through a dry device (kernels/dry) first; both without what driver and libraries take.
+ * With --device dry nothing is computed: the times are what `plan` would tell of an H200,
+ * and --profile lists operations with their FLOPs and bytes.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "bench/given.h"
 #include "bench/profile.h"
 #include "bench/synthetic.h"
 #include "stages/decode/tiling.h"
+#include "stages/forecast/machine.h"
 #include "stages/generate/sampling.h"
 
-enum { RUNS_MAX = 64, UNCOUNTED = 2 };
+enum { RUNS_MAX = 64, UNCOUNTED = 3 };
 
 struct options {
     const char *dir;
@@ -29,13 +35,22 @@ struct options {
     int width, height, frames, batch, repeat, profile;
     double guidance;
     struct device_options device;
-    bool precision_given;
+    bool precision_given; /* of activations */
+    bool dry;
+    struct dry_run ledger;
     struct vae_limits limits;
 };
 
-static double now(void)
+struct result {
+    double median, best, load;
+    double peak; /* bytes of a GPU's memory; 0 of a processor's */
+};
+
+static double now(const struct options *o)
 {
     struct timespec t;
+    if (o->dry)
+        return o->ledger.seconds;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
@@ -48,12 +63,13 @@ static bool read_precision(struct options *o, const char *name)
     } known[] = {{"f32", DTYPE_F32, 0},
                  {"f16", DTYPE_F16, 0},
                  {"bf16", DTYPE_BF16, 0},
-                 {"fp8", DTYPE_BF16, DTYPE_F8_E4M3}};
+                 {"fp8", 0, DTYPE_F8_E4M3}}; /* with activations as the family has them */
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0) {
             o->device.activations = known[i].activations;
             o->device.linears = o->device.attention = known[i].linears;
-            return o->precision_given = true;
+            o->precision_given = !known[i].linears;
+            return true;
         }
     return false;
 }
@@ -99,7 +115,8 @@ static bool read_option(struct options *o, const char *name, const char *value)
         return (o->limits.frames = atoi(value)) > 0;
     if (strcmp(name, "--device") == 0) {
         o->device.kind = strcmp(value, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA;
-        return true;
+        o->dry = strcmp(value, "dry") == 0;
+        return o->dry || o->device.kind == DEVICE_CPU || strcmp(value, "cuda") == 0;
     }
     return false;
 }
@@ -124,101 +141,36 @@ static int read_options(struct options *o, int argc, char **argv)
     return o->dir ? 0 : -1;
 }
 
-/* ---- what a shot of each family is told: random numbers in the shapes that are published */
-
-static const struct wanted {
-    const char *family, *name;
-    int rank;
-    int64_t shape[4]; /* -1, -2: height and width of latents; -3: 2 with guidance, else 1 */
-} conditions_wanted[] = {
-    {"wan", "prompt_embeds", 2, {512, 4096}},
-    {"wan", "negative_prompt_embeds", 2, {512, 4096}},
-    {"hunyuan_video", "prompt_embeds", 2, {77, 4096}},
-    {"hunyuan_video", "prompt_attention_mask", 1, {77}},
-    {"hunyuan_video", "pooled_prompt_embeds", 1, {768}},
-    {"cogvideox", "prompt_embeds", 2, {226, 4096}},
-    {"cogvideox", "negative_prompt_embeds", 2, {226, 4096}},
-    {"sdxl", "prompt_embeds", 2, {77, 2048}},
-    {"sdxl", "negative_prompt_embeds", 2, {77, 2048}},
-    {"sdxl", "pooled_prompt_embeds", 2, {1, 1280}},
-    {"sdxl", "negative_pooled_prompt_embeds", 2, {1, 1280}},
-    {"svd", "image_embeddings", 3, {-3, 1, 1024}},
-    {"svd", "image_latents", 4, {-3, 4, -1, -2}},
-};
-
-static int make_conditions(const struct family *f, const struct generation *g, struct conditions *c,
-                           struct error *e)
-{
-    for (size_t i = 0; i < sizeof conditions_wanted / sizeof *conditions_wanted; i++) {
-        const struct wanted *w = &conditions_wanted[i];
-        int64_t shape[4];
-        struct tensor *t;
-        if (strcmp(w->family, f->name) != 0)
-            continue;
-        for (int k = 0; k < w->rank; k++)
-            shape[k] = w->shape[k] == -1   ? g->height / 8
-                       : w->shape[k] == -2 ? g->width / 8
-                       : w->shape[k] == -3 ? 1 + (g->guidance > 1)
-                                           : w->shape[k];
-        t = conditions_add(c, w->name, w->rank, shape);
-        if (!t || !t->data)
-            return error_memory(e);
-        synthetic_normal(t->data, tensor_count(t), i + 1, 1);
-        if (strstr(w->name, "mask"))
-            for (int64_t k = 0; k < tensor_count(t); k++)
-                ((float *)t->data)[k] = 1;
-    }
-    return 0;
-}
-
-/* What the denoiser leaves for these frames. */
-static int make_latents(const struct family *f, const struct generation *g, struct arena *a,
-                        struct tensor *out, struct error *e)
-{
-    bool frames_first = strcmp(f->name, "cogvideox") == 0 || strcmp(f->name, "svd") == 0;
-    int64_t channels = strcmp(f->name, "sdxl") == 0 || strcmp(f->name, "svd") == 0 ? 4 : 16;
-    int64_t frames = channels == 4 ? g->frames : (g->frames - 1) / 4 + 1;
-    int64_t shape[4] = {frames_first ? frames : channels, frames_first ? channels : frames,
-                        g->height / 8, g->width / 8};
-
-    *out = tensor_new(a, 4, shape);
-    if (!out->data)
-        return error_memory(e);
-    synthetic_normal(out->data, tensor_count(out), 1, 1);
-    return 0;
-}
-
 /* ---- measuring */
 
-static void print_result(const struct options *o, const struct family *f, const char *part,
-                         double *seconds, int runs, double load, struct device *d)
+static struct result result_of(const struct options *o, double *seconds, double load,
+                               const struct device *d)
 {
-    for (int i = 1; i < runs; i++)
+    size_t peak = o->dry ? o->ledger.peak - o->ledger.base : device_memory_peak(d);
+
+    for (int i = 1; i < o->repeat; i++)
         for (int k = i; k > 0 && seconds[k] < seconds[k - 1]; k--) {
             double t = seconds[k];
             seconds[k] = seconds[k - 1];
             seconds[k - 1] = t;
         }
-    printf("%-14s %-5s %dx%d %3df x%-2d %s  median %9.4f s  best %9.4f s  peak %6.2f GiB  load "
-           "%5.1f s\n",
-           f->name, part, o->width, o->height, o->frames, o->batch, dtype_name(device_linears(d)),
-           seconds[runs / 2], seconds[0], (double)device_memory_peak(d) / (1 << 30), load);
-    fflush(stdout);
+    return (struct result){
+        .median = seconds[o->repeat / 2], .best = seconds[0], .load = load, .peak = (double)peak};
 }
 
 static int time_steps(const struct options *o, const struct family *f, const struct generation *g,
-                      struct device *d, struct error *e)
+                      struct device *d, struct result *out, struct error *e)
 {
     struct conditions c = {0};
     struct sampling s[SAMPLING_MOST] = {0}, *all[SAMPLING_MOST];
     struct sampler_config config;
-    double seconds[RUNS_MAX], start = now(), load;
+    double seconds[RUNS_MAX], start = now(o), load;
     void *model = NULL;
     int rc = -1;
 
-    if (make_conditions(f, g, &c, e) || f->model_open(o->dir, d, &model, e))
+    if (given_conditions(f, g, &c, e) || f->model_open(o->dir, d, &model, e))
         goto done;
-    load = now() - start;
+    load = now(o) - start;
     if (sampling_config(o->dir, NULL, 0, &config, e))
         goto done;
     for (int i = 0; i < o->batch; i++) {
@@ -231,13 +183,13 @@ static int time_steps(const struct options *o, const struct family *f, const str
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
-        start = now();
+        start = now(o);
         if (sampling_step_all(all, o->batch, e))
             goto done;
         if (i >= 0)
-            seconds[i] = now() - start;
+            seconds[i] = now(o) - start;
     }
-    print_result(o, f, "step", seconds, o->repeat, load, d);
+    *out = result_of(o, seconds, load, d);
     rc = 0;
 done:
     for (int i = 0; i < o->batch; i++)
@@ -255,29 +207,29 @@ static int drop_frame(void *ctx, int index, const float *rgb, int width, int hei
 }
 
 static int time_decode(const struct options *o, const struct family *f, const struct generation *g,
-                       struct device *d, struct error *e)
+                       struct device *d, struct result *out, struct error *e)
 {
-    double seconds[RUNS_MAX], start = now(), load;
+    double seconds[RUNS_MAX], start = now(o), load;
     struct vae_limits limits = o->limits;
     struct arena a = {0};
     struct tensor latents;
     void *vae = NULL;
     int rc = -1;
 
-    if (make_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e))
+    if (given_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e))
         goto done;
-    load = now() - start;
+    load = now(o) - start;
     limits.memory = limits.memory ? limits.memory : tiling_budget(d);
     for (int i = -UNCOUNTED; i < o->repeat; i++) {
         if (i == 0)
             profile_reset();
-        start = now();
+        start = now(o);
         if (tiling_decode(f, vae, d, &limits, &latents, drop_frame, NULL, e))
             goto done;
         if (i >= 0)
-            seconds[i] = now() - start;
+            seconds[i] = now(o) - start;
     }
-    print_result(o, f, "vae", seconds, o->repeat, load, d);
+    *out = result_of(o, seconds, load, d);
     rc = 0;
 done:
     f->vae_close(vae);
@@ -285,19 +237,99 @@ done:
     return rc;
 }
 
+static int measure(const struct options *o, const struct family *f, struct device *d,
+                   struct result *out, struct error *e)
+{
+    const struct generation g = {.prompt = "",
+                                 .seed = 1,
+                                 .width = o->width,
+                                 .height = o->height,
+                                 .frames = o->frames,
+                                 .steps = UNCOUNTED + o->repeat,
+                                 .guidance = o->guidance,
+                                 .guidance_2 = o->guidance,
+                                 .fps = 7,
+                                 .motion_bucket = 127,
+                                 .noise_strength = 0.02};
+
+    return o->vae ? time_decode(o, f, &g, d, out, e) : time_steps(o, f, &g, d, out, e);
+}
+
+static void use_ledger(struct options *o, const struct machine *m)
+{
+    o->ledger =
+        (struct dry_run){.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)};
+    o->dry = true;
+    o->device.dry = &o->ledger;
+    o->device.kind = DEVICE_CUDA;
+    if (m->gpus == 0) { /* as a forecast has it of a processor */
+        o->device.activations = DTYPE_F32;
+        o->device.memory = MEMORY_SPEED;
+    }
+}
+
+/* What `plan` has to say of it on that device. */
+static int tell(const struct options *o, const struct family *f, struct device *d,
+                struct result *out, struct error *e)
+{
+    struct options told = *o;
+    struct machine m;
+    struct device *dry;
+
+    machine_of_device(d, &m);
+    use_ledger(&told, &m);
+    if (device_open(&told.device, &dry, e))
+        return -1;
+    int rc = measure(&told, f, dry, out, e);
+    device_close(dry);
+    return rc;
+}
+
+static void print_result(const struct options *o, const struct family *f, const struct result *r,
+                         const struct device *d)
+{
+    printf("%-14s %-5s %dx%d %3df x%-2d %s  median %9.4f s  best %9.4f s  peak %6.2f GiB  load "
+           "%5.1f s\n",
+           f->name, o->vae ? "vae" : "step", o->width, o->height, o->frames, o->batch,
+           dtype_name(device_linears(d)), r->median, r->best, r->peak / (1 << 30), r->load);
+}
+
+static void print_told(const struct result *told, const struct result *measured)
+{
+    double off = measured->peak > 0 ? told->peak / measured->peak : 0;
+
+    printf("  plan told");
+    if (told->median > 0)
+        printf(" %9.4f s (%.2f of measured)", told->median, told->median / measured->median);
+    else
+        printf(" no time");
+    if (off > 0)
+        printf(" %6.2f GiB (%.2f of measured: %s)", told->peak / (1 << 30), off,
+               fabs(off - 1) <= 0.1 ? "within a tenth" : "NOT WITHIN A TENTH");
+    printf("\n");
+}
+
+/* Opens the device, and asks before anything else is done with it. */
+static int open_and_tell(struct options *o, const struct family *f, struct device **d,
+                         struct result *told, struct error *e)
+{
+    struct machine m;
+
+    if (o->dry && machine_parse("h200", &m, e))
+        return -1;
+    if (o->dry)
+        use_ledger(o, &m);
+    if (device_open(&o->device, d, e))
+        return -1;
+    if (o->dry || tell(o, f, *d, told, e) == 0)
+        return 0;
+    device_close(*d);
+    return -1;
+}
+
 static int run(struct options *o, struct error *e)
 {
-    struct generation g = {.prompt = "",
-                           .seed = 1,
-                           .width = o->width,
-                           .height = o->height,
-                           .frames = o->frames,
-                           .steps = UNCOUNTED + o->repeat,
-                           .guidance = o->guidance,
-                           .guidance_2 = o->guidance,
-                           .fps = 7,
-                           .motion_bucket = 127,
-                           .noise_strength = 0.02};
+    struct result result, told = {0};
     const struct family *f;
     struct device *d;
     int rc;
@@ -306,12 +338,19 @@ static int run(struct options *o, struct error *e)
         return -1;
     if (!o->precision_given && o->device.kind == DEVICE_CUDA)
         o->device.activations = o->vae ? f->gpu.vae : f->gpu.model;
-    if (device_open(&o->device, &d, e))
+    if (open_and_tell(o, f, &d, &told, e))
         return -1;
-    synthetic_weights(d);
+    if (!o->dry)
+        synthetic_weights(d);
     if (o->profile)
         profile_start(d);
-    rc = o->vae ? time_decode(o, f, &g, d, e) : time_steps(o, f, &g, d, e);
+    rc = measure(o, f, d, &result, e);
+    if (rc == 0) {
+        print_result(o, f, &result, d);
+        if (!o->dry)
+            print_told(&told, &result);
+        fflush(stdout);
+    }
     if (o->profile && rc == 0)
         profile_print(o->profile, o->repeat);
     device_close(d);
@@ -326,7 +365,7 @@ int main(int argc, char **argv)
     if (read_options(&o, argc, argv)) {
         fprintf(stderr, "usage: bench/models DIR [--part step|vae] [--size WxH] [--frames N] "
                         "[--guidance X] [--precision f32|f16|bf16|fp8] [--batch N] "
-                        "[--memory auto|speed|safe] [--device cpu|cuda] [--repeat N] "
+                        "[--memory auto|speed|safe] [--device cuda|cpu|dry] [--repeat N] "
                         "[--profile LINES]\n");
         return 1;
     }

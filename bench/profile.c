@@ -6,21 +6,40 @@
 #include <time.h>
 
 #include "kernels/device_impl.h"
+#include "kernels/dry/dry.h"
 
 enum { ENTRIES = 4096 };
 static struct entry {
     char name[112];
     double seconds;
+    double flops, bytes; /* of a dry device */
     int calls;
 } entries[ENTRIES];
 static int count;
 static struct ops real;
 
-static double now(void)
+/* Where a device is: in time, and a dry one in what it would have done. */
+struct mark {
+    double seconds, flops, bytes;
+};
+
+static struct mark mark(struct device *d)
 {
+    struct mark m = {0};
     struct timespec t;
+
+    if (d->dry) {
+        m.seconds = d->dry->seconds;
+        m.bytes = d->dry->bytes;
+        for (int i = 0; i < DRY_CLASSES; i++)
+            m.flops += d->dry->flops[i];
+        return m;
+    }
+    if (d->wait)
+        d->wait(d);
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    m.seconds = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return m;
 }
 
 static const char *shape(const struct tensor *t, char *text, size_t size)
@@ -29,14 +48,13 @@ static const char *shape(const struct tensor *t, char *text, size_t size)
 }
 
 /* Ends a measurement: `x` and `y` are the shapes that tell one use from another. */
-static void took(struct device *d, double start, const char *op, const struct tensor *x,
+static void took(struct device *d, struct mark start, const char *op, const struct tensor *x,
                  const struct tensor *y)
 {
+    struct mark end = mark(d);
     char name[112], a[40], b[40];
     int i = 0;
 
-    if (d->wait)
-        d->wait(d);
     snprintf(name, sizeof name, "%-13s %-26s %s", op, shape(x, a, sizeof a), shape(y, b, sizeof b));
     while (i < count && strcmp(entries[i].name, name) != 0)
         i++;
@@ -44,7 +62,9 @@ static void took(struct device *d, double start, const char *op, const struct te
         return;
     if (i == count)
         snprintf(entries[count++].name, sizeof name, "%s", name);
-    entries[i].seconds += now() - start;
+    entries[i].seconds += end.seconds - start.seconds;
+    entries[i].flops += end.flops - start.flops;
+    entries[i].bytes += end.bytes - start.bytes;
     entries[i].calls++;
 }
 
@@ -52,10 +72,7 @@ static void took(struct device *d, double start, const char *op, const struct te
 #define TIMED(slot, x, y, parameters, ...)                                                         \
     static void timed_##slot parameters                                                            \
     {                                                                                              \
-        double start;                                                                              \
-        if (d->wait)                                                                               \
-            d->wait(d);                                                                            \
-        start = now();                                                                             \
+        struct mark start = mark(d);                                                               \
         real.slot(__VA_ARGS__);                                                                    \
         took(d, start, #slot, x, y);                                                               \
     }
@@ -79,6 +96,7 @@ TIMED(group_norm, x, NULL,
       (D, int groups, const struct tensor *weight, const struct tensor *bias, float eps,
        enum activation act),
       d, out, x, groups, weight, bias, eps, act)
+TIMED(group_norm_shifted, x, NULL, (D, const struct shifted_norm *n), d, out, x, n)
 TIMED(group_statistics, x, NULL,
       (struct device * d, struct tensor *affine, const struct tensor *x, int groups,
        const struct tensor *weight, const struct tensor *bias, float eps),
@@ -113,6 +131,17 @@ TIMED(modulate_nearest, x, NULL,
 TIMED(patchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
 TIMED(unpatchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
 
+static bool timed_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct conv *w, const struct tensor *residual)
+{
+    struct mark start = mark(d);
+    bool done = real.conv_clips(d, out, x, w, residual);
+
+    if (done)
+        took(d, start, "conv_clips", out, x);
+    return done;
+}
+
 void profile_start(struct device *d)
 {
     struct ops *o = &d->ops;
@@ -127,6 +156,8 @@ void profile_start(struct device *d)
     PUT(rms_norm);
     PUT(channel_norm);
     PUT(group_norm);
+    if (real.group_norm_shifted)
+        PUT(group_norm_shifted);
     PUT(group_statistics);
     PUT(normalise);
     PUT(read_begin);
@@ -140,6 +171,8 @@ void profile_start(struct device *d)
     PUT(modulate);
     PUT(copy);
     PUT(conv);
+    if (real.conv_clips)
+        PUT(conv_clips);
     PUT(modulate_nearest);
     PUT(patchify);
     PUT(unpatchify);
@@ -165,8 +198,13 @@ void profile_print(int lines, int runs)
     for (int i = 0; i < count; i++)
         all += entries[i].seconds;
     printf("  %8.2f ms in operations\n", all / runs * 1e3);
-    for (int i = 0; i < count && i < lines; i++)
-        printf("  %8.2f ms %4.1f %% %5d x %s\n", entries[i].seconds / runs * 1e3,
-               100 * entries[i].seconds / all, entries[i].calls / runs, entries[i].name);
+    for (int i = 0; i < count && i < lines; i++) {
+        const struct entry *n = &entries[i];
+        printf("  %8.2f ms %4.1f %% %5d x %s", n->seconds / runs * 1e3, 100 * n->seconds / all,
+               n->calls / runs, n->name);
+        if (n->bytes > 0)
+            printf("  %.1f GFLOP, %.3f GB", n->flops / runs / 1e9, n->bytes / runs / 1e9);
+        printf("\n");
+    }
     fflush(stdout);
 }

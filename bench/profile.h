@@ -1,5 +1,6 @@
 /* Where the time of a forward pass goes: every operation of a device timed by itself, the device
- * waited for after each (so the sum is more than the pass takes by itself). */
+ * waited for after each (so the sum is more than the pass takes by itself). Of a dry device
+ * (kernels/dry) time is what it tells, and arithmetic and bytes are printed with it. */
 #ifndef AUTEUR_BENCH_PROFILE_H
 #define AUTEUR_BENCH_PROFILE_H
 

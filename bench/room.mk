@@ -47,7 +47,7 @@ bench-seams: $(BUILD)/bench/seams
 # models need, so that it runs beside a GPU where FFmpeg is not. bench/make_checkpoint.py --sparse
 # makes what it reads.
 MODELS_LIBS = $(shell pkg-config --libs jansson sentencepiece libpcre2-8 libxxhash)
-$(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models profile synthetic) \
+$(BUILD)/bench/models: $(patsubst %,$(BUILD)/bench/%.o,models given profile synthetic) \
   $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread
 

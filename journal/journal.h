@@ -68,7 +68,12 @@ void journal_close(struct journal *j);
 enum { JOURNAL_WHO_SIZE = 256 };
 int journal_writer(const char *dir, char who[JOURNAL_WHO_SIZE]);
 
-enum record_status { RECORD_DONE = 1, RECORD_FAILED = 2, RECORD_RUNNING = 3 };
+enum record_status {
+    RECORD_DONE = 1,
+    RECORD_FAILED = 2,
+    RECORD_RUNNING = 3,
+    RECORD_INTERRUPTED = 4 /* only of attempts that are read: it ran, and another began */
+};
 
 /* One input of a stage as it was when the record was made: for `why`. */
 struct record_input {
@@ -126,7 +131,8 @@ int journal_put(struct journal *j, const char *shot, const char *stage,
 
 /* Every attempt is remembered. (shot, stage, key, number) names one: putting a RECORD_RUNNING
  * record with attempts = 3 and then a RECORD_DONE one with the same key and number finishes that
- * attempt; one that stays RECORD_RUNNING was interrupted. */
+ * attempt; one that stays RECORD_RUNNING was interrupted: the last, unless somebody writes the
+ * journal, and those before it, which are given as RECORD_INTERRUPTED. */
 struct stage_attempt {
     struct hash128 key;
     uint32_t number;

@@ -19,6 +19,14 @@ static int by_start(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
+static void put_in_order(struct gathering *g)
+{
+    qsort(g->items, g->count, sizeof *g->items, by_start);
+    for (size_t i = 0; i + 1 < g->count; i++)
+        if (g->items[i].status == RECORD_RUNNING)
+            g->items[i].status = RECORD_INTERRUPTED;
+}
+
 static int no_sense(struct journal_view *v, const uint8_t *key, size_t size, struct error *e)
 {
     char what[160];
@@ -58,7 +66,7 @@ int journal_attempts(struct journal_view *v, const char *shot, const char *stage
     if (rc == 0)
         rc = journal_each(v, &prefix, gather, &g, e);
     if (rc == 0 && g.count) {
-        qsort(g.items, g.count, sizeof *g.items, by_start);
+        put_in_order(&g);
         kept = arena_array(&v->arena, g.count, sizeof *kept);
         if (kept)
             memcpy(kept, g.items, g.count * sizeof *kept);
@@ -118,7 +126,7 @@ static int attempts_out(struct walk *w)
     int rc = 0;
 
     if (g->count)
-        qsort(g->items, g->count, sizeof *g->items, by_start);
+        put_in_order(g);
     for (size_t i = 0; rc == 0 && i < g->count; i++)
         rc = w->to->attempt(w->to->ctx, w->shot, w->stage, &g->items[i]) ? 1 : 0;
     g->count = 0;

@@ -163,4 +163,15 @@ bool device_graph(struct device *d, struct device_graph *g, const void *key, siz
 /* Forgets the recording: when the model closes, before the device does. A zeroed one too. */
 void device_graph_free(struct device_graph *g);
 
+/* A few of them, for a model that comes to the same place with several keys by turns: a clip's
+ * first slice, those after it, its last. Zeroed: none recorded. */
+enum { DEVICE_GRAPHS = 4 };
+struct device_graphs {
+    struct device_graph graph[DEVICE_GRAPHS];
+    int oldest; /* its place is taken by the next new key */
+};
+/* The one for this key, which is then given to device_graph() with it. */
+struct device_graph *device_graph_for(struct device_graphs *all, const void *key, size_t size);
+void device_graphs_free(struct device_graphs *all);
+
 #endif

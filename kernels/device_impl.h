@@ -39,6 +39,9 @@ struct ops {
     void (*group_norm)(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                        const struct tensor *weight, const struct tensor *bias, float eps,
                        enum activation act);
+    /* NULL: op_group_norm_shifted() is modulate, group_norm and blend. */
+    void (*group_norm_shifted)(struct device *d, struct tensor *out, const struct tensor *x,
+                               const struct shifted_norm *n);
     void (*group_statistics)(struct device *d, struct tensor *affine, const struct tensor *x,
                              int groups, const struct tensor *weight, const struct tensor *bias,
                              float eps);
@@ -76,6 +79,10 @@ struct ops {
     /* [N, H, W, C] all; residual is NULL for none */
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,
                  const struct conv *w, const struct tensor *residual);
+    /* [N, T, H, W, C]. NULL, or false: nothing was done, and op_conv_clips() is conv, some frames
+     * of a clip at a time. */
+    bool (*conv_clips)(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct conv *w, const struct tensor *residual);
     void (*modulate_nearest)(struct device *d, struct tensor *out, const struct tensor *x,
                              const struct tensor *scale, const struct tensor *shift,
                              enum activation act);

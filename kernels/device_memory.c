@@ -64,6 +64,18 @@ void host_memory(size_t *free_bytes, size_t *total_bytes)
     limit_to_container(free_bytes, total_bytes);
 }
 
+/* Of one pool, the driver counts as taken what holds files that could be dropped. */
+static void count_files_as_free(size_t *free_bytes, size_t total)
+{
+    size_t left, all;
+
+    host_memory(&left, &all);
+    if (left > total)
+        left = total;
+    if (left > *free_bytes)
+        *free_bytes = left;
+}
+
 void device_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
 {
     const struct memory_faults *f = d->faults;
@@ -72,6 +84,8 @@ void device_memory(struct device *d, size_t *free_bytes, size_t *total_bytes)
         d->memory(d, free_bytes, total_bytes);
     else
         host_memory(free_bytes, total_bytes);
+    if (d->facts.unified && !d->dry)
+        count_files_as_free(free_bytes, *total_bytes);
     if (!f || !f->limit || f->limit >= *total_bytes)
         return;
     *total_bytes = f->limit;
@@ -191,8 +205,11 @@ static void *host_get(struct arena_source *s, size_t size)
 
 static void host_put(struct arena_source *s, void *bytes, size_t size)
 {
+    struct device *d = ((struct host_source *)s)->device;
+
+    d->memory_changes++;
     free(bytes);
-    device_give(((struct host_source *)s)->device, size, false);
+    device_give(d, size, false);
 }
 
 static void host_clear(struct arena_source *s, void *bytes, size_t size)

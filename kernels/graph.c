@@ -96,3 +96,23 @@ void device_graph_free(struct device_graph *g)
     forget(g);
     *g = (struct device_graph){.of = g->of};
 }
+
+struct device_graph *device_graph_for(struct device_graphs *all, const void *key, size_t size)
+{
+    struct device_graph *g;
+
+    for (int i = 0; i < DEVICE_GRAPHS; i++) {
+        g = &all->graph[i];
+        if (g->key_size == size && memcmp(g->key, key, size) == 0)
+            return g;
+    }
+    g = &all->graph[all->oldest];
+    all->oldest = (all->oldest + 1) % DEVICE_GRAPHS;
+    return g;
+}
+
+void device_graphs_free(struct device_graphs *all)
+{
+    for (int i = 0; i < DEVICE_GRAPHS; i++)
+        device_graph_free(&all->graph[i]);
+}

@@ -238,6 +238,34 @@ void load_conv_form(struct loader *l, struct conv *to, struct conv_form form, in
     load_conv_named(l, to, form, out, in, kt, kh, kw, text);
 }
 
+void load_conv_share(struct loader *l, struct conv *to, float share, int64_t out, int64_t in,
+                     int kt, int kh, int kw, const char *name, ...)
+{
+    const struct conv_form form = {.scale = 1, .stride = 1};
+    char text[NAME_SIZE], full[NAME_SIZE + 32];
+    const struct tensor *weight;
+    struct arena host = {0};
+    float *values = NULL;
+    struct tensor bias;
+
+    FORMAT_NAME(text, name);
+    if (share == 1) {
+        load_conv_named(l, to, form, out, in, kt, kh, kw, text);
+        return;
+    }
+    weight = get(l, text, ".weight", kt ? 5 : 4,
+                 kt ? (int64_t[]){out, in, kt, kh, kw} : (int64_t[]){out, in, kh, kw});
+    snprintf(full, sizeof full, "%s.bias", text);
+    load_host_vector(l, &host, &values, out, "%s", full);
+    if (ready(l)) {
+        for (int64_t i = 0; i < out; i++)
+            values[i] *= share;
+        bias = TENSOR_F32(values, out);
+        packed(l, conv_pack(l->device, l->arena, weight, &bias, form, to, l->error), text);
+    }
+    arena_free(&host);
+}
+
 /* The tensor of this name, which must hold `count` floats; NULL when the loader has failed. */
 static const struct tensor *get_numbers(struct loader *l, const char *name, int64_t count)
 {

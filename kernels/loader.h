@@ -62,6 +62,11 @@ void load_patches(struct loader *l, struct linear *to, int64_t out, int64_t in, 
  * the edges. */
 void load_conv(struct loader *l, struct conv *to, int64_t out, int64_t in, int kt, int kh, int kw,
                const char *name, ...) __attribute__((format(printf, 8, 9)));
+/* The same for an input that was multiplied by `share`, and with it all that comes out: the bias is
+ * too. */
+void load_conv_share(struct loader *l, struct conv *to, float share, int64_t out, int64_t in,
+                     int kt, int kh, int kw, const char *name, ...)
+    __attribute__((format(printf, 9, 10)));
 /* The same laid on space in another way. */
 void load_conv_form(struct loader *l, struct conv *to, struct conv_form form, int64_t out,
                     int64_t in, int kt, int kh, int kw, const char *name, ...)

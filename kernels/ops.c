@@ -131,19 +131,48 @@ void op_channel_norm(struct device *d, struct tensor *out, const struct tensor *
         d->ops.channel_norm(d, out, x, gamma, act);
 }
 
+static bool check_group_norm(struct device *d, const struct tensor *out, const struct tensor *x,
+                             int groups, const struct tensor *weight, const struct tensor *bias)
+{
+    if (!check_pair(d, "group_norm", out, x))
+        return false;
+    if (x->rank < 2 || !tensor_contiguous(x) || groups < 1 || columns(x) % groups)
+        return fails(d, "group_norm", "x", x);
+    if (!tensor_contiguous(out))
+        return fails(d, "group_norm", "out", out);
+    return check_vector(d, "group_norm", "weight", weight, x) &&
+           check_vector(d, "group_norm", "bias", bias, x);
+}
+
 void op_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                    const struct tensor *weight, const struct tensor *bias, float eps,
                    enum activation act)
 {
-    if (!check_pair(d, "group_norm", out, x))
-        return;
-    if (x->rank < 2 || !tensor_contiguous(x) || groups < 1 || columns(x) % groups)
-        fails(d, "group_norm", "x", x);
-    else if (!tensor_contiguous(out))
-        fails(d, "group_norm", "out", out);
-    else if (check_vector(d, "group_norm", "weight", weight, x) &&
-             check_vector(d, "group_norm", "bias", bias, x) && tensor_count(x) > 0)
+    if (check_group_norm(d, out, x, groups, weight, bias) && tensor_count(x) > 0)
         d->ops.group_norm(d, out, x, groups, weight, bias, eps, act);
+}
+
+void op_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                           const struct shifted_norm *n)
+{
+    const struct tensor *s = n->shift, *from = s ? out : x;
+
+    if (!check_group_norm(d, out, x, n->groups, n->weight, n->bias) ||
+        !check_vectors(d, "group_norm", "shift", s, x) || tensor_count(x) == 0)
+        return;
+    if (s && s->rank == 2 && x->shape[0] % s->shape[0]) {
+        fails(d, "group_norm", "shift", s);
+        return;
+    }
+    if (d->ops.group_norm_shifted) {
+        d->ops.group_norm_shifted(d, out, x, n);
+        return;
+    }
+    if (s)
+        d->ops.modulate(d, out, x, NULL, s);
+    d->ops.group_norm(d, out, from, n->groups, n->weight, n->bias, n->eps, n->act);
+    if (n->gain != 1)
+        d->ops.blend(d, out, n->gain, out, 0, NULL);
 }
 
 void op_softmax(struct device *d, struct tensor *out, const struct tensor *x)

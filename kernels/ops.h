@@ -129,7 +129,7 @@ void op_read(struct device *d, struct tensor *host, const struct tensor *x);
  * while the device goes on with what it is told next; x may be written again. Ends with
  * op_read_end() of the same slot, which waits for it and gives x as contiguous F32, good until that
  * slot's next beginning; NULL: failed. */
-enum { READ_SLOTS = 2 };
+enum { READ_SLOTS = 8 }; /* those that are used take memory on both sides */
 void op_read_begin(struct device *d, int slot, const struct tensor *x);
 const float *op_read_end(struct device *d, int slot);
 
@@ -175,6 +175,17 @@ void op_channel_norm(struct device *d, struct tensor *out, const struct tensor *
 void op_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                    const struct tensor *weight, const struct tensor *bias, float eps,
                    enum activation act);
+/* The same of x + shift, and times `gain`, in as many passes: for blocks that shift a picture
+ * between a convolution and the next norm, or add only a share of what they make. shift [C], or
+ * [G, C] with G runs of items, or NULL. */
+struct shifted_norm {
+    int groups;
+    const struct tensor *weight, *bias, *shift;
+    float eps, gain;
+    enum activation act;
+};
+void op_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                           const struct shifted_norm *n);
 /* out = softmax(x) over the last axis. In place. */
 void op_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 enum rope_pairs {
@@ -260,6 +271,10 @@ enum { CONV_MAX_TAPS = 3 };
  * frames (x[0] = x[1]: frames that come twice) cost as much as one. */
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual);
+/* Whole clips in one call: x [N, T, H, W, in], out and residual [N, T, H', W', out], contiguous;
+ * tap i lies on frame t + i - kt / 2, zeros where there is none; kt is odd. Else as op_conv(). */
+void op_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct conv *w, const struct tensor *residual);
 /* out = act(x * scale + shift): x, out [N, H, W, C], scale and shift [N, h, w, C], H a multiple of
  * h and W of w: every pixel takes the nearest. In place. */
 void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,

@@ -72,6 +72,79 @@ void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x
         d->ops.conv(d, &o, at, w, residual ? &r : NULL);
 }
 
+/* Frames from..from + count - 1 of one clip of [N, T, H, W, C]. */
+static struct tensor frames_of(const struct tensor *t, int64_t clip, int64_t from, int64_t count)
+{
+    struct tensor frames = tensor_slice(tensor_slice(*t, 0, clip, 1), 1, from, count);
+
+    for (int i = 0; i < 4; i++) {
+        frames.shape[i] = frames.shape[i + 1];
+        frames.stride[i] = frames.stride[i + 1];
+    }
+    frames.rank = 4;
+    return frames;
+}
+
+/* A run of frames for which the same taps lie within the clip. */
+static void conv_run(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct conv *w, const struct tensor *residual, int64_t clip,
+                     int64_t from, int64_t count)
+{
+    struct tensor taps[CONV_MAX_TAPS], to = frames_of(out, clip, from, count), add;
+    const struct tensor *at[CONV_MAX_TAPS] = {0};
+
+    for (int i = 0; i < w->kt; i++) {
+        int64_t first = from + i - w->kt / 2;
+        if (first < 0 || first + count > x->shape[1])
+            continue;
+        taps[i] = frames_of(x, clip, first, count);
+        at[i] = &taps[i];
+    }
+    if (residual)
+        add = frames_of(residual, clip, from, count);
+    d->ops.conv(d, &to, at, w, residual ? &add : NULL);
+}
+
+static bool check_clips(struct device *d, const struct tensor *out, const struct tensor *x,
+                        const struct conv *w, const struct tensor *residual)
+{
+    const struct tensor *const all[3] = {x, out, residual};
+    static const char *const names[3] = {"x", "out", "residual"};
+    struct tensor frames[3] = {0};
+    const struct tensor *taps[CONV_MAX_TAPS];
+
+    for (int i = 0; i < 3; i++) {
+        if (!all[i])
+            continue;
+        if (all[i]->rank != 5 || !tensor_contiguous(all[i]) || all[i]->shape[0] != x->shape[0] ||
+            all[i]->shape[1] != x->shape[1] || w->kt % 2 == 0)
+            return fails(d, "conv", names[i], all[i]);
+        frames[i] = TENSOR_VIEW(*all[i], x->shape[0] * x->shape[1], all[i]->shape[2],
+                                all[i]->shape[3], all[i]->shape[4]);
+    }
+    for (int t = 0; t < w->kt; t++)
+        taps[t] = &frames[0];
+    return check_conv(d, &frames[1], taps, w, residual ? &frames[2] : NULL);
+}
+
+void op_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct conv *w, const struct tensor *residual)
+{
+    int64_t frames, run;
+
+    if (d->failed || !check_clips(d, out, x, w, residual) || tensor_count(out) == 0)
+        return;
+    if (d->ops.conv_clips && d->ops.conv_clips(d, out, x, w, residual))
+        return;
+    frames = x->shape[1];
+    for (int64_t clip = 0; clip < x->shape[0] && !d->failed; clip++)
+        for (int64_t t = 0; t < frames && !d->failed; t += run) {
+            bool edge = t < w->kt / 2 || t >= frames - w->kt / 2;
+            run = edge ? 1 : frames - 2 * (w->kt / 2);
+            conv_run(d, out, x, w, residual, clip, t, run);
+        }
+}
+
 void op_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
                          int groups, const struct tensor *weight, const struct tensor *bias,
                          float eps)

@@ -1,5 +1,6 @@
-/* Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the process at once, as
- * the system does it (which is as safe as kill -9). SIGHUP is like the first. */
+/* Ctrl-C, SIGTERM and SIGHUP: the first asks for an orderly end, the second, when it is not the
+ * same one sent twice, ends the process at once, as the system does it (which is as safe as kill
+ * -9). */
 #ifndef AUTEUR_PIPELINE_INTERRUPT_H
 #define AUTEUR_PIPELINE_INTERRUPT_H
 

@@ -8,6 +8,7 @@ PIPELINE_SRC := \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
 	pipeline/commands/bench.c \
+	pipeline/commands/bench_tiles.c \
 	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
@@ -18,6 +19,9 @@ PIPELINE_SRC := \
 	pipeline/commands/parity.c \
 	pipeline/commands/plan.c \
 	pipeline/commands/plan_board.c \
+	pipeline/commands/plan_faults.c \
+	pipeline/commands/plan_json.c \
+	pipeline/commands/plan_mend.c \
 	pipeline/commands/plan_show.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
@@ -37,6 +41,7 @@ PIPELINE_SRC := \
 	pipeline/execute/job.c \
 	pipeline/execute/key.c \
 	pipeline/execute/lanes.c \
+	pipeline/execute/lanes_say.c \
 	pipeline/execute/monitor.c \
 	pipeline/execute/monitor_file.c \
 	pipeline/execute/peak.c \

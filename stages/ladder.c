@@ -35,7 +35,7 @@ static void recall(struct ladder *l, struct device *d)
     struct rung r;
 
     if (t && tuning_find(t, l->work, sizeof l->work, mebibytes(l->before), &r, sizeof r)) {
-        if (r.streamed && l->memory == MEMORY_AUTO)
+        if (r.streamed && l->blocks && device_can_stream(d) && l->memory == MEMORY_AUTO)
             l->memory = MEMORY_SAFE;
         l->cuts = r.cuts;
     }
@@ -56,18 +56,18 @@ void ladder_done(struct ladder *l, struct device *d)
     tuning_close(t);
 }
 
-void ladder_begin(struct ladder *l, const struct stage_env *env, struct device *d,
+void ladder_begin(struct ladder *l, const struct stage_env *env, struct device *d, bool blocks,
                   const char *format, ...)
 {
     size_t all;
     va_list args;
 
-    *l = (struct ladder){.env = env, .memory = env->device.memory};
+    *l = (struct ladder){.env = env, .memory = env->device.memory, .blocks = blocks};
     va_start(args, format);
     vsnprintf(l->work, sizeof l->work, format, args);
     va_end(args);
     device_memory(d, &l->before, &all);
-    if (device_can_stream(d))
+    if (device_can_stream(d) || device_kind(d) == DEVICE_CUDA)
         recall(l, d);
     device_set_memory(d, l->memory);
 }
@@ -98,7 +98,7 @@ static void describe(struct device *d, char *out, size_t size)
 
 static const char *mend(const struct ladder *l, const struct device *d)
 {
-    if (l->memory == MEMORY_SPEED && device_can_stream(d))
+    if (l->memory == MEMORY_SPEED && l->blocks && device_can_stream(d))
         return "leave --no-offload (--memory speed) away, so that weights may stay on the host";
     return "make the shot smaller (width, height, frames), end other programs that use this "
            "memory, "
@@ -125,7 +125,7 @@ bool ladder_to_host(struct ladder *l, struct device *d, struct error *e)
 
     if (e->code != ERROR_MEMORY || !d)
         return false;
-    if (l->memory != MEMORY_AUTO || !device_can_stream(d))
+    if (l->memory != MEMORY_AUTO || !l->blocks || !device_can_stream(d))
         return give_up(l, d, e);
     describe(d, why, sizeof why);
     snprintf(text, sizeof text,
@@ -139,20 +139,52 @@ bool ladder_to_host(struct ladder *l, struct device *d, struct error *e)
     return true;
 }
 
-bool ladder_cut(struct ladder *l, struct device *d, bool cut, struct error *e)
+/* One rung or more down, of those that need nothing but less at once. */
+static void fall(struct ladder *l, struct device *d, int cuts, const char *how, struct error *e)
 {
     char text[600], why[300];
 
-    if (e->code != ERROR_MEMORY || !d)
-        return false;
-    if (!cut)
-        return give_up(l, d, e);
     describe(d, why, sizeof why);
-    snprintf(text, sizeof text, "out of memory (%s): %s; it goes on in smaller pieces", l->work,
-             why);
+    snprintf(text, sizeof text, "out of memory (%s): %s; it goes on %s", l->work, why, how);
     tell(l, text);
     error_clear(e);
-    l->cuts++;
+    l->cuts += cuts;
     l->fell = true;
+}
+
+bool ladder_cut(struct ladder *l, struct device *d, int cuts, struct error *e)
+{
+    if (e->code != ERROR_MEMORY || !d)
+        return false;
+    if (cuts == 0)
+        return give_up(l, d, e);
+    fall(l, d, cuts, "in smaller pieces", e);
+    return true;
+}
+
+static int together(int cuts)
+{
+    int most = cuts < 8 ? STAGE_BATCH_MOST >> cuts : 1;
+
+    return most > 1 ? most : 1;
+}
+
+int ladder_together(const struct ladder *l)
+{
+    return together(l->cuts);
+}
+
+bool ladder_halve(struct ladder *l, struct device *d, int count, struct error *e)
+{
+    char how[64];
+    int cuts = 1;
+
+    if (e->code != ERROR_MEMORY || !d)
+        return false;
+    while (together(l->cuts + cuts) > count / 2)
+        cuts++;
+    snprintf(how, sizeof how, "with %d shots at once instead of %d", together(l->cuts + cuts),
+             count);
+    fall(l, d, cuts, how, e);
     return true;
 }

@@ -8,6 +8,7 @@ STAGES_SRC := \
 	stages/generate/torch_random.c \
 	stages/generate/unipc.c \
 	stages/generate/verdict.c \
+	stages/generate/encoding.c \
 	stages/generate/family.c \
 	stages/generate/keyframe.c \
 	stages/generate/sampling.c \
@@ -54,6 +55,7 @@ STAGES_SRC += \
 	stages/decode/still.c \
 	stages/decode/tiling.c \
 	stages/decode/vae_limits.c \
+	stages/decode/vae_session.c \
 	stages/encode/encode.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
@@ -95,6 +97,7 @@ STAGES_SRC += \
 STAGES_SRC += \
 	stages/decode/hunyuan_vae.c \
 	stages/decode/hunyuan_vae_load.c \
+	stages/decode/hunyuan_vae_pass.c \
 	stages/decode/hunyuan_vae_work.c \
 	stages/generate/conditions.c \
 	stages/generate/hunyuan.c \
@@ -128,6 +131,7 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/forecast/checkpoint.c \
 	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
@@ -154,6 +158,7 @@ STAGES_TESTS := \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
 	tests/stages/test_tiling.c \
+	tests/stages/test_vae_graphs.c \
 	tests/stages/test_svd.c \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
@@ -164,6 +169,7 @@ STAGES_TESTS := \
 STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
+	tests/stages/test_decode_ladder.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +242,59 @@ int file_stat(const char *path, struct file_stat *out, struct error *e)
     return 0;
 }
 
+/* ---- mapped files, which stay open: as many as a model has, not as many as a process may have */
+
+enum { SOURCES = 64 };
+static struct source {
+    const uint8_t *bytes; /* NULL: free */
+    size_t size;
+    int fd;
+} sources[SOURCES];
+static pthread_mutex_t sources_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* Takes fd over; false: there is no room. */
+static bool remember(const uint8_t *bytes, size_t size, int fd)
+{
+    int i = 0;
+
+    pthread_mutex_lock(&sources_mutex);
+    while (i < SOURCES && sources[i].bytes)
+        i++;
+    if (i < SOURCES)
+        sources[i] = (struct source){bytes, size, fd};
+    pthread_mutex_unlock(&sources_mutex);
+    return i < SOURCES;
+}
+
+static void forget(const uint8_t *bytes)
+{
+    pthread_mutex_lock(&sources_mutex);
+    for (int i = 0; i < SOURCES; i++)
+        if (sources[i].bytes == bytes) {
+            close(sources[i].fd);
+            sources[i] = (struct source){0};
+        }
+    pthread_mutex_unlock(&sources_mutex);
+}
+
+int file_map_source(const void *bytes, size_t size, int64_t *at)
+{
+    uintptr_t from = (uintptr_t)bytes;
+    int fd = -1;
+
+    pthread_mutex_lock(&sources_mutex);
+    for (int i = 0; i < SOURCES && fd < 0; i++) {
+        uintptr_t begin = (uintptr_t)sources[i].bytes;
+        if (begin && from >= begin && from - begin <= sources[i].size &&
+            size <= sources[i].size - (from - begin)) {
+            *at = (int64_t)(from - begin);
+            fd = sources[i].fd;
+        }
+    }
+    pthread_mutex_unlock(&sources_mutex);
+    return fd;
+}
+
 int file_map_open(const char *path, struct file_map *out, struct error *e)
 {
     uint64_t size;
@@ -257,13 +311,16 @@ int file_map_open(const char *path, struct file_map *out, struct error *e)
         else
             *out = (struct file_map){p, (size_t)size};
     }
-    close(fd);
+    if (!out->bytes || !remember(out->bytes, out->size, fd))
+        close(fd);
     return rc;
 }
 
 void file_map_close(struct file_map *map)
 {
-    if (map->bytes)
+    if (map->bytes) {
+        forget(map->bytes);
         munmap((void *)(uintptr_t)map->bytes, map->size);
+    }
     *map = (struct file_map){0};
 }

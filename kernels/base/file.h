@@ -51,5 +51,9 @@ struct file_map {
 };
 int file_map_open(const char *path, struct file_map *out, struct error *e);
 void file_map_close(struct file_map *map);
+/* The open file that these bytes of a mapping are in, and where; -1: not known. To read them there
+ * instead costs no page faults, and a file that was cut short meanwhile is an error, not a signal.
+ * Good until the map is closed. */
+int file_map_source(const void *bytes, size_t size, int64_t *at);
 
 #endif

@@ -19,6 +19,7 @@ bool cuda_ok(struct context *c, cudaError_t status, const char *what)
 {
     if (status == cudaSuccess)
         return true;
+    cudaGetLastError(); /* told here: else the next launch would tell it again, after a mend */
     c->host.fail(c->device, status == cudaErrorMemoryAllocation ? ERROR_MEMORY : ERROR_INTERNAL,
                  "the GPU: %s: %s", what, cudaGetErrorString(status));
     return false;
@@ -50,6 +51,15 @@ void *memory_take(struct context *c, size_t size)
     cudaGetLastError(); /* forget it: memory running out harms nothing else */
     c->host.give(c->device, size, true);
     return NULL;
+}
+
+void *memory_try(struct context *c, size_t size)
+{
+    struct memory_refusal before = c->device->refusal;
+    void *bytes = memory_take(c, size);
+
+    c->device->refusal = before;
+    return bytes;
 }
 
 void memory_give(struct context *c, void *bytes, size_t size)
@@ -211,6 +221,7 @@ static void fill_slots(struct ops *ops)
     ops->rms_norm = cuda_rms_norm;
     ops->channel_norm = cuda_channel_norm;
     ops->group_norm = cuda_group_norm;
+    ops->group_norm_shifted = cuda_group_norm_shifted;
     ops->group_statistics = cuda_group_statistics;
     ops->normalise = cuda_normalise;
     ops->softmax = cuda_softmax;
@@ -227,6 +238,7 @@ static void fill_slots(struct ops *ops)
     ops->distance = cuda_distance;
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
+    ops->conv_clips = cuda_conv_clips;
     ops->modulate_nearest = cuda_modulate_nearest;
     ops->patchify = cuda_patchify;
     ops->unpatchify = cuda_unpatchify;
@@ -265,6 +277,7 @@ static void fill_facts(struct device_facts *f, const struct cudaDeviceProp *p, i
         f->runtime = 0;
     if (cudaDeviceGetPCIBusId(f->bus, sizeof f->bus, index) != cudaSuccess)
         f->bus[0] = '\0';
+    cudaGetLastError(); /* what is not told is no failure */
 }
 
 /* A GPU of this index that this object has code for. */

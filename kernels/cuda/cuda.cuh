@@ -31,6 +31,8 @@ enum scratch_purpose {
 
 enum { STAGES = 4 };
 static const size_t STAGE_SIZE = (size_t)16 << 20;
+/* Numbers that wait to be converted: enough of them for all threads to bring. */
+static const size_t RAW_SIZE = (size_t)64 << 20;
 
 struct stage {
     char *bytes;      /* pinned */
@@ -79,6 +81,8 @@ bool blas_ok(struct context *c, cublasStatus_t status, const char *what);
 bool launched(struct context *c, const char *what);
 /* GPU memory; NULL: there is none, which whoever asked reports. */
 void *memory_take(struct context *c, size_t size);
+/* The same of what can be done without: nobody is told that it was refused. */
+void *memory_try(struct context *c, size_t size);
 void memory_give(struct context *c, void *bytes, size_t size); /* NULL-safe */
 /* NULL: failed, and reported. */
 void *scratch_take(struct context *c, enum scratch_purpose purpose, size_t size);
@@ -231,6 +235,8 @@ void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor
 void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
                      const struct tensor *weight, const struct tensor *bias, float eps,
                      enum activation act);
+void cuda_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct shifted_norm *n);
 void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
                            int groups, const struct tensor *weight, const struct tensor *bias,
                            float eps);
@@ -261,6 +267,8 @@ void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                const struct conv *w, const struct tensor *residual);
+bool cuda_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct conv *w, const struct tensor *residual);
 void cuda_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
                            const struct tensor *scale, const struct tensor *shift,
                            enum activation act);

@@ -12,6 +12,7 @@ CUDA_SRC := \
 	kernels/cuda/bulk.cu \
 	kernels/cuda/context.cu \
 	kernels/cuda/conv.cu \
+	kernels/cuda/conv_clips.cu \
 	kernels/cuda/conv_pack.cu \
 	kernels/cuda/conv_unfold.cu \
 	kernels/cuda/copy.cu \
@@ -66,7 +67,7 @@ endif
 # Holds every operation against the reference; links kernels/ alone, so that it runs on a machine
 # that has nothing else.
 $(BUILD)/tests/kernels/check_ops: $(patsubst %,$(BUILD)/tests/kernels/%.o,check_attention \
-  check_fused check_graphs check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
+  check_fused check_graphs check_large check_matrices check_ops check_pictures check_rows check_time) $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $(filter %.o,$^) $(BUILD)/libauteur.a -lm -lpthread
 
 # Part of the tests: on the CPU always, on a GPU where there is one (it says so when there is none).

@@ -324,17 +324,12 @@ struct cudnn_plan cudnn_graph::plan(size_t workspace, int from)
 
 /* ---- running */
 
-bool cudnn_run(struct context *c, const struct cudnn_plan *p, int count, const int64_t *uids,
-               void *const *pointers)
+cudnnStatus_t cudnn_execute(const struct cudnn *n, const struct cudnn_plan *p, int count,
+                            const int64_t *uids, void *const *pointers, void *workspace)
 {
-    struct cudnn *n = c->cudnn;
     cudnnBackendDescriptor_t pack = NULL;
-    void *workspace = p->workspace ? scratch_take(c, SCRATCH_VENDOR, p->workspace) : NULL;
-    cudnnStatus_t s;
+    cudnnStatus_t s = n->call.make(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
 
-    if (p->workspace && !workspace)
-        return false;
-    s = n->call.make(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
     if (s == CUDNN_STATUS_SUCCESS)
         s = n->call.set(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, uids);
     if (s == CUDNN_STATUS_SUCCESS)
@@ -349,8 +344,26 @@ bool cudnn_run(struct context *c, const struct cudnn_plan *p, int count, const i
         s = n->call.execute(n->handle, p->plan, pack);
     if (pack)
         n->call.unmake(pack);
+    return s;
+}
+
+static bool is_memory(cudnnStatus_t s)
+{
+    return s == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+           s == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
+}
+
+bool cudnn_run(struct context *c, const struct cudnn_plan *p, int count, const int64_t *uids,
+               void *const *pointers)
+{
+    struct cudnn *n = c->cudnn;
+    void *workspace = p->workspace ? scratch_take(c, SCRATCH_VENDOR, p->workspace) : NULL;
+
+    if (p->workspace && !workspace)
+        return false;
+    cudnnStatus_t s = cudnn_execute(n, p, count, uids, pointers, workspace);
     if (s != CUDNN_STATUS_SUCCESS)
-        c->host.fail(c->device, ERROR_INTERNAL, "cuDNN: running a plan: %s",
-                     n->call.error_string(s));
+        c->host.fail(c->device, is_memory(s) ? ERROR_MEMORY : ERROR_INTERNAL,
+                     "cuDNN: running a plan: %s", n->call.error_string(s));
     return s == CUDNN_STATUS_SUCCESS;
 }

@@ -90,7 +90,10 @@ class cudnn_graph
 };
 
 cudnnDataType_t cudnn_type(int type);
-/* Enqueues; false: failed, and reported. */
+/* Enqueues; workspace: of the plan's size. */
+cudnnStatus_t cudnn_execute(const struct cudnn *n, const struct cudnn_plan *p, int count,
+                            const int64_t *uids, void *const *pointers, void *workspace);
+/* The same with scratch memory; false: failed, and reported. */
 bool cudnn_run(struct context *c, const struct cudnn_plan *p, int count, const int64_t *uids,
                void *const *pointers);
 

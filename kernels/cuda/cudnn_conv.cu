@@ -73,71 +73,104 @@ static void describe(cudnn_graph &g, const struct conv_call *call)
                     picture(&g, UID_Y, made, &call->y, axes));
 }
 
+/* A call's tensors as a plan is given them. */
+struct operands {
+    int count;
+    int64_t uids[5];
+    void *pointers[5];
+};
+
+static struct operands operands_of(const struct conv_call *call)
+{
+    return {3 + (call->bias != NULL) + (call->add.data != NULL),
+            {UID_X, UID_W, UID_Y, call->bias ? UID_BIAS : UID_ADD, UID_ADD},
+            {call->x.data, (void *)call->weights, call->y.data,
+             call->bias ? (void *)call->bias : call->add.data, call->add.data}};
+}
+
 static bool run(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call)
 {
-    const int64_t uids[5] = {UID_X, UID_W, UID_Y, call->bias ? UID_BIAS : UID_ADD, UID_ADD};
-    void *const pointers[5] = {call->x.data, (void *)call->weights, call->y.data,
-                               call->bias ? (void *)call->bias : call->add.data, call->add.data};
+    struct operands o = operands_of(call);
 
-    return cudnn_run(c, plan, 3 + (call->bias != NULL) + (call->add.data != NULL), uids, pointers);
+    return cudnn_run(c, plan, o.count, o.uids, o.pointers);
 }
 
 /* ---- which of cuDNN's guesses: as gemm_search.cu does it, but only for the most patient. Engines
  * are compiled when they are tried: five guesses for each large convolution of HunyuanVideo's VAE
  * took 20 s on an H200, and the decode was no faster (2026-11-21). */
 
-/* Milliseconds; negative: it cannot be run. */
-static float once(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call,
-                  cudaEvent_t from, cudaEvent_t to)
+/* Milliseconds; negative: it cannot be run, which is no failure of what was asked for. */
+static float once(struct context *c, const struct cudnn_plan *plan, const struct operands *o,
+                  void *workspace, const cudaEvent_t *event)
 {
     float took = -1;
-    bool ran = cudaEventRecord(from, c->stream) == cudaSuccess && run(c, plan, call);
+    bool ran = cudaEventRecord(event[0], c->stream) == cudaSuccess &&
+               cudnn_execute(c->cudnn, plan, o->count, o->uids, o->pointers, workspace) ==
+                   CUDNN_STATUS_SUCCESS;
 
-    if (cudaEventRecord(to, c->stream) != cudaSuccess || cudaEventSynchronize(to) != cudaSuccess ||
-        !ran || cudaEventElapsedTime(&took, from, to) != cudaSuccess)
+    if (cudaEventRecord(event[1], c->stream) != cudaSuccess ||
+        cudaEventSynchronize(event[1]) != cudaSuccess || !ran ||
+        cudaEventElapsedTime(&took, event[0], event[1]) != cudaSuccess)
         return -1;
     return took;
+}
+
+/* The best of ROUNDS after one to warm up. */
+static float time_plan(struct context *c, const struct cudnn_plan *plan,
+                       const struct conv_call *call, const cudaEvent_t *event)
+{
+    struct operands o = operands_of(call);
+    void *workspace = plan->workspace ? memory_try(c, plan->workspace) : NULL;
+    float took = plan->workspace && !workspace ? -1 : once(c, plan, &o, workspace, event);
+
+    for (int k = 0; k < ROUNDS && took >= 0; k++) {
+        float again = once(c, plan, &o, workspace, event);
+        took = k == 0 || again < took ? again : took;
+    }
+    memory_give(c, workspace, plan->workspace);
+    return took;
+}
+
+/* `best` and all guesses after it; the fastest stays. */
+static struct cudnn_plan fastest(struct context *c, cudnn_graph &g, const struct conv_call *call,
+                                 struct cudnn_plan best, const cudaEvent_t *event)
+{
+    float least = time_plan(c, &best, call, event);
+
+    for (struct cudnn_plan next = g.plan(WORKSPACE, best.guess + 1); next.plan;) {
+        float took = time_plan(c, &next, call, event);
+        int from = next.guess + 1;
+        if (took >= 0 && (least < 0 || took < MARGIN * least)) {
+            struct cudnn_plan slower = best;
+            best = next;
+            next = slower;
+            least = took;
+        }
+        c->cudnn->call.unmake(next.plan);
+        next = g.plan(WORKSPACE, from);
+    }
+    return best;
 }
 
 /* The best of some guesses, timed on the operands at hand. */
 static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call)
 {
-    struct cudnn_plan best = g.plan(WORKSPACE), next = best;
+    struct cudnn_plan best = g.plan(WORKSPACE);
     size_t numbers = (size_t)(call.y.shape[0] * call.y.stride[0]);
     size_t size = call.add.data ? numbers * size_of(call.y.dtype) : 0;
-    void *beside = size ? memory_take(c, size) : NULL;
-    cudaEvent_t from = NULL, to = NULL;
-    float least = -1;
+    void *beside = size ? memory_try(c, size) : NULL;
+    cudaEvent_t event[2] = {};
 
-    if (!best.plan || (size && !beside) || cudaEventCreate(&from) != cudaSuccess ||
-        cudaEventCreate(&to) != cudaSuccess)
-        goto done;
-    call.y.data = beside ? beside : call.y.data; /* not over what is read */
-    for (int i = 0; i < GUESSES && next.plan && !c->device->failed; i++) {
-        float took = once(c, &next, &call, from, to);
-        for (int k = 0; k < ROUNDS && took >= 0; k++) {
-            float again = once(c, &next, &call, from, to);
-            took = k == 0 || again < took ? again : took; /* the first was to warm up */
-        }
-        if (i == 0 || (took >= 0 && took < MARGIN * least)) {
-            if (i > 0)
-                c->cudnn->call.unmake(best.plan);
-            best = next;
-            least = took;
-        } else {
-            c->cudnn->call.unmake(next.plan);
-        }
-        next = g.plan(WORKSPACE, next.guess + 1);
+    if (best.plan && (!size || beside) && cudaEventCreate(&event[0]) == cudaSuccess &&
+        cudaEventCreate(&event[1]) == cudaSuccess) {
+        call.y.data = beside ? beside : call.y.data; /* not over what is read */
+        best = fastest(c, g, &call, best, event);
     }
-    if (next.plan && next.plan != best.plan)
-        c->cudnn->call.unmake(next.plan);
-done:
-    if (from)
-        cudaEventDestroy(from);
-    if (to)
-        cudaEventDestroy(to);
-    if (beside)
-        memory_give(c, beside, size);
+    for (int i = 0; i < 2; i++)
+        if (event[i])
+            cudaEventDestroy(event[i]);
+    memory_give(c, beside, size);
+    cudaGetLastError(); /* what did not run is not chosen */
     return best;
 }
 
@@ -172,6 +205,13 @@ static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *ca
     if (best.plan && c->tuning && !c->device->failed) {
         c->host.tuning_keep(c->tuning, key.data(), size, patience, &guess, sizeof guess);
         search_note(c);
+    }
+    if (best.plan && guess != best.guess) { /* another process was first: what it found counts */
+        struct cudnn_plan theirs = g.plan(WORKSPACE, (int)guess);
+        if (theirs.plan) {
+            c->cudnn->call.unmake(best.plan);
+            return theirs;
+        }
     }
     return best;
 }

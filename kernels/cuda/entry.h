@@ -7,7 +7,7 @@
 #include "kernels/tuning.h"
 
 /* Goes up when anything changes that both sides must agree on. */
-enum { CUDA_INTERFACE = 4 };
+enum { CUDA_INTERFACE = 5 };
 
 /* What the object needs of the program, which exports nothing. The sizes catch an object built from
  * other headers than the program. */
@@ -23,6 +23,8 @@ struct cuda_host {
     void (*give)(struct device *d, size_t size, bool refused);
     void (*pool_run)(struct pool *p, int64_t count, int64_t chunk, pool_part_fn *part,
                      const void *job);
+    /* kernels/base/file.h */
+    int (*file_map_source)(const void *bytes, size_t size, int64_t *at);
     /* kernels/tuning.h */
     struct tuning *(*tuning_open)(const char *identity);
     void (*tuning_close)(struct tuning *t);

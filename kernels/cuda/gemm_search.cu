@@ -102,7 +102,7 @@ static void *result_of(struct context *c, const struct product *p, size_t *size)
         return (void *)p->d.data;
     *size =
         ((size_t)((p->batch - 1) * p->d.batch + (p->m - 1) * p->d.ld + p->n)) * size_of(p->d.type);
-    return memory_take(c, *size);
+    return memory_try(c, *size);
 }
 
 static int fastest(const struct candidates *all)

@@ -14,8 +14,11 @@ struct group_job {
     int groups, slabs;           /* slabs: of all frames of an item */
     float eps;
     const float *weight, *bias;
-    float *sums;   /* [items][slabs][2][channels]: of (x - first), of its square */
-    float *affine; /* [items][3][channels]: mean, scale, shift */
+    const float *shift; /* added to x first, [channels] for each run of items; NULL: none */
+    int64_t run;        /* items of one */
+    float gain;         /* of what is written */
+    float *sums;        /* [items][slabs][2][channels]: of (x - first), of its square */
+    float *affine;      /* [items][3][channels]: mean, scale, shift */
     bool aligned;
 };
 
@@ -135,6 +138,19 @@ static __device__ double block_sum(double v, double *shared)
     return v;
 }
 
+static __device__ __forceinline__ double shift_of(const struct group_job &j, int64_t item,
+                                                  int64_t channel)
+{
+    return j.shift ? (double)j.shift[divide(item, j.run) * j.channels + channel] : 0;
+}
+
+/* What a channel's sums are taken around, as it is when x is shifted. */
+static __device__ __forceinline__ double middle(const struct group_job &j, int64_t item,
+                                                int64_t channel)
+{
+    return (double)load_one(j.x, j.x_type, item * j.item + channel) + shift_of(j, item, channel);
+}
+
 /* One block a group of an item. */
 static __global__ void __launch_bounds__(THREADS) affine_kernel(const struct group_job j)
 {
@@ -149,16 +165,16 @@ static __global__ void __launch_bounds__(THREADS) affine_kernel(const struct gro
         total += (double)sums[slab * 2 * j.channels + channel];
     }
     for (int64_t i = threadIdx.x; i < width; i += THREADS)
-        total += (double)j.pixels * load_one(j.x, j.x_type, item * j.item + begin + i);
+        total += (double)j.pixels * middle(j, item, begin + i);
     double mean = block_sum(total, shared) / count;
     for (int64_t i = threadIdx.x; i < width * j.slabs; i += THREADS) {
         int64_t slab = i / width, channel = begin + i % width;
-        double away = load_one(j.x, j.x_type, item * j.item + channel) - mean;
+        double away = middle(j, item, channel) - mean;
         const float *s = sums + slab * 2 * j.channels + channel;
         squares += (double)s[j.channels] + 2 * away * (double)s[0];
     }
     for (int64_t i = threadIdx.x; i < width; i += THREADS) {
-        double away = load_one(j.x, j.x_type, item * j.item + begin + i) - mean;
+        double away = middle(j, item, begin + i) - mean;
         squares += (double)j.pixels * away * away;
     }
     double variance = block_sum(squares, shared) / count;
@@ -167,9 +183,40 @@ static __global__ void __launch_bounds__(THREADS) affine_kernel(const struct gro
     double scale = 1 / sqrt(variance + j.eps);
     float *out = j.affine + item * 3 * j.channels;
     for (int64_t i = begin + threadIdx.x; i < begin + width; i += THREADS) {
-        out[i] = (float)mean;
+        out[i] = (float)(mean - shift_of(j, item, i));
         out[j.channels + i] = (float)(scale * (j.weight ? j.weight[i] : 1.0f));
         out[2 * j.channels + i] = j.bias ? j.bias[i] : 0.0f;
+    }
+}
+
+/* A thread's pixels of a piece: halves on both sides, aligned. */
+template <typename T>
+static __device__ __forceinline__ void apply_halves(const struct group_job &j, int64_t from,
+                                                    int64_t pixels, int64_t step, const float *mean,
+                                                    const float *scale, const float *shift)
+{
+    const uint4 *x = (const uint4 *)((const T *)j.x + from);
+    uint4 *out = (uint4 *)((T *)j.out + from);
+
+    for (; pixels > 0; pixels -= AT_ONCE, x += AT_ONCE * step, out += AT_ONCE * step) {
+        uint4 raw[AT_ONCE];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            if (i < pixels)
+                raw[i] = x[i * step];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++) {
+            float v[CHUNK];
+            if (i >= pixels)
+                break;
+            unpack(raw[i], v, (const T *)NULL);
+#pragma unroll
+            for (int k = 0; k < CHUNK; k++) {
+                v[k] = (v[k] - mean[k]) * scale[k] + shift[k];
+                v[k] = j.gain * (j.act == ACT_SILU ? gated(v[k], 1.0f) : v[k]);
+            }
+            out[i * step] = packed(v, (const T *)NULL);
+        }
     }
 }
 
@@ -188,12 +235,21 @@ static __global__ void __launch_bounds__(THREADS) apply_kernel(const struct grou
     load_chunk(affine, DTYPE_F32, 0, l.n, false, mean);
     load_chunk(affine, DTYPE_F32, j.channels, l.n, false, scale);
     load_chunk(affine, DTYPE_F32, 2 * j.channels, l.n, false, shift);
+    if (j.aligned && j.x_type == j.out_type && j.x_type != DTYPE_F32) {
+        int64_t first = base + (from + l.first) * j.channels, step = l.step * j.channels / CHUNK;
+        int64_t mine = to > from + l.first ? (to - from - l.first + l.step - 1) / l.step : 0;
+        if (j.x_type == DTYPE_F16)
+            apply_halves<__half>(j, first, mine, step, mean, scale, shift);
+        else
+            apply_halves<__nv_bfloat16>(j, first, mine, step, mean, scale, shift);
+        return;
+    }
     for (int64_t p = from + l.first; p < to; p += l.step) {
         float v[CHUNK];
         load_chunk(j.x, j.x_type, base + p * j.channels, l.n, j.aligned, v);
 #pragma unroll
         for (int k = 0; k < CHUNK; k++)
-            v[k] = activate(j.act, (v[k] - mean[k]) * scale[k] + shift[k]);
+            v[k] = j.gain * activate(j.act, (v[k] - mean[k]) * scale[k] + shift[k]);
         store_chunk(j.out, j.out_type, base + p * j.channels, l.n, j.aligned, v);
     }
 }
@@ -239,19 +295,23 @@ static bool measure(struct context *c, struct group_job *j, const struct tensor 
     return launched(c, "a group norm");
 }
 
-void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
-                     const struct tensor *weight, const struct tensor *bias, float eps,
-                     enum activation act)
+void cuda_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                             const struct shifted_norm *n)
 {
     struct context *c = context_of(d);
     struct group_job j = {};
 
     j.out = out->data;
     j.out_type = out->dtype;
-    j.act = act;
-    j.groups = groups;
-    j.eps = eps;
-    if (!measure(c, &j, x, weight, bias, NULL))
+    j.act = n->act;
+    j.gain = n->gain;
+    j.groups = n->groups;
+    j.eps = n->eps;
+    if (n->shift) {
+        j.shift = (const float *)n->shift->data;
+        j.run = n->shift->rank == 2 ? x->shape[0] / n->shift->shape[0] : x->shape[0];
+    }
+    if (!measure(c, &j, x, n->weight, n->bias, NULL))
         return;
     int64_t chunks = (j.channels + CHUNK - 1) / CHUNK;
     int64_t columns = (chunks + COLUMN_CHUNKS - 1) / COLUMN_CHUNKS;
@@ -263,6 +323,15 @@ void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *
               (unsigned)columns, (unsigned)j.items);
     apply_kernel<<<grid, THREADS, 0, c->stream>>>(j);
     launched(c, "a group norm");
+}
+
+void cuda_group_norm(struct device *d, struct tensor *out, const struct tensor *x, int groups,
+                     const struct tensor *weight, const struct tensor *bias, float eps,
+                     enum activation act)
+{
+    const struct shifted_norm n = {groups, weight, bias, NULL, eps, 1, act};
+
+    cuda_group_norm_shifted(d, out, x, &n);
 }
 
 void cuda_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,

@@ -66,9 +66,10 @@ void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
     struct head_norm none = {HEADS_AS_THEY_ARE, NULL, NULL, 0};
     struct turn turn = {cos, sin, pairs, 0};
 
+    if (x->shape[0] * x->shape[1] * x->shape[2] * x->shape[3] == 0)
+        return;
     if (pairs == ROPE_NEIGHBOURS && cuda_norm_rope(d, x, &none, &turn))
         return;
-
     j.x = x->data;
     j.type = x->dtype;
     j.items = x->shape[0];
@@ -89,8 +90,6 @@ void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
             j.aligned && j.half % CHUNK == 0 && (((uintptr_t)j.cos | (uintptr_t)j.sin) & 15) == 0;
     int64_t each = j.halves ? CHUNK : CHUNK / 2;
     int64_t total = j.items * j.tokens * j.heads * ((j.half + each - 1) / each);
-    if (total == 0)
-        return;
     rope_kernel<<<blocks_for(total, 256), 256, 0, c->stream>>>(j);
     launched(c, "rope");
 }

@@ -48,7 +48,8 @@ static bool upload_f8(struct context *c, char *to, float *scales, const struct t
 {
     int64_t columns = from->shape[1];
     size_t row = (size_t)columns * size_of(from->dtype);
-    int64_t at_once = row < STAGE_SIZE ? (int64_t)(STAGE_SIZE / row) : 1;
+    int64_t at_once = row < RAW_SIZE ? (int64_t)(RAW_SIZE / row) : 1;
+    at_once = at_once < from->shape[0] ? at_once : from->shape[0];
     void *raw = scratch_take(c, SCRATCH_TRANSFER, (size_t)at_once * row);
 
     for (int64_t at = 0; raw && at < from->shape[0]; at += at_once) {

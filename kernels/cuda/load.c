@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernels/base/file.h"
 #include "kernels/cuda/entry.h"
 
 static const char *const places[] = {
@@ -65,6 +66,7 @@ int cuda_load(struct device *d, int index, struct error *e)
         .take = device_take,
         .give = device_give,
         .pool_run = pool_run,
+        .file_map_source = file_map_source,
         .tuning_open = tuning_open,
         .tuning_close = tuning_close,
         .tuning_find = tuning_find,

@@ -106,6 +106,54 @@ static __global__ void __launch_bounds__(THREADS) normalise_kernel(const struct 
 
 /* ---- halves throughout, as activations are */
 
+/* What belongs to a chunk of channels: (v - mean) * scale + shift as v * scale + shift. */
+static __device__ __forceinline__ void fold(const float *affine, int64_t channels, float *scale,
+                                            float *shift)
+{
+#pragma unroll
+    for (int k = 0; k < CHUNK; k++) {
+        scale[k] = affine[channels + k];
+        shift[k] = affine[2 * channels + k] - affine[k] * scale[k];
+    }
+}
+
+/* a, b: what lies beneath the chunk. */
+template <typename T, bool NEAREST, bool SILU>
+static __device__ __forceinline__ uint4 finish_halves(uint4 raw, const float *scale,
+                                                      const float *shift, const uint4 *a,
+                                                      const uint4 *b)
+{
+    float v[CHUNK], p[CHUNK], q[CHUNK];
+
+    unpack(raw, v, (const T *)NULL);
+    if (NEAREST) {
+        unpack(*a, p, (const T *)NULL);
+        unpack(*b, q, (const T *)NULL);
+    }
+#pragma unroll
+    for (int k = 0; k < CHUNK; k++) {
+        v[k] = v[k] * scale[k] + shift[k];
+        if (NEAREST)
+            v[k] = v[k] * p[k] + q[k];
+        if (SILU)
+            v[k] = gated(v[k], 1.0f);
+    }
+    return packed(v, (const T *)NULL);
+}
+
+/* The pixel at `at` of line y, and whatever of the border repeats it. */
+static __device__ __forceinline__ void repeat(const struct normalise_job &j, uint4 *line,
+                                              unsigned at, unsigned y, unsigned pitch,
+                                              unsigned chunks, uint4 done)
+{
+    int up = y == 0 ? j.border : 0, down = y + 1 == (unsigned)j.height ? j.border : 0;
+    int left = at == 0 ? j.border : 0, right = at + 1 == (unsigned)j.width ? j.border : 0;
+
+    for (int dy = -up; dy <= down; dy++)
+        for (int dx = -left; dx <= right; dx++)
+            line[(int64_t)dy * pitch + ((int)at + dx) * (int)chunks] = done;
+}
+
 template <typename T, bool NEAREST, bool SILU>
 static __global__ void __launch_bounds__(THREADS) fast_kernel(const struct normalise_job j)
 {
@@ -129,15 +177,9 @@ static __global__ void __launch_bounds__(THREADS) fast_kernel(const struct norma
         const uint4 *a = NULL, *b = NULL;
         unsigned across = 1;
         bool edge = j.border > 0 && (y == 0 || y + 1 == (unsigned)j.height);
-        if (run != held) {
-            const float *affine = j.affine + run * 3 * j.channels + chunk * CHUNK;
-#pragma unroll
-            for (int k = 0; k < CHUNK; k++) {
-                scale[k] = affine[j.channels + k];
-                shift[k] = affine[2 * j.channels + k] - affine[k] * scale[k];
-            }
-            held = run;
-        }
+        if (run != held)
+            fold(j.affine + run * 3 * j.channels + chunk * CHUNK, j.channels, scale, shift);
+        held = run;
         if (NEAREST) {
             unsigned row = y / ((unsigned)j.height / (unsigned)j.rows);
             int64_t under =
@@ -155,31 +197,14 @@ static __global__ void __launch_bounds__(THREADS) fast_kernel(const struct norma
 #pragma unroll
             for (int i = 0; i < AT_ONCE; i++) {
                 unsigned at = x + i * step;
-                float v[CHUNK], p[CHUNK], q[CHUNK];
                 if (at >= width)
                     break;
-                unpack(raw[i], v, (const T *)NULL);
-                if (NEAREST) {
-                    unpack(a[at / across * chunks], p, (const T *)NULL);
-                    unpack(b[at / across * chunks], q, (const T *)NULL);
-                }
-#pragma unroll
-                for (int k = 0; k < CHUNK; k++) {
-                    v[k] = v[k] * scale[k] + shift[k];
-                    if (NEAREST)
-                        v[k] = v[k] * p[k] + q[k];
-                    if (SILU)
-                        v[k] = gated(v[k], 1.0f);
-                }
-                uint4 done = packed(v, (const T *)NULL);
+                unsigned under = NEAREST ? at / across * chunks : 0;
+                uint4 done =
+                    finish_halves<T, NEAREST, SILU>(raw[i], scale, shift, a + under, b + under);
                 to[at * chunks] = done;
-                if (j.border == 0 || !(edge || at == 0 || at + 1 == width))
-                    continue;
-                int up = y == 0 ? j.border : 0, down = y + 1 == (unsigned)j.height ? j.border : 0;
-                int left = at == 0 ? j.border : 0, right = at + 1 == width ? j.border : 0;
-                for (int dy = -up; dy <= down; dy++)
-                    for (int dx = -left; dx <= right; dx++)
-                        to[(int64_t)dy * pitch + ((int)at + dx) * (int)chunks] = done;
+                if (j.border > 0 && (edge || at == 0 || at + 1 == width))
+                    repeat(j, to, at, y, pitch, chunks, done);
             }
         }
     }

@@ -170,9 +170,10 @@ static int time_reductions(const struct nccl *n, std::vector<struct gpu> *gpus, 
     cudaError_t status = cudaSuccess;
     double start = 0;
 
+    for (int i = 0; bad == NCCL_OK && i < count; i++)
+        (*gpus)[i].comm = comms[i]; /* all of them, for whoever closes them */
     for (int i = 0; bad == NCCL_OK && status == cudaSuccess && i < count; i++) {
         struct gpu *g = &(*gpus)[i];
-        g->comm = comms[i];
         status = cudaSetDevice(i);
         if (status == cudaSuccess)
             status = cudaStreamCreateWithFlags(&g->stream, cudaStreamNonBlocking);

@@ -33,8 +33,10 @@ static bool reading_make(struct context *c, struct read_slot *r, size_t size)
         return false;
     if (size <= r->size)
         return true;
-    cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
-    cuda_ok(c, cudaStreamSynchronize(c->reader), "copying from it");
+    if (r->size > 0) { /* what has not been used yet is made while the device works */
+        cuda_ok(c, cudaStreamSynchronize(c->stream), "working");
+        cuda_ok(c, cudaStreamSynchronize(c->reader), "copying from it");
+    }
     reading_free(c, r);
     r->here = (float *)memory_take(c, size);
     if (!r->here) {
@@ -42,9 +44,12 @@ static bool reading_make(struct context *c, struct read_slot *r, size_t size)
         return false;
     }
     r->size = size;
-    return cuda_ok(c, cudaMallocHost((void **)&r->there, size), "pinned memory") &&
-           cuda_ok(c, cudaEventCreateWithFlags(&r->made, cudaEventDisableTiming), "an event") &&
-           cuda_ok(c, cudaEventCreateWithFlags(&r->done, cudaEventDisableTiming), "an event");
+    if (cuda_ok(c, cudaMallocHost((void **)&r->there, size), "pinned memory") &&
+        cuda_ok(c, cudaEventCreateWithFlags(&r->made, cudaEventDisableTiming), "an event") &&
+        cuda_ok(c, cudaEventCreateWithFlags(&r->done, cudaEventDisableTiming), "an event"))
+        return true;
+    reading_free(c, r); /* what tries again begins anew */
+    return false;
 }
 
 void cuda_read_begin(struct device *d, int slot, const struct tensor *x)

@@ -233,8 +233,13 @@ static bool run(struct context *c, enum row_work work, struct row_job *j, const 
                  vector_lies_well(&j->weight) && vector_lies_well(&j->bias) &&
                  j->shape.columns % 4 == 0;
     enum reading read = reading_of(j);
-    if (j->shape.columns > MOST_THREADS * MOST_CHUNKS * CHUNK || j->shape.rows >= 1LL << 31 ||
-        (!any && !f8 && (read == READ_ANY || j->shape.columns < 512)))
+    bool fits = j->shape.columns <= MOST_THREADS * MOST_CHUNKS * CHUNK && j->shape.rows < 1LL << 31;
+    if (f8 && !fits) { /* nobody else writes FP8 */
+        c->host.fail(c->device, ERROR_INTERNAL, "FP8: %lld rows of %lld are too many",
+                     (long long)j->shape.rows, (long long)j->shape.columns);
+        return true;
+    }
+    if (!fits || (!any && !f8 && (read == READ_ANY || j->shape.columns < 512)))
         return false;
     if (f8) {
         j->scales = out->scale;

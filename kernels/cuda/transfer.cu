@@ -89,9 +89,6 @@ static int64_t count_of(const struct tensor *t)
     return n;
 }
 
-/* Numbers that wait to be converted: enough of them for all threads to bring. */
-static const size_t RAW_SIZE = (size_t)64 << 20;
-
 bool upload_as(struct context *c, void *to, int type, const struct tensor *from)
 {
     int64_t count = count_of(from), piece = (int64_t)RAW_SIZE / 4;

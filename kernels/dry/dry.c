@@ -139,6 +139,13 @@ static void dry_memory(struct device *d, size_t *free_bytes, size_t *total_bytes
     *free_bytes = used < *total_bytes ? *total_bytes - used : 0;
 }
 
+/* f8_open() in kernels/cuda/linear.cu asks cuBLASLt for products with a scale for each row, which
+ * Hopper alone was seen to have. */
+bool dry_has_f8(const struct device_facts *facts)
+{
+    return facts->major == 9;
+}
+
 int dry_open(struct device *d, struct error *e)
 {
     struct dry_run *run = d->dry;
@@ -155,7 +162,7 @@ int dry_open(struct device *d, struct error *e)
     d->source = &y->source;
     d->backend = y;
     d->facts = run->facts;
-    d->has_f8 = run->facts.major == 9; /* see has_f8_products(), kernels/cuda/linear.cu */
+    d->has_f8 = dry_has_f8(&run->facts);
     d->own_f8 = true;
     d->memory = dry_memory;
     d->mover = &dry_mover;

@@ -50,6 +50,9 @@ struct dry_run {
     double seconds; /* with what weights are waited for that come from the host */
 };
 
+/* Whether such a GPU has layers with FP8 weights. */
+bool dry_has_f8(const struct device_facts *facts);
+
 /* Forgets what was counted and begins a new stage; what is in use stays. */
 void dry_begin(struct dry_run *run);
 

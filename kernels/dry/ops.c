@@ -45,7 +45,7 @@ static const void *dry_linear_pack(struct device *d, struct arena *a, int count,
         converted |= weight[i]->dtype != shape->dtype;
     }
     if (converted)
-        dry_take_scratch(d, DRY_TRANSFER, (size_t)16 << 20);
+        dry_take_scratch(d, DRY_TRANSFER, (size_t)64 << 20);
     return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(shape->dtype) + scales,
                 shape->out, shape->bias != NULL);
 }
@@ -88,8 +88,7 @@ static void dry_read(struct device *d, struct tensor *host, const struct tensor 
 
 static void dry_read_begin(struct device *d, int slot, const struct tensor *x)
 {
-    (void)slot;
-    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * READ_SLOTS);
+    dry_take_scratch(d, DRY_TRANSFER, (size_t)tensor_count(x) * sizeof(float) * (size_t)(slot + 1));
     move(d, x, x, NULL);
     arena_free(&d->reads[slot]);
     d->read[slot] = tensor_new(&d->reads[slot], x->rank, x->shape).data;
@@ -228,6 +227,13 @@ static void dry_group_norm(struct device *d, struct tensor *out, const struct te
 {
     (void)groups, (void)weight, (void)bias, (void)eps, (void)act;
     move(d, out, x, x); /* two passes over x */
+}
+
+static void dry_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                                   const struct shifted_norm *n)
+{
+    (void)n;
+    move(d, out, x, x);
 }
 
 static void dry_group_statistics(struct device *d, struct tensor *affine, const struct tensor *x,
@@ -417,6 +423,16 @@ static void dry_conv(struct device *d, struct tensor *out, const struct tensor *
     dry_work(d, DRY_CONVOLUTION, 2 * numbers(out) * (double)w->in * taps, bytes + bytes_of(in));
 }
 
+static bool dry_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                           const struct conv *w, const struct tensor *residual)
+{
+    if (!is_half(d) || w->in % 8 || w->out % 8 || w->kh != 1 || w->kw != 1)
+        return false;
+    dry_work(d, DRY_CONVOLUTION, 2 * numbers(out) * (double)(w->in * w->kt),
+             bytes_of(out) + bytes_of(x) + bytes_of(residual));
+    return true;
+}
+
 static void dry_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
                                  const struct tensor *scale, const struct tensor *shift,
                                  enum activation act)
@@ -462,6 +478,7 @@ void dry_fill_slots(struct ops *ops)
         .rms_norm = dry_rms_norm,
         .channel_norm = dry_channel_norm,
         .group_norm = dry_group_norm,
+        .group_norm_shifted = dry_group_norm_shifted,
         .group_statistics = dry_group_statistics,
         .normalise = dry_normalise,
         .softmax = dry_unary,
@@ -478,6 +495,7 @@ void dry_fill_slots(struct ops *ops)
         .distance = dry_distance,
         .copy = dry_unary,
         .conv = dry_conv,
+        .conv_clips = dry_conv_clips,
         .modulate_nearest = dry_modulate_nearest,
         .patchify = dry_patchify,
         .unpatchify = dry_unpatchify,

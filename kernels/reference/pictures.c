@@ -70,6 +70,36 @@ void reference_conv(struct device *d, struct tensor *out, const struct tensor *c
     }
 }
 
+/* One frame of [N, T, H, W, C], counted over all clips. */
+static struct tensor one_frame(const struct tensor *t, int64_t at)
+{
+    struct tensor all =
+        TENSOR_VIEW(*t, t->shape[0] * t->shape[1], t->shape[2], t->shape[3], t->shape[4]);
+    return tensor_slice(all, 0, at, 1);
+}
+
+bool reference_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                          const struct conv *w, const struct tensor *residual)
+{
+    int64_t frames = x->shape[1];
+
+    for (int64_t at = 0; at < x->shape[0] * frames; at++) {
+        struct tensor taps[CONV_MAX_TAPS], to = one_frame(out, at), add;
+        const struct tensor *seen[CONV_MAX_TAPS] = {0};
+        for (int i = 0; i < w->kt; i++) {
+            int64_t t = at % frames + i - w->kt / 2;
+            if (t < 0 || t >= frames)
+                continue;
+            taps[i] = one_frame(x, at + i - w->kt / 2);
+            seen[i] = &taps[i];
+        }
+        if (residual)
+            add = one_frame(residual, at);
+        reference_conv(d, &to, seen, w, residual ? &add : NULL);
+    }
+    return true;
+}
+
 /* Mean and variance of channels first .. first + width - 1 of an item. */
 static void group_moments(const struct tensor *x, int64_t item, int64_t first, int64_t width,
                           double *mean, double *variance)

@@ -29,6 +29,7 @@ void ops_init_reference(struct ops *ops)
         .distance = reference_distance,
         .copy = reference_copy,
         .conv = reference_conv,
+        .conv_clips = reference_conv_clips,
         .modulate_nearest = reference_modulate_nearest,
         .patchify = reference_patchify,
         .unpatchify = reference_unpatchify,

@@ -55,6 +55,8 @@ void reference_distance(struct device *d, struct tensor *out, const struct tenso
 void reference_copy(struct device *d, struct tensor *out, const struct tensor *x);
 void reference_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
                     const struct conv *w, const struct tensor *residual);
+bool reference_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
+                          const struct conv *w, const struct tensor *residual);
 void reference_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
                                 const struct tensor *scale, const struct tensor *shift,
                                 enum activation act);

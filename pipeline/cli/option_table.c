@@ -130,8 +130,8 @@ const struct option options_all[] = {
      .argument = "GPU",
      .commands = " plan ",
      .help = "The machine to plan for rather than this one: how many GPUs and how much memory each "
-             "(2x49GiB; 1x128GiB,unified) or which (h200, 2xa6000, gb10, 5090); bandwidth and "
-             "speed may follow (24GiB,1008GB/s,165TFLOP/s)."},
+             "(2x49GiB; 1x128GiB,unified) or which (h200, 2xa6000, gb10, 'RTX 5060 Ti'); memory, "
+             "bandwidth and speed may follow (24GiB,1008GB/s,165TFLOP/s)."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),

@@ -8,11 +8,11 @@
 #include "kernels/config.h"
 #include "kernels/dry/dry.h"
 #include "pipeline/commands/bench.h"
+#include "pipeline/commands/bench_tiles.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/heard.h"
-#include "stages/decode/tiling.h"
 #include "stages/generate/tiers.h"
 #include "stages/generate/torch_random.h"
 
@@ -174,85 +174,6 @@ static double convolution_rate(struct device *d, struct error *e)
     return rc == 0 ? best : 0;
 }
 
-/* ---- tiles against the whole */
-
-struct film {
-    float *pixels; /* [frames][size] */
-    size_t size;
-    int frames, room;
-};
-
-static int keep(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
-{
-    struct film *f = ctx;
-
-    (void)index;
-    f->size = (size_t)width * (size_t)height * 3;
-    if (f->frames == f->room) {
-        int room = f->room ? 2 * f->room : 32;
-        float *more = realloc(f->pixels, f->size * (size_t)room * sizeof *more);
-        if (!more)
-            return error_memory(e);
-        f->pixels = more;
-        f->room = room;
-    }
-    memcpy(f->pixels + f->size * (size_t)f->frames++, rgb, f->size * sizeof *rgb);
-    return 0;
-}
-
-struct difference {
-    double most, sum;
-    int64_t count;
-};
-
-static void add(struct difference *d, double off)
-{
-    d->most = off > d->most ? off : d->most;
-    d->sum += off;
-    d->count++;
-}
-
-/* In 256 levels of a channel: a number of 2 is all of them. */
-static void tell_difference(const char *where, const struct difference *d)
-{
-    printf("  %-28s at most %6.2f, on average %6.3f of 255\n", where, d->most * 127.5,
-           d->count ? d->sum / (double)d->count * 127.5 : 0);
-}
-
-static int compare_tiles(const struct subject *j, void *vae, struct device *d, struct error *e)
-{
-    struct vae_limits whole = {.memory = j->limits.memory};
-    struct film a = {0}, b = {0};
-    struct difference all = {0}, shared = {0};
-    struct tiling t;
-    int factor = j->family->vae_factor(vae), width = (int)j->latents.shape[3] * factor, rc;
-
-    rc = tiling_choose(j->family, vae, d, &j->limits, j->latents.shape, &t, e) ||
-                 tiling_decode(j->family, vae, d, &j->limits, &j->latents, keep, &b, e) ||
-                 tiling_decode(j->family, vae, d, &whole, &j->latents, keep, &a, e)
-             ? -1
-             : 0;
-    for (int i = 0; rc == 0 && i < a.frames; i++)
-        for (size_t k = 0; k < a.size; k++) {
-            size_t at = (size_t)i * a.size + k;
-            int pixel = (int)(k / 3);
-            double off = fabs((double)a.pixels[at] - (double)b.pixels[at]);
-            add(&all, off);
-            if (tiling_shares(&t, j->latents.shape, factor, pixel % width, pixel / width))
-                add(&shared, off);
-        }
-    if (rc == 0) {
-        printf("  %lld x %lld tiles of %lldx%lld against the whole picture:\n",
-               (long long)t.columns, (long long)t.rows, (long long)t.width * factor,
-               (long long)t.height * factor);
-        tell_difference("all pixels", &all);
-        tell_difference("where tiles meet", &shared);
-    }
-    free(a.pixels);
-    free(b.pixels);
-    return rc;
-}
-
 /* ---- a VAE */
 
 static int by_value(const void *a, const void *b)
@@ -310,7 +231,7 @@ static int measure(struct subject *j, struct error *e)
         fflush(stdout);
     }
     if (rc == 0 && j->limits.tile_width > 0 && j->family->vae_factor)
-        rc = compare_tiles(j, vae, d, e);
+        rc = bench_tiles(j->family, vae, d, &j->limits, &j->latents, e);
     j->family->vae_close(vae);
     device_close(d);
     j->limits = asked;

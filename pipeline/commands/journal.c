@@ -9,13 +9,19 @@
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
 
-static const char *status_text(enum record_status status)
+struct dumping {
+    bool as_json, live; /* live: a run goes on */
+};
+
+static const char *status_text(const struct dumping *d, enum record_status status)
 {
-    return status == RECORD_DONE ? "done" : status == RECORD_FAILED ? "failed" : "running";
+    if (status == RECORD_RUNNING && d->live)
+        return "running";
+    return status == RECORD_DONE ? "done" : status == RECORD_FAILED ? "failed" : "interrupted";
 }
 
 /* Every dumped thing is one object; as text it is the same, a line of name=value. */
-static int put(bool as_json, json_t *line)
+static int put(const struct dumping *d, json_t *line)
 {
     const char *name;
     json_t *value;
@@ -23,7 +29,7 @@ static int put(bool as_json, json_t *line)
 
     if (!line)
         return 1;
-    if (as_json) {
+    if (d->as_json) {
         rc = json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
     } else {
         json_object_foreach(line, name, value)
@@ -44,7 +50,7 @@ static int put(bool as_json, json_t *line)
 
 static int dump_meta(void *ctx, const char *name, const char *value)
 {
-    return put(*(bool *)ctx, json_pack("{ss ss ss}", "kind", "meta", "name", name, "value", value));
+    return put(ctx, json_pack("{ss ss ss}", "kind", "meta", "name", name, "value", value));
 }
 
 static json_t *inputs_of(const struct stage_record *r)
@@ -77,12 +83,12 @@ static int dump_record(void *ctx, const char *shot, const char *stage, const str
     char hex[HASH_HEX_SIZE];
 
     hash_hex(r->key, hex);
-    return put(*(bool *)ctx, json_pack("{ss ss ss ss ss si sf sI ss so so so}", "kind", "record",
-                                       "shot", shot, "stage", stage, "key", hex, "status",
-                                       status_text(r->status), "attempts", (int)r->attempts,
-                                       "seconds", r->seconds, "peak_kib", (json_int_t)r->peak_kib,
-                                       "error", r->error, "notes", notes ? notes : json_object(),
-                                       "inputs", inputs_of(r), "artefacts", artefacts_of(r)));
+    return put(ctx, json_pack("{ss ss ss ss ss si sf sI ss so so so}", "kind", "record", "shot",
+                              shot, "stage", stage, "key", hex, "status",
+                              status_text(ctx, r->status), "attempts", (int)r->attempts, "seconds",
+                              r->seconds, "peak_kib", (json_int_t)r->peak_kib, "error", r->error,
+                              "notes", notes ? notes : json_object(), "inputs", inputs_of(r),
+                              "artefacts", artefacts_of(r)));
 }
 
 static int dump_attempt(void *ctx, const char *shot, const char *stage,
@@ -91,19 +97,18 @@ static int dump_attempt(void *ctx, const char *shot, const char *stage,
     char hex[HASH_HEX_SIZE];
 
     hash_hex(a->key, hex);
-    return put(*(bool *)ctx,
-               json_pack("{ss ss ss ss si ss sf sf sI ss}", "kind", "attempt", "shot", shot,
-                         "stage", stage, "key", hex, "number", (int)a->number, "status",
-                         status_text(a->status), "started", (double)a->started_ns / 1e9, "seconds",
-                         a->seconds, "peak_kib", (json_int_t)a->peak_kib, "error", a->error));
+    return put(ctx, json_pack("{ss ss ss ss si ss sf sf sI ss}", "kind", "attempt", "shot", shot,
+                              "stage", stage, "key", hex, "number", (int)a->number, "status",
+                              status_text(ctx, a->status), "started", (double)a->started_ns / 1e9,
+                              "seconds", a->seconds, "peak_kib", (json_int_t)a->peak_kib, "error",
+                              a->error));
 }
 
 static int dump_event(void *ctx, uint64_t time_ns, const char *kind, const char *shot,
                       const char *stage, const char *text)
 {
-    return put(*(bool *)ctx,
-               json_pack("{ss sf ss ss ss ss}", "kind", "event", "time", (double)time_ns / 1e9,
-                         "event", kind, "shot", shot, "stage", stage, "text", text));
+    return put(ctx, json_pack("{ss sf ss ss ss ss}", "kind", "event", "time", (double)time_ns / 1e9,
+                              "event", kind, "shot", shot, "stage", stage, "text", text));
 }
 
 static int dump_checkpoint(void *ctx, struct hash128 key, size_t size)
@@ -111,13 +116,15 @@ static int dump_checkpoint(void *ctx, struct hash128 key, size_t size)
     char hex[HASH_HEX_SIZE];
 
     hash_hex(key, hex);
-    return put(*(bool *)ctx,
+    return put(ctx,
                json_pack("{ss ss sI}", "kind", "checkpoint", "key", hex, "size", (json_int_t)size));
 }
 
 static int dump(const struct production *p, bool as_json)
 {
-    const struct journal_visitor visitor = {.ctx = &as_json,
+    char who[JOURNAL_WHO_SIZE];
+    struct dumping d = {as_json, journal_writer(p->journal, who) == 1};
+    const struct journal_visitor visitor = {.ctx = &d,
                                             .meta = dump_meta,
                                             .record = dump_record,
                                             .attempt = dump_attempt,

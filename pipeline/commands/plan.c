@@ -33,7 +33,7 @@ int command_plan(const struct options *o)
                         .models = o->models,
                         .device = o->device[0] ? o->device : "auto"};
     struct workspace w = {0};
-    struct plan_board plan;
+    struct plan_board plan = {0};
     struct machine m;
     struct error e = {0};
     int status;
@@ -41,14 +41,17 @@ int command_plan(const struct options *o)
     if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
         workspace_board(&w, &r, stderr, &e) != 0 || workspace_step_cache(&w, &r, &e) != 0 ||
         workspace_only(&w, r.only, &e) != 0 || find_machine(o, &w, &m, &e) != 0 ||
-        plan_board_make(&w.env, r.only, &m, &plan, &e) != 0 ||
+        plan_board_make(&w.env, r.board, r.only, &m, &plan, &e) != 0 ||
         (o->json && plan_board_json(stdout, &plan, &e) != 0)) {
         status = command_failed(&e);
     } else {
         if (!o->json)
             plan_board_show(stdout, &plan);
-        status = plan_board_fits(&plan) ? EXIT_DELIVERED : EXIT_SHOTS;
+        status = plan_board_is_bad(&plan) ? EXIT_BOARD
+                 : plan_board_fits(&plan) ? EXIT_DELIVERED
+                                          : EXIT_SHOTS;
     }
+    plan_board_free(&plan);
     workspace_close(&w);
     return status;
 }

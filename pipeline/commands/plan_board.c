@@ -13,8 +13,9 @@ static const double FILM_SECONDS = 1.55e-7, FILM_BYTES = 2.1;
 /* Shots that are alike to a model, forecast once. */
 struct alike {
     const struct shot *shot;
-    const struct tier *tier;
+    struct settings settings;
     size_t shots;
+    bool faulty;
     struct forecast forecast;
 };
 
@@ -25,10 +26,17 @@ struct gathering {
     size_t count;
 };
 
-static bool are_alike(const struct shot *a, const struct shot *b)
+static bool are_alike(const struct settings *a, const struct settings *b)
 {
-    return a->frames == b->frames && a->steps == b->steps && a->guidance == b->guidance &&
-           !*a->keyframe == !*b->keyframe && strcmp(a->tier, b->tier) == 0;
+    const struct generation *x = &a->generation, *y = &b->generation;
+
+    return a->tier == b->tier && x->width == y->width && x->height == y->height &&
+           x->frames == y->frames && x->steps == y->steps &&
+           (x->guidance > 1) == (y->guidance > 1) && (x->guidance_2 > 1) == (y->guidance_2 > 1) &&
+           x->step_cache.mode == y->step_cache.mode &&
+           x->step_cache.threshold == y->step_cache.threshold &&
+           strcmp(a->sampler, b->sampler) == 0 && a->flow_shift == b->flow_shift &&
+           a->makes_keyframe == b->makes_keyframe;
 }
 
 static struct plan_tier *tier_of(struct plan_board *p, const struct tier *tier)
@@ -40,14 +48,6 @@ static struct plan_tier *tier_of(struct plan_board *p, const struct tier *tier)
         return NULL;
     p->tiers[p->count].tier = tier;
     return &p->tiers[p->count++];
-}
-
-static struct alike *find_alike(struct gathering *g, const struct shot *shot)
-{
-    for (size_t i = 0; i < g->count; i++)
-        if (are_alike(g->alike[i].shot, shot))
-            return &g->alike[i];
-    return NULL;
 }
 
 /* ---- stages of all shots */
@@ -82,11 +82,13 @@ static void add_stage(struct forecast *all, const struct forecast_stage *s, size
     to->streamed = more(to->streamed, s->streamed);
     to->stored = more(to->stored, s->stored);
     to->load = more(to->load, s->load);
+    to->fewer = more(to->fewer, s->fewer);
     to->models = s->models > to->models ? s->models : to->models;
     to->cuts = s->cuts > to->cuts ? s->cuts : to->cuts;
     to->steps = s->steps > to->steps ? s->steps : to->steps;
     to->together = s->together > to->together ? s->together : to->together;
     to->work += s->work * (double)shots;
+    to->hoped += s->hoped * (double)shots;
 }
 
 static void add_alike(struct plan_tier *t, const struct alike *a)
@@ -94,8 +96,14 @@ static void add_alike(struct plan_tier *t, const struct alike *a)
     const struct forecast *f = &a->forecast;
     const struct generation *g = &f->settings.generation;
 
+    if (f->outlined && !t->all.outlined) {
+        t->all.outlined = true;
+        memcpy(t->all.published, f->published, sizeof f->published);
+        t->all.lack = f->lack;
+        t->all.unusable = f->unusable;
+    }
     t->all.tier = t->tier;
-    t->all.outlined |= f->outlined;
+    t->shots += a->shots;
     t->width = g->width;
     t->height = g->height;
     t->frames = g->frames > t->frames ? g->frames : t->frames;
@@ -103,43 +111,17 @@ static void add_alike(struct plan_tier *t, const struct alike *a)
         add_stage(&t->all, &f->stage[i], a->shots);
 }
 
-/* ---- what would help */
+/* ---- whether they fit */
 
 /* No more of them go together than there are. */
 static struct stage_env env_of(const struct gathering *g, const struct alike *a)
 {
-    const struct tier *tier = a->tier;
+    const struct tier *tier = a->settings.tier;
     struct stage_env env = *g->env;
     int most = settings_batch(&env, tier->keyframe.family ? tier->keyframe.family : tier->family);
 
     env.batch = a->shots < (size_t)most ? (int)a->shots : most;
     return env;
-}
-
-static bool would_fit(const struct gathering *g, const struct stage_env *env,
-                      const struct shot *shot, struct forecast *f)
-{
-    const struct machine *m = &g->plan->machine;
-    struct error ignored = {0};
-
-    return forecast_shot(env, shot, m, f, &ignored) == 0 && machine_holds(m, forecast_peak(f, m));
-}
-
-/* Fewer frames, as many as still fit by halves. */
-static void mend_by_frames(const struct gathering *g, const struct alike *longest,
-                           struct plan_tier *t)
-{
-    const struct stage_env env = env_of(g, longest);
-    struct shot shot = *longest->shot;
-    struct forecast f;
-
-    for (shot.frames /= 2; shot.frames >= 17; shot.frames /= 2)
-        if (would_fit(g, &env, &shot, &f)) {
-            snprintf(t->mend, sizeof t->mend, "shots of at most %d frames fit: %.1f GiB",
-                     f.settings.geometry.frames,
-                     forecast_peak(&f, &g->plan->machine) / 1073741824.0);
-            return;
-        }
 }
 
 static const struct alike *worst_of(const struct gathering *g, const struct plan_tier *t)
@@ -148,100 +130,65 @@ static const struct alike *worst_of(const struct gathering *g, const struct plan
     const struct alike *worst = NULL;
 
     for (size_t i = 0; i < g->count; i++)
-        if (g->alike[i].tier == t->tier && (!worst || forecast_peak(&g->alike[i].forecast, m) >
-                                                          forecast_peak(&worst->forecast, m)))
+        if (g->alike[i].settings.tier == t->tier && !g->alike[i].faulty &&
+            (!worst ||
+             forecast_peak(&g->alike[i].forecast, m) > forecast_peak(&worst->forecast, m)))
             worst = &g->alike[i];
     return worst;
 }
 
-static void find_mend(const struct gathering *g, struct plan_tier *t, const struct alike *worst)
-{
-    struct stage_env smaller = env_of(g, worst), one = smaller;
-    struct forecast f;
-
-    one.batch = 1; /* a processor's run does not find out by itself */
-    if (smaller.batch > 1 && would_fit(g, &one, worst->shot, &f)) {
-        snprintf(t->mend, sizeof t->mend, "with --batch 1 it fits: %.1f GiB",
-                 forecast_peak(&f, &g->plan->machine) / 1073741824.0);
-        return;
-    }
-    smaller.device.linears = DTYPE_F8_E4M3;
-    if (g->plan->machine.gpus > 0 && would_fit(g, &smaller, worst->shot, &f)) {
-        snprintf(t->mend, sizeof t->mend, "with --precision fp8 it fits: %.1f GiB",
-                 forecast_peak(&f, &g->plan->machine) / 1073741824.0);
-        return;
-    }
-    mend_by_frames(g, worst, t);
-}
-
-/* ---- the board */
-
 /* Without what the memory mode keeps on the host. */
-static void judge_resident(const struct gathering *g, struct plan_tier *t,
-                           const struct alike *worst)
+static void judge_at_once(const struct gathering *g, struct plan_tier *t, const struct alike *worst)
 {
     const struct machine *m = &g->plan->machine;
     struct stage_env env = env_of(g, worst);
     struct error ignored = {0};
-    struct forecast f;
 
     env.device.memory = MEMORY_SPEED;
-    if (!forecast_streams(&t->all) || forecast_shot(&env, worst->shot, m, &f, &ignored) != 0)
-        f = t->all;
-    t->resident = forecast_resident(&f, m, m->gpus);
-    t->resident_gpus = forecast_gpus(&f, m);
+    if (!forecast_streams(&t->all) ||
+        forecast_shot(&env, worst->shot, m, &t->at_once, &ignored) != 0)
+        t->at_once = t->all;
+    t->place_count = forecast_place(&t->at_once, m, m->gpus, t->places);
+    t->resident_gpus = forecast_gpus(&t->at_once, m);
 }
 
 static void judge(const struct gathering *g, struct plan_tier *t)
 {
     const struct machine *m = &g->plan->machine;
+    const struct alike *worst = worst_of(g, t);
 
-    if (t->why.code != ERROR_NONE)
+    if (!worst)
         return;
-    for (int i = 0; i < t->all.count; i++)
+    for (int i = 0; i < t->all.count; i++) {
         g->plan->checkpoints += t->all.stage[i].stored;
+        t->host = more(t->host, t->all.stage[i].host);
+    }
     t->peak = forecast_peak(&t->all, m);
-    t->fits = machine_holds(m, t->peak);
-    judge_resident(g, t, worst_of(g, t));
-    if (!t->fits)
-        find_mend(g, t, worst_of(g, t));
+    t->fits = plan_fits(m, &t->all);
+    judge_at_once(g, t, worst);
+    if (!t->fits) {
+        struct stage_env env = env_of(g, worst);
+        plan_find_mend(&env, worst->shot, m, t->mend);
+    }
 }
 
-static int add_generated(struct gathering *g, const struct shot *shot, struct error *e)
-{
-    struct alike *a = find_alike(g, shot);
-    const struct tier *tier;
+/* ---- the board */
 
-    if (a) {
-        a->shots++;
-        return 0;
-    }
-    tier = tier_find(tier_name_of_shot(g->env, shot));
-    if (!tier)
-        return tier_of_shot(g->env, shot, &tier, e);
-    struct plan_tier *t = tier_of(g->plan, tier);
-    if (!t)
+static int add_generated(struct gathering *g, const struct shot *shot, const struct settings *s,
+                         struct error *e)
+{
+    if (!tier_of(g->plan, s->tier))
         return error_set(e, ERROR_INTERNAL, "more than %d tiers", PLAN_TIERS);
-    g->alike[g->count++] = (struct alike){.shot = shot, .tier = tier, .shots = 1};
+    for (size_t i = 0; i < g->count; i++)
+        if (are_alike(&g->alike[i].settings, s)) {
+            g->alike[i].shots++;
+            return 0;
+        }
+    g->alike[g->count++] = (struct alike){.shot = shot, .settings = *s, .shots = 1};
     return 0;
 }
 
-static void forecast_alike(const struct gathering *g, struct alike *a)
-{
-    struct plan_tier *t = tier_of(g->plan, a->tier);
-    const struct stage_env env = env_of(g, a);
-
-    if (t->why.code != ERROR_NONE)
-        return;
-    if (forecast_shot(&env, a->shot, &g->plan->machine, &a->forecast, &t->why) != 0) {
-        t->faulty = a->shot->id;
-        return;
-    }
-    t->shots += a->shots;
-    add_alike(t, a);
-}
-
-static int add_shot(struct gathering *g, const struct shot *shot, struct error *e)
+static void add_film(struct gathering *g, const struct shot *shot)
 {
     const struct board *b = g->env->board;
     double pixels = (double)b->width * b->height * shot->frames;
@@ -249,38 +196,129 @@ static int add_shot(struct gathering *g, const struct shot *shot, struct error *
 
     g->plan->films += pixels * FILM_SECONDS / (cores < 8 ? cores : 8);
     g->plan->made += pixels * FILM_BYTES;
+    g->plan->planned++;
+}
+
+static int add_shot(struct gathering *g, const struct shot *shot, struct error *e)
+{
+    struct settings s;
+    struct error why = {0};
+
+    if (plan_refuses(g->env, shot, &s, &why))
+        return plan_add_fault(g->plan, shot, &why, true, e);
+    add_film(g, shot);
     if (shot->kind == SHOT_GENERATED)
-        return add_generated(g, shot, e);
+        return add_generated(g, shot, &s, e);
     g->plan->shots++;
     return 0;
 }
 
-int plan_board_make(const struct stage_env *env, const char *only, const struct machine *m,
-                    struct plan_board *out, struct error *e)
+static int forecast_alike(const struct gathering *g, struct alike *a, struct error *e)
+{
+    struct plan_board *p = g->plan;
+    const struct stage_env env = env_of(g, a);
+    struct error why = {0};
+
+    if (forecast_shot(&env, a->shot, &p->machine, &a->forecast, &why) == 0) {
+        add_alike(tier_of(p, a->settings.tier), a);
+        return 0;
+    }
+    a->faulty = true;
+    for (size_t i = 0; i < a->shots; i++)
+        if (plan_add_fault(p, a->shot, &why, false, e) != 0)
+            return -1;
+    return 0;
+}
+
+/* What has no effect on such a machine. */
+static void add_notes(const struct stage_env *env, struct plan_board *p)
+{
+    const struct machine *m = &p->machine;
+
+    if (m->gpus > 1)
+        p->notes[p->note_count++] =
+            "This version computes on one of them, models taking turns: the others make nothing "
+            "fit, and nothing faster.";
+    if (env->device.memory == MEMORY_SAFE && (m->facts.unified || m->gpus == 0))
+        p->notes[p->note_count++] =
+            "--memory safe is refused there: models' memory is the host's, so that weights on the "
+            "host take the same room and are copied besides; they stay where they are.";
+    if (env->device.linears == DTYPE_F8_E4M3 && m->gpus > 0 && !dry_has_f8(&m->facts))
+        p->notes[p->note_count++] =
+            m->facts.major > 0
+                ? "--precision fp8 changes nothing there: only Hopper GPUs (h100, h200) are known "
+                  "to have its products; layers stay in 16 bits."
+                : "--precision fp8 is not counted: name the GPU, for only Hopper ones (h100, h200) "
+                  "are known to have its products.";
+    if (!plan_is_timed(p))
+        p->notes[p->note_count++] =
+            "Times are not told: name the GPU, or add its GB/s and TFLOP/s to --gpu.";
+}
+
+int plan_board_make(const struct stage_env *env, const char *path, const char *only,
+                    const struct machine *m, struct plan_board *out, struct error *e)
 {
     const struct board *b = env->board;
     struct gathering g = {.env = env, .plan = out};
     int rc = 0;
 
-    *out = (struct plan_board){.machine = *m};
+    *out = (struct plan_board){.path = path, .machine = *m};
     g.alike = calloc(b->shot_count + 1, sizeof *g.alike);
     if (!g.alike)
         return error_memory(e);
+    add_notes(env, out);
     for (size_t i = 0; i < b->shot_count && rc == 0; i++)
         if (!*only || fnmatch(only, b->shots[i].id, 0) == 0)
             rc = add_shot(&g, &b->shots[i], e);
     for (size_t i = 0; i < g.count && rc == 0; i++)
-        forecast_alike(&g, &g.alike[i]);
+        rc = forecast_alike(&g, &g.alike[i], e);
     for (int i = 0; i < out->count && rc == 0; i++)
         judge(&g, &out->tiers[i]);
     free(g.alike);
     return rc;
 }
 
+void plan_board_free(struct plan_board *p)
+{
+    free(p->faults);
+    *p = (struct plan_board){0};
+}
+
+/* ---- what is asked of it */
+
 bool plan_board_fits(const struct plan_board *p)
 {
     for (int i = 0; i < p->count; i++)
         if (!p->tiers[i].fits)
             return false;
-    return true;
+    return p->fault_count == 0;
+}
+
+bool plan_board_is_bad(const struct plan_board *p)
+{
+    for (int i = 0; i < p->count; i++)
+        if (p->tiers[i].all.unusable)
+            return true;
+    for (size_t i = 0; i < p->fault_count; i++)
+        if (p->faults[i].refused)
+            return true;
+    return false;
+}
+
+bool plan_is_timed(const struct plan_board *p)
+{
+    return machine_rates(&p->machine).bytes > 0;
+}
+
+/* Films are made on the processor beside the models' work on a GPU, but for the last. */
+double plan_seconds(const struct plan_board *p, bool hoped)
+{
+    double models = 0, last = p->planned > 0 ? p->films / (double)p->planned : 0;
+
+    for (int i = 0; i < p->count; i++)
+        for (int k = 0; k < p->tiers[i].all.count; k++) {
+            const struct forecast_stage *s = &p->tiers[i].all.stage[k];
+            models += s->load + (hoped ? s->hoped : s->work);
+        }
+    return p->machine.gpus == 0 ? models + p->films : more(models + last, p->films);
 }

@@ -11,39 +11,73 @@ enum { MEND_SIZE = 300 };
 /* The shots of one tier. */
 struct plan_tier {
     const struct tier *tier;
-    size_t shots;
+    size_t shots;              /* 0: each of them is among the faults */
     int width, height, frames; /* of the largest, as its model makes it */
     /* Each stage with the most memory that any of the shots takes, loaded once, and the work of all
      * shots. */
     struct forecast all;
-    double peak;          /* with models taking turns */
-    double resident;      /* on the fullest GPU when nothing leaves */
-    int resident_gpus;    /* how many such GPUs that would take; 0: more than eight */
-    bool fits;            /* one model at a time */
+    double peak, host;    /* with models taking turns: of a GPU's memory, of the host's */
+    bool fits;            /* so */
     char mend[MEND_SIZE]; /* when it does not: what would; "" when nothing that was tried does */
-    struct error why;     /* ERROR_NONE, or why nothing can be told; ERROR_MEMORY: a shot does not
-                           * even fit the limits that were set */
-    const char *faulty;   /* then: the shot's id */
+    /* When nothing leaves. */
+    struct forecast at_once;
+    struct place places[PLACES_MOST]; /* on the machine's GPUs, the fullest first */
+    int place_count;
+    int resident_gpus; /* how many such GPUs that would take; 0: more than eight */
 };
 
-enum { PLAN_TIERS = 8 };
+/* A shot that the figures leave out. */
+struct plan_fault {
+    const struct shot *shot;
+    size_t more; /* other shots of which the same is said */
+    struct error why;
+    bool refused; /* by `check` too; else it is the machine that it is too much for */
+};
+
+enum { PLAN_TIERS = 8, PLAN_NOTES = 4 };
 struct plan_board {
+    const char *path; /* as the user typed it */
     struct machine machine;
+    const char *notes[PLAN_NOTES]; /* what was asked for in vain */
+    int note_count;
     struct plan_tier tiers[PLAN_TIERS];
     int count;
+    struct plan_fault *faults;
+    size_t fault_count, fault_room;
     size_t shots;       /* that no model makes: cards, stills, clips */
+    size_t planned;     /* of all kinds */
     double films;       /* seconds for the titles and films of all shots */
     double made;        /* bytes of masters and films */
     double checkpoints; /* bytes of weight files that are read */
 };
 
-/* Of the shots whose id matches `only` ("" for all). -1: out of memory; a tier that cannot be told
- * of says so itself. */
-int plan_board_make(const struct stage_env *env, const char *only, const struct machine *m,
-                    struct plan_board *out, struct error *e);
+/* Of the shots whose id matches `only` ("" for all). -1: out of memory; what is wrong with a shot
+ * is a fault in the plan, and the others are planned. Free the plan in both cases. */
+int plan_board_make(const struct stage_env *env, const char *path, const char *only,
+                    const struct machine *m, struct plan_board *out, struct error *e);
+void plan_board_free(struct plan_board *p);
 bool plan_board_fits(const struct plan_board *p);
+/* Whether `check` would refuse a shot, or a tier's checkpoint lies there in a layout that is not
+ * read. */
+bool plan_board_is_bad(const struct plan_board *p);
+bool plan_is_timed(const struct plan_board *p);
+/* All of it, with the gain of step caches that may be hoped for and without any. */
+double plan_seconds(const struct plan_board *p, bool hoped);
 
 void plan_board_show(FILE *out, const struct plan_board *p);
 int plan_board_json(FILE *out, const struct plan_board *p, struct error *e);
+
+/* ---- parts */
+
+/* Whether `check` refuses the shot, *why; but for a checkpoint that is not there. *out: the
+ * settings of a generated one that is not refused. */
+bool plan_refuses(const struct stage_env *env, const struct shot *shot, struct settings *out,
+                  struct error *why);
+int plan_add_fault(struct plan_board *p, const struct shot *shot, const struct error *why,
+                   bool refused, struct error *e);
+bool plan_fits(const struct machine *m, const struct forecast *f);
+/* What would make the shot fit: other options, fewer frames. "" when nothing that is tried does. */
+void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
+                    char mend[MEND_SIZE]);
 
 #endif

@@ -1,12 +1,11 @@
-/* A plan for people and as JSON. */
-#include <jansson.h>
+/* A plan for people. */
 #include <string.h>
 
 #include "pipeline/cli/help.h"
 #include "pipeline/commands/plan_board.h"
 #include "pipeline/progress/progress.h"
 
-enum { WIDTH = 80 };
+enum { WIDTH = 80, PARAGRAPH = 600 };
 
 static double gib(double bytes)
 {
@@ -18,15 +17,26 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
-static bool is_timed(const struct machine *m)
+/* Wrapped, after so many blanks. */
+static void show_text(FILE *out, int indent, const char *text)
 {
-    return machine_rates(m).bytes > 0;
+    help_wrap(out, text, indent, fprintf(out, "%*s", indent, ""), WIDTH);
+}
+
+/* "1.3 GiB", "25 MiB". */
+static void size_text(char text[24], double bytes)
+{
+    if (gib(bytes) < 0.95)
+        snprintf(text, 24, "%.0f MiB", gib(bytes) * 1024);
+    else
+        snprintf(text, 24, "%.1f GiB", gib(bytes));
 }
 
 /* ---- the machine */
 
-static void show_machine(FILE *out, const struct machine *m)
+static void show_machine(FILE *out, const struct plan_board *p)
 {
+    const struct machine *m = &p->machine;
     double each = gib((double)m->facts.memory);
 
     if (m->gpus == 0)
@@ -35,19 +45,20 @@ static void show_machine(FILE *out, const struct machine *m)
         fprintf(out, "On %s: %d GPU%s of %.1f GiB%s\n", m->facts.name, m->gpus,
                 plural((size_t)m->gpus), each,
                 m->facts.unified ? ", one memory with the host's" : "");
-    if (m->gpus > 1)
-        fprintf(out, "This version computes on one of them, models taking turns\n");
-    if (!is_timed(m))
-        fprintf(out, "Times are not told: name the GPU, or add its GB/s and TFLOP/s to --gpu\n");
+    if (gib(m->taken) >= 0.1)
+        fprintf(out, "Others hold %.1f GiB of it now: %.1f GiB can be had\n", gib(m->taken),
+                gib(machine_room(m)));
+    for (int i = 0; i < p->note_count; i++)
+        show_text(out, 0, p->notes[i]);
 }
 
-/* ---- a tier */
+/* ---- a tier's stages */
 
 static void show_duration(FILE *out, const struct plan_board *p, double load, double work)
 {
     char text[24];
 
-    if (!is_timed(&p->machine)) {
+    if (!plan_is_timed(p)) {
         fprintf(out, "%9s\n", "-");
         return;
     }
@@ -67,7 +78,7 @@ static void show_stage(FILE *out, const struct plan_board *p, const struct forec
 
     if (s->models > 1)
         snprintf(models, sizeof models, "%d x", s->models);
-    fprintf(out, "  %-18s%4s", s->name, models);
+    fprintf(out, "  %-17s%4s", s->name, models);
     show_size(out, 6, s->weights);
     show_size(out, 12, s->activations);
     show_size(out, 10, s->workspace);
@@ -76,166 +87,229 @@ static void show_stage(FILE *out, const struct plan_board *p, const struct forec
     show_duration(out, p, s->load, s->work);
 }
 
+static void show_step_cache(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
+{
+    char text[PARAGRAPH], hoped[24];
+
+    if (s->fewer == 0 || !plan_is_timed(p))
+        return;
+    duration_text(s->load + s->hoped, hoped);
+    if (s->fewer > 1)
+        snprintf(text, sizeof text,
+                 "%s is told without any gain of its step cache. Where that leaves out what it did "
+                 "on previs, the one model it was measured on (up to %.2f times fewer blocks, "
+                 "bench/README.md), it takes about %s",
+                 s->name, s->fewer, hoped);
+    else
+        snprintf(text, sizeof text,
+                 "%s is told without any gain of its step cache: none was measured with so low a "
+                 "threshold or so few steps",
+                 s->name);
+    show_text(out, 2, text);
+}
+
+static void show_stages(FILE *out, const struct plan_board *p, const struct plan_tier *t)
+{
+    fprintf(out, "  %-17s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations", "workspace",
+            "peak", "host", "time");
+    for (int i = 0; i < t->all.count; i++)
+        show_stage(out, p, &t->all.stage[i]);
+    for (int i = 0; i < t->all.count; i++) {
+        const struct forecast_stage *s = &t->all.stage[i];
+
+        if (s->together > 1)
+            fprintf(out, "  %s: %d shots at once\n", s->name, s->together);
+        if (s->cuts > 0)
+            fprintf(out, "  %s: in smaller pieces than usual, to fit\n", s->name);
+        show_step_cache(out, p, s);
+    }
+}
+
+/* ---- whether it fits, and why */
+
+/* "13.6 GiB left", and what would have to be where that is too little. */
+static void left_text(char text[80], const struct machine *m, double bytes)
+{
+    double left = machine_room(m) - bytes, wanted = bytes / 10;
+
+    if (left < 0)
+        snprintf(text, 80, "%.1f too little", gib(-left));
+    else if (machine_holds(m, bytes))
+        snprintf(text, 80, "%.1f left", gib(left));
+    else
+        snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", gib(left), gib(wanted));
+}
+
 /* What to do about a tier that does not fit. */
 static const char *mend_of(const struct plan_board *p, const struct plan_tier *t)
 {
     if (t->fits || t->mend[0])
         return t->mend;
-    return p->machine.gpus == 0
-               ? "shorter shots would not fit either: take a smaller frame, or a machine with more "
-                 "memory"
-               : "neither FP8 nor shorter shots would make it fit: take a smaller frame, or a GPU "
-                 "with more memory";
+    return p->machine.gpus == 0 ? "nothing that was tried helps: take a smaller frame, or a "
+                                  "machine with more memory"
+                                : "nothing that was tried helps: take a smaller frame, or a GPU "
+                                  "with more memory; more GPUs would not help";
 }
 
 static void show_turns(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    char text[MEND_SIZE + 300], itself[80] = "";
+    const struct machine *m = &p->machine;
+    const struct forecast_stage *most = forecast_largest(&t->all, m);
     const char *mend = mend_of(p, t);
+    char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[120] = "";
 
-    if (machine_itself(&p->machine) > 0)
-        snprintf(itself, sizeof itself, " with %.1f GiB for the system and the program itself,",
-                 gib(machine_itself(&p->machine)));
-    int n = snprintf(
-        text, sizeof text, "  %s: %.1f of %.1f GiB at most,%s one model after another%s%s",
-        t->fits ? "fits" : "DOES NOT FIT", gib(t->peak), gib((double)p->machine.facts.memory),
-        itself,
-        forecast_streams(&t->all) ? ", large ones kept by the host and brought block by block" : "",
-        *mend ? "; " : "");
+    if (machine_itself(m) > 0)
+        snprintf(itself, sizeof itself, " with %.1f for the system and the program itself",
+                 gib(machine_itself(m)));
+    if (!machine_hosts(m, t->host))
+        snprintf(host, sizeof host, "; of the host's memory %.1f of %.1f GiB", gib(t->host),
+                 gib((double)m->host));
+    left_text(left, m, t->peak);
+    snprintf(text, sizeof text,
+             "%s: %s takes most, %.1f of %.1f GiB%s, %s%s; one model after another%s%s",
+             t->fits ? "fits" : "DOES NOT FIT", most->name, gib(t->peak), gib(machine_room(m)),
+             itself, left, host,
+             forecast_streams(&t->all)
+                 ? ", weights of large ones kept by the host and brought block by block"
+                 : "",
+             *mend ? "; " : "");
+    size_t n = strlen(text);
+    snprintf(text + n, sizeof text - n, "%s", mend);
+    show_text(out, 2, text);
+}
 
-    snprintf(text + n, sizeof text - (size_t)n, "%s", mend);
-    help_wrap(out, text + 2, 2, fprintf(out, "  "), WIDTH);
+static void show_place(FILE *out, const struct machine *m, const struct plan_tier *t, int gpu)
+{
+    const struct place *place = &t->places[gpu];
+    const struct forecast *f = &t->at_once;
+    char text[PARAGRAPH], left[80];
+    size_t n = (size_t)snprintf(text, sizeof text, "GPU %d: ", gpu + 1);
+
+    for (int i = 0; i < place->count && n < sizeof text; i++) {
+        const struct forecast_stage *s = &f->stage[place->model[i].stage];
+
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", s->name);
+        if (s->models > 1 && n < sizeof text)
+            n += (size_t)snprintf(text + n, sizeof text - n, " %d of %d",
+                                  place->model[i].number + 1, s->models);
+    }
+    left_text(left, m, place->total);
+    if (n < sizeof text)
+        snprintf(text + n, sizeof text - n,
+                 ": weights %.1f, at work %.1f more, %s %.1f: %.1f of %.1f GiB, %s",
+                 gib(place->weights), gib(place->working),
+                 machine_itself(m) > 0 ? "driver and system" : "driver",
+                 gib(place->total - place->weights - place->working), gib(place->total),
+                 gib(machine_room(m)), left);
+    show_text(out, 4, text);
 }
 
 /* All of it there at once: what is called no offload. */
-static void show_resident(FILE *out, const struct plan_board *p, const struct plan_tier *t)
+static void show_at_once(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
     const struct machine *m = &p->machine;
-    bool holds = machine_holds(m, t->resident);
-    char text[400], where[120] = "";
+    bool holds = machine_holds(m, t->places[0].total);
+    char text[PARAGRAPH];
 
     if (m->gpus == 0)
         return;
-    if (m->gpus > 1)
-        snprintf(where, sizeof where, " on the fullest of %d GPUs, each model whole on one",
-                 m->gpus);
-    int n = snprintf(text, sizeof text, "without offload, all models there at once: %.1f GiB%s: %s",
-                     gib(t->resident), where, holds ? "fits" : "does not fit");
+    int n = snprintf(text, sizeof text, "without offload, all models there at once%s: %s",
+                     m->gpus > 1 ? ", each whole on one GPU (this version does not do that)" : "",
+                     holds ? "fits" : "does not fit");
     if (!holds && t->resident_gpus > m->gpus)
         snprintf(text + n, sizeof text - (size_t)n, "; on %d such GPUs it would", t->resident_gpus);
-    help_wrap(out, text, 2, fprintf(out, "  "), WIDTH);
+    show_text(out, 2, text);
+    for (int i = 0; i < t->place_count; i++)
+        show_place(out, m, t, i);
+    if (t->place_count < m->gpus)
+        fprintf(out, "    the other%s: nothing\n", plural((size_t)(m->gpus - t->place_count)));
+}
+
+/* Of what sizes are told where no checkpoint is. */
+static void show_outlined(FILE *out, const struct forecast *f)
+{
+    char text[sizeof f->lack.text + PARAGRAPH];
+    int n = snprintf(text, sizeof text, "its checkpoint %s: sizes of the published one, %s",
+                     f->unusable ? "cannot be used" : "is not there", f->published[0]->repository);
+
+    if (f->published[1])
+        n += snprintf(text + n, sizeof text - (size_t)n, " and %s", f->published[1]->repository);
+    if (f->lack.code != ERROR_NONE)
+        snprintf(text + n, sizeof text - (size_t)n, " (%s)", f->lack.text);
+    show_text(out, 2, text);
 }
 
 static void show_tier(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    fprintf(out, "\n%s (%s)", t->tier->name, t->tier->model);
-    if (t->why.code != ERROR_NONE) {
-        fprintf(out, ": shot %s %s: %s\n", t->faulty,
-                t->why.code == ERROR_MEMORY ? "DOES NOT FIT" : "cannot be planned", t->why.text);
+    fprintf(out, "\n%s (%s): ", t->tier->name, t->tier->model);
+    if (t->shots == 0) {
+        fprintf(out, "none of its shots can be planned\n");
         return;
     }
-    fprintf(out, ": %zu shot%s of %dx%d, %d frame%s%s\n", t->shots, plural(t->shots), t->width,
+    fprintf(out, "%zu shot%s of %dx%d, %d frame%s%s\n", t->shots, plural(t->shots), t->width,
             t->height, t->frames, plural((size_t)t->frames),
             t->shots > 1 && t->frames > 1 ? " at most" : "");
     if (t->all.outlined)
-        fprintf(out, "  its checkpoint is not there: sizes of the published one\n");
-    fprintf(out, "  %-18s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations", "workspace",
-            "peak", "host", "time");
-    for (int i = 0; i < t->all.count; i++)
-        show_stage(out, p, &t->all.stage[i]);
-    for (int i = 0; i < t->all.count; i++)
-        if (t->all.stage[i].together > 1)
-            fprintf(out, "  %s: %d shots at once\n", t->all.stage[i].name,
-                    t->all.stage[i].together);
+        show_outlined(out, &t->all);
+    show_stages(out, p, t);
     show_turns(out, p, t);
-    show_resident(out, p, t);
+    show_at_once(out, p, t);
 }
 
-static double seconds_of(const struct plan_board *p)
-{
-    double sum = p->films;
+/* ---- all of it */
 
-    for (int i = 0; i < p->count; i++)
-        for (int k = 0; k < p->tiers[i].all.count; k++)
-            sum += p->tiers[i].all.stage[k].load + p->tiers[i].all.stage[k].work;
-    return sum;
+static void show_faults(FILE *out, const struct plan_board *p)
+{
+    char text[sizeof p->faults->why.text + PARAGRAPH];
+
+    if (p->fault_count > 0)
+        fprintf(out, "\nNot in these figures:\n");
+    for (size_t i = 0; i < p->fault_count; i++) {
+        const struct plan_fault *f = &p->faults[i];
+        int n =
+            snprintf(text, sizeof text, "%.200s:%d: shot %s", p->path, f->shot->line, f->shot->id);
+
+        if (f->more)
+            n += snprintf(text + n, sizeof text - (size_t)n, " and %zu more", f->more);
+        snprintf(text + n, sizeof text - (size_t)n, " %s: %s",
+                 f->refused ? "cannot be made" : "DOES NOT FIT", f->why.text);
+        help_wrap(out, text, 4, fprintf(out, "  "), WIDTH);
+    }
+}
+
+static void show_totals(FILE *out, const struct plan_board *p)
+{
+    char least[24], most[24], made[24];
+
+    if (p->planned == 0) {
+        fprintf(out, "\nno shot is planned\n");
+        return;
+    }
+    duration_text(p->films, most);
+    fprintf(out, "\ntitles and films: %s of this machine's processor%s\n", most,
+            p->machine.gpus > 0 ? ", beside the GPU's work" : "");
+    size_text(least, p->checkpoints);
+    size_text(made, p->made);
+    if (p->checkpoints > 0)
+        fprintf(out, "disk: %s of weights are read, about %s are made\n", least, made);
+    else
+        fprintf(out, "disk: about %s are made\n", made);
+    if (!plan_is_timed(p))
+        return;
+    duration_text(plan_seconds(p, true), least);
+    duration_text(plan_seconds(p, false), most);
+    if (plan_seconds(p, true) < plan_seconds(p, false))
+        fprintf(out, "time: about %s without any gain of step caches, with what is hoped %s\n",
+                most, least);
+    else
+        fprintf(out, "time: about %s, loading included\n", most);
 }
 
 void plan_board_show(FILE *out, const struct plan_board *p)
 {
-    char films[24], all[24];
-
-    show_machine(out, &p->machine);
+    show_machine(out, p);
     for (int i = 0; i < p->count; i++)
         show_tier(out, p, &p->tiers[i]);
-    duration_text(p->films, films);
-    fprintf(out, "\ntitles and films of all shots: %s, beside the models' work\n", films);
-    fprintf(out, "disk: %.1f GiB of weights are read, some %.1f GiB are made\n",
-            gib(p->checkpoints), gib(p->made));
-    if (is_timed(&p->machine)) {
-        duration_text(seconds_of(p), all);
-        fprintf(out, "time: some %s, loading included\n", all);
-    }
-}
-
-/* ---- JSON */
-
-static json_t *stage_json(const struct plan_board *p, const struct forecast_stage *s)
-{
-    json_t *o = json_pack("{ss si sI sI sI sI sI sI sI}", "stage", s->name, "models", s->models,
-                          "weights", (json_int_t)s->weights, "activations",
-                          (json_int_t)s->activations, "workspace", (json_int_t)s->workspace, "peak",
-                          (json_int_t)s->peak, "host", (json_int_t)s->host, "streamed",
-                          (json_int_t)s->streamed, "stored", (json_int_t)s->stored);
-
-    if (o && s->steps)
-        json_object_set_new(o, "steps", json_integer(s->steps));
-    if (o && s->together)
-        json_object_set_new(o, "together", json_integer(s->together));
-    if (o && is_timed(&p->machine)) {
-        json_object_set_new(o, "load_seconds", json_real(s->load));
-        json_object_set_new(o, "work_seconds", json_real(s->work));
-    }
-    return o;
-}
-
-static json_t *tier_json(const struct plan_board *p, const struct plan_tier *t)
-{
-    json_t *stages;
-
-    if (t->why.code != ERROR_NONE)
-        return json_pack("{ss ss ss ss sb}", "tier", t->tier->name, "model", t->tier->model, "shot",
-                         t->faulty, "error", t->why.text, "fits", false);
-    stages = json_array();
-    for (int i = 0; i < t->all.count; i++)
-        json_array_append_new(stages, stage_json(p, &t->all.stage[i]));
-    return json_pack("{ss ss sI si si si sb so sI sb sI sb si ss}", "tier", t->tier->name, "model",
-                     t->tier->model, "shots", (json_int_t)t->shots, "width", t->width, "height",
-                     t->height, "frames", t->frames, "there", !t->all.outlined, "stages", stages,
-                     "peak", (json_int_t)t->peak, "fits", t->fits, "resident",
-                     (json_int_t)t->resident, "resident_fits",
-                     machine_holds(&p->machine, t->resident), "resident_gpus", t->resident_gpus,
-                     "mend", t->mend);
-}
-
-int plan_board_json(FILE *out, const struct plan_board *p, struct error *e)
-{
-    const struct machine *m = &p->machine;
-    json_t *tiers = json_array(), *root;
-    int rc;
-
-    for (int i = 0; i < p->count; i++)
-        json_array_append_new(tiers, tier_json(p, &p->tiers[i]));
-    root = json_pack("{s{ss si sI sb} so sI sf sI sI sb}", "machine", "name", m->facts.name, "gpus",
-                     m->gpus, "memory", (json_int_t)m->facts.memory, "unified", m->facts.unified,
-                     "tiers", tiers, "other_shots", (json_int_t)p->shots, "films_seconds", p->films,
-                     "disk_made", (json_int_t)p->made, "disk_read", (json_int_t)p->checkpoints,
-                     "fits", plan_board_fits(p));
-    if (root && is_timed(m))
-        json_object_set_new(root, "seconds", json_real(seconds_of(p)));
-    rc = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF
-             ? 0
-             : error_memory(e);
-    json_decref(root);
-    return rc;
+    show_faults(out, p);
+    show_totals(out, p);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernels/base/file.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/execute/monitor_file.h"
@@ -27,6 +28,7 @@ struct status {
     size_t shots, delivered, failed;
     bool live; /* a run goes on */
     char who[JOURNAL_WHO_SIZE];
+    size_t orphans;                 /* delivered files of shots that the board has no longer */
     struct monitor_history machine; /* count 0: no run was watched */
     json_t *json;                   /* of the shots; NULL: for people */
 };
@@ -123,6 +125,30 @@ static int look_at_shot(struct status *s, struct journal_view *view, size_t shot
     return 0;
 }
 
+static bool is_on_board(const struct board *b, const char *shot)
+{
+    for (size_t i = 0; i < b->shot_count; i++)
+        if (strcmp(b->shots[i].id, shot) == 0)
+            return true;
+    return false;
+}
+
+static int count_orphans(void *ctx, const char *shot, const char *stage,
+                         const struct stage_record *r)
+{
+    struct status *s = ctx;
+    struct arena a = {0};
+
+    (void)stage;
+    for (size_t i = 0; i < r->artefact_count && !is_on_board(&s->w->board, shot); i++) {
+        const char *path = path_join(&a, s->w->production.dir, r->artefacts[i].path);
+
+        s->orphans += strncmp(r->artefacts[i].path, "shots/", 6) == 0 && path && path_exists(path);
+    }
+    arena_free(&a);
+    return 0;
+}
+
 static void print_people(const struct status *s)
 {
     const struct workspace *w = s->w;
@@ -144,6 +170,10 @@ static void print_people(const struct status *s)
     if (s->failed)
         printf(", %zu failed", s->failed);
     printf(s->live ? "; a run goes on: %s\n" : "\n", s->who);
+    if (s->orphans)
+        printf("%zu delivered %s of shots that are no longer in the board: nothing here removes "
+               "them\n",
+               s->orphans, s->orphans == 1 ? "file" : "files");
     spark_history(stdout, &s->machine, (double)clock_unix_ns() / 1e9, spark_locale_is_utf8());
 }
 
@@ -162,10 +192,11 @@ static int print_json(struct status *s)
                                       "failed", (json_int_t)at->failed, "seconds", at->seconds,
                                       "peak_kib", (json_int_t)at->peak_kib));
     }
-    root = json_pack("{ss ss sb ss sI sI sI so sO}", "dir", w->production.dir, "board",
-                     w->board.name, "live", s->live, "writer", s->who, "shots",
-                     (json_int_t)s->shots, "delivered", (json_int_t)s->delivered, "failed",
-                     (json_int_t)s->failed, "stages", stages, "list", s->json);
+    root =
+        json_pack("{ss ss sb ss sI sI sI sI so sO}", "dir", w->production.dir, "board",
+                  w->board.name, "live", s->live, "writer", s->who, "shots", (json_int_t)s->shots,
+                  "delivered", (json_int_t)s->delivered, "failed", (json_int_t)s->failed, "orphans",
+                  (json_int_t)s->orphans, "stages", stages, "list", s->json);
     if (root && s->machine.count)
         json_object_set_new(root, "machine", monitor_history_json(&s->machine));
     rc = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : -1;
@@ -207,6 +238,8 @@ static int look(const struct options *o, bool *live, bool *good)
     rc = 0;
     for (size_t i = 0; i < w.plan.shots && rc == 0; i++)
         rc = look_at_shot(&s, view, i, &e);
+    if (rc == 0)
+        rc = journal_walk(view, &(struct journal_visitor){.ctx = &s, .record = count_orphans}, &e);
     if (rc == 0 && o->json)
         rc = print_json(&s) == 0 ? 0 : error_memory(&e);
     else if (rc == 0)

@@ -29,7 +29,8 @@ const struct command commands_all[] = {
      "would work, on this machine or on one that --gpu describes. Where a checkpoint is not there "
      "yet, the published one's sizes are taken: ask before you download.\n\n"
      "A stage fits when a tenth of what it needs is left over. Exits 3 when something does not "
-     "fit, and says what would help.",
+     "fit, and says what would help; 2 when check would refuse a shot, which is told with its line "
+     "while the others are planned.",
      command_plan},
     {"prompt", "[BOARD.yaml]", 0, 1, "what the model will be told",
      "Shows for every shot (or for --text) the prompt after enhancement, the negative prompt, "

@@ -1,6 +1,11 @@
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernels/base/file.h"
@@ -123,16 +128,79 @@ static int smoke_all(struct smoke *s, void (*row)(void *ctx, const struct report
     return 0;
 }
 
+/* ---- the folder that it works in, which it holds a lock on while it lives */
+
+#define FOLDER "auteur-smoke-"
+enum { OLD = 60 }; /* seconds: beyond those between making a folder and locking it */
+
+static int lock_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static void remove_if_left(const char *path)
+{
+    struct error ignored = {0};
+    struct stat st;
+    int fd = lock_folder(path);
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && st.st_mtime + OLD < time(NULL))
+        path_remove(path, &ignored);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Folders of this user's that were left by kill -9. */
+static void remove_left(const char *tmp, struct arena *a)
+{
+    DIR *d = opendir(tmp);
+    struct dirent *entry;
+
+    while (d && (entry = readdir(d))) {
+        const char *path = strncmp(entry->d_name, FOLDER, sizeof FOLDER - 1) == 0
+                               ? path_join(a, tmp, entry->d_name)
+                               : NULL;
+
+        if (path)
+            remove_if_left(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* *out lives in the arena. Returns the lock, -1 for none, -2 with *e. */
+static int make_folder(struct arena *a, char **out, struct error *e)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    tmp = tmp && tmp[0] ? tmp : "/tmp";
+    remove_left(tmp, a);
+    *out = arena_printf(a, "%s/" FOLDER "XXXXXX", tmp);
+    if (!*out)
+        error_memory(e);
+    else if (!mkdtemp(*out))
+        error_errno(e, errno, "make a folder like", *out);
+    else
+        return lock_folder(*out);
+    return -2;
+}
+
 int verify_smoke(const struct options *o, FILE *notes,
                  void (*row)(void *ctx, const struct report_row *row), void *ctx,
                  int counts[REPORT_STATES], struct error *e)
 {
-    const char *tmp = getenv("TMPDIR"), *data;
     struct smoke *s = calloc(1, sizeof *s);
     struct arena arena = {0};
     struct error ignored = {0};
     char *scratch = NULL;
-    int rc = -1;
+    const char *data;
+    int rc = -1, lock = -2;
 
     memset(counts, 0, REPORT_STATES * sizeof *counts);
     if (!s)
@@ -140,21 +208,21 @@ int verify_smoke(const struct options *o, FILE *notes,
     if (paths_data_dir(&arena, &data, e) != 0)
         goto done;
     s->models = path_join(&arena, data, "smoke");
-    scratch = arena_printf(&arena, "%s/auteur-smoke-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
-    if (!s->models || !scratch) {
+    if (!s->models) {
         error_memory(e);
         goto done;
     }
-    if (!mkdtemp(scratch)) {
-        error_errno(e, errno, "make a folder like", scratch);
+    lock = make_folder(&arena, &scratch, e);
+    if (lock == -2)
         goto done;
-    }
     s->scratch = scratch;
     s->device = o->device;
     s->notes = notes;
     rc = smoke_all(s, row, ctx, counts, e);
     path_remove(scratch, &ignored);
 done:
+    if (lock >= 0)
+        close(lock);
     arena_free(&arena);
     free(s);
     return rc;

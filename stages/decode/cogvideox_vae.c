@@ -23,12 +23,11 @@ int cogvideox_vae_frames(const struct cogvideox_vae *v, int latent_frames)
     return latent_frames % 2 ? 1 + (latent_frames - 1) * factor : latent_frames * factor;
 }
 
-/* One decode. */
+/* One batch. */
 struct pass {
     struct cogvideox_vae *v;
-    struct picture_stream to;
-    bool first; /* the first batch: nothing was before it */
-    int level;  /* how often time has been doubled in this batch */
+    bool first; /* nothing was before it */
+    int level;  /* how often time has been doubled */
     struct cogvideox_clip x;
 };
 
@@ -173,15 +172,14 @@ static void upsample(struct pass *p, const struct cogvideox_up_block *b)
 /* ---- the pass */
 
 /* The batch's latents, scaled and channels last, and as they are after each doubling in time. */
-static void take_latents(struct pass *p, const struct tensor *batch)
+static void take_latents(struct pass *p)
 {
     struct cogvideox_vae *v = p->v;
-    int64_t n = batch->shape[0], h = v->latent_height, w = v->latent_width;
+    int64_t n = p->x.n, h = v->latent_height, w = v->latent_width;
     struct tensor planar = tensor_slice(v->planar, 0, 0, n);
     struct tensor last = tensor_permute(planar, (const int[]){0, 2, 3, 1});
     struct tensor to = clip_of(&v->latents[0], n, h, w, v->channels), next;
 
-    op_write(v->device, &planar, batch);
     op_blend(v->device, &planar, (float)(1 / v->scaling), &planar, 0, NULL);
     op_copy(v->device, &to, &last);
     for (int i = 1; i <= v->time_doublings; i++) {
@@ -192,41 +190,68 @@ static void take_latents(struct pass *p, const struct tensor *batch)
     }
 }
 
-static int decode_batch(struct pass *p, const struct tensor *batch)
+/* Pictures of so many latent frames, in v->rgb. */
+static struct tensor pictures_of(const struct cogvideox_vae *v, int64_t n)
 {
-    struct cogvideox_vae *v = p->v;
-    struct tensor in, latents, x, rgb;
+    for (int i = 0; i < v->time_doublings; i++)
+        n = cogvideox_doubled(n);
+    return tensor_slice(v->rgb, 0, 0, n);
+}
 
-    p->level = 0;
-    p->x =
-        (struct cogvideox_clip){0, batch->shape[0], v->latent_height, v->latent_width, v->width[0]};
-    take_latents(p, batch);
-    in = causal_input(p, v->channels);
-    latents = clip_of(&v->latents[0], p->x.n, p->x.h, p->x.w, v->channels);
-    x = current(p);
+/* The n latent frames in v->planar become pictures. Operations alone, the same for the same key. */
+static void forward(struct cogvideox_vae *v, int64_t n, bool first)
+{
+    struct pass p = {
+        .v = v, .first = first, .x = {0, n, v->latent_height, v->latent_width, v->width[0]}};
+    struct tensor in = causal_input(&p, v->channels), x = current(&p), rgb = pictures_of(v, n);
+    struct tensor latents = clip_of(&v->latents[0], n, p.x.h, p.x.w, v->channels);
+
+    take_latents(&p);
     op_copy(v->device, &in, &latents);
-    causal_run(p, &v->in, &x, NULL);
+    causal_run(&p, &v->in, &x, NULL);
     for (int i = 0; i < 2; i++)
-        resnet(p, &v->mid[i]);
+        resnet(&p, &v->mid[i]);
     for (int i = 0; i < v->blocks; i++) {
         for (int r = 0; r < v->resnets; r++)
-            resnet(p, &v->block[i].resnets[r]);
+            resnet(&p, &v->block[i].resnets[r]);
         if (v->block[i].upsamples)
-            upsample(p, &v->block[i]);
+            upsample(&p, &v->block[i]);
     }
-    x = current(p);
-    in = causal_input(p, p->x.c);
-    spatial_norm(p, &v->norm_out, &x, &in);
-    rgb = tensor_slice(v->rgb, 0, 0, p->x.n);
-    causal_run(p, &v->out, &rgb, NULL);
-    return picture_stream_put(&p->to, &rgb);
+    x = current(&p);
+    in = causal_input(&p, p.x.c);
+    spatial_norm(&p, &v->norm_out, &x, &in);
+    causal_run(&p, &v->out, &rgb, NULL);
+}
+
+static int decode_batch(struct cogvideox_vae *v, const struct tensor *batch, bool first,
+                        struct picture_stream *to)
+{
+    int64_t n = batch->shape[0];
+    struct tensor planar = tensor_slice(v->planar, 0, 0, n), rgb = pictures_of(v, n);
+    const struct {
+        int64_t frames, first, room, height, width;
+        const void *planar, *clip[2], *rgb;
+    } key = {n,
+             first,
+             v->batch,
+             v->latent_height,
+             v->latent_width,
+             v->planar.data,
+             {v->frames[0].data, v->frames[1].data},
+             v->rgb.data};
+    struct device_graph *graph = device_graph_for(&v->graphs, &key, sizeof key);
+
+    graph->of = "Decoding";
+    op_write(v->device, &planar, batch);
+    while (device_graph(v->device, graph, &key, sizeof key))
+        forward(v, n, first);
+    return picture_stream_put(to, &rgb);
 }
 
 int cogvideox_vae_decode(struct cogvideox_vae *v, const struct tensor *latents,
                          cogvideox_vae_frame_fn *frame, void *ctx, struct error *e)
 {
-    struct pass p = {
-        .v = v, .to = {.device = v->device, .take = frame, .ctx = ctx, .error = e}, .first = true};
+    struct picture_stream to = {.device = v->device, .take = frame, .ctx = ctx, .error = e};
     int64_t total = latents->rank == 4 ? latents->shape[0] : 0;
     int64_t batch = total < COGVIDEOX_BATCH ? total : COGVIDEOX_BATCH + total % COGVIDEOX_BATCH;
     char text[96];
@@ -236,10 +261,10 @@ int cogvideox_vae_decode(struct cogvideox_vae *v, const struct tensor *latents,
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->channels);
     if (cogvideox_vae_make_work(v, batch, latents->shape[2], latents->shape[3], e))
         return -1;
-    for (int64_t from = 0; from < total; from += batch, batch = COGVIDEOX_BATCH, p.first = false) {
+    for (int64_t from = 0; from < total; from += batch, batch = COGVIDEOX_BATCH) {
         struct tensor part = tensor_slice(*latents, 0, from, batch);
-        if (decode_batch(&p, &part))
+        if (decode_batch(v, &part, from == 0, &to))
             return -1;
     }
-    return picture_stream_end(&p.to);
+    return picture_stream_end(&to);
 }

@@ -64,6 +64,9 @@ struct cogvideox_vae {
     struct tensor scales, shifts;    /* flat */
     struct tensor affine;            /* [3 widest], F32 */
     struct tensor rgb;               /* [n, H', W', 3], F32 */
+    /* Of a batch; the first, those after it. The past that convolutions remember stays where it is.
+     */
+    struct device_graphs graphs;
 };
 
 /* Frames that n become where time is doubled: an odd number's first stays single. */

@@ -198,6 +198,7 @@ void cogvideox_vae_free(struct cogvideox_vae *v)
 {
     if (!v)
         return;
+    device_graphs_free(&v->graphs);
     arena_free(&v->work);
     arena_free(&v->arena);
     arena_free(&v->host);

@@ -3,18 +3,9 @@
 
 #include "kernels/base/file.h"
 #include "stages/decode/sources.h"
-#include "stages/decode/tiling.h"
+#include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
-#include "stages/ladder.h"
 #include "stages/stage.h"
-
-struct session {
-    const struct family *family;
-    struct device *device;
-    void *vae;
-    struct ladder ladder;
-    struct vae_limits limits;
-};
 
 static enum lane decode_lane(const struct stage_env *env, const struct shot *shot)
 {
@@ -132,21 +123,12 @@ static int decode_check(const struct stage_env *env, const struct shot *shot, st
 
 static void decode_close(void *opaque)
 {
-    struct session *s = opaque;
+    struct vae_session *s = opaque;
 
     if (!s)
         return;
-    if (s->family)
-        s->family->vae_close(s->vae);
-    device_close(s->device);
+    vae_session_close(s);
     free(s);
-}
-
-/* Fewer frames at once, then smaller tiles. */
-static bool make_smaller(struct session *s)
-{
-    return (s->family->vae_smaller && s->family->vae_smaller(s->vae)) ||
-           tiling_smaller(s->family, s->device, &s->limits);
 }
 
 static void decode_soon(const struct stage_env *env, const struct shot *shot, struct prefetch *p)
@@ -164,9 +146,8 @@ static void decode_soon(const struct stage_env *env, const struct shot *shot, st
 
 static int decode_open(const struct stage_group *group, void **session, struct error *e)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct vae_session *s = calloc(1, sizeof *s);
     struct arena a = {0};
-    struct device_options options = group->env->device;
     const struct tier *tier;
     const char *path;
     int rc = -1;
@@ -174,21 +155,8 @@ static int decode_open(const struct stage_group *group, void **session, struct e
     if (!s)
         return error_memory(e);
     if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
-        tier_checkpoint(group->env, tier, &a, &path, e) == 0) {
-        s->family = tier->family;
-        s->limits = group->env->vae;
-        options.activations = s->family->gpu.vae;
-        if (device_open(&options, &s->device, e) == 0) {
-            ladder_begin(&s->ladder, group->env, s->device, "VAE of %s", tier->name);
-            rc = s->family->vae_open(path, s->device, &s->vae, e);
-            if (rc != 0)
-                ladder_cut(&s->ladder, s->device, false, e);
-        }
-        if (rc == 0 && !s->limits.memory)
-            s->limits.memory = tiling_budget(s->device);
-        for (int i = 0; rc == 0 && i < s->ladder.cuts; i++)
-            make_smaller(s);
-    }
+        tier_checkpoint(group->env, tier, &a, &path, e) == 0)
+        rc = vae_session_open(s, group->env, tier->family, path, tier->name, e);
     if (rc == 0)
         *session = s;
     else
@@ -197,40 +165,53 @@ static int decode_open(const struct stage_group *group, void **session, struct e
     return rc;
 }
 
-static int note_memory(const struct session *s, struct stage_job *job, struct error *e)
+/* What it took of a GPU, and what was done because memory was short: tiles are not quite the whole
+ * picture. */
+static int note_memory(const struct vae_session *s, const struct tensor *latents,
+                       struct stage_job *job, struct error *e)
 {
     size_t peak = device_memory_peak(s->device);
     const char *mib = arena_printf(job->arena, "%zu", peak >> 20);
+    const char *cuts = arena_printf(job->arena, "%d", s->cuts), *tile;
+    struct tiling t;
 
-    if (!mib)
+    if (tiling_choose(s->family, s->vae, s->device, &s->limits, latents->shape, &t, e) != 0)
+        return -1;
+    tile = arena_printf(job->arena, "\"%lldx%lld\"", (long long)t.width * t.factor,
+                        (long long)t.height * t.factor);
+    if (!mib || !cuts || !tile)
         return error_memory(e);
     if (peak > 0)
         job->note(job, "gpu_mib", mib);
+    if (s->cuts > 0)
+        job->note(job, "smaller_pieces", cuts);
+    if (t.rows * t.columns > 1)
+        job->note(job, "tile", tile);
     return 0;
 }
 
 /* In smaller pieces when memory runs out; the master is begun anew. */
-static int decode_with(struct session *s, struct stage_job *job, struct error *e)
+static int decode_latents(struct vae_session *s, struct stage_job *job, struct error *e)
 {
+    const struct artefact *a = job->input(job, STAGE_GENERATE, "latents");
+    struct tensor latents;
     int rc;
 
-    do
-        rc = decode_generated(s->family, s->vae, s->device, &s->limits, job, e);
-    while (rc != 0 && e->code == ERROR_MEMORY &&
-           ladder_cut(&s->ladder, s->device, make_smaller(s), e));
-    if (rc != 0)
+    if (!a || !a->bytes)
+        return error_set(e, ERROR_INTERNAL, "there are no latents to decode");
+    if (latents_read(a->bytes, a->size, job->arena, &latents, e) != 0)
         return -1;
-    ladder_done(&s->ladder, s->device);
-    return note_memory(s, job, e);
+    do
+        rc = decode_generated(s, &latents, job, e);
+    while (rc != 0 && vae_session_again(s, &latents, e));
+    return rc == 0 ? note_memory(s, &latents, job, e) : -1;
 }
 
 static int decode_run(void *opaque, struct stage_job *job, struct error *e)
 {
-    struct session *s = opaque;
-
     switch (job->shot->kind) {
     case SHOT_GENERATED:
-        return decode_with(s, job, e);
+        return decode_latents(opaque, job, e);
     case SHOT_STILL:
         return decode_still(job, e);
     case SHOT_FOOTAGE:

@@ -2,8 +2,6 @@
 
 #include "stages/decode/master.h"
 #include "stages/decode/sources.h"
-#include "stages/decode/tiling.h"
-#include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
 
 struct delivery {
@@ -92,22 +90,15 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
     return 0;
 }
 
-int decode_generated(const struct family *family, void *vae, struct device *device,
-                     const struct vae_limits *limits, struct stage_job *job, struct error *e)
+int decode_generated(struct vae_session *vae, const struct tensor *latents, struct stage_job *job,
+                     struct error *e)
 {
-    const struct artefact *a = job->input(job, STAGE_GENERATE, "latents");
     struct delivery d = {0};
     const struct tier *tier;
-    struct tensor latents;
     int rc = -1;
 
-    if (!a || !a->bytes)
-        return error_set(e, ERROR_INTERNAL, "there are no latents to decode");
-    if (tier_of_shot(job->env, job->shot, &tier, e) != 0 ||
-        latents_read(a->bytes, a->size, job->arena, &latents, e) != 0)
-        return -1;
-    if (delivery_open(&d, job, tier, e) == 0 &&
-        tiling_decode(family, vae, device, limits, &latents, on_frame, &d, e) == 0)
+    if (tier_of_shot(job->env, job->shot, &tier, e) == 0 && delivery_open(&d, job, tier, e) == 0 &&
+        vae_session_decode(vae, latents, on_frame, &d, e) == 0)
         rc = master_finish(d.master, e);
     master_close(d.master);
     resampler_close(d.resampler);

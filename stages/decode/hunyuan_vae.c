@@ -1,11 +1,8 @@
 #include "stages/decode/hunyuan_vae.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "stages/decode/hunyuan_vae_impl.h"
-
-#define EPS 1e-6f /* of every norm; not in config.json */
 
 enum { TIME_FACTOR = 4 };
 
@@ -30,309 +27,6 @@ int hunyuan_vae_frames(const struct hunyuan_vae *v, int latent_frames)
     return 1 + (latent_frames - 1) * hunyuan_vae_time_factor(v);
 }
 
-/* ---- one pass over a tile */
-
-/* Where the pass is: frames [T, height, width, channels], `slot` numbers apart, in room[level % 2];
- * the other room holds padded slices meanwhile. */
-struct pass {
-    struct hunyuan_vae *v;
-    int level;
-    struct tensor x;
-};
-
-static const struct hunyuan_level *level_of(const struct pass *p)
-{
-    return &p->v->level[p->level];
-}
-
-/* Of a slot's frame, and so of every slot's, what begins `offset` numbers into the room. */
-static struct tensor in_slots(const struct pass *p, int level, int64_t offset, int64_t channels)
-{
-    const struct hunyuan_level *l = &p->v->level[level];
-    int64_t frame = l->height * l->width * channels;
-    struct tensor t = tensor_slice(p->v->room[level % 2], 0, offset, frame);
-
-    t = TENSOR_VIEW(t, 1, l->height, l->width, channels);
-    t.shape[0] = l->frames;
-    t.stride[0] = l->slot;
-    return t;
-}
-
-/* The beginning of the room that the level does not live in. */
-static struct tensor beside(const struct pass *p, int64_t offset, int64_t frames, int64_t height,
-                            int64_t width, int64_t channels)
-{
-    struct tensor all = p->v->room[(p->level + 1) % 2];
-    int64_t count = frames * height * width * channels;
-
-    return TENSOR_VIEW(tensor_slice(all, 0, offset, count), frames, height, width, channels);
-}
-
-static void measure(struct pass *p, const struct tensor *x, const struct hunyuan_norm *n)
-{
-    struct hunyuan_vae *v = p->v;
-    struct tensor clip = *x, affine = tensor_slice(v->affine, 0, 0, 3 * x->shape[3]);
-
-    for (int i = 4; i > 0; i--) {
-        clip.shape[i] = x->shape[i - 1];
-        clip.stride[i] = x->stride[i - 1];
-    }
-    clip.rank = 5;
-    clip.shape[0] = 1;
-    clip.stride[0] = x->shape[0] * x->stride[0];
-    affine = TENSOR_VIEW(affine, 1, 3, x->shape[3]);
-    op_group_statistics(v->device, &affine, &clip, v->groups, &n->weight, &n->bias, EPS);
-}
-
-/* Frames first .. first + count - 1 of x, normed as measured, with their edges around them. */
-static void normalise(struct pass *p, struct tensor *out, const struct tensor *x, int64_t first,
-                      int64_t count, enum activation act, int border)
-{
-    struct tensor part = tensor_slice(*x, 0, first, count);
-    struct tensor affine = tensor_slice(p->v->affine, 0, 0, 3 * x->shape[3]);
-
-    affine = TENSOR_VIEW(affine, 1, 3, x->shape[3]);
-    op_normalise(p->v->device, out, &part, &affine,
-                 &(struct normalise_form){.act = act, .border = border});
-}
-
-enum { PAST = 2 };
-
-/* How many frames go through a convolution together, as the other room holds them. */
-static int64_t slice_of(const struct pass *p, const struct tensor *x)
-{
-    int64_t frame = (x->shape[1] + 2) * (x->shape[2] + 2) * x->shape[3];
-    int64_t most = p->v->room[(p->level + 1) % 2].shape[0] / frame - PAST;
-
-    most = most < x->shape[0] ? most : x->shape[0];
-    return most < level_of(p)->slice ? most : level_of(p)->slice;
-}
-
-/* Frames first .. first + count - 1 of x as a convolution wants them: normed, their edges around
- * them, the two frames before them in front (of the first frame, itself). `step`: what was before.
- */
-static struct tensor next_slice(struct pass *p, const struct tensor *x, int64_t first,
-                                int64_t count, int64_t step)
-{
-    struct tensor all = beside(p, 0, step + PAST, x->shape[1] + 2, x->shape[2] + 2, x->shape[3]);
-    struct tensor to = tensor_slice(all, 0, PAST, count);
-
-    for (int i = 0; i < PAST; i++) {
-        struct tensor past = tensor_slice(all, 0, i, 1), last = tensor_slice(all, 0, step + i, 1);
-        if (first == 0)
-            normalise(p, &past, x, 0, 1, ACT_SILU, 1);
-        else
-            op_copy(p->v->device, &past, &last);
-    }
-    normalise(p, &to, x, first, count, ACT_SILU, 1);
-    return tensor_slice(all, 0, 0, PAST + count);
-}
-
-/* Causal: output frame n sees frames n .. n + 2 of a clip that begins with its past. */
-static void convolve(struct pass *p, struct tensor *out, const struct tensor *clip,
-                     const struct conv *w, const struct tensor *residual)
-{
-    struct tensor taps[CONV_MAX_TAPS];
-    const struct tensor *at[CONV_MAX_TAPS];
-
-    for (int i = 0; i < w->kt; i++) {
-        taps[i] = tensor_slice(*clip, 0, i, out->shape[0]);
-        at[i] = &taps[i];
-    }
-    op_conv(p->v->device, out, at, w, residual);
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* What comes of each slice of x, normed: out = w over it, and + out itself where it is to be added.
- * skip: NULL, or what is first made of x's own frames. */
-static void normed_convolution(struct pass *p, const struct tensor *x, const struct hunyuan_norm *n,
-                               const struct conv *w, struct tensor *out, bool add,
-                               const struct conv *skip, struct tensor *skipped)
-{
-    int64_t step = slice_of(p, x);
-
-    measure(p, x, n);
-    for (int64_t first = 0; first < x->shape[0]; first += step) {
-        int64_t count = least(step, x->shape[0] - first);
-        struct tensor clip = next_slice(p, x, first, count, step);
-        struct tensor part = tensor_slice(*out, 0, first, count), past;
-        if (skip) {
-            past = tensor_slice(*x, 0, first, count);
-            struct tensor to = tensor_slice(*skipped, 0, first, count);
-            convolve(p, &to, &past, skip, NULL);
-        }
-        convolve(p, &part, &clip, w, add ? &part : NULL);
-    }
-}
-
-/* A slot holds what the two convolutions make side by side. Where the width changes, x lies some
- * slots further on, and is overwritten behind where it is read. */
-static void resnet(struct pass *p, const struct hunyuan_resnet *r)
-{
-    int64_t frame = level_of(p)->height * level_of(p)->width;
-    struct tensor between = in_slots(p, p->level, 0, r->out);
-    struct tensor out = in_slots(p, p->level, frame * r->out, r->out);
-    bool changes = r->in != r->out;
-
-    normed_convolution(p, &p->x, &r->norm_1, &r->conv_1, &between, false,
-                       changes ? &r->shortcut : NULL, &out);
-    normed_convolution(p, &between, &r->norm_2, &r->conv_2, &out, true, NULL, NULL);
-    p->x = out;
-}
-
-/* One head over all pixels of a frame and of the frames before it. */
-static void attend(struct pass *p)
-{
-    struct hunyuan_vae *v = p->v;
-    const struct hunyuan_level *l = level_of(p);
-    int64_t dim = p->x.shape[3], pixels = l->height * l->width, rows = l->frames * pixels;
-    struct tensor normed = beside(p, 0, l->frames, l->height, l->width, dim);
-    struct tensor all = beside(p, rows * dim, 1, 1, rows, 3 * dim);
-    struct tensor told = TENSOR_VIEW(normed, rows, dim), qkv = TENSOR_VIEW(all, rows, 3 * dim);
-
-    if (!v->attends)
-        return;
-    measure(p, &p->x, &v->attention_norm);
-    normalise(p, &normed, &p->x, 0, l->frames, ACT_NONE, 0);
-    op_linear(v->device, &qkv, &told, &v->qkv, ACT_NONE);
-    all = TENSOR_VIEW(qkv, rows, 1, 3 * dim);
-    for (int64_t t = 0; t < l->frames; t++) {
-        struct tensor queries = tensor_slice(all, 0, t * pixels, pixels);
-        struct tensor seen = tensor_slice(all, 0, 0, (t + 1) * pixels);
-        struct tensor q = tensor_slice(queries, 2, 0, dim), k = tensor_slice(seen, 2, dim, dim);
-        struct tensor value = tensor_slice(seen, 2, 2 * dim, dim);
-        struct tensor part = tensor_slice(told, 0, t * pixels, pixels);
-        struct tensor out = TENSOR_VIEW(part, pixels, 1, dim);
-        struct tensor sum = TENSOR_VIEW(tensor_slice(p->x, 0, t, 1), pixels, dim);
-        op_attention(v->device, &out, &q, &k, &value, 1 / sqrtf((float)dim), NULL);
-        op_linear_add(v->device, &sum, &part, &v->attention_out, &sum);
-    }
-}
-
-/* ---- from level to level */
-
-/* Output frames first, first + step, .. of out, `count` of them, from the frames of x that begin at
- * from[tap]. */
-static void enlarge_run(struct pass *p, const struct tensor *out, const struct tensor *x,
-                        const struct conv *w, int64_t first, int64_t step, int64_t count,
-                        const int64_t from[CONV_MAX_TAPS])
-{
-    struct tensor taps[CONV_MAX_TAPS], to;
-    const struct tensor *at[CONV_MAX_TAPS];
-
-    if (count < 1)
-        return;
-    to = tensor_slice(*out, 0, first, 1);
-    to.shape[0] = count;
-    to.stride[0] = step * out->stride[0];
-    for (int i = 0; i < w->kt; i++) {
-        taps[i] = tensor_slice(*x, 0, from[i], count);
-        at[i] = &taps[i];
-    }
-    op_conv(p->v->device, &to, at, w, NULL);
-}
-
-/* Causal; the first frame stands for those before it. Where time is doubled, every frame but the
- * first is shown twice: of the three frames that an output sees, two are the same. */
-static void enlarge(struct pass *p, const struct tensor *out, const struct hunyuan_up *b)
-{
-    const struct tensor *x = &p->x;
-    const struct conv *w = &b->enlarge;
-    int64_t n = x->shape[0];
-
-    enlarge_run(p, out, x, w, 0, 1, 1, (const int64_t[]){0, 0, 0});
-    if (b->doubles_time) {
-        enlarge_run(p, out, x, w, 1, 2, n - 1, (const int64_t[]){0, 0, 1});
-        enlarge_run(p, out, x, w, 2, 2, n - 1, (const int64_t[]){0, 1, 1});
-    } else {
-        enlarge_run(p, out, x, w, 1, 1, n > 1, (const int64_t[]){0, 0, 1});
-        enlarge_run(p, out, x, w, 2, 1, n - 2, (const int64_t[]){0, 1, 2});
-    }
-}
-
-/* Where a level's frames come in, for its first residual block to take. */
-static struct tensor entrance(const struct pass *p, int level)
-{
-    const struct hunyuan_level *l = &p->v->level[level];
-
-    return in_slots(p, level, l->in != l->out ? l->slice * l->slot : l->height * l->width * l->out,
-                    l->in);
-}
-
-static void up(struct pass *p, const struct hunyuan_up *b)
-{
-    struct tensor next;
-
-    for (int r = 0; r < p->v->resnets; r++)
-        resnet(p, &b->resnets[r]);
-    if (p->level + 1 == p->v->blocks)
-        return;
-    next = entrance(p, p->level + 1);
-    if (b->doubles_time || b->doubles_space) {
-        enlarge(p, &next, b);
-    } else {
-        op_copy(p->v->device, &next, &p->x);
-    }
-    p->level++;
-    p->x = next;
-}
-
-/* The latents in v->host_latents, through the first two layers. */
-static void enter(struct pass *p)
-{
-    struct hunyuan_vae *v = p->v;
-    const struct hunyuan_level *l = level_of(p);
-    int64_t t = l->frames, h = l->height, w = l->width, count = t * h * w * v->channels;
-    struct tensor z = beside(p, 0, t, h, w, v->channels);
-    struct tensor clip = beside(p, count, PAST + t, h, w, v->channels);
-    struct tensor now = tensor_slice(clip, 0, PAST, t), first = tensor_slice(clip, 0, PAST, 1);
-    struct tensor host = TENSOR_F32(v->host_latents, t, h, w, v->channels);
-
-    op_write(v->device, &z, &host);
-    convolve(p, &now, &z, &v->post_quant, NULL);
-    for (int i = 0; i < PAST; i++) {
-        struct tensor past = tensor_slice(clip, 0, i, 1);
-        op_copy(v->device, &past, &first);
-    }
-    p->x = entrance(p, 0);
-    convolve(p, &p->x, &clip, &v->in, NULL);
-}
-
-/* Pictures, a slice at a time. */
-static int leave(struct pass *p, struct picture_stream *to)
-{
-    struct hunyuan_vae *v = p->v;
-    int64_t step = least(slice_of(p, &p->x), v->rgb.shape[0]);
-
-    measure(p, &p->x, &v->norm_out);
-    for (int64_t first = 0; first < p->x.shape[0]; first += step) {
-        int64_t count = least(step, p->x.shape[0] - first);
-        struct tensor clip = next_slice(p, &p->x, first, count, step);
-        struct tensor rgb = tensor_slice(v->rgb, 0, 0, count);
-        convolve(p, &rgb, &clip, &v->out, NULL);
-        if (picture_stream_put(to, &rgb))
-            return -1;
-    }
-    return 0;
-}
-
-static int run(struct hunyuan_vae *v, struct picture_stream *to)
-{
-    struct pass p = {.v = v};
-
-    enter(&p);
-    resnet(&p, &v->mid[0]);
-    attend(&p);
-    resnet(&p, &v->mid[1]);
-    for (int i = 0; i < v->blocks; i++)
-        up(&p, &v->block[i]);
-    return leave(&p, to);
-}
-
 /* ---- a clip */
 
 /* Frames from .. of [C, T, H, W] to [T, H, W, C], scaled: as many as work is for. */
@@ -350,27 +44,71 @@ static void take_latents(struct hunyuan_vae *v, const struct tensor *latents, in
 
 /* Pictures of tiles on their way to whoever wants those of the clip. The first of a tile come out
  * of the last of the tile before; of a later tile the very first is its beginning's own, and not
- * shown. */
+ * shown. They come while the next tiles are being decoded: it goes through the tiles by itself. */
 struct joint {
     picture_fn *frame;
     void *ctx;
-    int index, total;               /* of the clip's pictures */
+    int64_t frames, length, stride; /* latent frames: of the clip, of a tile, from tile to tile */
+    int64_t from;                   /* the latent frame that this tile begins with */
     int64_t first, shown, pictures; /* of this tile: the first that counts, how many do; all */
     int64_t before;                 /* pictures that `tail` holds */
     int64_t at;                     /* the next picture of the tile */
+    int index, total;               /* of the clip's pictures */
     float *tail, *kept;             /* [OVERLAP][picture]: of the tile before; of this one */
     float *mixed;                   /* [picture] */
 };
 enum { OVERLAP = TIME_FACTOR };
 
+static int64_t pictures_of(int64_t latent_frames)
+{
+    return 1 + (latent_frames - 1) * TIME_FACTOR;
+}
+
+/* Latent frames of the tile that begins there. */
+static int64_t tile_frames(const struct joint *j, int64_t from)
+{
+    return hunyuan_least(j->length, j->frames - from);
+}
+
+/* Whether a tile that begins there shows a picture. */
+static bool is_needed(const struct joint *j, int64_t from)
+{
+    return from == 0 || from < j->frames - 1;
+}
+
+static void begin_tile(struct joint *j, int64_t from)
+{
+    j->from = from;
+    j->first = from > 0;
+    j->pictures = pictures_of(tile_frames(j, from));
+    j->shown = hunyuan_least(j->stride * TIME_FACTOR + 1 - j->first, j->pictures - j->first);
+    j->shown = hunyuan_least(j->shown, j->total - j->index);
+    j->at = 0;
+}
+
+/* What this tile left is what the next one fades out of. */
+static void next_tile(struct joint *j)
+{
+    float *old = j->tail;
+
+    j->before = hunyuan_least(j->pictures - j->first, OVERLAP);
+    j->tail = j->kept;
+    j->kept = old;
+    begin_tile(j, j->from + j->stride);
+}
+
 static int join(void *ctx, int unused, const float *rgb, int width, int height, struct error *e)
 {
     struct joint *j = ctx;
-    int64_t size = (int64_t)width * height * 3, counted = j->pictures - j->first;
-    int64_t at = j->at++ - j->first, extent = least(least(j->before, OVERLAP), counted);
-    int64_t keeps = least(counted, OVERLAP);
+    int64_t size = (int64_t)width * height * 3, counted, at, extent, keeps;
 
     (void)unused;
+    if (j->at == j->pictures)
+        next_tile(j);
+    counted = j->pictures - j->first;
+    at = j->at++ - j->first;
+    extent = hunyuan_least(hunyuan_least(j->before, OVERLAP), counted);
+    keeps = hunyuan_least(counted, OVERLAP);
     if (at < 0)
         return 0;
     if (at < extent) {
@@ -385,53 +123,32 @@ static int join(void *ctx, int unused, const float *rgb, int width, int height, 
     return at < j->shown && j->frame(j->ctx, j->index++, rgb, width, height, e) ? -1 : 0;
 }
 
-/* The next tile begins: what this one left is what that one fades out of. */
-static void next_tile(struct joint *j)
+/* Memory for what two tiles share. */
+static int make_seams(struct joint *j, struct arena *a, int64_t picture, struct error *e)
 {
-    float *old = j->tail;
-
-    j->before = least(j->pictures - j->first, OVERLAP);
-    j->tail = j->kept;
-    j->kept = old;
+    j->tail = arena_array(a, (size_t)(OVERLAP * picture), sizeof(float));
+    j->kept = arena_array(a, (size_t)(OVERLAP * picture), sizeof(float));
+    j->mixed = arena_array(a, (size_t)picture, sizeof(float));
+    return j->tail && j->kept && j->mixed ? 0 : error_memory(e);
 }
 
-/* Latent frames from .. from + count - 1; `shown` of their pictures. */
-static int decode_tile(struct hunyuan_vae *v, const struct tensor *latents, int64_t from,
-                       int64_t count, int64_t shown, struct joint *j, struct error *e)
-{
-    struct picture_stream s = {.device = v->device, .take = join, .ctx = j, .error = e};
-
-    if (hunyuan_vae_make_work(v, (int64_t[]){count, latents->shape[2], latents->shape[3]}, e))
-        return -1;
-    j->first = from > 0;
-    j->pictures = hunyuan_vae_frames(v, (int)count);
-    j->shown = least(least(shown - j->first, j->pictures - j->first), j->total - j->index);
-    j->at = 0;
-    take_latents(v, latents, from);
-    return run(v, &s) || picture_stream_end(&s) ? -1 : 0;
-}
-
-/* The published pipeline's way through a clip that is longer than a tile. */
+/* The published pipeline's way through a clip, which may be one tile. The device is told of a tile
+ * before the pictures of the last one are handed on. */
 static int decode_tiles(struct hunyuan_vae *v, const struct tensor *latents, struct joint *j,
                         struct error *e)
 {
-    int64_t length = v->tile / TIME_FACTOR, stride = length - 1, frames = latents->shape[1];
-    int64_t picture = latents->shape[2] * latents->shape[3] * v->space_factor * v->space_factor * 3;
-    struct arena a = {0};
-    int rc = 0;
+    struct picture_stream s = {.device = v->device, .take = join, .ctx = j, .error = e};
+    const int64_t *n = latents->shape;
 
-    j->tail = arena_array(&a, (size_t)(OVERLAP * picture), sizeof(float));
-    j->kept = arena_array(&a, (size_t)(OVERLAP * picture), sizeof(float));
-    j->mixed = arena_array(&a, (size_t)picture, sizeof(float));
-    if (!j->tail || !j->kept || !j->mixed)
-        rc = error_memory(e);
-    for (int64_t from = 0; rc == 0 && from < frames && j->index < j->total; from += stride) {
-        rc = decode_tile(v, latents, from, least(length + 1, frames - from),
-                         stride * TIME_FACTOR + 1, j, e);
-        next_tile(j);
+    for (int64_t from = 0; is_needed(j, from); from += j->stride) {
+        if (hunyuan_vae_make_work(v, (int64_t[]){tile_frames(j, from), n[2], n[3]}, e))
+            return -1;
+        s.slots = from ? s.slots : v->slots;
+        take_latents(v, latents, from);
+        if (hunyuan_vae_run(v, &s))
+            return -1;
     }
-    arena_free(&a);
-    return rc;
+    return picture_stream_end(&s);
 }
 
 void hunyuan_vae_tile(struct hunyuan_vae *v, int pictures)
@@ -443,13 +160,26 @@ int hunyuan_vae_decode(struct hunyuan_vae *v, const struct tensor *latents,
                        hunyuan_vae_frame_fn *frame, void *ctx, struct error *e)
 {
     int64_t frames = latents->rank == 4 ? latents->shape[1] : 0;
-    struct joint j = {.frame = frame, .ctx = ctx, .total = hunyuan_vae_frames(v, (int)frames)};
+    struct joint j = {.frame = frame, .ctx = ctx, .frames = frames, .length = frames};
+    struct arena seams = {0};
     char text[96];
+    int rc = 0;
 
     if (latents->rank != 4 || latents->shape[0] != v->channels || tensor_count(latents) < 1)
         return error_set(e, ERROR_MODEL, "%s: latents of shape %s do not fit a VAE of %d channels",
                          v->dir, tensor_shape_text(latents, text, sizeof text), v->channels);
-    if (v->tile && frames > v->tile / TIME_FACTOR)
-        return decode_tiles(v, latents, &j, e);
-    return decode_tile(v, latents, 0, frames, j.total, &j, e);
+    j.total = hunyuan_vae_frames(v, (int)frames);
+    j.stride = frames;
+    if (v->tile && frames > v->tile / TIME_FACTOR) {
+        j.length = v->tile / TIME_FACTOR + 1;
+        j.stride = j.length - 2;
+        rc = make_seams(
+            &j, &seams,
+            latents->shape[2] * latents->shape[3] * v->space_factor * v->space_factor * 3, e);
+    }
+    begin_tile(&j, 0);
+    if (rc == 0)
+        rc = decode_tiles(v, latents, &j, e);
+    arena_free(&seams);
+    return rc;
 }

@@ -55,12 +55,24 @@ struct hunyuan_vae {
     struct tensor rgb;     /* [frames, height, width, 3], F32 */
     int64_t latents_room;  /* pixels that host_latents holds; 0: there is no memory yet */
     float *host_latents;   /* [T, H, W, C] */
-    int tile;              /* pictures; 0: no tiles */
-    size_t memory;         /* bytes that work should keep to; 0: any */
+    int64_t slice;         /* frames that are taken together, at most */
+    int slots;             /* of a picture stream: slices on their way to the host */
+    /* Of a pass but its last layer, whose pictures go to the host in between. A tile and what is
+     * left at the end of a clip are two keys. */
+    struct device_graphs graphs;
+    int tile;      /* pictures; 0: no tiles */
+    size_t memory; /* bytes that work should keep to; 0: any */
     struct arena host;
 };
 
+static inline int64_t hunyuan_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Memory for a tile of latents of this shape, unless it is there already. */
 int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct error *e);
+/* The device is told to decode the tile in v->host_latents; its pictures go to the stream. */
+int hunyuan_vae_run(struct hunyuan_vae *v, struct picture_stream *to);
 
 #endif

@@ -192,6 +192,7 @@ void hunyuan_vae_free(struct hunyuan_vae *v)
 {
     if (!v)
         return;
+    device_graphs_free(&v->graphs);
     arena_free(&v->host);
     arena_free(&v->work);
     arena_free(&v->weights);

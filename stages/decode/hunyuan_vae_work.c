@@ -51,29 +51,45 @@ static void plan_rooms(const struct hunyuan_vae *v, int64_t slice, int64_t room[
     }
 }
 
+/* As many slices may be on their way as a tile has, so that they are handed on while the device
+ * works on the next tile. */
+static int slots_of(const struct hunyuan_vae *v, int64_t slice)
+{
+    int64_t slices = (v->level[v->blocks - 1].frames + slice - 1) / slice;
+
+    if (!v->tile || !v->device || !vae_gains_from_many_frames(v->device))
+        return STREAM_FEWEST;
+    return (int)hunyuan_least(most(slices, STREAM_FEWEST), READ_SLOTS);
+}
+
 /* Bytes besides weights: the rooms, pictures, and what convolutions gather. */
-static size_t bytes_of(const struct hunyuan_vae *v, const int64_t room[2], int64_t slice)
+static size_t bytes_of(const struct hunyuan_vae *v, const int64_t room[2], int64_t slice, int slots)
 {
     const struct hunyuan_level *last = &v->level[v->blocks - 1];
     size_t size = v->device ? dtype_size(device_activations(v->device)) : 2;
     size_t picture = (size_t)(last->height * last->width);
 
     return (size_t)(room[0] + room[1]) * size +
-           picture * ((size_t)slice * (3 + 8 + 2 * 3) * sizeof(float) +
+           picture * ((size_t)slice * (size_t)(3 + 8 + slots * 3) * sizeof(float) +
                       3 * (size_t)last->in / 4 * size /* gathered */);
 }
 
-/* The longest slice that keeps within the limit, or 1. */
-static int64_t choose_slice(struct hunyuan_vae *v, const int64_t shape[3], int64_t room[2])
+/* The longest slice of at most `longest` that keeps within the limit, or 1. */
+static void choose_slice(struct hunyuan_vae *v, const int64_t shape[3], int64_t longest,
+                         int64_t room[2])
 {
     int64_t frames = hunyuan_vae_frames(v, (int)shape[0]);
-    int64_t slice = frames < SLICE_MOST ? frames : SLICE_MOST;
 
-    for (;; slice--) {
-        plan_levels(v, shape, slice);
-        plan_rooms(v, slice, room);
-        if (slice == 1 || v->memory == 0 || bytes_of(v, room, slice) <= v->memory)
-            return slice;
+    for (v->slice = hunyuan_least(frames, longest);; v->slice--) {
+        plan_levels(v, shape, v->slice);
+        plan_rooms(v, v->slice, room);
+        v->slots = slots_of(v, v->slice);
+        if (v->memory == 0 || bytes_of(v, room, v->slice, v->slots) <= v->memory)
+            return;
+        if (v->slice == 1) {
+            v->slots = STREAM_FEWEST;
+            return;
+        }
     }
 }
 
@@ -86,7 +102,7 @@ size_t hunyuan_vae_bytes(struct hunyuan_vae *v, const int64_t shape[3])
 
     plan_levels(&other, part, 1);
     plan_rooms(&other, 1, room);
-    return bytes_of(&other, room, 1);
+    return bytes_of(&other, room, 1, STREAM_FEWEST);
 }
 
 void hunyuan_vae_memory(struct hunyuan_vae *v, size_t bytes)
@@ -98,30 +114,34 @@ void hunyuan_vae_memory(struct hunyuan_vae *v, size_t bytes)
     v->latents_room = 0; /* what is there is not to be used any more */
 }
 
-/* Whether the memory that there is holds a tile of this shape, too. */
-static bool is_enough(const struct hunyuan_vae *v, const int64_t shape[3], const int64_t room[2],
-                      int64_t slice)
+/* Whether the memory that there is holds a tile of this shape, too, in slices no longer than it was
+ * made for. */
+static bool is_enough(struct hunyuan_vae *v, const int64_t shape[3])
 {
     const struct hunyuan_level *last = &v->level[v->blocks - 1];
+    int64_t room[2];
 
-    return v->rgb.data && v->rgb.shape[0] >= slice && v->rgb.shape[1] == last->height &&
-           v->rgb.shape[2] == last->width && v->room[0].shape[0] >= room[0] &&
-           v->room[1].shape[0] >= room[1] && v->latents_room >= shape[0] * shape[1] * shape[2];
+    if (v->latents_room == 0)
+        return false;
+    choose_slice(v, shape, v->rgb.shape[0], room);
+    return v->rgb.shape[1] == last->height && v->rgb.shape[2] == last->width &&
+           v->room[0].shape[0] >= room[0] && v->room[1].shape[0] >= room[1] &&
+           v->latents_room >= shape[0] * shape[1] * shape[2];
 }
 
 int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct error *e)
 {
     const struct hunyuan_level *last = &v->level[v->blocks - 1];
-    int64_t room[2], slice;
+    int64_t room[2];
     bool failed = false;
 
     if (memcmp(v->shape, shape, sizeof v->shape) == 0)
         return 0;
-    slice = choose_slice(v, shape, room);
-    if (is_enough(v, shape, room, slice)) { /* of a longer tile */
+    if (is_enough(v, shape)) { /* of a longer tile */
         memcpy(v->shape, shape, sizeof v->shape);
         return 0;
     }
+    choose_slice(v, shape, SLICE_MOST, room);
     arena_free(&v->work);
     arena_free(&v->host);
     memset(v->shape, 0, sizeof v->shape);
@@ -131,7 +151,7 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
         v->room[i] = ACTIVATION_NEW(v->device, &v->work, room[i]);
         failed |= !v->room[i].data;
     }
-    v->rgb = TENSOR_NEW(&v->work, slice, last->height, last->width, 3);
+    v->rgb = TENSOR_NEW(&v->work, v->slice, last->height, last->width, 3);
     v->affine = TENSOR_NEW(&v->work, 3 * v->widest);
     v->host_latents = arena_array(&v->host, (size_t)(shape[0] * shape[1] * shape[2] * v->channels),
                                   sizeof(float));
@@ -140,9 +160,9 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
                          "out of memory: decoding %lld frames of %lld x %lld at once takes %.1f "
                          "GB; fewer frames or a smaller picture need less",
                          (long long)last->frames, (long long)last->width, (long long)last->height,
-                         (double)bytes_of(v, room, slice) / 1e9);
+                         (double)bytes_of(v, room, v->slice, v->slots) / 1e9);
     memcpy(v->shape, shape, sizeof v->shape);
     v->latents_room = shape[0] * shape[1] * shape[2];
-    vae_say_slices(v->device, slice);
+    vae_say_slices(v->device, v->slice);
     return 0;
 }

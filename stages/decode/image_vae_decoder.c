@@ -74,6 +74,7 @@ int image_decoder_load(struct image_decoder *v, const struct safetensors *weight
 
 void image_decoder_free(struct image_decoder *v)
 {
+    device_graphs_free(&v->work.graphs);
     arena_free(&v->work.host);
     arena_free(&v->work.arena);
     arena_free(&v->weights);
@@ -136,6 +137,7 @@ static int make_work(struct image_decoder *v, int64_t frames, int64_t height, in
 
     if (w->frames >= frames && w->height == height && w->width == width)
         return 0;
+    device_graphs_free(&w->graphs);
     arena_free(&w->arena);
     arena_free(&w->host);
     *w = (struct image_decoder_work){
@@ -250,31 +252,44 @@ static void gather(struct image_decoder *v, const float *latents, const int64_t 
                 *to++ = f->gain[c] * latents[t * step[0] + c * step[1] + i] + f->offset[c];
 }
 
-/* The first layer's output, from latents on the host. */
-static struct state enter(struct image_decoder *v, const struct tensor *host)
+/* Where the latents come in. */
+static struct state latents_of(const struct image_decoder *v, int64_t frames)
 {
-    const int64_t *n = host->shape;
-    struct state s = {0, clip_of(&v->work.clip[0], n[0], n[1], n[2], n[3])};
+    const struct image_decoder_work *w = &v->work;
+
+    return (struct state){0, clip_of(&w->clip[0], frames, w->height, w->width, v->form.channels)};
+}
+
+/* The first layer's output. */
+static struct state enter(struct image_decoder *v, int64_t frames)
+{
+    struct state s = latents_of(v, frames);
+    int64_t h = s.x.shape[1], w = s.x.shape[2];
     const struct tensor *x = &s.x; /* wherever that is by then */
 
-    op_write(v->device, &s.x, host);
     if (v->form.post_quant) {
-        struct state moved = beside(v, &s, n[1], n[2], n[3]);
+        struct state moved = beside(v, &s, h, w, v->form.channels);
         struct tensor from = image_rows(&s.x), to = image_rows(&moved.x);
         op_linear(v->device, &to, &from, &v->post_quant, ACT_NONE);
         s = moved;
     }
-    struct state out = beside(v, &s, n[1], n[2], v->in.out);
+    struct state out = beside(v, &s, h, w, v->in.out);
     op_conv(v->device, &out.x, &x, &v->in, NULL);
     return out;
 }
 
-/* Pictures of the last layer's frames; returns where they are. */
-static struct tensor leave(struct image_decoder *v, const struct state *s)
+/* Where the pictures are in the end. */
+static struct tensor pictures_of(const struct image_decoder *v, int64_t frames)
+{
+    return tensor_slice(v->temporal ? v->work.smoothed : v->work.rgb, 0, 0, frames);
+}
+
+/* Pictures of the last layer's frames. */
+static void leave(struct image_decoder *v, const struct state *s)
 {
     struct image_decoder_work *w = &v->work;
     int64_t frames = s->x.shape[0];
-    struct tensor rgb = tensor_slice(w->rgb, 0, 0, frames), smoothed;
+    struct tensor rgb = tensor_slice(w->rgb, 0, 0, frames), smoothed = pictures_of(v, frames);
 
     for (int64_t n = 0; n < frames; n++) {
         struct tensor x = image_nth(&s->x, n), to = image_nth(&rgb, n);
@@ -283,25 +298,15 @@ static struct tensor leave(struct image_decoder *v, const struct state *s)
         image_norm_run(v->device, &v->form, &v->norm_out, &x, &normed, ACT_SILU);
         op_conv(v->device, &to, &in, &v->out, NULL);
     }
-    if (!v->temporal)
-        return rgb;
-    smoothed = tensor_slice(w->smoothed, 0, 0, frames);
-    image_temporal_conv(v->device, &smoothed, &rgb, &v->time_out);
-    return smoothed;
+    if (v->temporal)
+        image_temporal_conv(v->device, &smoothed, &rgb, &v->time_out);
 }
 
-int image_decoder_run(struct image_decoder *v, const float *latents, const int64_t step[2],
-                      int64_t frames, int64_t height, int64_t width, struct picture_stream *to)
+/* From latents to pictures: operations alone, the same for the same key. */
+static void forward(struct image_decoder *v, int64_t frames)
 {
-    struct image_decoder_work *w = &v->work;
-    struct tensor host, rgb;
-    struct state s;
+    struct state s = enter(v, frames);
 
-    if (make_work(v, frames, height, width, to->error))
-        return -1;
-    host = tensor_slice(w->host_latents, 0, 0, frames);
-    gather(v, latents, step, &host);
-    s = enter(v, &host);
     run_mid(v, &s);
     for (int i = 0; i < v->form.levels; i++) {
         const struct image_level *level = &v->level[i];
@@ -310,6 +315,27 @@ int image_decoder_run(struct image_decoder *v, const float *latents, const int64
         for (int r = i > 0; r <= v->form.layers; r++)
             run_block(v, &level->blocks[r], &s);
     }
-    rgb = leave(v, &s);
+    leave(v, &s);
+}
+
+int image_decoder_run(struct image_decoder *v, const float *latents, const int64_t step[2],
+                      int64_t frames, int64_t height, int64_t width, struct picture_stream *to)
+{
+    struct image_decoder_work *w = &v->work;
+    const int64_t key = frames; /* the work has graphs of its own */
+    struct device_graph *graph;
+    struct tensor host, there, rgb;
+
+    if (make_work(v, frames, height, width, to->error))
+        return -1;
+    host = tensor_slice(w->host_latents, 0, 0, frames);
+    there = latents_of(v, frames).x;
+    rgb = pictures_of(v, frames);
+    gather(v, latents, step, &host);
+    op_write(v->device, &there, &host);
+    graph = device_graph_for(&w->graphs, &key, sizeof key);
+    graph->of = "Decoding";
+    while (device_graph(v->device, graph, &key, sizeof key))
+        forward(v, frames);
     return picture_stream_put(to, &rgb);
 }

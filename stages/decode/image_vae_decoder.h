@@ -32,6 +32,7 @@ struct image_decoder_work {
     struct tensor enlarged;      /* flat: a frame */
     struct tensor rgb, smoothed; /* [frames, H, W, 3]; smoothed: along time; the last is F32 */
     struct tensor host_latents;  /* [frames, h, w, C] */
+    struct device_graphs graphs; /* of a chunk, and of what is left at the end of a clip */
 };
 
 struct image_decoder {

@@ -1,14 +1,18 @@
 #include "stages/decode/picture_stream.h"
 
-int picture_stream_end(struct picture_stream *s)
+static int slots_of(const struct picture_stream *s)
 {
-    int64_t count = s->frames, size = s->height * s->width * 3;
-    const float *pixels;
+    return s->slots < STREAM_FEWEST ? STREAM_FEWEST : s->slots;
+}
 
-    if (count == 0)
-        return device_status(s->device, s->error);
-    s->frames = 0;
-    pixels = op_read_end(s->device, s->slot);
+/* The oldest slice, which is waited for. */
+static int hand_on(struct picture_stream *s)
+{
+    int64_t count = s->frames[s->oldest], size = s->height * s->width * 3;
+    const float *pixels = op_read_end(s->device, s->oldest);
+
+    s->oldest = (s->oldest + 1) % slots_of(s);
+    s->waiting--;
     if (!pixels)
         return device_status(s->device, s->error) == 0
                    ? error_set(s->error, ERROR_INTERNAL, "pictures did not arrive")
@@ -21,15 +25,22 @@ int picture_stream_end(struct picture_stream *s)
 
 int picture_stream_put(struct picture_stream *s, const struct tensor *rgb)
 {
-    struct picture_stream before = *s;
+    int slot;
 
-    op_read_begin(s->device, !s->slot, rgb);
-    if (before.frames > 0 && picture_stream_end(&before))
+    if (s->waiting == slots_of(s) && hand_on(s))
         return -1;
-    s->index = before.index;
-    s->slot = !s->slot;
-    s->frames = rgb->shape[0];
+    slot = (s->oldest + s->waiting++) % slots_of(s);
+    op_read_begin(s->device, slot, rgb);
+    s->frames[slot] = rgb->shape[0];
     s->height = rgb->shape[1];
     s->width = rgb->shape[2];
     return 0;
+}
+
+int picture_stream_end(struct picture_stream *s)
+{
+    while (s->waiting > 0)
+        if (hand_on(s))
+            return -1;
+    return device_status(s->device, s->error);
 }

@@ -5,13 +5,11 @@
 
 #include "stages/decode/picture.h"
 #include "stages/decode/resample.h"
+#include "stages/decode/vae_session.h"
 #include "stages/stage.h"
 
-struct family;
-
-/* vae: as family->vae_open() gave it for the device. */
-int decode_generated(const struct family *family, void *vae, struct device *d,
-                     const struct vae_limits *limits, struct stage_job *job, struct error *e);
+int decode_generated(struct vae_session *vae, const struct tensor *latents, struct stage_job *job,
+                     struct error *e);
 int decode_still(struct stage_job *job, struct error *e);
 int decode_footage(struct stage_job *job, struct error *e);
 int decode_card(struct stage_job *job, struct error *e);

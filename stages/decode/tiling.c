@@ -29,17 +29,28 @@ static int64_t tile_size(int64_t n, int64_t tiles, int64_t overlap)
     return least(fixed > quarter ? fixed : quarter, ceiling(2 * n, tiles + 1));
 }
 
-static bool fits(const struct family *f, void *vae, const struct tiling *t, const int64_t shape[4])
-{
-    const int64_t tile[4] = {shape[0], shape[1], t->height, t->width};
-
-    return f->vae_bytes(vae, tile) <= t->budget;
-}
-
 static void lay(struct tiling *t, const int64_t shape[4])
 {
     t->height = tile_size(shape[2], t->rows, t->overlap);
     t->width = tile_size(shape[3], t->columns, t->overlap);
+}
+
+static bool is_smallest(const struct tiling *t)
+{
+    return t->width <= SMALLEST && t->height <= SMALLEST;
+}
+
+/* One more along the longer side. */
+static void divide(struct tiling *t, const int64_t shape[4])
+{
+    ++*(t->width >= t->height ? &t->columns : &t->rows);
+    lay(t, shape);
+}
+
+static size_t takes(const struct family *f, void *vae, const struct tiling *t,
+                    const int64_t shape[4])
+{
+    return f->vae_bytes(vae, (const int64_t[4]){shape[0], shape[1], t->height, t->width});
 }
 
 /* As many as make tiles of this size at most. */
@@ -65,13 +76,20 @@ static size_t budget_of(struct device *d, const struct vae_limits *limits)
     return limits->memory ? limits->memory : tiling_budget(d);
 }
 
-bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits)
+bool tiling_smaller(const struct family *f, void *vae, struct device *d, const int64_t shape[4],
+                    struct vae_limits *limits)
 {
-    size_t half = budget_of(d, limits) / 2;
+    struct tiling t = {.rows = 1, .columns = 1};
+    size_t budget = budget_of(d, limits), least;
 
-    if (!f->vae_bytes || half < (size_t)16 << 20)
+    if (!f->vae_bytes)
         return false;
-    limits->memory = half;
+    for (lay(&t, shape); !is_smallest(&t);)
+        divide(&t, shape);
+    least = takes(f, vae, &t, shape);
+    if (budget <= least)
+        return false;
+    limits->memory = budget / 2 > least ? budget / 2 : least;
     limits->memory_asked = false;
     return true;
 }
@@ -88,9 +106,9 @@ static const char *unit_of(size_t bytes)
 
 /* A limit that a person set is theirs to mend; memory that is short may be there later. */
 static int too_little(const struct vae_limits *limits, const struct tiling *t, size_t needed,
-                      int factor, struct error *e)
+                      struct error *e)
 {
-    const long long width = t->width * factor, height = t->height * factor;
+    const long long width = t->width * t->factor, height = t->height * t->factor;
     const size_t mib = (needed + (1 << 20) - 1) >> 20;
 
     if (limits->memory_asked)
@@ -101,7 +119,8 @@ static int too_little(const struct vae_limits *limits, const struct tiling *t, s
                          unit_of(needed), mib);
     return error_set(e, ERROR_MEMORY,
                      "out of memory: decoding even a tile of %lldx%lld takes %.1f %s, and %.1f %s "
-                     "are to be had",
+                     "are to be had; end other programs that use this memory, or take a smaller "
+                     "tier",
                      width, height, in_unit(needed), unit_of(needed), in_unit(t->budget),
                      unit_of(t->budget));
 }
@@ -110,26 +129,21 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
                   struct error *e)
 {
-    struct tiling t = {.rows = 1, .columns = 1, .budget = budget_of(d, limits)};
-    int factor = f->vae_factor ? f->vae_factor(vae) : 8;
+    struct tiling t = {.rows = 1,
+                       .columns = 1,
+                       .factor = f->vae_factor ? f->vae_factor(vae) : 8,
+                       .budget = budget_of(d, limits)};
 
-    t.overlap = limits->overlap / factor;
+    t.overlap = limits->overlap / t.factor;
     if (limits->tile_width > 0)
-        t.columns = tiles_of(shape[3], limits->tile_width / factor, t.overlap);
+        t.columns = tiles_of(shape[3], limits->tile_width / t.factor, t.overlap);
     if (limits->tile_height > 0)
-        t.rows = tiles_of(shape[2], limits->tile_height / factor, t.overlap);
+        t.rows = tiles_of(shape[2], limits->tile_height / t.factor, t.overlap);
     lay(&t, shape);
-    while (f->vae_bytes && t.budget > 0 && !fits(f, vae, &t, shape)) {
-        if (t.width <= SMALLEST && t.height <= SMALLEST)
-            return too_little(
-                limits, &t,
-                f->vae_bytes(vae, (const int64_t[4]){shape[0], shape[1], t.height, t.width}),
-                factor, e);
-        if (t.width >= t.height)
-            t.columns++;
-        else
-            t.rows++;
-        lay(&t, shape);
+    while (f->vae_bytes && t.budget > 0 && takes(f, vae, &t, shape) > t.budget) {
+        if (is_smallest(&t))
+            return too_little(limits, &t, takes(f, vae, &t, shape), e);
+        divide(&t, shape);
     }
     *out = t;
     return 0;
@@ -334,15 +348,21 @@ static int decode_tiles(const struct family *f, void *vae, const struct tiling *
 
 /* ---- decoding */
 
-static void say(struct device *d, const struct tiling *t, int factor)
+/* A processor has no VRAM to speak of: there it is told what a person asked for. */
+static void say(struct device *d, const struct tiling *t, const struct vae_limits *limits)
 {
     size_t free_bytes = 0, total = 0;
 
-    if (device_kind(d) == DEVICE_CPU)
-        return; /* it has no VRAM */
+    if (device_kind(d) == DEVICE_CPU) {
+        if (limits->memory_asked || limits->tile_width > 0)
+            device_note(d, NOTE_TILES, "Tile Size: %lldx%lld within %.1f %s of Memory.",
+                        (long long)t->width * t->factor, (long long)t->height * t->factor,
+                        in_unit(t->budget), unit_of(t->budget));
+        return;
+    }
     device_memory(d, &free_bytes, &total);
     device_note(d, NOTE_TILES, "Optimized Tile Size: %lldx%lld based on %.0fGB VRAM.",
-                (long long)t->width * factor, (long long)t->height * factor,
+                (long long)t->width * t->factor, (long long)t->height * t->factor,
                 (double)total / (1 << 30));
 }
 
@@ -360,7 +380,7 @@ int tiling_decode(const struct family *f, void *vae, struct device *d,
         f->vae_chunk(vae, limits->frames);
     if (f->vae_memory)
         f->vae_memory(vae, t.budget);
-    say(d, &t, f->vae_factor(vae));
+    say(d, &t, limits);
     if (t.rows == 1 && t.columns == 1)
         return f->decode(vae, latents, frame, ctx, e);
     return decode_tiles(f, vae, &t, latents, frame, ctx, e);

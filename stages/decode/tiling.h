@@ -6,7 +6,12 @@
  * norms take their statistics over the picture that they see (all but Wan's), where attention looks
  * at all of it, and near a tile's edges, which to a convolution are those of the picture: so the
  * outermost part of a tile is not shown. bench/seams measures what that comes to, and `bench vae
- * --vae-tile` for any VAE. */
+ * --vae-tile` for any VAE.
+ *
+ * Tiles of one shape are decoded through the same memory, so that what the device is told for one
+ * is recorded (kernels/device.h: graphs) and replayed for the others, and for the next shots: the
+ * latents are written before, the pictures read after. Every form that a family's slices have (the
+ * first of a clip, those after it, the last) has a recording of its own. */
 #ifndef AUTEUR_STAGES_TILING_H
 #define AUTEUR_STAGES_TILING_H
 
@@ -20,6 +25,7 @@ struct tiling {
     int64_t rows, columns; /* of tiles; 1, 1: whole */
     int64_t height, width; /* of a tile, in latents */
     int64_t overlap;       /* latents that neighbours share, at least; 0: as tiling.c has it */
+    int factor;            /* pixels a latent */
     size_t budget;         /* bytes */
 };
 
@@ -41,8 +47,10 @@ int tiling_decode(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const struct tensor *latents,
                   family_frame_fn *frame, void *ctx, struct error *e);
 
-/* Half of what limits allow on the device, or of what they would; false: there is no less. For when
- * memory has run out after all. */
-bool tiling_smaller(const struct family *f, struct device *d, struct vae_limits *limits);
+/* Half of what limits allow on the device, or of what they would, but no less than the smallest
+ * tile of latents of this shape takes; false: it was no more than that. For when memory has run out
+ * after all. */
+bool tiling_smaller(const struct family *f, void *vae, struct device *d, const int64_t shape[4],
+                    struct vae_limits *limits);
 
 #endif

@@ -27,11 +27,11 @@ int wan_vae_frames(const struct wan_vae *v, int latent_frames)
     return 1 + (latent_frames - 1) * wan_vae_time_factor(v);
 }
 
-/* One pass over the latents. */
+/* Latents that go through together. */
 struct pass {
     struct wan_vae *v;
-    struct picture_stream to;
-    struct error *error;
+    bool first;   /* nothing was before them */
+    int64_t made; /* pictures in v->rgb */
 };
 
 struct tensor vae_frames(const struct tensor *flat, int64_t n, int64_t h, int64_t w, int64_t c)
@@ -104,9 +104,10 @@ static void causal_remember(const struct wan_vae *v, struct vae_causal *c, int64
 {
     struct tensor last;
 
-    c->seen += n;
-    if (is_ring(c))
+    if (is_ring(c)) {
+        c->seen += n;
         return;
+    }
     last = tensor_slice(padded(v, c, n), 0, n, c->conv.kt - 1);
     op_copy(v->device, &c->past, &last);
 }
@@ -160,13 +161,13 @@ static void attend(const struct wan_vae *v, struct tensor *x)
     op_conv(d, x, &told, &v->attention_out, x);
 }
 
-static int deliver(struct pass *p, const struct tensor *x)
+static void leave(struct pass *p, const struct tensor *x)
 {
     struct wan_vae *v = p->v;
-    struct tensor rgb = tensor_slice(v->rgb, 0, 0, x->shape[0]);
+    struct tensor rgb = tensor_slice(v->rgb, 0, p->made, x->shape[0]);
 
     normed_convolution(v, x, &v->norm_out, &v->out, &rgb, NULL);
-    return picture_stream_put(&p->to, &rgb);
+    p->made += x->shape[0];
 }
 
 /* Frames of out, every `step`th from `first` on. */
@@ -181,15 +182,15 @@ static struct tensor every(const struct tensor *out, int64_t first, int64_t step
 
 /* The first frame of all passes once, and leaves no trace in the history of the convolution in
  * time; every later one becomes two. */
-static struct tensor double_time(const struct wan_vae *v, struct vae_block *b, struct tensor x)
+static struct tensor double_time(const struct pass *p, struct vae_block *b, struct tensor x)
 {
-    int64_t first = !b->started, n = x.shape[0] - first;
+    const struct wan_vae *v = p->v;
+    int64_t first = p->first, n = x.shape[0] - first;
     struct tensor all = vae_frames(&b->moment, first + 2 * n, x.shape[1], x.shape[2], b->out);
 
     if (first) {
         struct tensor from = tensor_slice(x, 0, 0, 1), to = tensor_slice(all, 0, 0, 1);
         op_copy(v->device, &to, &from);
-        b->started = true;
     }
     if (n > 0) {
         struct tensor from = tensor_slice(x, 0, first, n), next = causal_next(v, &b->time, n);
@@ -203,8 +204,18 @@ static struct tensor double_time(const struct wan_vae *v, struct vae_block *b, s
     return all;
 }
 
+static void up_from(struct pass *p, int i, const struct tensor *frames);
+
+static void leave_block(struct pass *p, int i, const struct tensor *x)
+{
+    if (i + 1 == p->v->blocks)
+        leave(p, x);
+    else
+        up_from(p, i + 1, x);
+}
+
 /* Frames enter block i, as many at once as it takes, and go on through all that follow. */
-static int up_from(struct pass *p, int i, const struct tensor *frames)
+static void up_from(struct pass *p, int i, const struct tensor *frames)
 {
     struct wan_vae *v = p->v;
     struct vae_block *b = &v->block[i];
@@ -218,18 +229,15 @@ static int up_from(struct pass *p, int i, const struct tensor *frames)
         for (int r = 0; r < v->resnets; r++)
             x = resnet(v, &b->resnets[r], x);
         if (!b->upsamples) {
-            if (i + 1 == v->blocks ? deliver(p, &x) : up_from(p, i + 1, &x))
-                return -1;
+            leave_block(p, i, &x);
             continue;
         }
         if (b->doubles_time)
-            x = double_time(v, b, x);
+            x = double_time(p, b, x);
         large = vae_frames(&b->result, x.shape[0], 2 * x.shape[1], 2 * x.shape[2], b->out / 2);
         op_conv(v->device, &large, &from, &b->resample, NULL);
-        if (i + 1 == v->blocks ? deliver(p, &large) : up_from(p, i + 1, &large))
-            return -1;
+        leave_block(p, i, &large);
     }
-    return 0;
 }
 
 /* ---- the pass */
@@ -245,27 +253,55 @@ static void gather_channels(struct tensor *to, const struct tensor *latents, int
             ((float *)to->data)[i * channels + c] = from[c * latents->shape[1] * area + i];
 }
 
-static int decode_frames(struct pass *p, const struct tensor *latents, int64_t t, int64_t n)
+/* The n frames in v->planes become pictures in v->rgb. Operations alone and, where nothing is kept
+ * in rings, the same for the same key. */
+static void forward(struct wan_vae *v, int64_t n, bool first)
 {
-    struct wan_vae *v = p->v;
-    struct device *d = v->device;
-    struct tensor host = tensor_slice(v->host_planes, 0, 0, n);
+    struct pass p = {.v = v, .first = first};
     struct tensor planes = tensor_slice(v->planes, 0, 0, n);
     struct tensor scaled = like(&v->latent, &planes, v->channels);
     struct tensor x = like(&v->x, &planes, v->in.conv.out), next = causal_next(v, &v->in, n);
     const struct tensor *from = &scaled;
 
-    gather_channels(&host, latents, t);
-    op_write(d, &planes, &host);
-    op_modulate(d, &scaled, &planes, &v->scale, &v->mean);
+    op_modulate(v->device, &scaled, &planes, &v->scale, &v->mean);
     causal_recall(v, &v->in, n);
-    op_conv(d, &next, &from, &v->post_quant, NULL);
+    op_conv(v->device, &next, &from, &v->post_quant, NULL);
     causal_run(v, &v->in, &v->in.conv, &x, NULL);
     causal_remember(v, &v->in, n);
     resnet(v, &v->mid[0], x);
     attend(v, &x);
     resnet(v, &v->mid[1], x);
-    return up_from(p, 0, &x);
+    up_from(&p, 0, &x);
+}
+
+static void forward_recorded(struct wan_vae *v, int64_t n, bool first)
+{
+    const struct {
+        int64_t frames, first, together, height, width;
+        const void *planes, *x, *rgb;
+    } key = {n, first, v->latents, v->height, v->width, v->planes.data, v->x.data, v->rgb.data};
+    struct device_graph *graph = device_graph_for(&v->graphs, &key, sizeof key);
+
+    graph->of = "Decoding";
+    while (device_graph(v->device, graph, &key, sizeof key))
+        forward(v, n, first);
+}
+
+static int decode_frames(struct wan_vae *v, const struct tensor *latents, int64_t t, int64_t n,
+                         struct picture_stream *to)
+{
+    struct tensor host = tensor_slice(v->host_planes, 0, 0, n);
+    struct tensor planes = tensor_slice(v->planes, 0, 0, n);
+    int64_t made = n * wan_vae_time_factor(v) - (t ? 0 : wan_vae_time_factor(v) - 1);
+    struct tensor rgb = tensor_slice(v->rgb, 0, 0, made);
+
+    gather_channels(&host, latents, t);
+    op_write(v->device, &planes, &host);
+    if (is_ring(&v->in))
+        forward(v, n, t == 0);
+    else
+        forward_recorded(v, n, t == 0);
+    return picture_stream_put(to, &rgb);
 }
 
 static void forget_one(const struct wan_vae *v, struct vae_causal *c)
@@ -296,7 +332,6 @@ static void forget(struct wan_vae *v)
         forget_resnet(v, &v->mid[i]);
     for (int i = 0; i < v->blocks; i++) {
         struct vae_block *b = &v->block[i];
-        b->started = false;
         if (b->upsamples && b->doubles_time)
             forget_one(v, &b->time);
         for (int r = 0; r < v->resnets; r++)
@@ -325,8 +360,7 @@ int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_fram
                    void *ctx, struct error *e)
 {
     struct clamped out = {frame, ctx, NULL};
-    struct pass p = {
-        .v = v, .to = {.device = v->device, .take = clamp, .ctx = &out, .error = e}, .error = e};
+    struct picture_stream to = {.device = v->device, .take = clamp, .ctx = &out, .error = e};
     char text[96];
 
     if (latents->rank != 4 || latents->shape[0] != v->channels || tensor_count(latents) < 1)
@@ -338,10 +372,10 @@ int wan_vae_decode(struct wan_vae *v, const struct tensor *latents, wan_vae_fram
     forget(v);
     for (int64_t t = 0, n; t < latents->shape[1]; t += n) {
         n = latents->shape[1] - t < v->latents ? latents->shape[1] - t : v->latents;
-        if (decode_frames(&p, latents, t, n))
+        if (decode_frames(v, latents, t, n, &to))
             return -1;
     }
-    return picture_stream_end(&p.to);
+    return picture_stream_end(&to);
 }
 
 static double conv_flops(const struct conv *c, double pixels)

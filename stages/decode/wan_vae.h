@@ -5,6 +5,10 @@
  * the two frames before, so memory does not grow with the length of the shot and the result does
  * not depend on how the latents are sliced. The first latent frame makes one picture, every later
  * one makes wan_vae_time_factor() of them (4 in the published form).
+ *
+ * Two latent frames or more that go through together are a recorded graph (kernels/device.h). A
+ * single one, for where memory is short, is issued every time: its convolutions read their past
+ * where it lies, which saves copies of it and is another place for each of three frames.
  */
 #ifndef AUTEUR_STAGES_WAN_VAE_H
 #define AUTEUR_STAGES_WAN_VAE_H

@@ -12,7 +12,7 @@ enum { VAE_MAX_BLOCKS = 8, VAE_MAX_RESNETS = 16, VAE_MAX_CHANNELS = 256 };
 struct vae_causal {
     struct conv conv;
     struct tensor past; /* [3 or 2, h, w, in] */
-    int64_t seen;       /* frames given so far */
+    int64_t seen;       /* frames that a ring was given so far */
 };
 
 struct vae_resnet {
@@ -29,7 +29,6 @@ struct vae_block {
     bool upsamples, doubles_time;
     int64_t out;
     int64_t together;       /* frames that go through it at once, at most */
-    bool started;           /* time is not doubled before the first frame */
     struct vae_causal time; /* conv: the even one of the two frames it makes */
     struct conv time_odd;
     struct conv resample;         /* enlarges */
@@ -60,12 +59,16 @@ struct wan_vae {
     int64_t height, width; /* of the latents that work is for; 0: for none */
     struct tensor planes;  /* frames of the latents, channels last, F32 */
     struct tensor latent, x, normed, attended, qkv_frame; /* flat */
-    struct tensor rgb;                                    /* frames, F32 */
+    struct tensor rgb;                                    /* of a pass, F32 */
     struct tensor padded; /* flat: a slice, the two frames before it in front */
     struct tensor zero;   /* one number */
     struct arena host;    /* for that size */
     struct tensor host_planes;
     float *picture; /* [height, width, 3] */
+    /* Of a pass over latents that begin together: the first, those after it, the last; two or more
+     * of them. A single one finds its past in rings, by turns in other places, and counts them: it
+     * is issued every time. */
+    struct device_graphs graphs;
 };
 
 /* Frames for latents of this size, unless they are there already. */

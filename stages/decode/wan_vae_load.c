@@ -215,6 +215,7 @@ void wan_vae_free(struct wan_vae *v)
 {
     if (!v)
         return;
+    device_graphs_free(&v->graphs);
     arena_free(&v->host);
     arena_free(&v->work);
     arena_free(&v->memory);

@@ -57,7 +57,7 @@ static void make_resnets(struct making *m, struct vae_resnet *r, int count, int6
 static void make_blocks(struct making *m, int64_t latents, int64_t h, int64_t w)
 {
     struct wan_vae *v = m->v;
-    int64_t n = latents ? latents : 1;
+    int64_t n = latents ? latents : 1, pictures = n * wan_vae_time_factor(v);
 
     for (int i = 0; i < v->blocks; i++) {
         struct vae_block *b = &v->block[i];
@@ -77,9 +77,9 @@ static void make_blocks(struct making *m, int64_t latents, int64_t h, int64_t w)
     }
     make_past(m, &v->out, n, h, w);
     if (m->measured)
-        *m->measured += (size_t)(n * h * w) * (3 + 2 * 3 + 8) * sizeof(float);
+        *m->measured += (size_t)(h * w * (pictures * (3 + 2 * 3) + n * 8)) * sizeof(float);
     else
-        v->rgb = TENSOR_NEW(&v->work, n, h, w, 3);
+        v->rgb = TENSOR_NEW(&v->work, pictures, h, w, 3);
 }
 
 static void make_all(struct making *m, int64_t latents, int64_t h, int64_t w)
@@ -163,6 +163,8 @@ int vae_make_frames(struct wan_vae *v, int64_t height, int64_t width, struct err
         return error_memory(e);
     v->height = height;
     v->width = width;
-    vae_say_slices(v->device, v->rgb.shape[0]);
+    vae_say_slices(v->device, latents ? v->rgb.shape[0] : 1);
+    if (latents < 2 && vae_gains_from_many_frames(v->device))
+        device_note_missing(v->device, NOTE_GRAPH, "the VAE has memory for one frame at a time");
     return 0;
 }

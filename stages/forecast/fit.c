@@ -1,21 +1,29 @@
 #include "stages/forecast/fit.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 /* The system, and the program besides its models. */
 static const double HOST_ITSELF = 3.0 * (1 << 30);
 static const double SPARE = 1.1;
 
-enum { MODELS_MAX = 2 * FORECAST_STAGES, GPUS_MAX = 8 };
-
-bool machine_holds(const struct machine *m, double bytes)
-{
-    return bytes * SPARE <= (double)m->facts.memory;
-}
-
 static bool is_one_pool(const struct machine *m)
 {
     return m->facts.unified || m->gpus == 0;
+}
+
+bool machine_holds(const struct machine *m, double bytes)
+{
+    return bytes * SPARE <= machine_room(m);
+}
+
+bool machine_hosts(const struct machine *m, double bytes)
+{
+    return m->host == 0 || is_one_pool(m) || bytes + HOST_ITSELF <= (double)m->host;
+}
+
+double machine_system(void)
+{
+    return HOST_ITSELF;
 }
 
 double machine_itself(const struct machine *m)
@@ -37,63 +45,88 @@ bool forecast_streams(const struct forecast *f)
     return false;
 }
 
-double forecast_peak(const struct forecast *f, const struct machine *m)
+const struct forecast_stage *forecast_largest(const struct forecast *f, const struct machine *m)
 {
-    double most = 0;
+    const struct forecast_stage *most = NULL;
 
     for (int i = 0; i < f->count; i++)
-        most = takes(&f->stage[i], m) > most ? takes(&f->stage[i], m) : most;
-    return most + machine_itself(m);
+        if (!most || takes(&f->stage[i], m) > takes(most, m))
+            most = &f->stage[i];
+    return most;
 }
 
-/* Something that has a place, and what it takes besides while it works. */
-struct placed {
-    double weights, more;
-};
-
-static int by_weights(const void *a, const void *b)
+double forecast_peak(const struct forecast *f, const struct machine *m)
 {
-    double x = ((const struct placed *)a)->weights, y = ((const struct placed *)b)->weights;
-    return x > y ? -1 : x < y;
+    const struct forecast_stage *most = forecast_largest(f, m);
+
+    return (most ? takes(most, m) : 0) + machine_itself(m);
 }
 
-static int list_models(const struct forecast *f, const struct machine *m, struct placed *out)
+/* ---- all at once */
+
+/* The heaviest first. */
+static int list_models(const struct forecast *f, struct placed out[PLACED_MOST])
 {
     int count = 0;
 
-    for (int i = 0; i < f->count; i++) {
-        const struct forecast_stage *s = &f->stage[i];
-        for (int k = 0; k < s->models && count < MODELS_MAX; k++)
-            out[count++] =
-                (struct placed){s->weights, takes(s, m) - s->weights - (double)machine_base(m)};
-    }
-    qsort(out, (size_t)count, sizeof *out, by_weights);
+    for (int i = 0; i < f->count; i++)
+        for (int k = 0; k < f->stage[i].models && count < PLACED_MOST; k++) {
+            int at = count++;
+            for (; at > 0 && f->stage[out[at - 1].stage].weights < f->stage[i].weights; at--)
+                out[at] = out[at - 1];
+            out[at] = (struct placed){.stage = i, .number = k};
+        }
     return count;
 }
 
+static void put(struct place *to, const struct forecast *f, const struct machine *m,
+                struct placed model)
+{
+    const struct forecast_stage *s = &f->stage[model.stage];
+    double working = takes(s, m) - s->weights - (double)machine_base(m);
+
+    to->model[to->count++] = model;
+    to->weights += s->weights;
+    to->working = working > to->working ? working : to->working;
+    to->total = to->weights + to->working + (double)machine_base(m) + machine_itself(m);
+}
+
 /* The heaviest first, each where least lies. One model works at a time. */
+int forecast_place(const struct forecast *f, const struct machine *m, int gpus,
+                   struct place places[PLACES_MOST])
+{
+    struct placed models[PLACED_MOST];
+    int count = list_models(f, models), used = 0, fullest = 0;
+
+    memset(places, 0, PLACES_MOST * sizeof *places);
+    gpus = gpus > PLACES_MOST ? PLACES_MOST : gpus < 1 ? 1 : gpus;
+    for (int i = 0; i < count; i++) {
+        struct place *to = places;
+        for (int g = 1; g < gpus; g++)
+            to = places[g].weights < to->weights ? &places[g] : to;
+        put(to, f, m, models[i]);
+    }
+    while (used < gpus && places[used].count > 0)
+        used++;
+    for (int g = 1; g < used; g++)
+        fullest = places[g].total > places[fullest].total ? g : fullest;
+    struct place first = places[0];
+    places[0] = places[fullest];
+    places[fullest] = first;
+    return used;
+}
+
 double forecast_resident(const struct forecast *f, const struct machine *m, int gpus)
 {
-    struct placed models[MODELS_MAX], on[GPUS_MAX] = {{0}};
-    int count = list_models(f, m, models);
-    double most = 0;
+    struct place places[PLACES_MOST];
 
-    gpus = gpus > GPUS_MAX ? GPUS_MAX : gpus < 1 ? 1 : gpus;
-    for (int i = 0; i < count; i++) {
-        struct placed *to = on;
-        for (int g = 1; g < gpus; g++)
-            to = on[g].weights < to->weights ? &on[g] : to;
-        to->weights += models[i].weights;
-        to->more = models[i].more > to->more ? models[i].more : to->more;
-    }
-    for (int g = 0; g < gpus; g++)
-        most = on[g].weights + on[g].more > most ? on[g].weights + on[g].more : most;
-    return most + (double)machine_base(m) + machine_itself(m);
+    forecast_place(f, m, gpus, places);
+    return places[0].total;
 }
 
 int forecast_gpus(const struct forecast *f, const struct machine *m)
 {
-    for (int n = 1; n <= GPUS_MAX; n++)
+    for (int n = 1; n <= PLACES_MOST; n++)
         if (machine_holds(m, forecast_resident(f, m, n)))
             return n;
     return 0;

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/base/file.h"
 #include "kernels/outline.h"
 #include "stages/decode/tiling.h"
+#include "stages/forecast/checkpoint.h"
 #include "stages/forecast/fit.h"
 #include "stages/generate/sampling.h"
-#include "stages/models/published.h"
 
 /* One model's way through a shot. */
 struct walk {
@@ -19,6 +18,8 @@ struct walk {
     const struct family *family;
     const char *dir;
     const char *const *names;
+    const char *sampler; /* as struct settings has them */
+    double flow_shift;
     struct generation *generation;
     struct dry_run run;
     struct forecast *forecast;
@@ -94,6 +95,7 @@ static struct forecast_stage *add_stage(struct walk *w, int name, double weights
         .stored = r->stored,
         .load = r->stored / w->machine->disk,
         .work = r->seconds,
+        .hoped = r->seconds,
     };
     return s;
 }
@@ -140,12 +142,13 @@ static int predict(const struct walk *w, void *model, struct sampling *s, int st
     return w->family->predict_batch(model, latents, step, out, e);
 }
 
-/* Every step, for they need not be alike. */
+/* Every step, for they need not be alike. What is read of a dry device is no distance: a step
+ * cache reuses nothing. */
 static int sample(struct walk *w, void *model, struct error *e)
 {
     struct sampler_config config;
     struct sampling s[SAMPLING_MOST] = {0}, *all[SAMPLING_MOST];
-    int rc = sampling_config(w->dir, "", 0, &config, e);
+    int rc = sampling_config(w->dir, w->sampler, w->flow_shift, &config, e);
 
     for (int i = 0; rc == 0 && i < w->together; i++) {
         all[i] = &s[i];
@@ -165,21 +168,29 @@ static int sample(struct walk *w, void *model, struct error *e)
 static int denoise(struct walk *w, struct error *e)
 {
     struct device *d = NULL;
+    struct generation *g = w->generation;
+    double threshold = g->step_cache.threshold, weights, first;
     void *model = NULL;
-    double weights, first;
 
     if (open_device(w, w->family->gpu.model, &d, e) != 0)
         return -1;
     int rc = w->family->model_open(w->dir, d, &model, e);
     weights = loaded(w);
     first = w->run.stored;
+    g->step_cache.threshold = 0;
     if (rc == 0)
         rc = sample(w, model, e);
+    g->step_cache.threshold = threshold;
     if (rc == 0) {
         struct forecast_stage *s = add_stage(w, SAMPLING, weights);
-        s->steps = w->generation->steps;
+        s->steps = g->steps;
         s->together = w->together;
         s->work /= w->together;
+        s->hoped = s->work;
+        if (g->step_cache.mode != STEP_CACHE_OFF) {
+            s->fewer = step_cache_hope(g->step_cache.mode, threshold, s->steps);
+            s->hoped /= s->fewer;
+        }
         s->models = first > 0 ? (int)lround(w->run.stored / first) : 1;
     }
     w->family->model_close(model);
@@ -194,12 +205,13 @@ static int take_frame(void *ctx, int index, const float *rgb, int width, int hei
     return 0;
 }
 
-static bool is_too_much(const struct walk *w)
+/* Whether a stage that takes so much is more than a GPU surely holds. */
+static bool is_doubtful(const struct walk *w, double peak)
 {
-    return w->machine->gpus > 0 && w->run.peak > w->machine->facts.memory;
+    return w->machine->gpus > 0 && !machine_holds(w->machine, peak);
 }
 
-/* In smaller pieces where it would not fit, as the ladder has it (stages/ladder.h). */
+/* In smaller pieces where it might not fit, as the ladder has it (stages/ladder.h). */
 static int decode(struct walk *w, struct error *e)
 {
     struct device *d = NULL;
@@ -215,9 +227,9 @@ static int decode(struct walk *w, struct error *e)
     weights = loaded(w);
     while (rc == 0 && again) {
         rc = tiling_decode(w->family, vae, d, &limits, &w->latents, take_frame, NULL, e);
-        again = rc == 0 && is_too_much(w) &&
+        again = rc == 0 && is_doubtful(w, (double)w->run.peak) &&
                 ((w->family->vae_smaller && w->family->vae_smaller(vae)) ||
-                 tiling_smaller(w->family, d, &limits));
+                 tiling_smaller(w->family, vae, d, w->latents.shape, &limits));
         if (!again)
             continue;
         cuts++;
@@ -231,12 +243,21 @@ static int decode(struct walk *w, struct error *e)
     return rc;
 }
 
-/* Once more with its weights on the host, where the stage does not fit otherwise. */
+/* What the stage that was added last takes of the memory that is asked about. */
+static double last_peak(const struct walk *w)
+{
+    const struct forecast last = {.stage = {w->forecast->stage[w->forecast->count - 1]},
+                                  .count = 1};
+
+    return forecast_peak(&last, w->machine);
+}
+
+/* Once more with its weights on the host, where the stage might not fit otherwise. */
 static int on_ladder(struct walk *w, int (*stage)(struct walk *w, struct error *e), struct error *e)
 {
     int rc = stage(w, e);
 
-    if (rc != 0 || !is_too_much(w) || w->env->device.memory != MEMORY_AUTO ||
+    if (rc != 0 || !is_doubtful(w, last_peak(w)) || w->env->device.memory != MEMORY_AUTO ||
         w->machine->facts.unified)
         return rc;
     w->forecast->count--;
@@ -246,22 +267,13 @@ static int on_ladder(struct walk *w, int (*stage)(struct walk *w, struct error *
     return rc;
 }
 
-/* Whether the stage that was added last is more than a GPU surely holds. */
-static bool is_doubtful(const struct walk *w)
-{
-    const struct forecast last = {.stage = {w->forecast->stage[w->forecast->count - 1]},
-                                  .count = 1};
-
-    return w->machine->gpus > 0 && !machine_holds(w->machine, forecast_peak(&last, w->machine));
-}
-
 /* Half as many shots at once, and half of those, until they fit: as a run does where memory ends.
  */
 static int denoise_some(struct walk *w, struct error *e)
 {
     int rc = denoise(w, e);
 
-    while (rc == 0 && w->together > 1 && is_doubtful(w)) {
+    while (rc == 0 && w->together > 1 && is_doubtful(w, last_peak(w))) {
         w->forecast->count--;
         w->together /= 2;
         rc = denoise(w, e);
@@ -303,18 +315,22 @@ static int go_through(const struct stage_env *env, const struct machine *m,
                       const struct family *family, const char *dir, const char *const *names,
                       struct generation *g, struct forecast *f, struct error *e)
 {
+    bool keyframe = g == &f->settings.keyframe;
     struct walk w = {
         .env = env,
         .machine = m,
         .family = family,
         .dir = dir,
         .names = names,
+        .sampler = keyframe ? "" : f->settings.sampler,
+        .flow_shift = keyframe ? 0 : f->settings.flow_shift,
         .together = settings_batch(env, family),
         .generation = g,
         .forecast = f,
         .run = {.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)}};
     int rc = 0;
 
+    w.run.facts.memory = (size_t)machine_room(m);
     g->prompt = long_prompt(&w.arena, f->tier->text_length);
     g->negative = f->tier->negative;
     if (!g->prompt)
@@ -331,47 +347,21 @@ static int go_through(const struct stage_env *env, const struct machine *m,
     return rc;
 }
 
-/* The checkpoint, or where its outline is. */
-static int find_checkpoint(const struct stage_env *env, const struct tier *tier, bool picture,
-                           struct arena *a, bool *outlined, const char **dir, struct error *e)
-{
-    const char *folder =
-        tier->keyframe.family ? picture ? tier->keyframe.folder : tier->keyframe.motion_folder : "";
-    const struct published *p = published_find(tier->name, folder);
-    struct error why = {0};
-    int rc = picture ? tier_prompt_checkpoint(env, tier, a, dir, &why)
-                     : tier_checkpoint(env, tier, a, dir, &why);
-
-    *outlined = rc != 0 || !*dir;
-    if (!*outlined)
-        return 0;
-    if (!p) {
-        *e = why;
-        return -1;
-    }
-    *dir = arena_printf(a, "%s/" PUBLISHED_OUTLINES "/%s", env->data_dir, p->outline);
-    if (!*dir)
-        return error_memory(e);
-    return path_exists(*dir) ? 0 : error_set(e, ERROR_IO, "the program's data files lack %s", *dir);
-}
-
 static int walk_one(const struct stage_env *env, const struct machine *m, bool picture,
                     struct forecast *f, struct error *e)
 {
     struct settings *s = &f->settings;
+    const struct family *family = picture ? f->tier->keyframe.family : f->tier->family;
     struct arena a = {0};
     const char *dir;
     bool outlined;
-    int rc = find_checkpoint(env, f->tier, picture, &a, &outlined, &dir, e);
+    int rc = forecast_checkpoint(env, picture, &a, f, &dir, &outlined, e);
 
     outline_allow(rc == 0 && outlined);
-    if (rc == 0 && picture)
-        rc =
-            go_through(env, m, f->tier->keyframe.family, dir, names_of_picture, &s->keyframe, f, e);
-    else if (rc == 0)
-        rc = go_through(env, m, f->tier->family, dir, names_of_shot, &s->generation, f, e);
+    if (rc == 0)
+        rc = go_through(env, m, family, dir, picture ? names_of_picture : names_of_shot,
+                        picture ? &s->keyframe : &s->generation, f, e);
     outline_allow(false);
-    f->outlined |= outlined;
     arena_free(&a);
     return rc;
 }

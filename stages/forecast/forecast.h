@@ -6,6 +6,7 @@
 
 #include "stages/forecast/machine.h"
 #include "stages/generate/settings.h"
+#include "stages/models/published.h"
 
 /* One model at work. Bytes, seconds. */
 struct forecast_stage {
@@ -18,7 +19,10 @@ struct forecast_stage {
     double host;       /* besides the program itself and the mapped files */
     double streamed;   /* of the host's: weights that come to the GPU block by block */
     double stored;     /* read from files */
-    double load, work; /* the work of one shot, as a share of those that go together */
+    double load, work; /* the work of one shot, as a share of those that go together; a step cache
+                        * is taken to reuse nothing */
+    double hoped;      /* the work where it leaves out what it did on previs (step_cache_hope()) */
+    double fewer;      /* times fewer blocks then; 1: none is known of; 0: no step cache */
     int steps;         /* of a sampler; else 0 */
     int together;      /* shots that go through a sampler's model at once; else 0 */
     int cuts;          /* how often the VAE's pieces were made smaller, to fit */
@@ -28,14 +32,19 @@ enum { FORECAST_STAGES = 6 };
 struct forecast {
     const struct tier *tier;
     struct settings settings;
-    bool outlined;  /* the checkpoint is not there: the published one's sizes */
-    double on_disk; /* bytes of the checkpoint's weight files that are read */
+    /* Of a checkpoint that is not there the published one's sizes are told. */
+    bool outlined;
+    const struct published *published[2]; /* those, NULL: none; of a keyframe's model first */
+    struct error lack; /* why there is none where one should lie; ERROR_NONE: nothing says where */
+    bool unusable;     /* something is there, in a layout that is not read */
     struct forecast_stage stage[FORECAST_STAGES];
     int count;
 };
 
-/* The shot is SHOT_GENERATED, with as many like it as may go together (settings_batch()). Faults of
- * a checkpoint that is there are ERROR_MODEL; settings that cannot be, ERROR_INPUT. */
+/* A stage that does not surely fit is forecast as the ladder has it: a VAE in smaller pieces,
+ * weights on the host. The shot is SHOT_GENERATED, with as many like it as may go together
+ * (settings_batch()). Faults of a checkpoint that is there are ERROR_MODEL; settings that cannot
+ * be, ERROR_INPUT. */
 int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                   struct forecast *out, struct error *e);
 

@@ -18,7 +18,7 @@ static const double DISK = 2e9; /* bytes/s of a plain NVMe disk, where none was 
 static const double LINK = 24e9; /* of PCIe 4 with 16 lanes; twice that of PCIe 5 */
 
 /* The makers' figures: dense, with sums in F32 (which GeForce cards halve for 16-bit halves and
- * FP8). Memory as the driver tells it. */
+ * FP8). Memory as the driver tells it. A title that begins like another stands before it. */
 static const struct known {
     const char *word;  /* as --gpu takes it */
     const char *title; /* a part of what the driver calls it */
@@ -37,9 +37,24 @@ static const struct known {
     {"a6000", "RTX A6000", 8, 6, 47.5, false, 155, 0, 768},
     {"5090", "RTX 5090", 12, 0, 31.8, false, 210, 419, 1792},
     {"5080", "RTX 5080", 12, 0, 15.5, false, 113, 225, 960},
+    {"5070ti", "RTX 5070 Ti", 12, 0, 15.5, false, 87.9, 176, 896},
+    {"5070", "RTX 5070", 12, 0, 11.5, false, 61.7, 123, 672},
+    {"5060ti", "RTX 5060 Ti", 12, 0, 15.5, false, 47.4, 94.8, 448},
     {"4090", "RTX 4090", 8, 9, 23.5, false, 165, 330, 1008},
+    {"3090", "RTX 3090", 8, 6, 23.6, false, 71, 0, 936},
 };
 enum { KNOWN = sizeof known_gpus / sizeof *known_gpus };
+
+/* In what the driver calls a GPU. Laptops have other chips under the same names. */
+static const struct known *known_by_title(const char *name)
+{
+    for (int i = 0; i < KNOWN && !strcasestr(name, "laptop"); i++) {
+        const char *at = strcasestr(name, known_gpus[i].title);
+        if (at && !isalnum((unsigned char)at[strlen(known_gpus[i].title)]))
+            return &known_gpus[i];
+    }
+    return NULL;
+}
 
 static void take_known(struct machine *m, const struct known *k)
 {
@@ -96,152 +111,246 @@ void machine_of_device(struct device *d, struct machine *out)
         out->bandwidth = PROCESSOR_BYTES;
         return;
     }
-    for (int i = 0; i < KNOWN; i++)
-        if (strstr(out->facts.name, known_gpus[i].title)) {
-            take_known(out, &known_gpus[i]);
-            break;
-        }
+    const struct known *known = known_by_title(out->facts.name);
+    struct device_facts facts = out->facts;
+    if (known)
+        take_known(out, known);
+    out->facts = facts; /* what it says of itself counts */
+    device_memory(d, &free_bytes, &total);
+    /* Of one memory, what files are cached in counts as taken, and is given back. */
+    if (!facts.unified && total > free_bytes + machine_base(out))
+        out->taken = (double)(total - free_bytes - machine_base(out));
     if (out->facts.memory_clock_khz > 0) /* two transfers a clock */
         out->bandwidth = 2e3 * out->facts.memory_clock_khz * out->facts.memory_bits / 8;
 }
 
 /* ---- described */
 
-static int not_understood(const char *part, size_t length, struct error *e)
-{
-    struct suggestion s = {.word = ""};
-    char word[40];
+/* One word of the description: as it was written, and in small letters without what people write
+ * or leave out (blanks, "NVIDIA GeForce RTX"). */
+struct part {
+    char written[80], text[80];
+};
 
-    snprintf(word, sizeof word, "%.*s", (int)length, part);
-    s.word = word;
-    for (int i = 0; i < KNOWN; i++)
-        suggest_offer(&s, known_gpus[i].word);
-    return error_set(e, ERROR_USAGE,
-                     "--gpu: '%s' is not understood%s%s%s: write a number of GPUs and their memory "
-                     "or name, as 2x49GiB, 1x128GiB,unified, h200 or "
-                     "24GiB,1008GB/s,165TFLOP/s",
-                     word, s.best ? ", did you mean " : "", s.best ? s.best : "",
-                     s.best ? "?" : "");
+static void leave_out(char *text, const char *word)
+{
+    char *at = strstr(text, word);
+    if (at)
+        memmove(at, at + strlen(word), strlen(at + strlen(word)) + 1);
 }
 
-static bool is_word(const char *text, size_t length, const char *word)
+/* The next part; false: it is the last. */
+static bool next_part(const char **text, struct part *out)
 {
-    return strlen(word) == length && strncasecmp(text, word, length) == 0;
+    size_t length = strcspn(*text, ","), n = 0;
+
+    snprintf(out->written, sizeof out->written, "%.*s", (int)length, *text);
+    for (const char *c = out->written; *c; c++)
+        if (!isspace((unsigned char)*c) && *c != '-' && *c != '_')
+            out->text[n++] = (char)tolower((unsigned char)*c);
+        else if (*c == '-' && c == out->written)
+            out->text[n++] = *c; /* no number is negative */
+    out->text[n] = '\0';
+    leave_out(out->text, "nvidia");
+    leave_out(out->text, "geforce");
+    leave_out(out->text, "rtx");
+    *text += length;
+    return *(*text) == ',' && ++*text;
+}
+
+static int unknown_gpu(const struct part *p, const char *word, struct error *e)
+{
+    struct suggestion s = {.word = word};
+
+    for (int i = 0; i < KNOWN; i++)
+        suggest_offer(&s, known_gpus[i].word);
+    return error_set(
+        e, ERROR_USAGE,
+        "--gpu: '%s' is no GPU that is known here%s%s%s: write its memory, as 16GiB or "
+        "2x49GiB (1x128GiB,unified), for times also its bandwidth and speed, as "
+        "24GiB,1008GB/s,165TFLOP/s",
+        p->written, s.best ? " (did you mean " : "", s.best ? s.best : "", s.best ? "?)" : "");
 }
 
 /* A positive number with a unit behind it: false where it is neither. */
-static bool measure(const char *text, size_t length, const char *unit, double *out)
+static bool measure(const char *text, const char *unit, double *out)
 {
-    size_t n = strlen(unit);
-    char number[24], *end;
+    size_t n = strlen(unit), length = strlen(text), digits = strspn(text, "0123456789.");
+    char *end;
 
-    if (length <= n || length - n >= sizeof number || strncasecmp(text + length - n, unit, n) != 0)
+    if (digits == 0 || length != digits + n || strcmp(text + digits, unit) != 0)
         return false;
-    snprintf(number, sizeof number, "%.*s", (int)(length - n), text);
-    for (const char *p = number; *p; p++)
-        if (!isdigit((unsigned char)*p) && *p != '.')
-            return false;
-    *out = strtod(number, &end);
-    return *end == '\0' && *out > 0 && isfinite(*out);
+    *out = strtod(text, &end);
+    return end == text + digits && isfinite(*out);
 }
 
-static bool read_memory(const char *text, size_t length, struct machine *m)
+/* Memory of one GPU. false: it is none; an error is in *e where it cannot be. */
+static bool read_memory(const struct part *p, const char *text, struct machine *m, struct error *e)
 {
     double size;
 
-    if (measure(text, length, "GiB", &size) || measure(text, length, "G", &size))
+    if (measure(text, "gib", &size) || measure(text, "g", &size))
         size *= GIB;
-    else if (measure(text, length, "GB", &size))
+    else if (measure(text, "mib", &size)) /* as nvidia-smi has it */
+        size *= GIB / 1024;
+    else if (measure(text, "gb", &size))
         size *= GB;
     else
         return false;
-    if (size < GIB / 4 || size > 1e5 * GIB)
-        return false;
-    m->facts.memory = (size_t)size;
+    if (size < GIB / 4 || size > 4096 * GIB)
+        error_set(e, ERROR_USAGE, "--gpu: '%s' is no GPU's memory: write from 0.25GiB to 4096GiB",
+                  p->written);
+    m->facts.memory = e->code == ERROR_NONE ? (size_t)size : 0;
     return true;
+}
+
+static const struct known *known_by_word(const struct part *p, const char *text)
+{
+    for (int i = 0; i < KNOWN; i++) {
+        char word[24];
+        snprintf(word, sizeof word, "%s", known_gpus[i].word);
+        leave_out(word, "rtx");
+        if (strcmp(text, word) == 0)
+            return &known_gpus[i];
+    }
+    return known_by_title(p->written);
+}
+
+static int read_which(const struct part *p, const char *text, struct machine *m, struct error *e)
+{
+    const struct known *known;
+
+    if (read_memory(p, text, m, e))
+        return e->code == ERROR_NONE ? 0 : -1;
+    known = known_by_word(p, text);
+    if (!known)
+        return unknown_gpu(p, text, e);
+    take_known(m, known);
+    m->facts.memory = (size_t)(known->gib * GIB);
+    return 0;
 }
 
 /* The first part: "2x49GiB", "h200". */
-static bool read_size(const char *text, size_t length, struct machine *m)
+static int read_first(const struct part *p, struct machine *m, struct error *e)
 {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = strspn(p->text, "0123456789");
+    const char *text = p->text;
 
     m->gpus = 1;
-    if (digits > 0 && digits <= 4 && digits + 1 < length && tolower(text[digits]) == 'x') {
-        m->gpus = atoi(text);
+    if (digits > 0 && text[digits] == 'x') {
+        m->gpus = digits > 4 ? 0 : atoi(text);
         text += digits + 1;
-        length -= digits + 1;
     }
     if (m->gpus < 1 || m->gpus > 1024)
-        return false;
-    for (int i = 0; i < KNOWN; i++)
-        if (is_word(text, length, known_gpus[i].word)) {
-            take_known(m, &known_gpus[i]);
-            m->facts.memory = (size_t)(known_gpus[i].gib * GIB);
-            return true;
-        }
-    return read_memory(text, length, m);
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: '%s' is no number of GPUs: write 1 to 1024, as 2x49GiB",
+                         p->written);
+    if (!*text)
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: '%s' does not say which GPU: write its memory or name, as "
+                         "2x49GiB or 2xh200",
+                         p->written);
+    if (strspn(p->written, "0123456789. xX") == strlen(p->written) && !known_by_word(p, text))
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: '%s' has no unit and is no GPU that is known here: write its "
+                         "memory, as %sGiB",
+                         p->written, text);
+    return read_which(p, text, m, e);
 }
 
-static bool read_more(const char *text, size_t length, struct machine *m)
+static int read_more(const struct part *p, struct machine *m, struct error *e)
 {
-    double value;
+    double value = 0;
 
-    if (is_word(text, length, "unified"))
-        return m->facts.unified = true;
-    if (measure(text, length, "GB/s", &value))
+    if (strcmp(p->text, "unified") == 0) {
+        m->facts.unified = true;
+        return 0;
+    }
+    if (read_memory(p, p->text, m, e))
+        return e->code == ERROR_NONE ? 0 : -1;
+    if (measure(p->text, "gb/s", &value) && value > 0 && value <= 1e6)
         m->bandwidth = value * GB;
-    else if (measure(text, length, "TFLOP/s", &value) || measure(text, length, "TFLOPS", &value))
+    else if ((measure(p->text, "tflop/s", &value) || measure(p->text, "tflops", &value)) &&
+             value > 0 && value <= 1e6)
         m->bf16 = value * TERA;
     else
-        return false;
-    return true;
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: '%s' is not understood: after the GPU may stand unified, its "
+                         "memory (94GiB), bandwidth (1008GB/s) and speed (165TFLOP/s)",
+                         p->written);
+    return 0;
 }
 
 int machine_parse(const char *text, struct machine *out, struct error *e)
 {
     struct machine m = {.link = LINK, .disk = DISK};
-    size_t length = strcspn(text, ",");
+    struct part part;
+    bool more;
 
     snprintf(m.facts.name, sizeof m.facts.name, "%s", text);
-    if (!read_size(text, length, &m))
-        return not_understood(text, length, e);
-    for (text += length; *text; text += length) {
-        text++;
-        length = strcspn(text, ",");
-        if (!read_more(text, length, &m))
-            return not_understood(text, length, e);
+    if (strlen(text) >= sizeof part.written)
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: '%.20s...' is too long: write a number of GPUs and their memory "
+                         "or name, as 2x49GiB or h200",
+                         text);
+    more = next_part(&text, &part);
+    if (read_first(&part, &m, e) != 0)
+        return -1;
+    while (more) {
+        more = next_part(&text, &part);
+        if (read_more(&part, &m, e) != 0)
+            return -1;
     }
     *out = m;
     return 0;
 }
 
-/* ---- what models reach */
+double machine_room(const struct machine *m)
+{
+    return (double)m->facts.memory - m->taken;
+}
 
-/* Parts of the sold figures that operations of models reached on an H200 on 2026-11-21, at its
- * power limit (bench/models --profile): products 692 of 989 TFLOP/s in BF16 and 1300 of 1979 in
- * FP8, attention 547; of heads of 64 numbers 445, in FP8 950 and 631
- * (kernels/README.md); copies 4.26 of 4.8 TB/s, of which row operations use some two thirds. */
+/* ---- what models reach: here a measurement corrects what forecasts say of time */
+
+/* Parts of what a GPU is sold with that operations of models reach. A row is corrected by what
+ * bench/models --profile says of its kernels, at the power limit; bench/models itself says how far
+ * a whole step then is off. */
+static const struct reached {
+    enum dry_class class;
+    bool fp8; /* of what it is sold with in FP8, where it has that; else in BF16 */
+    double part;
+} reached[] = {
+    /* H200 (989, 1979 TFLOP/s), 2026-11-21, bench/models --profile */
+    {DRY_PRODUCT, false, 0.70},      /* 692 TFLOP/s */
+    {DRY_PRODUCT8, true, 0.66},      /* 1300 */
+    {DRY_ATTENTION, false, 0.55},    /* 547 */
+    {DRY_ATTENTION_64, false, 0.45}, /* 445 */
+    /* the same day, check_ops (kernels/README.md) */
+    {DRY_ATTENTION8, true, 0.48},    /* 950 */
+    {DRY_ATTENTION8_64, true, 0.32}, /* 631 */
+    /* the same day: so that whole decodes take what was measured (bench/README.md); single
+     * convolutions reach 600 to 700 */
+    {DRY_CONVOLUTION, false, 0.50},
+};
+/* Of its bandwidth: copies 4.26 of 4.8 TB/s there, of which row operations use some two thirds. */
+static const double MOVING = 0.6;
+/* Seconds between two short kernels: not measured. */
+static const double LAUNCH = 4e-6;
+/* Of what one large product reaches on a processor: previs' denoiser 0.71, its VAE 0.69
+ * (bench/engine, EPYC Zen 5, 2026-11-21). */
+static const double PROCESSOR = 0.7;
+
 struct dry_rates machine_rates(const struct machine *m)
 {
-    static const double products = 0.70, products8 = 0.66, attention = 0.55, narrow = 0.45,
-                        attention8 = 0.48, narrow8 = 0.32, convolution = 0.50, moving = 0.6;
-    static const double processor = 0.7; /* of what one large product reaches: denoiser and VAE */
-    struct dry_rates r = {.bytes = m->bandwidth * moving, .link = m->link, .launch = 4e-6};
+    struct dry_rates r = {.bytes = m->bandwidth * MOVING, .link = m->link, .launch = LAUNCH};
 
     if (m->bf16 <= 0 || m->bandwidth <= 0)
         return (struct dry_rates){0};
     for (int i = 0; m->gpus == 0 && i < DRY_CLASSES; i++)
-        r.flops[i] = m->bf16 * processor;
-    if (m->gpus == 0)
-        return r;
-    r.flops[DRY_PRODUCT] = m->bf16 * products;
-    r.flops[DRY_PRODUCT8] = (m->fp8 > 0 ? m->fp8 : m->bf16) * products8;
-    r.flops[DRY_ATTENTION] = m->bf16 * attention;
-    r.flops[DRY_ATTENTION_64] = m->bf16 * narrow;
-    r.flops[DRY_ATTENTION8] = (m->fp8 > 0 ? m->fp8 * attention8 : m->bf16 * attention);
-    r.flops[DRY_ATTENTION8_64] = (m->fp8 > 0 ? m->fp8 * narrow8 : m->bf16 * narrow);
-    r.flops[DRY_CONVOLUTION] = m->bf16 * convolution;
+        r.flops[i] = m->bf16 * PROCESSOR;
+    for (size_t i = 0; m->gpus > 0 && i < sizeof reached / sizeof *reached; i++)
+        r.flops[reached[i].class] =
+            reached[i].part * (reached[i].fp8 && m->fp8 > 0 ? m->fp8 : m->bf16);
     return r;
 }
 

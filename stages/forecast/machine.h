@@ -16,14 +16,18 @@ struct machine {
     double bandwidth; /* bytes/s of its memory; 0: not known */
     double link;      /* bytes/s from the host's memory to it */
     double disk;      /* bytes/s that weights come with */
+    double taken;     /* bytes of one GPU's memory that others hold now */
 };
 
-/* "2x49GiB", "1x128GiB,unified", "h200", "2xa6000", "24GiB,1008GB/s,165TFLOP/s": how many, how much
- * memory each or which known GPU, then what is known besides. ERROR_USAGE says what of it was not
- * understood. */
+/* "2x49GiB", "1x128GiB,unified", "h200", "2xRTX 5060 Ti,8GiB", "24GiB,1008GB/s,165TFLOP/s": how
+ * many, how much memory each or which known GPU, then what is known besides. Blanks and capitals
+ * do not matter. ERROR_USAGE says what of it was not understood, and what to write. */
 int machine_parse(const char *text, struct machine *out, struct error *e);
 /* The machine of an open device; what makers tell of such a GPU is added where it is known. */
 void machine_of_device(struct device *d, struct machine *out);
+
+/* Bytes of one GPU's memory that can be had. */
+double machine_room(const struct machine *m);
 
 /* What operations of models reach of what the machine is sold with. Zeros where it is not known. */
 struct dry_rates machine_rates(const struct machine *m);

@@ -369,6 +369,7 @@ const struct family family_cogvideox = {
     .frame_multiple = 8,
     .frames_max = 49,
     .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_BF16},
+    .streams = true,
     .fp8 = true,
     .check = check,
     .encoder_open = encoder_open,

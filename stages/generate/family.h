@@ -83,6 +83,9 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
+    /* Its text encoder and its model come in blocks of layers, which may stay on the host
+     * (kernels/weight_stream.h). */
+    bool streams;
     /* Large layers of its model may be kept in FP8, and its attention computed so: device_options'
      * linears and attention. */
     bool fp8;

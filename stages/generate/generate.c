@@ -1,5 +1,6 @@
 /* The generate stage: enhanced prompts become final latents. */
 #include "kernels/base/file.h"
+#include "stages/generate/encoding.h"
 #include "stages/generate/keyframe.h"
 #include "stages/generate/sampling.h"
 #include "stages/generate/shots.h"
@@ -164,8 +165,8 @@ static void generate_soon(const struct stage_env *env, const struct shot *shot, 
     const char *dir;
     if (tier_of_shot(env, shot, &tier, &ignored) == 0 &&
         tier_checkpoint(env, tier, &a, &dir, &ignored) == 0) {
-        session_soon(tier->family, dir, true, p);
-        session_soon(tier->family, dir, false, p);
+        encoding_soon(tier->family, dir, true, p);
+        encoding_soon(tier->family, dir, false, p);
     }
     arena_free(&a);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "stages/decode/picture_file.h"
+#include "stages/decode/vae_session.h"
+#include "stages/generate/encoding.h"
 #include "stages/generate/sampling.h"
 
 /* ---- the shot's own */
@@ -43,22 +45,14 @@ struct work {
     const struct stage_group *group;
     struct session *session;
     const struct family *family;
-    const char *dir;
+    const char *dir, *name;        /* of the checkpoint; for people */
     struct conditions *conditions; /* of each shot */
-    struct tensor *latents;        /* of each shot, in the session's arena */
+    struct tensor *latents;        /* of each shot that has some, in the session's arena */
 };
 
 static bool wanted(const struct work *w, size_t i)
 {
     return w->session->shots[i].settings.makes_keyframe;
-}
-
-static int open_device(const struct work *w, enum dtype activations, struct device **d,
-                       struct error *e)
-{
-    struct device_options options = w->group->env->device;
-    options.activations = activations;
-    return device_open(&options, d, e);
 }
 
 static int interrupted(const struct work *w, struct error *e)
@@ -70,18 +64,18 @@ static int interrupted(const struct work *w, struct error *e)
 
 static int encode_prompts(struct work *w, struct error *e)
 {
-    struct device *d;
-    void *encoder = NULL;
-    if (open_device(w, w->family->gpu.encoder, &d, e) != 0)
-        return -1;
-    int rc = w->family->encoder_open(w->dir, d, &encoder, e);
-    for (size_t i = 0; i < w->session->count && rc == 0; i++)
-        if (wanted(w, i) && (rc = interrupted(w, e)) == 0)
-            rc = w->family->encode(encoder, &w->session->shots[i].settings.keyframe,
-                                   &w->conditions[i], e);
-    w->family->encoder_close(encoder);
-    device_close(d);
-    return rc;
+    struct session *s = w->session;
+    struct encoding x = {.group = w->group, .family = w->family, .dir = w->dir, .name = w->name};
+    struct shot_words *words = arena_array(&s->arena, s->count, sizeof *words);
+    size_t peak;
+    if (!words)
+        return error_memory(e);
+    for (size_t i = 0; i < s->count; i++)
+        if (wanted(w, i))
+            words[x.count++] =
+                (struct shot_words){&s->shots[i].settings.keyframe, &w->conditions[i]};
+    x.shots = words;
+    return encode_all(&x, &peak, e);
 }
 
 static int keep_latents(struct work *w, size_t i, const struct sampling *s, struct error *e)
@@ -121,39 +115,74 @@ static int sample_together(struct work *w, void *model, const struct sampler_con
 }
 
 /* Where memory does not hold so many at once, half of them and then the others. */
-static int sample_some(struct work *w, void *model, const struct sampler_config *config,
-                       const size_t *shots, int count, struct error *e)
+static int sample_some(struct work *w, struct ladder *l, struct device *d, void *model,
+                       const struct sampler_config *config, const size_t *shots, int count,
+                       struct error *e)
 {
-    int half = count / 2, rc = sample_together(w, model, config, shots, count, e);
-    if (rc == 0 || e->code != ERROR_MEMORY || count == 1)
-        return rc;
-    error_clear(e);
-    return sample_some(w, model, config, shots, half, e) == 0
-               ? sample_some(w, model, config, shots + half, count - half, e)
+    int half = count / 2, rc;
+    if (count <= ladder_together(l)) {
+        rc = sample_together(w, model, config, shots, count, e);
+        if (rc == 0 || e->code != ERROR_MEMORY || count == 1 || !ladder_halve(l, d, count, e))
+            return rc;
+    }
+    return sample_some(w, l, d, model, config, shots, half, e) == 0
+               ? sample_some(w, l, d, model, config, shots + half, count - half, e)
                : -1;
+}
+
+/* Those that have no latents yet. */
+static int sample_rest(struct work *w, struct ladder *l, struct device *d, void *model,
+                       struct error *e)
+{
+    struct sampler_config config;
+    size_t lot[SAMPLING_MOST];
+    int most = settings_batch(w->group->env, w->family), count = 0;
+    int rc = sampling_config(w->dir, "", 0, &config, e);
+    for (size_t i = 0; i < w->session->count && rc == 0; i++) {
+        if (wanted(w, i) && !w->latents[i].data)
+            lot[count++] = i;
+        if (count > 0 && (count == most || i + 1 == w->session->count)) {
+            rc = sample_some(w, l, d, model, &config, lot, count, e);
+            count = 0;
+        }
+    }
+    return rc;
+}
+
+/* *again: memory ran out, and it may be tried with less. */
+static int try_sampling(struct work *w, struct ladder *l, bool *again, struct error *e)
+{
+    struct device_options options = w->group->env->device;
+    struct device *d;
+    void *model = NULL;
+    options.activations = w->family->gpu.model;
+    *again = false;
+    if (device_open(&options, &d, e) != 0)
+        return -1;
+    if (!l->env)
+        ladder_begin(l, w->group->env, d, w->family->streams, "model of %s", w->name);
+    device_set_memory(d, l->memory);
+    int rc = w->family->model_open(w->dir, d, &model, e);
+    if (rc == 0)
+        rc = sample_rest(w, l, d, model, e);
+    w->family->model_close(model);
+    if (rc == 0)
+        ladder_done(l, d);
+    else
+        *again = ladder_to_host(l, d, e);
+    device_close(d);
+    return rc;
 }
 
 static int sample_all(struct work *w, struct error *e)
 {
-    struct sampler_config config;
-    struct device *d;
-    void *model = NULL;
-    size_t lot[SAMPLING_MOST];
-    int most = settings_batch(w->group->env, w->family), count = 0;
-    if (sampling_config(w->dir, "", 0, &config, e) != 0 ||
-        open_device(w, w->family->gpu.model, &d, e) != 0)
-        return -1;
-    int rc = w->family->model_open(w->dir, d, &model, e);
-    for (size_t i = 0; i < w->session->count && rc == 0; i++) {
-        if (wanted(w, i))
-            lot[count++] = i;
-        if (count > 0 && (count == most || i + 1 == w->session->count)) {
-            rc = sample_some(w, model, &config, lot, count, e);
-            count = 0;
-        }
-    }
-    w->family->model_close(model);
-    device_close(d);
+    struct ladder l = {0};
+    bool again;
+    int rc;
+    do
+        rc = try_sampling(w, &l, &again, e);
+    while (rc != 0 && again);
+    w->session->keyframe_cuts += l.cuts;
     return rc;
 }
 
@@ -184,20 +213,30 @@ static int take_picture(void *ctx, int index, const float *rgb, int width, int h
     return 0;
 }
 
+static int decode_one(struct work *w, struct vae_session *vae, size_t i, struct error *e)
+{
+    struct taken t = {&w->session->arena, &w->session->shots[i].settings.generation};
+    int rc;
+    do
+        rc = interrupted(w, e) == 0 ? vae_session_decode(vae, &w->latents[i], take_picture, &t, e)
+                                    : -1;
+    while (rc != 0 && vae_session_again(vae, &w->latents[i], e));
+    return rc;
+}
+
+/* In tiles only where memory is short: --vae-tile is for the shot's own frames, whose key has it.
+ */
 static int decode_all(struct work *w, struct error *e)
 {
-    struct device *d;
-    void *vae = NULL;
-    if (open_device(w, w->family->gpu.vae, &d, e) != 0)
-        return -1;
-    int rc = w->family->vae_open(w->dir, d, &vae, e);
+    struct stage_env env = *w->group->env;
+    struct vae_session vae = {0};
+    env.vae.tile_width = env.vae.tile_height = 0;
+    int rc = vae_session_open(&vae, &env, w->family, w->dir, w->name, e);
     for (size_t i = 0; i < w->session->count && rc == 0; i++)
-        if (wanted(w, i) && (rc = interrupted(w, e)) == 0) {
-            struct taken t = {&w->session->arena, &w->session->shots[i].settings.generation};
-            rc = w->family->decode(vae, &w->latents[i], take_picture, &t, e);
-        }
-    w->family->vae_close(vae);
-    device_close(d);
+        if (wanted(w, i))
+            rc = decode_one(w, &vae, i, e);
+    w->session->keyframe_cuts += vae.cuts;
+    vae_session_close(&vae);
     return rc;
 }
 
@@ -216,7 +255,8 @@ int keyframes_make(const struct stage_group *group, struct session *s, struct er
                          s->tier->name, s->tier->keyframe.folder);
     w.conditions = arena_array(&s->arena, s->count, sizeof *w.conditions);
     w.latents = arena_array(&s->arena, s->count, sizeof *w.latents);
-    if (!w.conditions || !w.latents)
+    w.name = arena_printf(&s->arena, "%s's keyframes", s->tier->name);
+    if (!w.conditions || !w.latents || !w.name)
         return error_memory(e);
     int rc = encode_prompts(&w, e) == 0 && sample_all(&w, e) == 0 ? decode_all(&w, e) : -1;
     for (size_t i = 0; i < s->count; i++)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/base/file.h"
+#include "stages/generate/encoding.h"
 #include "stages/generate/keyframe.h"
 #include "stages/generate/sampling.h"
 
@@ -60,69 +60,16 @@ static int find_pictures(struct session *s, const struct stage_group *group, str
     return keyframes_make(group, s, e);
 }
 
-void session_soon(const struct family *family, const char *dir, bool encoders, struct prefetch *p)
+static int encode_shots(struct session *s, const struct stage_group *group, struct error *e)
 {
-    struct arena a = {0};
-    for (const char *const *part = family->parts; *part; part++) {
-        const char *name = *part + (**part == '?'), *path = path_join(&a, dir, name);
-        bool is_denoiser =
-            strncmp(name, "transformer", strlen("transformer")) == 0 || strcmp(name, "unet") == 0;
-        if (path && strcmp(name, "vae") != 0 && is_denoiser != encoders)
-            prefetch_add(p, path);
-    }
-    arena_free(&a);
-}
-
-/* Goes on with shot *done. *again: memory ran out, and it may be tried with less. */
-static int encode_some(struct session *s, const struct stage_group *group, struct ladder *l,
-                       size_t *done, struct prefetch *next, bool *again, struct error *e)
-{
-    const struct family *family = s->tier->family;
-    struct device_options options = group->env->device;
-    struct device *d;
-    void *encoder = NULL;
-    options.activations = family->gpu.encoder;
-    *again = false;
-    if (device_open(&options, &d, e) != 0)
-        return -1;
-    if (!l->env)
-        ladder_begin(l, s->env, d, "text encoder of %s", s->tier->name);
-    device_set_memory(d, l->memory);
-    int rc = family->encoder_open(s->dir, d, &encoder, e);
-    if (rc == 0) {
-        prefetch_start(next);
-        device_note(d, NOTE_PREFETCH, "Prefetch of the Next Stage's Weights Activated.");
-    }
-    for (; *done < s->count && rc == 0; *done += rc == 0)
-        rc = group->cancelled(group)
-                 ? error_set(e, ERROR_CANCELLED, "interrupted while prompts were encoded")
-                 : family->encode(encoder, &s->shots[*done].settings.generation,
-                                  &s->shots[*done].conditions, e);
-    if (rc != 0 && *done < s->count)
-        conditions_free(&s->shots[*done].conditions);
-    family->encoder_close(encoder);
-    if (rc == 0)
-        ladder_done(l, d);
-    else
-        *again = ladder_to_host(l, d, e);
-    s->encoder_peak = device_memory_peak(d);
-    device_close(d);
-    return rc;
-}
-
-static int encode_all(struct session *s, const struct stage_group *group, struct error *e)
-{
-    struct prefetch *denoiser = prefetch_new();
-    struct ladder l = {0};
-    size_t done = 0;
-    bool again;
-    int rc;
-    session_soon(s->tier->family, s->dir, false, denoiser);
-    do
-        rc = encode_some(s, group, &l, &done, denoiser, &again, e);
-    while (rc != 0 && again);
-    prefetch_free(denoiser);
-    return rc;
+    struct encoding x = {group, s->tier->family, s->dir, s->tier->name, NULL, s->count};
+    struct shot_words *words = arena_array(&s->arena, s->count, sizeof *words);
+    if (!words)
+        return error_memory(e);
+    for (size_t i = 0; i < s->count; i++)
+        words[i] = (struct shot_words){&s->shots[i].settings.generation, &s->shots[i].conditions};
+    x.shots = words;
+    return encode_all(&x, &s->encoder_peak, e);
 }
 
 /* The shot that needs the most memory. */
@@ -147,11 +94,27 @@ static void close_model(struct session *s)
     s->device = NULL;
 }
 
+/* A memory mode that was asked for and changes nothing here. */
+static void tell_of_memory(const struct session *s)
+{
+    enum memory_mode mode = s->env->device.memory;
+    bool one_memory = device_kind(s->device) == DEVICE_CPU && !device_can_stream(s->device);
+    if (mode != MEMORY_AUTO && one_memory)
+        device_note_missing(s->device, NOTE_OFFLOAD,
+                            "a processor has one memory, %s changes nothing",
+                            mode == MEMORY_SAFE ? "--memory safe" : "--no-offload");
+    else if (mode == MEMORY_SAFE && !s->tier->family->streams)
+        device_note_missing(s->device, NOTE_OFFLOAD,
+                            "%s has no blocks of layers, its weights stay on the device",
+                            s->tier->name);
+}
+
 /* What would serve this model and was not asked for, or was and cannot be had. */
 static void tell_what_is_off(const struct session *s)
 {
     const struct family *family = s->tier->family;
     bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false;
+    tell_of_memory(s);
     if (asked && !family->fp8)
         device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
                             s->tier->name);
@@ -178,8 +141,8 @@ static int open_model(struct session *s, struct error *e)
         if (device_open(&options, &s->device, e) != 0)
             return -1;
         if (!s->ladder.env)
-            ladder_begin(&s->ladder, s->env, s->device, "%s, %dx%d, %d frames", s->tier->name,
-                         g->width, g->height, g->frames);
+            ladder_begin(&s->ladder, s->env, s->device, s->tier->family->streams,
+                         "%s, %dx%d, %d frames", s->tier->name, g->width, g->height, g->frames);
         device_set_memory(s->device, s->ladder.memory);
         if (s->tier->family->model_open(s->dir, s->device, &s->model, e) == 0) {
             tell_what_is_off(s);
@@ -213,7 +176,7 @@ static int prepare(struct session *s, const struct stage_group *group, struct er
     if (tier_of_shot(group->env, group->shots[0], &s->tier, e) != 0 ||
         tier_checkpoint(group->env, s->tier, &s->arena, &s->dir, e) != 0 ||
         list_shots(s, group, e) != 0 || find_pictures(s, group, e) != 0 ||
-        encode_all(s, group, e) != 0)
+        encode_shots(s, group, e) != 0)
         return -1;
     return open_model(s, e);
 }

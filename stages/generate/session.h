@@ -18,6 +18,7 @@ struct session {
     struct arena arena;
     struct device *device;
     size_t encoder_peak;  /* bytes of GPU memory while words and pictures were encoded; 0: none */
+    int keyframe_cuts;    /* how often keyframes were made in smaller pieces, memory being short */
     void *model;          /* NULL: it could not be opened again after memory ran out */
     struct ladder ladder; /* of the model */
     const char *dir;      /* of the checkpoint */
@@ -26,8 +27,6 @@ struct session {
     size_t count;
 };
 
-/* Adds the folders of a checkpoint's encoders, or of its denoiser. */
-void session_soon(const struct family *family, const char *dir, bool encoders, struct prefetch *p);
 int session_open(const struct stage_group *group, struct session **out, struct error *e);
 void session_close(struct session *s); /* NULL-safe */
 /* Before a shot: the model, should memory have run out with the last one. */

@@ -69,17 +69,24 @@ static int begin(struct running *r, struct session *session, struct error *e)
     return 0;
 }
 
-/* What it ran on; on a GPU, how much of its memory was in use at most. */
+/* What it ran on; on a GPU, how much of its memory was in use at most; what was done because
+ * memory was short. */
 static int note_device(struct stage_job *job, const struct session *session, struct error *e)
 {
     const char *name = device_kind(session->device) == DEVICE_CUDA ? "\"cuda\"" : "\"cpu\"";
     const char *model = arena_printf(job->arena, "%zu", device_memory_peak(session->device) >> 20);
     const char *encoder = arena_printf(job->arena, "%zu", session->encoder_peak >> 20);
-    if (!model || !encoder)
+    const char *cuts = arena_printf(job->arena, "%d", session->ladder.cuts);
+    const char *keyframe_cuts = arena_printf(job->arena, "%d", session->keyframe_cuts);
+    if (!model || !encoder || !cuts || !keyframe_cuts)
         return error_memory(e);
     job->note(job, "device", name);
     if (device_streams(session->device))
         job->note(job, "weights", "\"streamed\"");
+    if (session->ladder.cuts > 0)
+        job->note(job, "smaller_pieces", cuts);
+    if (session->keyframe_cuts > 0)
+        job->note(job, "keyframe_smaller_pieces", keyframe_cuts);
     if (device_memory_peak(session->device) == 0)
         return 0;
     job->note(job, "encoder_gpu_mib", encoder);
@@ -225,27 +232,32 @@ static void fail_all(struct lot *l, const struct error *e)
 
 static void sample(struct lot *l, struct session *session);
 
-/* Where memory does not hold so many at once, half of them and then the others; where it does not
- * hold one, the model is opened where it needs less, and the shot goes on from its checkpoint. */
-static void sample_with_less(struct lot *l, struct session *session, struct error *e)
+static void sample_halves(const struct lot *l, struct session *session)
 {
     struct lot first = {.count = l->count / 2}, rest = {.count = l->count - first.count};
-    struct running *r = l->of[0];
-    if (l->count == 1) {
-        keep(r);
-        if (!session_mend(session, e)) {
-            fail_all(l, e);
-            return;
-        }
-        sampling_close(&r->sampling);
-        if (begin(r, session, r->error) == 0)
-            sample(l, session);
-        return;
-    }
     for (int i = 0; i < l->count; i++)
         *(i < first.count ? &first.of[i] : &rest.of[i - first.count]) = l->of[i];
     sample(&first, session);
     sample(&rest, session);
+}
+
+/* Where memory does not hold so many at once, half of them and then the others; where it does not
+ * hold one, the model is opened where it needs less, and the shot goes on from its checkpoint. */
+static void sample_with_less(struct lot *l, struct session *session, struct error *e)
+{
+    struct running *r = l->of[0];
+    if (l->count > 1 && ladder_halve(&session->ladder, session->device, l->count, e)) {
+        sample_halves(l, session);
+        return;
+    }
+    keep(r);
+    if (!session_mend(session, e)) {
+        fail_all(l, e);
+        return;
+    }
+    sampling_close(&r->sampling);
+    if (begin(r, session, r->error) == 0)
+        sample(l, session);
 }
 
 static void sample(struct lot *l, struct session *session)
@@ -253,6 +265,10 @@ static void sample(struct lot *l, struct session *session)
     struct error e = {0};
     if (session_ready(session, &e) != 0) {
         fail_all(l, &e);
+        return;
+    }
+    if (l->count > ladder_together(&session->ladder)) {
+        sample_halves(l, session);
         return;
     }
     if (l->count > 1)

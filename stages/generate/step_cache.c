@@ -9,11 +9,34 @@ double step_cache_threshold(enum step_cache_mode mode)
     return mode == STEP_CACHE_FIRST_BLOCK ? 0.25 : mode == STEP_CACHE_TIMESTEP ? 0.15 : 0;
 }
 
+static int warm_up(int steps)
+{
+    return (steps + 3) / 4;
+}
+
+double step_cache_hope(enum step_cache_mode mode, double threshold, int steps)
+{
+    static const struct {
+        enum step_cache_mode mode;
+        double threshold, fewer;
+    } measured[] = {
+        {STEP_CACHE_FIRST_BLOCK, 0.15, 1.47}, {STEP_CACHE_FIRST_BLOCK, 0.2, 1.61},
+        {STEP_CACHE_FIRST_BLOCK, 0.25, 1.75}, {STEP_CACHE_FIRST_BLOCK, 0.3, 1.80},
+        {STEP_CACHE_TIMESTEP, 0.15, 1.69},    {STEP_CACHE_TIMESTEP, 0.2, 2.00},
+    };
+    double fewer = 1, most = steps > 0 ? (double)steps / warm_up(steps) : 1;
+
+    for (size_t i = 0; i < sizeof measured / sizeof *measured; i++)
+        if (measured[i].mode == mode && threshold >= measured[i].threshold)
+            fewer = measured[i].fewer;
+    return fewer < most ? fewer : most;
+}
+
 void step_cache_begin(struct step_cache *c, enum step_cache_mode mode, double threshold, int steps)
 {
     c->mode = mode;
     c->threshold = threshold;
-    c->warm_up = (steps + 3) / 4;
+    c->warm_up = warm_up(steps);
     step_cache_forget(c);
 }
 

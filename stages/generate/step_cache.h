@@ -31,6 +31,10 @@ enum step_cache_mode { STEP_CACHE_OFF, STEP_CACHE_FIRST_BLOCK, STEP_CACHE_TIMEST
 extern const char *const step_cache_names[];
 /* The threshold that suits a mode where none is given: bench/README.md has what it gives. */
 double step_cache_threshold(enum step_cache_mode mode);
+/* How many times fewer blocks a cache may be hoped to evaluate in a shot of so many steps: what was
+ * measured on previs with the highest threshold up to this one (bench/README.md, "What speed costs
+ * in quality"). Other models and prompts give more or less. 1: nothing was measured. */
+double step_cache_hope(enum step_cache_mode mode, double threshold, int steps);
 
 enum { STEP_CACHE_PASSES = 2 };
 struct step_cache {

@@ -23,9 +23,9 @@ static void check_groups(struct unet *m, struct loader *l, int64_t channels, con
               safetensors_path(l->weights), name, (long long)channels, m->groups);
 }
 
-/* frames: taps along time; 0 for a block of pictures. */
+/* frames: taps along time; 0 for a block of pictures. share: of what is added. */
 static void load_residual(struct unet *m, struct loader *l, struct unet_residual *r, int64_t in,
-                          int64_t out, int frames, const char *name)
+                          int64_t out, int frames, float share, const char *name)
 {
     int side = frames ? 1 : 3;
 
@@ -37,7 +37,7 @@ static void load_residual(struct unet *m, struct loader *l, struct unet_residual
     load_conv(l, &r->conv1, out, in, frames, side, side, "%s.conv1", name);
     load_linear(l, &r->time, out, m->time_dim, true, "%s.time_emb_proj", name);
     load_norm(l, &r->norm2, out, name, ".norm2");
-    load_conv(l, &r->conv2, out, out, frames, side, side, "%s.conv2", name);
+    load_conv_share(l, &r->conv2, share, out, out, frames, side, side, "%s.conv2", name);
     if (in != out)
         load_pointwise(l, &r->shortcut, out, in, "%s.conv_shortcut", name);
 }
@@ -59,14 +59,14 @@ static void load_resnet(struct unet *m, struct loader *l, struct unet_resnet *r,
 
     r->eps = eps;
     if (!m->temporal) {
-        load_residual(m, l, &r->spatial, in, out, 0, name);
+        load_residual(m, l, &r->spatial, in, out, 0, 1, name);
         return;
     }
     snprintf(part, sizeof part, "%s.spatial_res_block", name);
-    load_residual(m, l, &r->spatial, in, out, 0, part);
-    snprintf(part, sizeof part, "%s.temporal_res_block", name);
-    load_residual(m, l, &r->temporal, out, out, 3, part);
+    load_residual(m, l, &r->spatial, in, out, 0, 1, part);
     load_share(m, l, &r->share, name);
+    snprintf(part, sizeof part, "%s.temporal_res_block", name);
+    load_residual(m, l, &r->temporal, out, out, 3, 1 - r->share, part);
 }
 
 /* ---- transformers */

@@ -10,6 +10,21 @@ static struct tensor shift_of(struct unet *m, const struct unet_residual *r)
     return shift;
 }
 
+/* x = gain silu(norm2(x + shift)), an item of the first axis at a time */
+static void norm_shifted(struct unet *m, struct tensor *x, const struct unet_residual *r, float eps,
+                         const struct tensor *shift, float gain)
+{
+    const struct shifted_norm n = {.groups = m->groups,
+                                   .weight = &r->norm2.weight,
+                                   .bias = &r->norm2.bias,
+                                   .shift = shift,
+                                   .eps = eps,
+                                   .gain = gain,
+                                   .act = ACT_SILU};
+
+    op_group_norm_shifted(m->device, x, x, &n);
+}
+
 static void spatial(struct unet *m, const struct unet_residual *r, float eps,
                     const struct tensor *x, struct tensor *out)
 {
@@ -17,7 +32,7 @@ static void spatial(struct unet *m, const struct unet_residual *r, float eps,
     const int64_t *s = x->shape;
     struct tensor in = unet_view(&m->work.wide, 4, s);
     struct tensor mid = UNET_VIEW(&m->work.state, s[0], s[1], s[2], r->out);
-    struct tensor shift = shift_of(m, r), mid_rows = unet_rows(&mid);
+    struct tensor shift = shift_of(m, r);
     const struct tensor *conv1_in = &in, *conv2_in = &mid;
 
     if (r->in != r->out) {
@@ -26,60 +41,26 @@ static void spatial(struct unet *m, const struct unet_residual *r, float eps,
     }
     op_group_norm(d, &in, x, m->groups, &r->norm1.weight, &r->norm1.bias, eps, ACT_SILU);
     op_conv(d, &mid, &conv1_in, &r->conv1, NULL);
-    op_modulate(d, &mid_rows, &mid_rows, NULL, &shift);
-    op_group_norm(d, &mid, &mid, m->groups, &r->norm2.weight, &r->norm2.bias, eps, ACT_SILU);
+    norm_shifted(m, &mid, r, eps, &shift, 1);
     op_conv(d, out, &conv2_in, &r->conv2, r->in != r->out ? out : x);
 }
 
-/* A convolution along the frames of each clip, with zeros before the first and after the last. */
-static void conv_frames(struct unet *m, struct tensor *out, const struct tensor *x,
-                        const struct conv *w, const struct tensor *residual)
-{
-    int64_t frames = m->work.frames;
-
-    for (int64_t clip = 0; clip < m->work.clips; clip++) {
-        int64_t from = clip * frames, run;
-        for (int64_t t = 0; t < frames; t += run) {
-            bool first = t == 0, last = t == frames - 1;
-            struct tensor taps[3], part, add;
-            const struct tensor *x3[3];
-
-            run = first || last ? 1 : frames - 2;
-            for (int i = 0; i < 3; i++) {
-                bool outside = (i == 0 && first) || (i == 2 && last);
-                if (!outside)
-                    taps[i] = tensor_slice(*x, 0, from + t + i - 1, run);
-                x3[i] = outside ? NULL : &taps[i];
-            }
-            part = tensor_slice(*out, 0, from + t, run);
-            if (residual)
-                add = tensor_slice(*residual, 0, from + t, run);
-            op_conv(m->device, &part, x3, w, residual ? &add : NULL);
-        }
-    }
-}
-
-/* x = share x + (1 - share) (x + residual along time) */
+/* x = share x + (1 - share) (x + residual along time): the residual's share is taken of what its
+ * last convolution reads, and its bias has it (unet_load.c). */
 static void temporal(struct unet *m, const struct unet_resnet *resnet, struct tensor *x)
 {
     const struct unet_residual *r = &resnet->temporal;
     struct unet_workspace *w = &m->work;
     struct device *d = m->device;
-    const int64_t *s = x->shape;
-    struct tensor in = unet_view(&w->wide, 4, s), mid = unet_view(&w->state, 4, s);
-    struct tensor sum = unet_view(&w->normed, 4, s), mid_rows = unet_rows(&mid);
-    int64_t clip[] = {w->clips, w->frames * s[1] * s[2], r->out};
-    struct tensor x_clips = tensor_view(*x, 3, clip), in_clips = tensor_view(in, 3, clip);
-    struct tensor mid_clips = tensor_view(mid, 3, clip), shift = shift_of(m, r);
+    int64_t clip[] = {w->clips, w->frames, x->shape[1], x->shape[2], r->out};
+    struct tensor clips = tensor_view(*x, 5, clip), in = unet_view(&w->wide, 5, clip);
+    struct tensor mid = unet_view(&w->state, 5, clip), shift = shift_of(m, r);
 
-    op_group_norm(d, &in_clips, &x_clips, m->groups, &r->norm1.weight, &r->norm1.bias, resnet->eps,
+    op_group_norm(d, &in, &clips, m->groups, &r->norm1.weight, &r->norm1.bias, resnet->eps,
                   ACT_SILU);
-    conv_frames(m, &mid, &in, &r->conv1, NULL);
-    op_modulate(d, &mid_rows, &mid_rows, NULL, &shift);
-    op_group_norm(d, &mid_clips, &mid_clips, m->groups, &r->norm2.weight, &r->norm2.bias,
-                  resnet->eps, ACT_SILU);
-    conv_frames(m, &sum, &mid, &r->conv2, x);
-    op_blend(d, x, resnet->share, x, 1 - resnet->share, &sum);
+    op_conv_clips(d, &mid, &in, &r->conv1, NULL);
+    norm_shifted(m, &mid, r, resnet->eps, &shift, 1 - resnet->share);
+    op_conv_clips(d, &clips, &mid, &r->conv2, &clips);
 }
 
 void unet_resnet_forward(struct unet *m, const struct unet_resnet *r, const struct tensor *x,

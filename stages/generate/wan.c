@@ -331,6 +331,7 @@ const struct family family_wan = {
     .size_multiple = 16,
     .frame_multiple = 4,
     .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_BF16},
+    .streams = true,
     .fp8 = true,
     .check = check,
     .encoder_open = encoder_open,

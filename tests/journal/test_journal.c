@@ -226,7 +226,7 @@ static void every_attempt_is_remembered(void **state)
     assert_int_equal(n, 4);
     assert_int_equal(a[0].status, RECORD_FAILED);
     assert_string_equal(a[0].error, "out of memory");
-    assert_int_equal(a[1].status, RECORD_RUNNING);
+    assert_int_equal(a[1].status, RECORD_INTERRUPTED);
     assert_int_equal(a[1].number, 2);
     assert_int_equal(a[2].status, RECORD_DONE);
     assert_int_equal(a[3].key.bytes[0], 2);

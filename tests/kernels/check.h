@@ -17,6 +17,7 @@ struct check {
     enum dtype attention;      /* F8_E4M3: of long ones */
     uint64_t state;            /* of the random numbers */
     const char *only;          /* the one operation to look at; NULL: all */
+    bool first;                /* the first round: of what is looked at once */
     bool small;                /* few, short cases: for slow checkers of memory */
     int compared, failed;
 };
@@ -56,6 +57,7 @@ void check_rows(struct check *c);     /* norms, softmax, elements, copies */
 void check_fused(struct check *c);    /* FP8, and operations that are several in one */
 void check_pictures(struct check *c); /* convolutions, patches */
 void check_graphs(struct check *c);   /* recorded and replayed */
+void check_large(struct check *c);    /* more numbers than 32 bits count */
 /* Large shapes against what the chip can do. */
 void time_operations(struct device *d, const char *only); /* NULL: all; else names with this */
 

@@ -134,6 +134,37 @@ static void check_conv(struct check *c)
             v.in_place, v.biased, v.apart);
 }
 
+static void check_conv_clips(struct check *c)
+{
+    static const int64_t widths[] = {8, 32, 64, 5};
+    int64_t n = between(c, 1, 3), t = between(c, 1, 6), h = between(c, 1, 9), w = between(c, 1, 9);
+    int64_t in = widths[between(c, 0, 3)], out = widths[between(c, 0, 3)];
+    int side = between(c, 0, 3) ? 1 : 3, kt = between(c, 0, 3) ? 3 : 1;
+    struct conv_form form = {.scale = 1, .stride = 1};
+    struct pair weight = NUMBERS(c, ACTIVATIONS_, 0, 0.2f, out, in, kt, side, side);
+    struct pair bias = NUMBERS(c, VECTORS_, 0, 1, out);
+    struct pair x = NUMBERS(c, ACTIVATIONS_, 0, 1, n, t, h, w, in);
+    struct pair made = NUMBERS(c, ACTIVATIONS_, 0, 1, n, t, h, w, out);
+    bool biased = between(c, 0, 3), add = between(c, 0, 1);
+    struct conv a, b;
+    struct error e = {0};
+
+    if (conv_pack(c->reference, &c->host, &weight.host, biased ? &bias.host : NULL, form, &a, &e) ||
+        conv_pack(c->tested, &c->device, &weight.host, biased ? &bias.host : NULL, form, &b, &e)) {
+        printf("conv_pack: %s\n", e.text);
+        c->failed++;
+        return;
+    }
+    if (!add)
+        poison(c, &made);
+    op_conv_clips(c->reference, &made.host, &x.host, &a, add ? &made.host : NULL);
+    op_conv_clips(c->tested, &made.device, &x.device, &b, add ? &made.device : NULL);
+    compare(c, "conv_clips", &made,
+            "n %lld t %lld h %lld w %lld in %lld out %lld kernel %d %d residual %d bias %d",
+            (long long)n, (long long)t, (long long)h, (long long)w, (long long)in, (long long)out,
+            kt, side, add, biased);
+}
+
 static void check_group_statistics(struct check *c)
 {
     int64_t n = between(c, 1, 3), h = between(c, 1, 9), w = between(c, 1, 9);
@@ -247,6 +278,8 @@ void check_pictures(struct check *c)
 {
     if (wanted(c, "conv"))
         check_conv(c);
+    if (wanted(c, "conv_clips"))
+        check_conv_clips(c);
     if (wanted(c, "group_statistics"))
         check_group_statistics(c);
     if (wanted(c, "normalise"))

@@ -193,6 +193,40 @@ static void check_group_norm(struct check *c)
             (long long)n, (long long)h, (long long)w, (long long)s[1], (long long)s[0], away, act);
 }
 
+static void check_group_norm_shifted(struct check *c)
+{
+    static const int64_t shapes[][2] = {{32, 128}, {32, 320}, {3, 21}, {4, 32}};
+    const int64_t *s = shapes[between(c, 0, 3)];
+    int64_t runs = between(c, 1, 3), n = runs * between(c, 1, 2), pixels = between(c, 1, 300);
+    struct pair x = NUMBERS(c, ACTIVATIONS_, 0, 1, n, pixels, s[1]), out = x;
+    struct pair a = NUMBERS(c, VECTORS_, 0, 1, s[1]), b = NUMBERS(c, VECTORS_, 0, 1, s[1]);
+    struct pair shift = NUMBERS(c, VECTORS_, 0, 2, runs, s[1]);
+    struct shifted_norm host = {.groups = (int)s[0],
+                                .weight = &a.host,
+                                .bias = &b.host,
+                                .shift = between(c, 0, 3) ? &shift.host : NULL,
+                                .eps = 1e-6f,
+                                .gain = between(c, 0, 1) ? 1 : random_float(c),
+                                .act = between(c, 0, 1) ? ACT_SILU : ACT_NONE},
+                        device = host;
+
+    if (!wanted(c, "group_norm_shifted"))
+        return;
+    device.weight = &a.device;
+    device.bias = &b.device;
+    device.shift = host.shift ? &shift.device : NULL;
+    if (between(c, 0, 1)) {
+        out = NUMBERS(c, ACTIVATIONS_, 0, 1, n, pixels, s[1]);
+        poison(c, &out);
+    }
+    op_group_norm_shifted(c->reference, &out.host, &x.host, &host);
+    op_group_norm_shifted(c->tested, &out.device, &x.device, &device);
+    compare(c, "group_norm_shifted", &out,
+            "n %lld runs %lld pixels %lld channels %lld groups %lld shift %d gain %g act %d",
+            (long long)n, (long long)runs, (long long)pixels, (long long)s[1], (long long)s[0],
+            host.shift != NULL, (double)host.gain, host.act);
+}
+
 static void check_rope(struct check *c)
 {
     static const int64_t dims[] = {64, 128, 80, 16, 6, 72};
@@ -298,6 +332,7 @@ void check_rows(struct check *c)
     check_in_place(c);
     check_distance(c);
     check_group_norm(c);
+    check_group_norm_shifted(c);
     check_rope(c);
     check_embed(c);
     check_copy(c);

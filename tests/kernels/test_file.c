@@ -81,9 +81,72 @@ static void written_whole_and_read_back(void **state)
     assert_non_null(strstr(e.text, "too large"));
 }
 
+/* Bytes of a mapping are found in the file they come from, as long as it is mapped. */
+static void mapped_and_read_from_its_file(void **state)
+{
+    enum { SIZE = 100000, FROM = 70001, COUNT = 20000 };
+    static uint8_t bytes[SIZE], read[COUNT];
+    struct error e = {0};
+    struct file_map map, other;
+    char path[64];
+    int64_t at = -1;
+    int fd;
+
+    (void)state;
+    for (int i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)(i * 7 + i / 256);
+    snprintf(path, sizeof path, "%s/weights", dir);
+    assert_int_equal(file_write_atomic(path, bytes, SIZE, &e), 0);
+    assert_int_equal(file_map_open(path, &map, &e), 0);
+    assert_int_equal(file_map_open(path, &other, &e), 0);
+    fd = file_map_source(map.bytes + FROM, COUNT, &at);
+    assert_true(fd >= 0);
+    assert_int_equal(at, FROM);
+    assert_int_equal(pread(fd, read, COUNT, (off_t)at), COUNT);
+    assert_memory_equal(read, map.bytes + FROM, COUNT);
+    assert_int_equal(file_map_source(map.bytes + FROM, SIZE - FROM + 1, &at), -1);
+    assert_int_equal(file_map_source(bytes, COUNT, &at), -1);
+    assert_int_equal(truncate(path, FROM + 5), 0);
+    assert_int_equal(pread(fd, read, COUNT, FROM), 5);
+    const uint8_t *gone = map.bytes;
+    file_map_close(&map);
+    assert_int_equal(file_map_source(gone, 1, &at), -1);
+    assert_true(file_map_source(other.bytes, SIZE, &at) >= 0);
+    file_map_close(&other);
+}
+
+/* More files than are kept open are mapped all the same. */
+static void many_mapped(void **state)
+{
+    enum { MANY = 200 };
+    static struct file_map map[MANY];
+    struct error e = {0};
+    char path[64];
+    int64_t at;
+    int known = 0;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/many", dir);
+    assert_int_equal(file_write_atomic(path, "fleet", 5, &e), 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(file_map_open(path, &map[i], &e), 0);
+    for (int i = 0; i < MANY; i++)
+        known += file_map_source(map[i].bytes, 5, &at) >= 0;
+    assert_in_range(known, 16, MANY - 1);
+    for (int i = 0; i < MANY; i++) {
+        assert_memory_equal(map[i].bytes, "fleet", 5);
+        file_map_close(&map[i]);
+    }
+    assert_int_equal(file_map_open(path, &map[0], &e), 0);
+    assert_true(file_map_source(map[0].bytes, 5, &at) >= 0);
+    file_map_close(&map[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mapped_and_read_from_its_file),
+        cmocka_unit_test(many_mapped),
         cmocka_unit_test(pipes_devices_and_folders),
         cmocka_unit_test(written_whole_and_read_back),
     };

@@ -242,6 +242,38 @@ static void test_within_another(void **unused)
     device_graph_free(&inner);
 }
 
+static void use_one_of(struct device_graphs *all, int key)
+{
+    struct device_graph *g = device_graph_for(all, &key, sizeof key);
+
+    use(g, key);
+}
+
+/* Keys by turns have a recording each; one key too many takes the place of the oldest. */
+static void test_a_recording_for_each_key(void **unused)
+{
+    struct device_graphs all = {0};
+    int count = 0;
+
+    (void)unused;
+    for (int turn = 0; turn < 5; turn++)
+        for (int key = 1; key <= DEVICE_GRAPHS; key++) {
+            use_one_of(&all, key);
+            assert_int_equal(value, ++count);
+        }
+    assert_int_equal(issued, 2 * DEVICE_GRAPHS);
+    assert_int_equal(fake.ended, DEVICE_GRAPHS);
+    use_one_of(&all, DEVICE_GRAPHS + 1);
+    assert_int_equal(fake.forgotten, 1);
+    use_one_of(&all, 2);
+    assert_int_equal(issued, 2 * DEVICE_GRAPHS + 1);
+    use_one_of(&all, 1);
+    assert_int_equal(issued, 2 * DEVICE_GRAPHS + 2);
+    assert_int_equal(fake.forgotten, 2);
+    device_graphs_free(&all);
+    assert_int_equal(fake.forgotten, DEVICE_GRAPHS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_cannot_be_recorded_is_issued, begin, end),
         cmocka_unit_test_setup_teardown(test_host_memory_is_not_recorded, begin, end),
         cmocka_unit_test_setup_teardown(test_within_another, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_recording_for_each_key, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

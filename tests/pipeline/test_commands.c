@@ -247,6 +247,29 @@ static void cards_are_made_once_and_told_about(void **state)
     program_free(&p);
 }
 
+static void status_names_what_the_board_has_no_longer(void **state)
+{
+    struct program p;
+    json_t *status;
+
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("run", board, "-o", dir), 0, "", "");
+    p = PROGRAM("status", dir);
+    assert_null(strstr(p.out, "no longer in the board"));
+    program_free(&p);
+    write_file(board, "name: cards\nsize: 64x36\nshots:\n"
+                      "  - {id: new, card: {background: \"#203040\"}}\n");
+    expect(PROGRAM("run", board, "-o", dir), 0, "", "");
+    expect(PROGRAM("status", dir), 0, "6 delivered files of shots that are no longer in the board",
+           "");
+    p = PROGRAM("status", dir, "--json");
+    status = json_loads(p.out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(status, "orphans")), 6);
+    json_decref(status);
+    program_free(&p);
+}
+
 static void a_production_belongs_to_one_storyboard(void **state)
 {
     (void)state;
@@ -300,6 +323,9 @@ static void a_second_run_is_told_who_runs(void **state)
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 130);
     expect(PROGRAM("resume", dir), 0, "40 of 40 shots delivered", "");
+    p = PROGRAM("journal", "dump", dir);
+    assert_null(strstr(p.out, "status=\"running\""));
+    program_free(&p);
 }
 
 static void a_damaged_journal_is_refused(void **state)
@@ -463,6 +489,7 @@ int main(void)
         ONE(a_missing_source_fails_its_shot_alone),
         ONE(a_shot_that_failed_is_not_explained_by_what_it_never_was),
         ONE(cards_are_made_once_and_told_about),
+        ONE(status_names_what_the_board_has_no_longer),
         ONE(a_production_belongs_to_one_storyboard),
         ONE(a_second_run_is_told_who_runs),
         ONE(a_damaged_journal_is_refused),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <jansson.h>
 
 #include "pipeline/execute/capacity.h"
@@ -146,41 +147,296 @@ static void what_does_not_fit_is_said_with_the_mend(void **state)
     program_free(&p);
 }
 
-/* What is wrong with one tier is said of that tier; the others are planned. */
-static void a_tier_at_fault_leaves_the_others(void **state)
+/* A board of 1024x576 unless said otherwise, in the test's own folder. */
+static const char *write_board(const char *size, const char *shots)
 {
-    static const char two[] =
-        "name: two\n"
-        "fps: 24\n"
-        "size: 768x432\n"
-        "shots:\n"
-        "  - {id: a, prompt: A ship, frames: 81, steps: 3, tier: experimental}\n"
-        "  - {id: b, prompt: A ship, frames: 25, steps: 3, tier: validator}\n"
-        "  - {id: c, prompt: A ship, frames: 17, steps: 3, tier: previs}\n";
-    char path[100];
+    static char path[100];
+    char whole[1600];
+    struct error e = {0};
+
+    snprintf(path, sizeof path, "%s/own.yaml", scratch);
+    snprintf(whole, sizeof whole, "name: own\nfps: 24\nsize: %s\nshots:\n%s", size, shots);
+    assert_int_equal(file_write_atomic(path, whole, strlen(whole), &e), 0);
+    return path;
+}
+
+/* What it printed, in one line. */
+static const char *joined(struct program *p)
+{
+    char *to = p->out;
+
+    for (const char *from = p->out; *from; from++)
+        if (!isspace((unsigned char)*from))
+            *to++ = *from;
+        else if (to > p->out && to[-1] != ' ')
+            *to++ = ' ';
+    *to = '\0';
+    return p->out;
+}
+
+/* A shot that `check` refuses, or that is too much for a limit, is told with its line; the others
+ * of its tier are planned. */
+static void a_shot_at_fault_leaves_the_others(void **state)
+{
+    const char *path = write_board(
+        "768x432", "  - {id: a, prompt: A ship, frames: 81, steps: 3, tier: experimental}\n"
+                   "  - {id: b, prompt: A ship, frames: 25, steps: 3, tier: experimental}\n"
+                   "  - {id: c, prompt: A ship, frames: 17, steps: 3, tier: previs}\n"
+                   "  - {id: d, prompt: A ship, steps: 3, tier: previs, keyframe: no.png}\n"
+                   "  - {id: e, prompt: A ship, steps: 3, tier: previs, keyframe: no.png}\n"
+                   "  - {id: f, source: no.png, duration: 1s}\n");
+    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--vae-memory", "100M");
+    json_t *root, *faults;
+
+    (void)state;
+    assert_int_equal(p.status, EXIT_BOARD);
+    assert_non_null(strstr(joined(&p), "own.yaml:5: shot a cannot be made: 81 frames"));
+    assert_non_null(strstr(p.out, "own.yaml:8: shot d and 1 more cannot be made: "));
+    assert_non_null(strstr(p.out, "own.yaml:10: shot f cannot be made: "));
+    assert_non_null(strstr(p.out, "own.yaml:6: shot b DOES NOT FIT: --vae-memory is 100"));
+    assert_non_null(strstr(p.out, "experimental (CogVideoX): none of its shots can be planned"));
+    assert_non_null(strstr(p.out, "previs (Wan 2.2 form, small): 1 shot of"));
+    assert_non_null(strstr(p.out, "fits: "));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "49GiB", "--only", "b", "--vae-memory", "100M");
+    assert_int_equal(p.status, EXIT_SHOTS); /* the board is good */
+    program_free(&p);
+    p = PROGRAM("plan", path, "--json", "--gpu", "49GiB");
+    root = json_loads(p.out, 0, NULL);
+    assert_int_equal(p.status, EXIT_BOARD);
+    assert_true(json_is_false(json_object_get(root, "fits")));
+    assert_int_equal(json_array_size(json_object_get(root, "tiers")), 2);
+    faults = json_object_get(root, "faults");
+    assert_int_equal(json_array_size(faults), 3);
+    assert_true(number(json_array_get(faults, 0), "line") == 5);
+    assert_true(number(json_array_get(faults, 2), "more") == 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(json_is_true(json_object_get(json_array_get(faults, i), "refused")));
+    json_decref(root);
+    program_free(&p);
+}
+
+/* A checkpoint that is not there is no fault; one in a layout that is not read is. */
+static void a_checkpoint_that_cannot_be_used_is_told(void **state)
+{
+    const char *path = write_board(
+        "832x480", "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: flagship}\n");
+    char models[100], own[140];
     struct error e = {0};
 
     (void)state;
-    snprintf(path, sizeof path, "%s/two.yaml", scratch);
-    assert_int_equal(file_write_atomic(path, two, strlen(two), &e), 0);
-    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--vae-memory", "100M");
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_non_null(strstr(p.out, "shot a cannot be planned: 81 frames: tier experimental makes"));
-    assert_non_null(strstr(p.out, "shot b cannot be planned: --vae-memory is 100"));
-    assert_non_null(strstr(p.out, ": 1 shot of"));
-    assert_non_null(strstr(p.out, "fits: "));
+    snprintf(models, sizeof models, "%s/models", scratch);
+    snprintf(own, sizeof own, "%s/flagship/low_noise_model", models);
+    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models);
+    assert_int_equal(p.status, EXIT_DELIVERED);
+    assert_non_null(strstr(joined(&p), "its checkpoint is not there: sizes of the published one,"));
+    assert_non_null(strstr(p.out, "Wan-AI/Wan2.2-T2V-A14B-Diffusers"));
+    assert_non_null(strstr(p.out, "is no directory"));
     program_free(&p);
-    p = PROGRAM("plan", path, "--json", "--gpu", "49GiB", "--vae-memory", "100M");
-    json_t *root = json_loads(p.out, 0, NULL), *tiers = json_object_get(root, "tiers");
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_int_equal(json_array_size(tiers), 3);
-    for (size_t i = 0; i < 3; i++) {
-        const json_t *tier = json_array_get(tiers, i);
-        assert_int_equal(json_is_true(json_object_get(tier, "fits")), i == 2);
-        assert_int_equal(json_is_string(json_object_get(tier, "error")), i != 2);
-    }
+    assert_int_equal(dir_make(own, &e), 0);
+    p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models);
+    assert_int_equal(p.status, EXIT_BOARD);
+    assert_non_null(
+        strstr(joined(&p), "its checkpoint cannot be used: sizes of the published one,"));
+    assert_non_null(strstr(p.out, "original layout"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models, "--json");
+    json_t *root = json_loads(p.out, 0, NULL);
+    const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0);
+    assert_int_equal(p.status, EXIT_BOARD);
+    assert_true(json_is_true(json_object_get(tier, "unusable")));
+    assert_true(json_is_string(json_object_get(tier, "lack")));
     json_decref(root);
     program_free(&p);
+}
+
+/* ---- options */
+
+/* The stages of the board's first tier on a GPU with one or two more options. */
+static json_t *stages_with(const char *path, const char *gpu, const char *option, const char *value)
+{
+    struct program p = PROGRAM("plan", path, "--json", "--gpu", gpu, option, value);
+    json_t *root = json_loads(p.out, 0, NULL);
+
+    if (!root)
+        fail_msg("status %d: %s%s", p.status, p.out, p.err);
+    program_free(&p);
+    return root;
+}
+
+static const json_t *stage_of(const json_t *root, const char *name)
+{
+    const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0), *stage;
+    size_t i;
+
+    json_array_foreach(json_object_get(tier, "stages"), i, stage)
+    {
+        if (strcmp(json_string_value(json_object_get(stage, "stage")), name) == 0)
+            return stage;
+    }
+    fail_msg("no stage %s", name);
+    return NULL;
+}
+
+/* What an option makes of a stage's figure: a part of what it was, from and to. */
+static void options_change_what_they_should(void **state)
+{
+    static const struct {
+        const char *gpu, *option, *value, *stage, *figure;
+        double from, to;
+    } cases[] = {
+        {"h200", "--memory", "safe", "sampling", "weights", 0.02, 0.2},
+        {"h200", "--memory", "safe", "sampling", "peak", 0.02, 0.4},
+        {"h200", "--memory", "safe", "sampling", "host", 50, 1e9},
+        {"h200", "--memory", "safe", "sampling", "activations", 1, 1},
+        {"h200", "--memory", "safe", "sampling", "work_seconds", 1, 100},
+        {"h200", "--memory", "speed", "sampling", "peak", 1, 1},
+        {"h200", "--precision", "fp8", "sampling", "weights", 0.5, 0.75},
+        {"h200", "--precision", "fp8", "sampling", "work_seconds", 0.4, 0.8},
+        {"h200", "--precision", "fp8", "decoding", "peak", 1, 1},
+        {"h200", "--vae-memory", "1500M", "decoding", "peak", 0.1, 0.5},
+        {"h200", "--vae-memory", "1500M", "sampling", "peak", 1, 1},
+        {"h200", "--vae-tile", "256x256", "decoding", "peak", 0.1, 0.5},
+        {"h200", "--vae-tile", "256x256", "decoding", "work_seconds", 1.01, 3},
+        {"h200", "--step-cache", "first-block", "sampling", "activations", 1.05, 2},
+        {"h200", "--step-cache", "first-block", "sampling", "work_seconds", 1, 1.1},
+        {"h200", "--step-cache", "first-block", "sampling", "hoped_work_seconds", 0.55, 0.62},
+        {"h200", "--step-cache", "timestep", "sampling", "hoped_work_seconds", 0.57, 0.63},
+        {"16GiB", "--memory", "speed", "sampling", "weights", 5, 20}, /* it streams otherwise */
+        {"gb10", "--memory", "safe", "sampling", "peak", 1, 1},
+        {"a100", "--precision", "fp8", "sampling", "weights", 1, 1},
+    };
+    const char *path = write_board(
+        "832x480", "  - {id: a, prompt: A ship, frames: 33, steps: 16, tier: workhorse}\n");
+
+    json_t *without = NULL, *with = NULL;
+    const char *gpu = "", *option = "", *value = "";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (strcmp(gpu, cases[i].gpu) != 0) {
+            json_decref(without);
+            without = stages_with(path, cases[i].gpu, "--only", "a");
+        }
+        if (strcmp(gpu, cases[i].gpu) != 0 || strcmp(option, cases[i].option) != 0 ||
+            strcmp(value, cases[i].value) != 0) {
+            json_decref(with);
+            with = stages_with(path, cases[i].gpu, cases[i].option, cases[i].value);
+        }
+        gpu = cases[i].gpu;
+        option = cases[i].option;
+        value = cases[i].value;
+        double was = number(stage_of(without, cases[i].stage), cases[i].figure);
+        double is = number(stage_of(with, cases[i].stage), cases[i].figure);
+        if (!(is >= 0.9999 * cases[i].from * was && is <= 1.0001 * cases[i].to * was))
+            fail_msg("%s %s on %s: %s of %s is %g, was %g", option, value, gpu, cases[i].figure,
+                     cases[i].stage, is, was);
+    }
+    json_decref(without);
+    json_decref(with);
+}
+
+static void presets_decide_steps_and_batch(void **state)
+{
+    char shots[700] = "";
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        sprintf(shots + strlen(shots), "  - {id: a%d, prompt: A ship, frames: 1, tier: picture}\n",
+                i);
+    const char *path = write_board("1024x576", shots);
+    json_t *balanced = stages_with(path, "h200", "--preset", "balanced");
+    json_t *batch = stages_with(path, "h200", "--preset", "batch");
+    const json_t *x = stage_of(balanced, "sampling"), *y = stage_of(batch, "sampling");
+    assert_true(number(x, "steps") == 30 && number(x, "together") == 4);
+    assert_true(number(y, "steps") == 20 && number(y, "together") == 8);
+    assert_true(number(y, "activations") > 1.5 * number(x, "activations"));
+    assert_true(number(y, "work_seconds") < 0.67 * number(x, "work_seconds"));
+    json_decref(balanced);
+    json_decref(batch);
+}
+
+/* What is hoped of a step cache is told as a hope, by the threshold that was measured. */
+static void a_step_cache_is_hoped_of(void **state)
+{
+    const char *path = write_board(
+        "832x480", "  - {id: a, prompt: A ship, frames: 17, steps: 16, tier: workhorse}\n");
+    struct program p = PROGRAM("plan", path, "--gpu", "h200", "--step-cache", "first-block");
+
+    (void)state;
+    assert_non_null(strstr(joined(&p), "told without any gain of its step cache"));
+    assert_non_null(strstr(p.out, "1.75 times"));
+    assert_non_null(strstr(p.out, "without any gain of step caches, with what is hoped"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "h200", "--step-cache", "first-block",
+                "--step-cache-threshold", "0.05");
+    assert_non_null(strstr(joined(&p), "none was measured"));
+    assert_null(strstr(p.out, "hoped"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "h200");
+    assert_null(strstr(p.out, "step cache"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--json", "--gpu", "h200", "--step-cache", "first-block",
+                "--step-cache-threshold", "2"); /* of a dry device every distance is the same */
+    json_t *root = json_loads(p.out, 0, NULL), *off = stages_with(path, "h200", "--only", "a");
+    assert_true(number(stage_of(root, "sampling"), "work_seconds") >=
+                number(stage_of(off, "sampling"), "work_seconds"));
+    assert_true(number(root, "hoped_seconds") < number(root, "seconds"));
+    assert_true(number(off, "hoped_seconds") == number(off, "seconds"));
+    json_decref(root);
+    json_decref(off);
+    program_free(&p);
+}
+
+static void what_has_no_effect_is_said(void **state)
+{
+    static const struct {
+        const char *gpu, *option, *value, *said;
+    } cases[] = {{"gb10", "--memory", "safe", "--memory safe is refused there"},
+                 {"a100", "--precision", "fp8", "--precision fp8 changes nothing there"},
+                 {"49GiB", "--precision", "fp8", "--precision fp8 is not counted"},
+                 {"4xh200", "--memory", "auto", "This version computes on one of them"},
+                 {"h200", "--precision", "fp8", NULL},
+                 {"h200", "--memory", "safe", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct program p = PROGRAM("plan", board, "--only", "c", "--gpu", cases[i].gpu,
+                                   cases[i].option, cases[i].value);
+        json_t *root = stages_with(board, cases[i].gpu, cases[i].option, cases[i].value);
+        const json_t *notes = json_object_get(json_object_get(root, "machine"), "notes");
+        const char *first = json_string_value(json_array_get(notes, 0));
+
+        assert_int_equal(p.status, EXIT_DELIVERED);
+        assert_true(!cases[i].said || strstr(joined(&p), cases[i].said));
+        assert_true(cases[i].said ? strstr(first, cases[i].said) == first : !first);
+        json_decref(root);
+        program_free(&p);
+    }
+}
+
+/* ---- the layout of the text */
+
+static void no_line_is_wider_than_a_terminal(void **state)
+{
+    static const char *const gpus[] = {"4GiB", "2x49GiB", "1x128GiB,unified", "h200"};
+    const char *path = write_board(
+        "1280x720", "  - {id: a, prompt: A ship, frames: 81, steps: 2, tier: flagship}\n"
+                    "  - {id: b, prompt: A ship, frames: 129, steps: 2, tier: workhorse}\n"
+                    "  - {id: c, prompt: A ship, frames: 25, steps: 2, tier: validator}\n"
+                    "  - {id: d, prompt: A ship, frames: 999, steps: 2, tier: flagship}\n"
+                    "  - {id: e, prompt: A ship, frames: 1, steps: 2, tier: picture}\n");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++) {
+        struct program p = PROGRAM("plan", path, "--gpu", gpus[i], "--step-cache", "timestep",
+                                   "--precision", "fp8", "--memory", "safe");
+        for (char *line = p.out, *end; (end = strchr(line, '\n')); line = end + 1)
+            if (end - line > 80)
+                fail_msg("%s: %.*s", gpus[i], (int)(end - line), line);
+        assert_non_null(strstr(p.out, "workhorse"));
+        program_free(&p);
+    }
 }
 
 /* The sampling of six pictures of one size. */
@@ -211,16 +467,14 @@ static void pictures_are_made_together(void **state)
                  {"h200", "16", 6},
                  {"7.5GiB", "16", 3},
                  {"7GiB", "16", 1}};
-    char path[100], six[600] = "name: six\nfps: 24\nsize: 1024x576\nshots:\n";
+    char six[600] = "";
     double alone = 0, least = 0;
-    struct error e = {0};
 
     (void)state;
     for (int i = 0; i < 6; i++)
         sprintf(six + strlen(six),
                 "  - {id: a%d, prompt: A ship, frames: 1, steps: 2, tier: picture}\n", i);
-    snprintf(path, sizeof path, "%s/six.yaml", scratch);
-    assert_int_equal(file_write_atomic(path, six, strlen(six), &e), 0);
+    const char *path = write_board("1024x576", six);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *root;
         const json_t *s = pictures(path, cases[i].gpu, cases[i].batch, &root);
@@ -246,7 +500,7 @@ static void this_machine_is_planned_for_without_a_gpu(void **state)
     if (p.status != EXIT_DELIVERED)
         fail_msg("%d: %s%s", p.status, p.out, p.err);
     assert_non_null(strstr(p.out, "this machine's processor"));
-    assert_non_null(strstr(p.out, "at most, with 3.0 GiB for"));
+    assert_non_null(strstr(p.out, "with 3.0 for the system"));
     assert_null(strstr(p.out, "kept by the host"));
     assert_null(strstr(p.out, "validator"));
     program_free(&p);
@@ -311,7 +565,13 @@ int main(void)
         cmocka_unit_test(json_tells_every_stage),
         cmocka_unit_test(shots_add_time_and_no_memory),
         cmocka_unit_test(what_does_not_fit_is_said_with_the_mend),
-        cmocka_unit_test(a_tier_at_fault_leaves_the_others),
+        cmocka_unit_test(a_shot_at_fault_leaves_the_others),
+        cmocka_unit_test(a_checkpoint_that_cannot_be_used_is_told),
+        cmocka_unit_test(options_change_what_they_should),
+        cmocka_unit_test(presets_decide_steps_and_batch),
+        cmocka_unit_test(a_step_cache_is_hoped_of),
+        cmocka_unit_test(what_has_no_effect_is_said),
+        cmocka_unit_test(no_line_is_wider_than_a_terminal),
         cmocka_unit_test(pictures_are_made_together),
         cmocka_unit_test(this_machine_is_planned_for_without_a_gpu),
         cmocka_unit_test(a_run_refuses_what_cannot_fit),

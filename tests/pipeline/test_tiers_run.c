@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "pipeline/commands/bench_tiles.h"
 #include "tests/pipeline/models.h"
 #include "tests/pipeline/tree.h"
 
@@ -233,6 +234,35 @@ static void too_little_memory_for_a_vae_is_told_once(void **state)
     program_free(&p);
 }
 
+/* What a processor does with what is meant for a GPU's memory is said, once. */
+static void a_processor_says_what_it_makes_of_limits(void **state)
+{
+    static const char *const modes[][2] = {{"--memory=safe", "--memory safe changes nothing\n"},
+                                           {"--no-offload", "--no-offload changes nothing\n"}};
+    struct program p;
+    struct error e;
+
+    (void)state;
+    write_board("64x48", "tier: workhorse, frames: 5, steps: 1");
+    for (int i = 0; i < 2; i++) {
+        const char *first;
+        assert_int_equal(path_remove(dir, &e), 0);
+        p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", modes[i][0],
+                    "--vae-tile=128x128", "-v");
+        assert_int_equal(p.status, 0);
+        first = strstr(p.out, modes[i][1]);
+        assert_non_null(first);
+        assert_null(strstr(first + 1, modes[i][1]));
+        assert_non_null(strstr(p.out, "[CPU_ENGINE] Tile Size: "));
+        program_free(&p);
+    }
+    assert_int_equal(path_remove(dir, &e), 0);
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "-v");
+    assert_null(strstr(p.out, "changes nothing"));
+    assert_null(strstr(p.out, "Tile Size"));
+    program_free(&p);
+}
+
 /* Both models of a tier, and the others after one that cannot be timed. */
 static void every_vae_is_timed(void **state)
 {
@@ -245,6 +275,13 @@ static void every_vae_is_timed(void **state)
     assert_non_null(strstr(p.out, "\npicture "));
     assert_non_null(strstr(p.out, "\nflagship "));
     program_free(&p);
+    p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
+                "288x160", "--frames", "1", "--repeat", "1", "--vae-tile", "160x128");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "  3 x 2 tiles of 144x112 "));
+    assert_non_null(strstr(p.out, " of white, on average "));
+    assert_non_null(strstr(p.out, "; in 8 bits at most "));
+    program_free(&p);
     p = PROGRAM("bench", "vae", "/nowhere", "validator", "--models", models, "--device", "cpu",
                 "--size", "64x64", "--frames", "1", "--repeat", "1");
     assert_int_equal(p.status, 3);
@@ -252,6 +289,23 @@ static void every_vae_is_timed(void **state)
     assert_non_null(strstr(p.out, "validator "));
     assert_non_null(strstr(p.out, "\npicture "));
     program_free(&p);
+}
+
+/* What a file does not show is no difference. */
+static void differences_are_those_of_the_file(void **state)
+{
+    struct picture_difference d = {0};
+
+    (void)state;
+    picture_difference_add(&d, 1.7f, 3.0f);
+    picture_difference_add(&d, -1.2f, -40);
+    assert_true(d.most == 0 && d.sum == 0 && d.steps == 0 && d.differ == 0 && d.count == 2);
+    picture_difference_add(&d, 0.9f, 1.5f);
+    assert_float_equal(d.most, 0.05, 1e-6);
+    assert_int_equal(d.most_steps, 13); /* 242.25 and 255 */
+    picture_difference_add(&d, 0.0f, 0.001f);
+    assert_true(d.differ == 1 && d.steps == 13 && d.count == 4);
+    assert_true(d.sum > d.most);
 }
 
 /* A processor rounds to FP8 as a GPU does; what is made so is another film, under another key. */
@@ -471,7 +525,9 @@ int main(void)
         ONE(steps_are_cached_when_asked),
         ONE(a_threshold_needs_a_step_cache),
         ONE(too_little_memory_for_a_vae_is_told_once),
+        ONE(a_processor_says_what_it_makes_of_limits),
         ONE(every_vae_is_timed),
+        ONE(differences_are_those_of_the_file),
         ONE(fp8_is_another_film),
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
         ONE(svd_alone_sets_the_shots_own_picture_in_motion),

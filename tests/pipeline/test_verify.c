@@ -5,8 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <jansson.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 
+#include "pipeline/interrupt.h"
 #include "tests/pipeline/program.h"
 
 static char scratch[64], data[600]; /* where the program's data files are */
@@ -172,6 +177,81 @@ static void a_tier_that_fails_is_named(void **state)
     program_free(&p);
 }
 
+static int entries_of(const char *path)
+{
+    struct dirent *entry;
+    DIR *d = opendir(path);
+    int count = 0;
+
+    assert_non_null(d);
+    while ((entry = readdir(d)))
+        count += entry->d_name[0] != '.';
+    closedir(d);
+    return count;
+}
+
+static void age(const char *path, time_t seconds)
+{
+    const struct timespec old = {.tv_sec = time(NULL) - seconds};
+
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){old, old}, 0), 0);
+}
+
+/* A signal leaves nothing; what kill -9 leaves goes with the next run, but not what another that
+ * lives holds, nor what is new, nor a folder of another name. */
+static void a_killed_smoke_is_cleaned_up(void **state)
+{
+    static const char *const words[] = {"verify", "--smoke", "--device", "cpu", NULL};
+    static const char *const names[] = {"auteur-smoke-left", "auteur-smoke-held",
+                                        "auteur-smoke-new", "other"};
+    char tmp[100], path[4][160];
+    struct program p;
+    int held;
+
+    (void)state;
+    snprintf(tmp, sizeof tmp, "%s/tmp", scratch);
+    assert_int_equal(mkdir(tmp, 0777), 0);
+    for (int i = 0; i < 4; i++) {
+        snprintf(path[i], sizeof path[i], "%s/%s", tmp, names[i]);
+        assert_int_equal(mkdir(path[i], 0777), 0);
+        age(path[i], i == 2 ? 0 : 3600);
+    }
+    held = open(path[1], O_RDONLY | O_DIRECTORY);
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    setenv("TMPDIR", tmp, 1);
+    p = program_run_when(SIGTERM, NULL, 300000, words);
+    unsetenv("TMPDIR");
+    close(held);
+    assert_int_equal(p.status, 130);
+    assert_false(path_exists(path[0]));
+    for (int i = 1; i < 4; i++)
+        assert_true(path_exists(path[i]));
+    assert_int_equal(entries_of(tmp), 3);
+    program_free(&p);
+}
+
+/* timeout(1) sends its signal to the process and to its group. */
+static void a_signal_that_comes_twice_is_one(void **state)
+{
+    int status;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        signal(SIGTERM, SIG_DFL);
+        interrupt_install();
+        raise(SIGTERM);
+        raise(SIGTERM);
+        if (!interrupt_requested())
+            _exit(1);
+        usleep(600000);
+        raise(SIGTERM); /* somebody means it */
+        _exit(2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +260,8 @@ int main(void)
         cmocka_unit_test(every_tier_makes_its_smoke_film),
         cmocka_unit_test(smoke_says_what_took_effect),
         cmocka_unit_test(a_tier_that_fails_is_named),
+        cmocka_unit_test(a_killed_smoke_is_cleaned_up),
+        cmocka_unit_test(a_signal_that_comes_twice_is_one),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -191,6 +191,16 @@ static void attention_has_the_rate_of_its_form(void **state)
     assert_true(machine_rates(&m).flops[DRY_ATTENTION8] > 0);
 }
 
+static struct machine machine(const char *text)
+{
+    struct machine m;
+    struct error e = {0};
+
+    if (machine_parse(text, &m, &e) != 0)
+        fail_msg("%s", e.text);
+    return m;
+}
+
 static void machines_are_read_as_written(void **state)
 {
     struct machine m;
@@ -215,23 +225,82 @@ static void machines_are_read_as_written(void **state)
     assert_true(m.facts.unified && m.facts.memory > 100 * (size_t)GIB);
 }
 
+/* As people write them, and as nvidia-smi and drivers do. */
+static void gpus_are_known_by_many_names(void **state)
+{
+    static const struct {
+        const char *text;
+        int gpus;
+        double gib, bf16; /* 0: not known */
+        int major;
+    } cases[] = {
+        {"RTX 5060 Ti", 1, 15.5, 47.4e12, 12},
+        {"NVIDIA GeForce RTX 5060 Ti, 8 GiB", 1, 8, 47.4e12, 12},
+        {"2xRTX 5090", 2, 31.8, 210e12, 12},
+        {"NVIDIA GeForce RTX 5070 Ti", 1, 15.5, 87.9e12, 12},
+        {"rtx5070", 1, 11.5, 61.7e12, 12},
+        {"NVIDIA H100 80GB HBM3", 1, 79.6, 989e12, 9},
+        {"RTX 6000 Ada", 1, 47.5, 182e12, 8},
+        {"2 x 49 GiB", 2, 49, 0, 0},
+        {"49152MiB", 1, 48, 0, 0},
+        {"h100,94GiB,3900GB/s", 1, 94, 989e12, 9},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct machine m = machine(cases[i].text);
+
+        if (m.gpus != cases[i].gpus || m.facts.major != cases[i].major ||
+            fabs((double)m.facts.memory / GIB - cases[i].gib) > 1e-6 || m.bf16 != cases[i].bf16)
+            fail_msg("%s: %d of %.2f GiB, %g FLOP/s, sm_%d", cases[i].text, m.gpus,
+                     (double)m.facts.memory / GIB, m.bf16, m.facts.major);
+    }
+}
+
+/* Each says what was wrong with it, and what to write. */
 static void other_words_are_one_clear_error(void **state)
 {
-    static const char *const bad[] = {
-        "",           "x",        "2x",       "0x49GiB",      "49",         "49MiB",
-        "-3x49GiB",   "2x49GiB,", "1x1e9GiB", "2x49GiB,fast", "99999xh100", "1xh100,nanGB/s",
-        "2 x 49 GiB", "h20"};
+    static const struct {
+        const char *text, *said;
+    } bad[] = {
+        {"", "does not say which GPU"},
+        {"x", "no GPU that is known here"},
+        {"2x", "write its memory or name, as 2x49GiB"},
+        {"0x49GiB", "no number of GPUs: write 1 to 1024"},
+        {"99999xh100", "no number of GPUs: write 1 to 1024"},
+        {"49", "has no unit and is no GPU that is known here: write its memory, as 49GiB"},
+        {"2x4000", "write its memory, as 4000GiB"},
+        {"49MiB", "no GPU's memory: write from 0.25GiB"},
+        {"0GiB", "no GPU's memory"},
+        {"99999999999999GiB", "no GPU's memory"},
+        {"-1GiB", "write its memory, as 16GiB"},
+        {"-3x49GiB", "write its memory, as 16GiB"},
+        {"1x1e9GiB", "write its memory, as 16GiB"},
+        {"RTX 9999", "write its memory, as 16GiB"},
+        {"RTX 5090 Laptop GPU", "write its memory, as 16GiB"},
+        {"h20", "(did you mean h200?)"},
+        {"2x49GiB,", "after the GPU may stand"},
+        {"2x49GiB,fast", "after the GPU may stand"},
+        {"1xh100,nanGB/s", "after the GPU may stand"},
+        {"1xh100,0GB/s", "after the GPU may stand"},
+        {"h100,99999999999999999999TFLOP/s", "after the GPU may stand"},
+        {"a description of a machine that goes on and on and on, longer than any could be, truly "
+         "so",
+         "too long"},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct machine m;
         struct error e = {0};
 
-        if (machine_parse(bad[i], &m, &e) == 0)
-            fail_msg("'%s' was taken", bad[i]);
+        if (machine_parse(bad[i].text, &m, &e) == 0)
+            fail_msg("'%s' was taken", bad[i].text);
         assert_int_equal(e.code, ERROR_USAGE);
         assert_non_null(strstr(e.text, "--gpu: '"));
         assert_null(strchr(e.text, '\n'));
+        if (!strstr(e.text, bad[i].said))
+            fail_msg("'%s': %s", bad[i].text, e.text);
     }
 }
 
@@ -312,30 +381,92 @@ static struct forecast forecast(const char *tier, int width, int height, int fra
     return f;
 }
 
-static struct machine machine(const char *text)
-{
-    struct machine m;
-    struct error e = {0};
-
-    if (machine_parse(text, &m, &e) != 0)
-        fail_msg("%s", e.text);
-    return m;
-}
-
-/* Both experts, the words' encoder and the VAE at once do not fit one card of 49 GiB, nor two, but
- * four; one after another they do. */
+/* Both experts, the words' encoder and the VAE at once do not fit one card of 49 GiB; at 1280x720
+ * nor two, for beside an expert and the encoder what sampling takes leaves less than a tenth; four
+ * hold them. At 832x480 two do. One after another they fit one. */
 static void wan_a14b_is_told_of_49_gib_cards(void **state)
 {
+    static const struct {
+        int width, height, gpus;
+        bool fits;
+    } cases[] = {{1280, 720, 1, false}, {1280, 720, 2, false}, {1280, 720, 4, true},
+                 {832, 480, 1, false},  {832, 480, 2, true},   {832, 480, 4, true}};
     struct machine m = machine("1x49GiB");
-    struct forecast f = forecast("flagship", 1280, 720, 121, &m);
+    struct forecast f = {0};
 
     (void)state;
-    assert_int_equal(f.stage[1].models, 2);
-    assert_in_range((uint64_t)f.stage[1].weights, 28.0e9, 30.0e9);
-    assert_false(machine_holds(&m, forecast_resident(&f, &m, 1)));
-    assert_false(machine_holds(&m, forecast_resident(&f, &m, 2)));
-    assert_true(machine_holds(&m, forecast_resident(&f, &m, 4)));
-    assert_true(machine_holds(&m, forecast_peak(&f, &m)));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (i % 3 == 0)
+            f = forecast("flagship", cases[i].width, cases[i].height, 81, &m);
+        assert_int_equal(f.stage[1].models, 2);
+        assert_in_range((uint64_t)f.stage[1].weights, 28.0e9, 30.0e9);
+        assert_int_equal(machine_holds(&m, forecast_resident(&f, &m, cases[i].gpus)),
+                         cases[i].fits);
+        assert_true(machine_holds(&m, forecast_peak(&f, &m)));
+    }
+}
+
+/* Every model lies on one card, with room beside it for the one of its card that takes most. */
+static void models_lie_whole_on_one_card(void **state)
+{
+    struct machine m = machine("2x49GiB"), one = machine("64GiB,unified");
+    const struct forecast f = {.stage = {{.weights = 9 * GIB, .models = 1, .peak = 10 * GIB},
+                                         {.weights = 27 * GIB, .models = 2, .peak = 36 * GIB},
+                                         {.weights = 1 * GIB, .models = 1, .peak = 12 * GIB}},
+                               .count = 3};
+    double base = (double)machine_base(&m);
+    struct place p[PLACES_MOST];
+
+    (void)state;
+    assert_int_equal(forecast_place(&f, &m, 1, p), 1);
+    assert_int_equal(p[0].count, 4);
+    assert_true(p[0].weights == 64 * GIB && p[0].working == 11 * GIB - base);
+    assert_int_equal(forecast_place(&f, &m, 2, p), 2);
+    assert_true(p[0].weights == 36 * GIB && p[0].working == 9 * GIB - base);
+    assert_true(p[0].total == 45 * GIB && p[1].total == 39 * GIB);
+    assert_int_equal(p[0].model[0].stage, 1);
+    assert_int_equal(p[0].model[1].stage, 0);
+    assert_int_equal(forecast_place(&f, &m, 8, p), 4);
+    assert_true(p[0].total == 36 * GIB);
+    assert_int_equal(forecast_place(&f, &m, 1000, p), 4);
+    assert_int_equal(forecast_gpus(&f, &m), 3); /* 45 of 49 leaves less than a tenth */
+    assert_int_equal(forecast_place(&f, &one, 1, p), 1);
+    assert_true(p[0].total == 75 * GIB + machine_itself(&one));
+}
+
+/* A shot that no card holds is refused, however many there are: they are not shared out. */
+static void more_cards_do_not_help_one_shot(void **state)
+{
+    struct machine one = machine("8GiB"), many = machine("1024x8GiB");
+    struct forecast f = forecast("workhorse", 1280, 720, 129, &one);
+    struct forecast g = forecast("workhorse", 1280, 720, 129, &many);
+
+    (void)state;
+    assert_false(machine_holds(&one, forecast_peak(&f, &one)));
+    assert_false(machine_holds(&many, forecast_peak(&g, &many)));
+    assert_true(forecast_peak(&f, &one) == forecast_peak(&g, &many));
+}
+
+/* What others hold now cannot be had; the host's memory is asked for where it is known. */
+static void memory_of_others_is_taken_off(void **state)
+{
+    struct dry_run run = {.facts = {.memory = (size_t)80 << 30, .major = 9},
+                          .used = (size_t)30 << 30};
+    struct device *d;
+    struct machine m;
+
+    (void)state;
+    snprintf(run.facts.name, sizeof run.facts.name, "NVIDIA H100 80GB HBM3");
+    d = open_dry(&run, DTYPE_BF16);
+    machine_of_device(d, &m);
+    assert_true(m.gpus == 1 && m.bf16 == 989e12 && m.facts.memory == (size_t)80 << 30);
+    assert_true(m.taken == 30 * GIB - (double)machine_base(&m));
+    assert_true(machine_holds(&m, 45 * GIB) && !machine_holds(&m, 46.5 * GIB));
+    m.host = (size_t)32 << 30;
+    assert_true(machine_hosts(&m, 28 * GIB) && !machine_hosts(&m, 30 * GIB));
+    m.host = 0;
+    assert_true(machine_hosts(&m, 1000 * GIB));
+    device_close(d);
 }
 
 /* On a small card the experts stay with the host, and come over the link at every step. */
@@ -386,9 +517,12 @@ static void hunyuan_video_is_told_of_unified_memory(void **state)
     (void)state;
     assert_in_range((uint64_t)(stored(&f) / GIB * 10), 350, 390); /* about 37 */
     assert_true(machine_holds(&m, forecast_resident(&f, &m, 1)));
-    m = machine("16GiB");
+    m = machine("16GiB"); /* forecast whole, for the large one */
     assert_false(machine_holds(&m, forecast_peak(&f, &m)));
     assert_int_equal(forecast_gpus(&f, &m), 0);
+    f = forecast("workhorse", 1280, 720, 129, &m); /* from the host */
+    assert_true(f.stage[1].streamed > 0 && f.stage[2].streamed == 0);
+    assert_true(machine_holds(&m, forecast_peak(&f, &m)));
 }
 
 /* As measured on an H200 on 2026-11-21 (bench/README.md), within a tenth. Of stages that are mostly
@@ -451,9 +585,13 @@ int main(void)
         cmocka_unit_test(attention_in_fp8_has_operands),
         cmocka_unit_test(attention_has_the_rate_of_its_form),
         cmocka_unit_test(machines_are_read_as_written),
+        cmocka_unit_test(gpus_are_known_by_many_names),
         cmocka_unit_test(other_words_are_one_clear_error),
         cmocka_unit_test(outlines_are_read_as_written),
         cmocka_unit_test(wan_a14b_is_told_of_49_gib_cards),
+        cmocka_unit_test(models_lie_whole_on_one_card),
+        cmocka_unit_test(more_cards_do_not_help_one_shot),
+        cmocka_unit_test(memory_of_others_is_taken_off),
         cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
         cmocka_unit_test(one_memory_holds_a_stage_with_its_own_host),
         cmocka_unit_test(hunyuan_video_is_told_of_unified_memory),

@@ -197,7 +197,7 @@ static void a_limit_that_was_asked_for_says_what_would_do(const struct family *f
     assert_int_equal(vae_limits_read(value, "", &limits, &e), 0);
     assert_int_equal(tiling_choose(f, vae, d, &limits, shape, &t, &e), 0);
     limits.memory = (size_t)1 << 30;
-    assert_true(tiling_smaller(f, d, &limits)); /* no longer the person's figure */
+    assert_true(tiling_smaller(f, vae, d, shape, &limits)); /* no longer the person's figure */
     assert_false(limits.memory_asked);
 }
 

@@ -1,0 +1,103 @@
+/* What would make fit what does not. */
+#include "pipeline/commands/plan_board.h"
+
+static double gib(double bytes)
+{
+    return bytes / (1024.0 * 1024 * 1024);
+}
+
+bool plan_fits(const struct machine *m, const struct forecast *f)
+{
+    double host = 0;
+
+    for (int i = 0; i < f->count; i++)
+        host = f->stage[i].host > host ? f->stage[i].host : host;
+    return machine_holds(m, forecast_peak(f, m)) && machine_hosts(m, host);
+}
+
+/* ---- other options: each says whether it changes anything */
+
+static bool one_at_once(struct stage_env *env, const struct machine *m)
+{
+    bool many = env->batch > 1;
+
+    (void)m;
+    env->batch = 1;
+    return many;
+}
+
+static bool let_weights_go(struct stage_env *env, const struct machine *m)
+{
+    bool kept = env->device.memory == MEMORY_SPEED && m->gpus > 0;
+
+    env->device.memory = MEMORY_AUTO;
+    return kept;
+}
+
+static bool any_tile(struct stage_env *env, const struct machine *m)
+{
+    bool asked = env->vae.tile_width > 0;
+
+    (void)m;
+    env->vae.tile_width = env->vae.tile_height = 0;
+    return asked;
+}
+
+static bool in_fp8(struct stage_env *env, const struct machine *m)
+{
+    bool new = env->device.linears != DTYPE_F8_E4M3 && m->gpus > 0 && dry_has_f8(&m->facts);
+
+    env->device.linears = DTYPE_F8_E4M3;
+    return new;
+}
+
+static const struct {
+    const char *words;
+    bool (*change)(struct stage_env *env, const struct machine *m);
+} options[] = {
+    {"with --batch 1", one_at_once},
+    {"without --memory speed", let_weights_go},
+    {"without --vae-tile", any_tile},
+    {"with --precision fp8", in_fp8},
+};
+
+static bool fits_with(const struct stage_env *env, const struct shot *shot, const struct machine *m,
+                      struct forecast *f)
+{
+    struct error ignored = {0};
+
+    return forecast_shot(env, shot, m, f, &ignored) == 0 && plan_fits(m, f);
+}
+
+/* Fewer frames, as many as still fit by halves. */
+static void fewer_frames(const struct stage_env *env, const struct shot *longest,
+                         const struct machine *m, char mend[MEND_SIZE])
+{
+    struct shot shot = *longest;
+    struct forecast f;
+
+    for (shot.frames /= 2; shot.frames >= 17; shot.frames /= 2)
+        if (fits_with(env, &shot, m, &f)) {
+            snprintf(mend, MEND_SIZE, "shots of at most %d frames fit: %.1f GiB",
+                     f.settings.geometry.frames, gib(forecast_peak(&f, m)));
+            return;
+        }
+}
+
+void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
+                    char mend[MEND_SIZE])
+{
+    struct forecast f;
+
+    mend[0] = '\0';
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        struct stage_env other = *env;
+
+        if (options[i].change(&other, m) && fits_with(&other, shot, m, &f)) {
+            snprintf(mend, MEND_SIZE, "%s it fits: %.1f GiB", options[i].words,
+                     gib(forecast_peak(&f, m)));
+            return;
+        }
+    }
+    fewer_frames(env, shot, m, mend);
+}
