@@ -3,7 +3,7 @@
  * is true.
  *
  *     device_note(d, NOTE_FP8, "sm_%d%d FP8 Path Activated.", f->major, f->minor);
- *     device_note_off(d, NOTE_GRAPH, "--graphs off");
+ *     device_note_off(d, NOTE_GRAPH, "AUTEUR_GRAPHS=0");
  *     device_note_missing(d, NOTE_FP8, "sm_80 has no FP8 units");
  *
  * The first is a whole sentence, in the words that users of such tools search for (below); the

@@ -234,6 +234,22 @@ static void too_little_memory_for_a_vae_is_told_once(void **state)
     program_free(&p);
 }
 
+static void a_negative_that_nobody_reads_is_told(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_board("64x48", "tier: workhorse, frames: 5, negative: fog");
+    p = PROGRAM("check", board, "--models", models);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.err, "shot a: warning: `negative` does nothing: tier workhorse"));
+    program_free(&p);
+    p = PROGRAM("check", board, "--models", models, "--tier", "flagship");
+    assert_int_equal(p.status, 0);
+    assert_string_equal(p.err, "");
+    program_free(&p);
+}
+
 /* What a processor does with what is meant for a GPU's memory is said, once. */
 static void a_processor_says_what_it_makes_of_limits(void **state)
 {
@@ -525,6 +541,7 @@ int main(void)
         ONE(steps_are_cached_when_asked),
         ONE(a_threshold_needs_a_step_cache),
         ONE(too_little_memory_for_a_vae_is_told_once),
+        ONE(a_negative_that_nobody_reads_is_told),
         ONE(a_processor_says_what_it_makes_of_limits),
         ONE(every_vae_is_timed),
         ONE(differences_are_those_of_the_file),

@@ -1,7 +1,8 @@
 /* A recorder for a CPU: what a VAE tells the device between begin and end is taken down and not
  * done, and done at each replay, as by a GPU. So a test sees on any machine that what is recorded
  * stands for what would have been issued: an operation that was left out of a recording, that meets
- * the host in it, or whose tensors are another slice's gives other pictures. */
+ * the host in it, or whose tensors are another slice's gives other pictures. So does one that is
+ * not among those below: a VAE that comes to use another brings it here. */
 #ifndef AUTEUR_TESTS_STAGES_TAPE_H
 #define AUTEUR_TESTS_STAGES_TAPE_H
 
