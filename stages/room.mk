@@ -154,6 +154,7 @@ STAGES_TESTS := \
 	tests/stages/test_inspect.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
+	tests/stages/test_picture_stream.c \
 	tests/stages/test_published.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \
@@ -178,3 +179,5 @@ STAGES_TESTS += \
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \
 $(BUILD)/stages/encode/verify.o $(BUILD)/stages/decode/resample.o: CFLAGS += -O3
+# Loops over every number of latents, for which a device waits.
+$(patsubst %,$(BUILD)/stages/generate/%.o,euler euler_ancestral sampler): CFLAGS += -O3

@@ -74,10 +74,12 @@ static void add_stage(struct forecast *all, const struct forecast_stage *s, size
 
     if (!to)
         return;
-    to->weights = more(to->weights, s->weights);
-    to->activations = more(to->activations, s->activations);
-    to->workspace = more(to->workspace, s->workspace);
-    to->peak = more(to->peak, s->peak);
+    if (s->peak > to->peak) { /* of one shot, so that they add up */
+        to->weights = s->weights;
+        to->activations = s->activations;
+        to->workspace = s->workspace;
+        to->peak = s->peak;
+    }
     to->host = more(to->host, s->host);
     to->streamed = more(to->streamed, s->streamed);
     to->stored = more(to->stored, s->stored);

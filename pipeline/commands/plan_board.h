@@ -13,12 +13,12 @@ struct plan_tier {
     const struct tier *tier;
     size_t shots;              /* 0: each of them is among the faults */
     int width, height, frames; /* of the largest, as its model makes it */
-    /* Each stage with the most memory that any of the shots takes, loaded once, and the work of all
-     * shots. */
+    /* Each stage with the memory of the shot that takes most of a GPU's, the most that any takes of
+     * the host's, loaded once, and the work of all shots. */
     struct forecast all;
     double peak, host;    /* with models taking turns: of a GPU's memory, of the host's */
     bool fits;            /* so */
-    char mend[MEND_SIZE]; /* when it does not: what would; "" when nothing that was tried does */
+    char mend[MEND_SIZE]; /* when it does not: what would; else "" */
     /* When nothing leaves. */
     struct forecast at_once;
     struct place places[PLACES_MOST]; /* on the machine's GPUs, the fullest first */
@@ -76,7 +76,7 @@ bool plan_refuses(const struct stage_env *env, const struct shot *shot, struct s
 int plan_add_fault(struct plan_board *p, const struct shot *shot, const struct error *why,
                    bool refused, struct error *e);
 bool plan_fits(const struct machine *m, const struct forecast *f);
-/* What would make the shot fit: other options, fewer frames. "" when nothing that is tried does. */
+/* What would make the shot fit: other options, fewer frames, or that neither would. */
 void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                     char mend[MEND_SIZE]);
 

@@ -70,7 +70,7 @@ static bool fits_with(const struct stage_env *env, const struct shot *shot, cons
 }
 
 /* Fewer frames, as many as still fit by halves. */
-static void fewer_frames(const struct stage_env *env, const struct shot *longest,
+static bool fewer_frames(const struct stage_env *env, const struct shot *longest,
                          const struct machine *m, char mend[MEND_SIZE])
 {
     struct shot shot = *longest;
@@ -80,8 +80,9 @@ static void fewer_frames(const struct stage_env *env, const struct shot *longest
         if (fits_with(env, &shot, m, &f)) {
             snprintf(mend, MEND_SIZE, "shots of at most %d frames fit: %.1f GiB",
                      f.settings.geometry.frames, gib(forecast_peak(&f, m)));
-            return;
+            return true;
         }
+    return false;
 }
 
 void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
@@ -89,7 +90,6 @@ void plan_find_mend(const struct stage_env *env, const struct shot *shot, const 
 {
     struct forecast f;
 
-    mend[0] = '\0';
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         struct stage_env other = *env;
 
@@ -99,5 +99,8 @@ void plan_find_mend(const struct stage_env *env, const struct shot *shot, const 
             return;
         }
     }
-    fewer_frames(env, shot, m, mend);
+    if (!fewer_frames(env, shot, m, mend))
+        snprintf(mend, MEND_SIZE,
+                 "nothing that was tried helps: take a smaller frame, or a %s with more memory%s",
+                 m->gpus > 0 ? "GPU" : "machine", m->gpus > 0 ? "; more GPUs would not help" : "");
 }

@@ -140,22 +140,10 @@ static void left_text(char text[80], const struct machine *m, double bytes)
         snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", gib(left), gib(wanted));
 }
 
-/* What to do about a tier that does not fit. */
-static const char *mend_of(const struct plan_board *p, const struct plan_tier *t)
-{
-    if (t->fits || t->mend[0])
-        return t->mend;
-    return p->machine.gpus == 0 ? "nothing that was tried helps: take a smaller frame, or a "
-                                  "machine with more memory"
-                                : "nothing that was tried helps: take a smaller frame, or a GPU "
-                                  "with more memory; more GPUs would not help";
-}
-
 static void show_turns(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
     const struct machine *m = &p->machine;
     const struct forecast_stage *most = forecast_largest(&t->all, m);
-    const char *mend = mend_of(p, t);
     char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[120] = "";
 
     if (machine_itself(m) > 0)
@@ -172,9 +160,9 @@ static void show_turns(FILE *out, const struct plan_board *p, const struct plan_
              forecast_streams(&t->all)
                  ? ", weights of large ones kept by the host and brought block by block"
                  : "",
-             *mend ? "; " : "");
+             t->mend[0] ? "; " : "");
     size_t n = strlen(text);
-    snprintf(text + n, sizeof text - n, "%s", mend);
+    snprintf(text + n, sizeof text - n, "%s", t->mend);
     show_text(out, 2, text);
 }
 
@@ -258,6 +246,15 @@ static void show_tier(FILE *out, const struct plan_board *p, const struct plan_t
 
 /* ---- all of it */
 
+static const char *verdict_of(const struct plan_fault *f)
+{
+    if (f->refused)
+        return "cannot be made";
+    /* limits that a person set are input */
+    return f->why.code == ERROR_MEMORY || f->why.code == ERROR_INPUT ? "DOES NOT FIT"
+                                                                     : "cannot be planned";
+}
+
 static void show_faults(FILE *out, const struct plan_board *p)
 {
     char text[sizeof p->faults->why.text + PARAGRAPH];
@@ -271,8 +268,7 @@ static void show_faults(FILE *out, const struct plan_board *p)
 
         if (f->more)
             n += snprintf(text + n, sizeof text - (size_t)n, " and %zu more", f->more);
-        snprintf(text + n, sizeof text - (size_t)n, " %s: %s",
-                 f->refused ? "cannot be made" : "DOES NOT FIT", f->why.text);
+        snprintf(text + n, sizeof text - (size_t)n, " %s: %s", verdict_of(f), f->why.text);
         help_wrap(out, text, 4, fprintf(out, "  "), WIDTH);
     }
 }
