@@ -38,9 +38,9 @@ int command_plan(const struct options *o)
     struct error e = {0};
     int status;
 
-    if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
-        workspace_board(&w, &r, stderr, &e) != 0 || workspace_step_cache(&w, &r, &e) != 0 ||
-        workspace_only(&w, r.only, &e) != 0 || find_machine(o, &w, &m, &e) != 0 ||
+    if (options_memory(o, &r.memory, &e) != 0 || workspace_board(&w, &r, stderr, &e) != 0 ||
+        workspace_step_cache(&w, &r, &e) != 0 || workspace_only(&w, r.only, &e) != 0 ||
+        find_machine(o, &w, &m, &e) != 0 ||
         plan_board_make(&w.env, r.board, r.only, &m, &plan, &e) != 0 ||
         (o->json && plan_board_json(stdout, &plan, &e) != 0)) {
         status = command_failed(&e);

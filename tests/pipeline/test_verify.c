@@ -97,6 +97,7 @@ static void a_machine_without_a_gpu_says_so(void **state)
 
     (void)state;
     assert_string_equal(text_of(check_of(root, "gpu"), "status"), "SKIP");
+    assert_true(json_is_null(json_object_get(check_of(root, "gpu"), "gpu")));
     assert_non_null(strstr(text_of(check_of(root, "gpu"), "note"), "/nowhere/libauteur-cuda.so"));
     assert_true(json_is_number(json_object_get(check_of(root, "cpu_gemm"), "value")));
     assert_string_equal(text_of(check_of(root, "cpu_gemm"), "unit"), "GFLOP/s");
@@ -113,6 +114,10 @@ static void a_gpu_that_was_asked_for_must_be_there(void **state)
     assert_int_equal(p.status, 3);
     assert_non_null(strstr(p.out, "\nFAIL  GPU "));
     assert_non_null(strstr(p.out, "\nFAIL: "));
+    /* No terminal is eighty columns. */
+    for (const char *at = p.out, *end; (end = strchr(at, '\n')); at = end + 1)
+        if (end - at > 80)
+            fail_msg("%.*s", (int)(end - at), at);
     program_free(&p);
 }
 
