@@ -169,9 +169,10 @@ const struct option options_all[] = {
      .initial = "",
      .argument = "SIZE",
      .commands = " run resume plan bench ",
-     .help = "How much of the device's memory decoding may take besides the weights: 12G, 800M. As "
-             "many frames at once as fit; where not even one does, tiles that fade into one "
-             "another. Otherwise four fifths of what is free."},
+     .help = "How much of the device's memory decoding may take at most besides the weights, and "
+             "the half GiB that a GPU's driver takes: 12G, 800M. As many frames at once as fit; "
+             "where not even one does, tiles that fade into one another. Otherwise four fifths "
+             "of what is free, less where that leaves under an eleventh of all."},
     {.name = "vae-tile",
      .type = OPTION_STRING,
      .offset = FIELD(vae_tile),

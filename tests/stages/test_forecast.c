@@ -501,6 +501,21 @@ static void one_memory_holds_a_stage_with_its_own_host(void **state)
     assert_true(forecast_peak(&f, &one) == 11 * GIB + machine_itself(&one));
 }
 
+/* A larger GPU never holds less: what decoding chooses leaves what the verdict wants. */
+static void a_decode_chooses_what_fits(void **state)
+{
+    static const char *const gpus[] = {"5.5GiB", "8GiB", "9GiB"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++) {
+        struct machine m = machine(gpus[i]);
+        struct forecast f = forecast("workhorse", 1280, 720, 17, &m);
+
+        assert_true(machine_holds(&m, forecast_peak(&f, &m)));
+        assert_int_equal(f.stage[2].cuts, 0);
+    }
+}
+
 static double stored(const struct forecast *f)
 {
     double sum = 0;
@@ -593,6 +608,7 @@ int main(void)
         cmocka_unit_test(more_cards_do_not_help_one_shot),
         cmocka_unit_test(memory_of_others_is_taken_off),
         cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
+        cmocka_unit_test(a_decode_chooses_what_fits),
         cmocka_unit_test(one_memory_holds_a_stage_with_its_own_host),
         cmocka_unit_test(hunyuan_video_is_told_of_unified_memory),
         cmocka_unit_test(peaks_are_those_that_were_measured),
