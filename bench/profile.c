@@ -83,6 +83,9 @@ TIMED(read, out, NULL, (struct device * d, struct tensor *out, const struct tens
 TIMED(linear, x, out,
       (D, const struct linear *w, enum activation act, const struct tensor *residual), d, out, x, w,
       act, residual)
+TIMED(linear_shifted, x, out,
+      (D, const struct linear *w, const struct tensor *shift, const struct tensor *residual), d,
+      out, x, w, shift, residual)
 TIMED(attention, x, k,
       (D, const struct tensor *k, const struct tensor *v, float scale,
        const struct attention_bias *bias),
@@ -151,6 +154,8 @@ void profile_start(struct device *d)
     PUT(write);
     PUT(read);
     PUT(linear);
+    if (real.linear_shifted)
+        PUT(linear_shifted);
     PUT(attention);
     PUT(layer_norm);
     PUT(rms_norm);

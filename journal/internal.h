@@ -82,7 +82,8 @@ void writer_lock_release(int fd);
 int opened_once(const char *dir, const void *who, struct error *e);
 void opened_no_more(const void *who);
 /* lock.mdb is written through a map: gives it its blocks first, so that a full disk is an error
- * here and not a SIGBUS there. */
+ * here and not a SIGBUS there. 1: this process may not write it, and nobody else writes the journal
+ * now: a reader does without. -1: *e says why. */
 int lmdb_lock_prepare(const char *dir, bool writable, struct error *e);
 
 /* view.c: 1 found and sound, 0 none, -1. */

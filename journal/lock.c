@@ -180,6 +180,20 @@ enum {
     LMDB_LOCK_SIZE = 64 * 1024 /* room for about a thousand readers, a slot of 64 bytes each */
 };
 
+/* Who reads without a line in the table could see pages written anew under him: not while somebody
+ * writes. */
+static int without_table(const char *dir, struct error *e)
+{
+    char who[JOURNAL_WHO_SIZE];
+
+    if (journal_writer(dir, who) == 0)
+        return 1;
+    return error_set(e, ERROR_BUSY,
+                     "the journal %s is in use by %s: meanwhile only those may read it who may "
+                     "write %s/" LMDB_LOCK,
+                     dir, who, dir);
+}
+
 int lmdb_lock_prepare(const char *dir, bool writable, struct error *e)
 {
     char *path = NULL;
@@ -191,7 +205,9 @@ int lmdb_lock_prepare(const char *dir, bool writable, struct error *e)
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
     if (fd < 0) {
         /* LMDB reads without locks where nothing can be written, and there nobody writes. */
-        if (writable || errno != EROFS)
+        if (!writable && errno == EACCES)
+            rc = without_table(dir, e);
+        else if (writable || errno != EROFS)
             rc = error_errno(e, errno, "open the journal's reader table", path);
     } else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         rc = error_set(e, ERROR_JOURNAL, "%s is in the way: it is not a regular file; remove it",

@@ -220,8 +220,10 @@ static int verify_snapshot(struct journal *j, int fd, struct error *e)
 }
 
 /* 256 GiB of addresses where they can be had, less where the kernel or ulimit -v refuses. */
-static int env_open_mapped(struct journal *j, size_t map_size, uint64_t file_size, struct error *e)
+static int env_open_mapped(struct journal *j, size_t map_size, uint64_t file_size, bool table,
+                           struct error *e)
 {
+    unsigned flags = (j->writable ? 0 : MDB_RDONLY) | (table ? 0 : MDB_NOLOCK);
     size_t least = (size_t)file_size + file_size / 2 + 65536;
     int rc;
 
@@ -229,7 +231,7 @@ static int env_open_mapped(struct journal *j, size_t map_size, uint64_t file_siz
         if (size < least)
             size = least;
         size &= ~(size_t)65535;
-        rc = env_open(j->dir, j->writable ? 0 : MDB_RDONLY, size, &j->env);
+        rc = env_open(j->dir, flags, size, &j->env);
         if (rc != ENOMEM || size <= least || size <= MAP_LEAST)
             break;
     }
@@ -241,7 +243,7 @@ static int open_checked(struct journal *j, size_t map_size, struct error *e)
     char *path = in_dir(j->dir, DATA_FILE);
     struct page_meta metas[2];
     struct stat st;
-    int fd, newest, dead, rc = -1;
+    int fd, newest, dead, without, rc = -1;
 
     if (!path)
         return error_memory(e);
@@ -255,8 +257,8 @@ static int open_checked(struct journal *j, size_t map_size, struct error *e)
 
         if (what.code == ERROR_JOURNAL)
             journal_damage(j->dir, e, "%s", what.text);
-    } else if (lmdb_lock_prepare(j->dir, j->writable, e) == 0 &&
-               env_open_mapped(j, map_size, (uint64_t)st.st_size, e) == 0) {
+    } else if ((without = lmdb_lock_prepare(j->dir, j->writable, e)) >= 0 &&
+               env_open_mapped(j, map_size, (uint64_t)st.st_size, !without, e) == 0) {
         /* Slots of readers that died would keep old pages from being used again. */
         int status = mdb_reader_check(j->env, &dead);
 

@@ -27,6 +27,10 @@ struct ops {
     void (*linear_gated)(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct linear *w, const struct tensor *residual,
                          const struct tensor *gate);
+    /* NULL: op_linear_shifted() is linear and modulate. */
+    void (*linear_shifted)(struct device *d, struct tensor *out, const struct tensor *x,
+                           const struct linear *w, const struct tensor *shift,
+                           const struct tensor *residual);
     void (*attention)(struct device *d, struct tensor *out, const struct tensor *q,
                       const struct tensor *k, const struct tensor *v, float scale,
                       const struct attention_bias *bias);

@@ -317,3 +317,22 @@ void load_host_vector(struct loader *l, struct arena *host, float **to, int64_t 
     else
         packed(l, error_memory(l->error), text);
 }
+
+void load_no_more(struct loader *l, const char *prefix, ...)
+{
+    size_t count = safetensors_count(l->weights);
+    char text[NAME_SIZE];
+
+    FORMAT_NAME(text, prefix);
+    for (size_t i = 0; i < count && !l->failed; i++) {
+        const char *name = safetensors_name(l->weights, i);
+
+        if (strncmp(name, text, strlen(text)) != 0)
+            continue;
+        error_set(l->error, ERROR_MODEL,
+                  "%s: tensor %s is of a layer that config.json does not tell of",
+                  safetensors_file(l->weights, name), name);
+        fault(l);
+        break;
+    }
+}

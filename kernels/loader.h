@@ -79,4 +79,8 @@ void load_vector(struct loader *l, struct tensor *to, int64_t count, const char 
 void load_host_vector(struct loader *l, struct arena *host, float **to, int64_t count,
                       const char *name, ...) __attribute__((format(printf, 5, 6)));
 
+/* After the last of a model's layers: a tensor whose name begins so belongs to one more than the
+ * config tells of. What is loaded would run, and be another model. */
+void load_no_more(struct loader *l, const char *prefix, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

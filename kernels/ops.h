@@ -147,6 +147,11 @@ void op_linear_add(struct device *d, struct tensor *out, const struct tensor *x,
 void op_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct linear *w, const struct tensor *residual,
                      const struct tensor *gate);
+/* out = residual + x W^T + shift: another bias for each run of rows, in place of w's own, which is
+ * not added. shift: [out], or [G, out] with G runs of rows; residual as above. */
+void op_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, const struct tensor *shift,
+                       const struct tensor *residual);
 /* q, out: [queries, heads, dim]; k, v: [keys, groups, dim], where groups divides heads and head h
  * reads group h / (heads / groups); or all four with an axis in front, [items, ...], each item by
  * itself under the same bias. Axes may be strided. All are of the device's activation dtype.

@@ -90,6 +90,25 @@ void op_linear_gated(struct device *d, struct tensor *out, const struct tensor *
     d->ops.add_gated(d, out, residual, product, gate);
 }
 
+void op_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, const struct tensor *shift,
+                       const struct tensor *residual)
+{
+    struct linear bare = *w;
+
+    if (!check_linear(d, out, x, w) || !check_residual(d, residual, out) ||
+        !check_vectors(d, "linear", "shift", shift, out) || x->shape[0] == 0)
+        return;
+    x = readable(d, x, w);
+    if (x && d->ops.linear_shifted) {
+        d->ops.linear_shifted(d, out, x, w, shift, residual);
+    } else if (x) {
+        bare.bias = NULL;
+        d->ops.linear(d, out, x, &bare, ACT_NONE, residual);
+        d->ops.modulate(d, out, out, NULL, shift);
+    }
+}
+
 /* ---- queries and keys */
 
 static bool check_heads(struct device *d, const struct tensor *x, const struct head_norm *norm)

@@ -162,6 +162,7 @@ static int load_weights(struct t5 *m, const char *dir, struct error *e)
         load_layer(&l, m, i, &m->layers[i]);
         load_block_end(&l);
     }
+    load_no_more(&l, "encoder.block.%d.", m->layer_count);
     load_vector(&l, &m->final_norm, m->width, "encoder.final_layer_norm.weight");
     return l.failed ? -1 : 0;
 }

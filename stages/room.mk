@@ -155,6 +155,7 @@ STAGES_TESTS := \
 	tests/stages/test_inspect.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
+	tests/stages/test_picture_stream.c \
 	tests/stages/test_published.c \
 	tests/stages/test_sampler_settings.c \
 	tests/stages/test_samplers.c \

@@ -131,7 +131,8 @@ static const struct field shot_fields[] = {
     {"camera", FIELD_PROSE, AT(shot_values, shot.camera), .min = 0, .max = 2000,
      .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "framing and movement"},
     {"negative", FIELD_PROSE, AT(shot_values, shot.negative), .min = 0, .max = 8000,
-     .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "what must not be seen"},
+     .without = "the board's", .flags = FIELD_MODEL_ONLY,
+     .help = "what must not be seen; HunyuanVideo reads none"},
     {"text", FIELD_CHOICE, AT(shot_values, shot.text), .choices = text_names,
      .fallback = "overlay", .flags = FIELD_MODEL_ONLY,
      .help = "words that the prompt asks to see as lettering: make overlays of them, drop them, or "

@@ -216,6 +216,7 @@ static void fill_slots(struct ops *ops)
     ops->read_end = cuda_read_end;
     ops->linear = cuda_linear;
     ops->linear_gated = cuda_linear_gated;
+    ops->linear_shifted = cuda_linear_shifted;
     ops->attention = cuda_attention;
     ops->layer_norm = cuda_layer_norm;
     ops->rms_norm = cuda_rms_norm;

@@ -223,6 +223,9 @@ void cuda_linear(struct device *d, struct tensor *out, const struct tensor *x,
 void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor *x,
                        const struct linear *w, const struct tensor *residual,
                        const struct tensor *gate);
+void cuda_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct linear *w, const struct tensor *shift,
+                         const struct tensor *residual);
 void cuda_attention(struct device *d, struct tensor *out, const struct tensor *q,
                     const struct tensor *k, const struct tensor *v, float scale,
                     const struct attention_bias *bias);

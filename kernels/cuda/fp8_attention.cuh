@@ -14,6 +14,7 @@
 #include "kernels/cuda/attention.cuh"
 
 enum { FP8_QUERIES = 192, FP8_KEYS = 128 }; /* a tile of the products */
+enum { FP8_LEAST = 2048 };                  /* queries, and keys, that are long */
 
 /* Operands of `pairs` (item, head) pairs from `first` on, as the products want them in shared
  * memory, so that a tile comes in one piece. Rows of queries and keys are `dim` bytes, values are

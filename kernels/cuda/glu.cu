@@ -11,21 +11,6 @@ struct glu_job {
     uint32_t chunks, total;           /* of a row; of all rows */
 };
 
-/* GELU to about 3e-7 of |x|: the error function by formula 7.1.26 of Abramowitz and Stegun,
- * "Handbook of Mathematical Functions". Halves keep at most 11 bits of it. */
-static __device__ __forceinline__ float gelu(float x)
-{
-    float z = fabsf(x) * 0.70710678118654752f;
-    float t = __fdividef(1.0f, fmaf(0.3275911f, z, 1.0f));
-    float p = fmaf(1.061405429f, t, -1.453152027f);
-
-    p = fmaf(p, t, 1.421413741f);
-    p = fmaf(p, t, -0.284496736f);
-    p = fmaf(p, t, 0.254829592f);
-    float tail = p * t * __expf(-z * z); /* 1 - erf(z) */
-    return 0.5f * x * (x < 0.0f ? tail : 2.0f - tail);
-}
-
 template <int TYPE, int ACT>
 static __global__ void __launch_bounds__(THREADS) glu_kernel(const struct glu_job j)
 {
@@ -47,7 +32,7 @@ static __global__ void __launch_bounds__(THREADS) glu_kernel(const struct glu_jo
         int64_t column = (int64_t)(i - row * j.chunks) * CHUNK;
 #pragma unroll
         for (int k = 0; k < CHUNK; k++)
-            x[e][k] *= ACT == ACT_GELU ? gelu(gate[e][k]) : activate(ACT, gate[e][k]);
+            x[e][k] *= ACT == ACT_GELU ? gelu_of_halves(gate[e][k]) : activate(ACT, gate[e][k]);
         if (i < j.total)
             store_eight(j.out, TYPE, row * j.out_row + column, x[e]);
     }

@@ -1,138 +1,5 @@
-/* Linear layers. Packed: the weights [out, in] in the activation dtype and, for halves, the bias in
- * it too (256-aligned behind them), which is what the epilogue of a product with halves wants. With
- * FP8 weights: those, a scale for each output, the bias in BF16 and in F16; each 256-aligned. */
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
-#include "kernels/cuda/cuda.cuh"
-
-static size_t aligned(size_t size)
-{
-    return (size + 255) & ~(size_t)255;
-}
-
-static size_t bias_offset(const struct linear *w)
-{
-    return aligned((size_t)(w->out * w->in) * size_of(w->dtype));
-}
-
-/* ---- FP8 weights */
-
-struct f8_layer {
-    const float *scales;
-    const void *bias[2];     /* BF16, F16; or NULL */
-    const float *plain_bias; /* or NULL */
-};
-enum { BIAS_BF16, BIAS_F16 };
-
-static size_t f8_size(const struct linear *w)
-{
-    return bias_offset(w) + aligned((size_t)w->out * sizeof(float)) +
-           2 * aligned((size_t)w->out * sizeof(__half));
-}
-
-static struct f8_layer f8_parts(const struct linear *w)
-{
-    const char *scales = (const char *)w->packed + bias_offset(w);
-    const char *bias = scales + aligned((size_t)w->out * sizeof(float));
-    struct f8_layer l = {
-        (const float *)scales, {bias, bias + aligned((size_t)w->out * sizeof(__half))}, w->bias};
-
-    if (!w->bias)
-        l.bias[0] = l.bias[1] = NULL;
-    return l;
-}
-
-/* A stored weight to FP8 rows, a few of them at a time through the memory of transfers. */
-static bool upload_f8(struct context *c, char *to, float *scales, const struct tensor *from)
-{
-    int64_t columns = from->shape[1];
-    size_t row = (size_t)columns * size_of(from->dtype);
-    int64_t at_once = row < RAW_SIZE ? (int64_t)(RAW_SIZE / row) : 1;
-    at_once = at_once < from->shape[0] ? at_once : from->shape[0];
-    void *raw = scratch_take(c, SCRATCH_TRANSFER, (size_t)at_once * row);
-
-    for (int64_t at = 0; raw && at < from->shape[0]; at += at_once) {
-        int64_t rows = from->shape[0] - at < at_once ? from->shape[0] - at : at_once;
-        int64_t shape[2] = {rows, columns};
-        struct tensor source = device_tensor(raw, from->dtype, 2, shape);
-        struct tensor target = device_tensor(to + at * columns, DTYPE_F8_E4M3, 2, shape);
-        target.scale = scales + at;
-        if (!upload(c, raw, (const char *)from->data + (size_t)at * row, (size_t)rows * row))
-            return false;
-        rows_map(c, &target, &source, NULL, 0, ACT_NONE);
-    }
-    return raw && !c->device->failed;
-}
-
-static const void *pack_f8(struct context *c, struct arena *a, int count,
-                           const struct tensor *const *weight, const struct linear *shape)
-{
-    struct linear w = *shape;
-    int64_t at = 0;
-
-    w.packed = c->host.alloc(a, f8_size(shape));
-    if (!w.packed)
-        return NULL;
-    struct f8_layer l = f8_parts(&w);
-    for (int i = 0; i < count; i++) {
-        if (!upload_f8(c, (char *)w.packed + at * w.in, (float *)l.scales + at, weight[i]))
-            return NULL;
-        at += weight[i]->shape[0];
-    }
-    for (int i = 0; i < 2 && w.bias; i++) {
-        struct tensor from = device_tensor((void *)w.bias, DTYPE_F32, 1, &w.out);
-        struct tensor to =
-            device_tensor((void *)l.bias[i], i == BIAS_BF16 ? DTYPE_BF16 : DTYPE_F16, 1, &w.out);
-        copy_any(c, &to, &from);
-    }
-    return c->device->failed ? NULL : w.packed;
-}
-
-bool f8_open(struct context *c)
-{
-    struct device *d = c->device;
-    const struct device_facts *f = &d->facts;
-
-    d->own_f8 = true;
-    if (d->linears != DTYPE_F8_E4M3)
-        return false;
-    if (f->major * 10 + f->minor >= 89 && gemm_has_f8(c))
-        return true;
-    c->host.note(d, NOTE_FP8, NOTE_UNAVAILABLE, "%s",
-                 f->major * 10 + f->minor < 89
-                     ? "it has no FP8 units"
-                     : "its cuBLAS has no FP8 products with a scale for each row");
-    return false;
-}
-
-const void *cuda_linear_pack(struct device *d, struct arena *a, int count,
-                             const struct tensor *const *weight, const struct linear *shape)
-{
-    struct context *c = context_of(d);
-    int type = shape->dtype;
-    size_t at = 0, bias = bias_offset(shape);
-
-    if (type == DTYPE_F8_E4M3)
-        return pack_f8(c, a, count, weight, shape);
-    char *packed =
-        (char *)c->host.alloc(a, bias + (shape->bias ? (size_t)shape->out * sizeof(float) : 0));
-    if (!packed)
-        return NULL;
-    for (int i = 0; i < count; i++) {
-        if (!upload_as(c, packed + at, type, weight[i]))
-            return NULL;
-        at += (size_t)(weight[i]->shape[0] * weight[i]->shape[1]) * size_of(type);
-    }
-    if (shape->bias && is_half(c)) {
-        struct tensor from = device_tensor((void *)shape->bias, DTYPE_F32, 1, &shape->out);
-        struct tensor to = device_tensor(packed + bias, type, 1, &shape->out);
-        copy_any(c, &to, &from);
-    }
-    return d->failed ? NULL : packed;
-}
-
-/* ---- products */
+/* Linear layers. */
+#include "kernels/cuda/linear.cuh"
 
 /* x as FP8 rows. */
 static bool f8_input(struct context *c, const struct tensor *x, struct product *p)
@@ -401,4 +268,53 @@ void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor
     cuda_linear(d, &product, x, w, ACT_NONE, NULL);
     if (!d->failed)
         cuda_add_gated(d, out, residual, &product, gate);
+}
+
+/* ---- with another bias for each run of rows */
+
+/* [runs, out] in this dtype, each row on 16 bytes, as epilogues want a bias. False: failed. */
+static bool place_biases(struct context *c, const float *biases, int64_t runs, int64_t out,
+                         int type, struct tensor *placed)
+{
+    int64_t pitch = (out + 63) & ~(int64_t)63, shape[2] = {runs, out};
+    void *bytes = scratch_take(c, SCRATCH_GATED, (size_t)(runs * pitch) * size_of(type));
+    struct tensor from = device_tensor((void *)biases, DTYPE_F32, 2, shape);
+
+    if (!bytes)
+        return false;
+    *placed = device_tensor(bytes, type, 2, shape);
+    placed->stride[0] = pitch;
+    copy_any(c, placed, &from);
+    return !c->device->failed;
+}
+
+void cuda_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct linear *w, const struct tensor *shift,
+                         const struct tensor *residual)
+{
+    struct context *c = context_of(d);
+    int64_t runs = shift->rank == 2 ? shift->shape[0] : 1, rows = x->shape[0] / runs;
+    bool f8 = w->dtype == DTYPE_F8_E4M3;
+    int type = f8 && out->dtype == DTYPE_F32 ? (int)DTYPE_BF16 : (int)out->dtype;
+    struct tensor biases;
+    struct product p = {};
+
+    if (!(f8 ? f8_input(c, x, &p) : input_of(c, x, &p)) ||
+        !place_biases(c, (const float *)shift->data, runs, w->out, type, &biases))
+        return;
+    for (int64_t g = 0; g < runs && !d->failed; g++) {
+        struct tensor to = rows_from(out, g * rows, rows), bias = rows_from(&biases, g, 1);
+        struct tensor from = rows_from(residual, g * rows, rows);
+        const float *plain = (const float *)shift->data + g * w->out;
+        struct product part = p;
+        part.a.data = (const char *)p.a.data + (size_t)(g * rows * p.a.ld) * size_of(p.a.type);
+        if (f8) {
+            struct f8_layer mine = {f8_parts(w).scales, {bias.data, bias.data}, plain};
+            part.scale_a = p.scale_a + g * rows;
+            f8_multiply(c, &to, &part, w, &mine, ACT_NONE, &from);
+        } else {
+            part.b = {w->packed, d->activations, w->in, 0};
+            multiply(c, &part, &to, w, bias.data, plain, ACT_NONE, &from);
+        }
+    }
 }

@@ -1,5 +1,6 @@
-/* Operations on whole rows: a block holds one in registers, reads it once and writes it once. What
- * goes to a layer with FP8 weights is written as such, with the row's scale. */
+/* Operations on whole rows: a block, or a warp where they are narrow, holds one in registers, reads
+ * it once and writes it once. What goes to a layer with FP8 weights is written as such, with the
+ * row's scale. */
 #include "kernels/cuda/numbers.cuh"
 
 enum row_work { ROW_LAYER, ROW_RMS, ROW_ACT, ROW_GLU };
@@ -7,6 +8,8 @@ enum row_work { ROW_LAYER, ROW_RMS, ROW_ACT, ROW_GLU };
  * of one width and lie well, so that their loads are under way together. */
 enum reading { READ_ANY, READ_HALVES, READ_F32 };
 enum { MOST_THREADS = 512, MOST_CHUNKS = 8 };
+/* Rows that a warp has, with NARROW_CHUNKS chunks a thread, and so many of them a block. */
+enum { NARROW_CHUNKS = 2, NARROW_ROWS = 8 };
 static_assert(MOST_THREADS * MOST_CHUNKS * CHUNK >= F8_MAX_COLUMNS, "every F8 row fits a block");
 
 struct row_job {
@@ -138,7 +141,9 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     row_kernel(const __grid_constant__ struct row_job j)
 {
     __shared__ float shared[3][MOST_THREADS / 32];
-    int64_t row = blockIdx.x;
+    int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
+    if (row >= j.shape.rows) /* of narrow rows, which wait for nobody */
+        return;
     int64_t from = row_offset(j.shape, j.x, row), to = row_offset(j.shape, j.out, row);
     int columns = (int)j.shape.columns;
     float v[CHUNKS][CHUNK] = {}, mean = 0, scale = 1, sum = 0, most = 0;
@@ -147,7 +152,10 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     if (WORK == ROW_GLU) {
         float y[CHUNKS][CHUNK] = {};
         read_row<READ, CHUNKS>(j.y, row_offset(j.shape, j.y, row), columns, j.aligned, y);
-        EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
+        if (j.act == ACT_GELU && j.scales)
+            EACH_CHUNK(EACH_NUMBER v[i][k] *= gelu_of_halves(y[i][k]);)
+        else
+            EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
     } else if (WORK == ROW_ACT) {
         if (j.act != ACT_NONE)
             EACH_CHUNK(if (column >= j.from) EACH_NUMBER v[i][k] = activate(j.act, v[i][k]);)
@@ -200,10 +208,11 @@ static void launch(cudaStream_t stream, const struct row_job *j, int chunks, enu
         row_kernel<WORK, 8, READ_ANY><<<rows, eight, 0, stream>>>(*j);
     else if (read == READ_F32)
         row_kernel<WORK, 4, READ_F32><<<rows, four, 0, stream>>>(*j);
-    else if (chunks > 64)
+    else if (chunks > 32 * NARROW_CHUNKS)
         row_kernel<WORK, 4, READ_HALVES><<<rows, four, 0, stream>>>(*j);
     else
-        row_kernel<WORK, 1, READ_HALVES><<<rows, (chunks + 31) & ~31, 0, stream>>>(*j);
+        row_kernel<WORK, NARROW_CHUNKS, READ_HALVES>
+            <<<(rows + NARROW_ROWS - 1) / NARROW_ROWS, dim3(32, NARROW_ROWS), 0, stream>>>(*j);
 }
 
 /* How x, and y, may be read. */
@@ -239,7 +248,7 @@ static bool run(struct context *c, enum row_work work, struct row_job *j, const 
                      (long long)j->shape.rows, (long long)j->shape.columns);
         return true;
     }
-    if (!fits || (!any && !f8 && (read == READ_ANY || j->shape.columns < 512)))
+    if (!fits || (!any && !f8 && (read == READ_ANY || j->shape.columns < 256)))
         return false;
     if (f8) {
         j->scales = out->scale;

@@ -136,6 +136,14 @@ static void dry_linear_gated(struct device *d, struct tensor *out, const struct 
     move(d, out, out, residual);
 }
 
+static void dry_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
+                               const struct linear *w, const struct tensor *shift,
+                               const struct tensor *residual)
+{
+    (void)shift;
+    dry_linear(d, out, x, w, ACT_NONE, residual);
+}
+
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
 /* What attention takes where there is no fused form of it (kernels/cuda/attention.cu). */
@@ -165,7 +173,7 @@ static bool in_f8(struct device *d, const struct tensor *q, const struct tensor 
 
     if (d->attention != DTYPE_F8_E4M3 || d->dry->facts.major != 9 || !is_half(d) || bias->precise ||
         bias->causal || bias->key.data || bias->relative.data || (dim != 64 && dim != 128) ||
-        q->shape[2] != k->shape[2] || q->shape[1] < 1024 || k->shape[1] < 1024)
+        q->shape[2] != k->shape[2] || q->shape[1] < 2048 || k->shape[1] < 2048)
         return false;
     head *= (size_t)dim;
     int64_t fit = (int64_t)(room / head), rounds;
@@ -473,6 +481,7 @@ void dry_fill_slots(struct ops *ops)
         .read_end = dry_read_end,
         .linear = dry_linear,
         .linear_gated = dry_linear_gated,
+        .linear_shifted = dry_linear_shifted,
         .attention = dry_attention,
         .layer_norm = dry_layer_norm,
         .rms_norm = dry_rms_norm,

@@ -5,6 +5,7 @@
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
+#include "stages/generate/tiers.h"
 
 /* Shots that suffer the same (a tier without its checkpoint) are told once. */
 static void print_problems(const struct workspace *w, const char *path)
@@ -25,6 +26,34 @@ static void print_problems(const struct workspace *w, const char *path)
         if (more)
             fprintf(stderr, " and %zu more", more);
         fprintf(stderr, ": %s\n", p[i].text);
+    }
+}
+
+/* What a tier does not read, once a tier. */
+static void print_warnings(const struct workspace *w, const char *path)
+{
+    for (int t = 0; t < tier_count; t++) {
+        const struct shot *first = NULL;
+        size_t count = 0;
+
+        for (size_t i = 0; i < w->board.shot_count && tiers_all[t].family->guidance_embedded; i++) {
+            const struct shot *shot = &w->board.shots[i];
+
+            if (shot->kind != SHOT_GENERATED || !*shot->negative ||
+                strcmp(tier_name_of_shot(&w->env, shot), tiers_all[t].name) != 0)
+                continue;
+            first = first ? first : shot;
+            count++;
+        }
+        if (!first)
+            continue;
+        fprintf(stderr, "%s:%d: shot %s", path, first->line, first->id);
+        if (count > 1)
+            fprintf(stderr, " and %zu more", count - 1);
+        fprintf(stderr,
+                ": warning: `negative` does nothing: tier %s (%s) is told its guidance as a number "
+                "and makes no pass without the prompt\n",
+                tiers_all[t].name, tiers_all[t].model);
     }
 }
 
@@ -49,6 +78,7 @@ int command_check(const struct options *o)
         status = command_failed(&e);
         goto done;
     }
+    print_warnings(&w, o->operands[0]);
     print_problems(&w, o->operands[0]);
     if (w.plan.problem_count) {
         status = EXIT_BOARD;

@@ -3,6 +3,7 @@
 #ifndef AUTEUR_PIPELINE_COMMANDS_COMMAND_H
 #define AUTEUR_PIPELINE_COMMANDS_COMMAND_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "kernels/base/error.h"
@@ -44,5 +45,9 @@ int command_unknown(const char *name);
 
 /* "auteur-pipe: <text>" on standard error; returns the status that goes with the error. */
 int command_failed(const struct error *e);
+
+/* Prints it on standard output and lets it go. What cannot be written is told when standard output
+ * is closed (main.c), as of every command. */
+int command_json(json_t *root, struct error *e);
 
 #endif

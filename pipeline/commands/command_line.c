@@ -13,6 +13,19 @@ int command_failed(const struct error *e)
     return (int)exit_code_for(e->code);
 }
 
+int command_json(json_t *root, struct error *e)
+{
+    int rc = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : -1;
+
+    json_decref(root);
+    putchar('\n');
+    if (rc == 0 || ferror(stdout))
+        return 0;
+    return error_set(e, ERROR_USAGE,
+                     "this cannot be told as JSON: a file's name is not UTF-8, or memory has run "
+                     "out");
+}
+
 static int no_command(int argc, char *const *argv)
 {
     struct options o;

@@ -9,19 +9,6 @@
 #include "pipeline/exit_code.h"
 #include "pipeline/paths.h"
 
-/* Prints it and lets it go. */
-static int print_json(json_t *root, struct error *e)
-{
-    int rc = root && json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF
-                 ? 0
-                 : error_set(e, ERROR_USAGE,
-                             "this cannot be told as JSON: a file's name is not UTF-8, or memory "
-                             "has run out");
-
-    json_decref(root);
-    return rc;
-}
-
 /* ---- the tiers */
 
 static int surroundings(const struct options *o, struct stage_env *env, struct arena *a,
@@ -76,7 +63,7 @@ static int list(const struct options *o, struct error *e)
         inspection_free(&t.inspection);
     }
     if (rc == 0 && o->json)
-        rc = print_json(json_incref(all), e);
+        rc = command_json(json_incref(all), e);
     else if (rc == 0)
         show_where(&env);
     json_decref(all);
@@ -93,7 +80,7 @@ static int inspect(const struct options *o, struct error *e)
     int status = i.fault_count ? EXIT_SHOTS : EXIT_DELIVERED;
 
     if (rc == 0 && o->json)
-        rc = print_json(models_inspection_json(&i), e);
+        rc = command_json(models_inspection_json(&i), e);
     else if (rc == 0)
         models_show_inspection(stdout, &i);
     inspection_free(&i);

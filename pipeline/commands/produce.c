@@ -123,9 +123,12 @@ int produce(struct workspace *w, const struct request *r, const struct options *
     struct error e = {0};
 
     interrupt_install(); /* before anything is written: whenever it comes, the same is left */
-    if (check_device(w, &e) != 0 || workspace_journal(w, JOURNAL_WRITE, &e) != 0 ||
-        workspace_remember(w, r, &e) != 0 || workspace_plan(w, r, &e) != 0 ||
-        capacity_check(&w->env, &w->plan, &e) != 0)
+    /* A request is remembered when it has been judged: one that is refused leaves a production as
+     * it was, and begins none. */
+    if (workspace_only(w, r->only, &e) != 0 || check_device(w, &e) != 0 ||
+        workspace_journal(w, JOURNAL_WRITE, &e) != 0 || workspace_owns(w, &e) != 0 ||
+        workspace_plan(w, r, &e) != 0 || capacity_check(&w->env, &w->plan, &e) != 0 ||
+        workspace_remember(w, r, &e) != 0)
         return command_failed(&e);
     return carry_out(w, r, o, began);
 }

@@ -17,6 +17,20 @@ static int find_board(struct workspace *w, const struct request *r, struct error
                      r->board, w->production.board_copy, w->production.dir);
 }
 
+/* Which shots the last run was for may be none of the board's any more. */
+static int find_shots(const struct workspace *w, const struct request *r, struct error *e)
+{
+    struct error ignored = {0};
+
+    if (workspace_only(w, r->only, &ignored) == 0)
+        return 0;
+    return error_set(
+        e, ERROR_USAGE,
+        "the last run was for --only '%s', and no shot of %s has such an id: say which "
+        "with auteur-pipe run %s -o %s --only GLOB, or leave --only out for all",
+        r->only, w->board.name, r->board, w->production.dir);
+}
+
 int command_resume(const struct options *o)
 {
     double began = clock_monotonic();
@@ -49,7 +63,7 @@ int command_resume(const struct options *o)
         r.vae_tile = o->vae_tile;
     if (o->compile)
         r.compile = true;
-    if (workspace_board(&w, &r, stderr, &e) != 0)
+    if (workspace_board(&w, &r, stderr, &e) != 0 || find_shots(&w, &r, &e) != 0)
         goto fail;
     status = produce(&w, &r, o, began);
     workspace_close(&w);

@@ -26,7 +26,8 @@ struct status {
     struct workspace *w;
     struct stage_status stages[STAGES];
     size_t shots, delivered, failed;
-    bool live; /* a run goes on */
+    const char *only; /* what the last run was for; "": every shot */
+    bool live;        /* a run goes on */
     char who[JOURNAL_WHO_SIZE];
     size_t orphans;                 /* delivered files of shots that the board has no longer */
     struct monitor_history machine; /* count 0: no run was watched */
@@ -170,6 +171,8 @@ static void print_people(const struct status *s)
     if (s->failed)
         printf(", %zu failed", s->failed);
     printf(s->live ? "; a run goes on: %s\n" : "\n", s->who);
+    if (s->only[0])
+        printf("the last run was for --only '%s'\n", s->only);
     if (s->orphans)
         printf("%zu delivered %s of shots that are no longer in the board: nothing here removes "
                "them\n",
@@ -177,11 +180,10 @@ static void print_people(const struct status *s)
     spark_history(stdout, &s->machine, (double)clock_unix_ns() / 1e9, spark_locale_is_utf8());
 }
 
-static int print_json(struct status *s)
+static int print_json(struct status *s, struct error *e)
 {
     const struct workspace *w = s->w;
     json_t *stages = json_object(), *root;
-    int rc;
 
     for (int i = 0; i < STAGES; i++) {
         const struct stage_status *at = &s->stages[i];
@@ -192,17 +194,14 @@ static int print_json(struct status *s)
                                       "failed", (json_int_t)at->failed, "seconds", at->seconds,
                                       "peak_kib", (json_int_t)at->peak_kib));
     }
-    root =
-        json_pack("{ss ss sb ss sI sI sI sI so sO}", "dir", w->production.dir, "board",
-                  w->board.name, "live", s->live, "writer", s->who, "shots", (json_int_t)s->shots,
-                  "delivered", (json_int_t)s->delivered, "failed", (json_int_t)s->failed, "orphans",
-                  (json_int_t)s->orphans, "stages", stages, "list", s->json);
+    root = json_pack("{ss ss ss sb ss sI sI sI sI so sO}", "dir", w->production.dir, "board",
+                     w->board.name, "only", s->only, "live", s->live, "writer", s->who, "shots",
+                     (json_int_t)s->shots, "delivered", (json_int_t)s->delivered, "failed",
+                     (json_int_t)s->failed, "orphans", (json_int_t)s->orphans, "stages", stages,
+                     "list", s->json);
     if (root && s->machine.count)
         json_object_set_new(root, "machine", monitor_history_json(&s->machine));
-    rc = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : -1;
-    putchar('\n');
-    json_decref(root);
-    return rc;
+    return command_json(root, e);
 }
 
 /* What a run watched is beside the point: where it cannot be read, the rest is told all the same.
@@ -216,7 +215,8 @@ static void recall_machine(struct status *s)
 }
 
 /* One look. *live: whether a run goes on. The board is the copy that was last run: status tells
- * how that run stands, not what an edit since then would mean. */
+ * how that run stands, not what an edit since then would mean. Every shot of it is told of, also
+ * where that run was for some alone. */
 static int look(const struct options *o, bool *live, bool *good)
 {
     struct workspace w = {0};
@@ -229,8 +229,11 @@ static int look(const struct options *o, bool *live, bool *good)
     if (production_find(&w.production, o->operand_count ? o->operands[0] : "", &e) != 0)
         goto done;
     s.live = journal_writer(w.production.journal, s.who) == 1;
-    if (workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
-        workspace_board_copy(&w, &r, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+    if (workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0)
+        goto done;
+    s.only = r.only;
+    r.only = "";
+    if (workspace_board_copy(&w, &r, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
         journal_view_begin(w.journal, &view, &e) != 0)
         goto done;
     recall_machine(&s);
@@ -241,7 +244,7 @@ static int look(const struct options *o, bool *live, bool *good)
     if (rc == 0)
         rc = journal_walk(view, &(struct journal_visitor){.ctx = &s, .record = count_orphans}, &e);
     if (rc == 0 && o->json)
-        rc = print_json(&s) == 0 ? 0 : error_memory(&e);
+        rc = print_json(&s, &e);
     else if (rc == 0)
         print_people(&s);
     *live = s.live;

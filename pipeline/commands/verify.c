@@ -70,11 +70,8 @@ static int print_json(json_t *checks, const int counts[REPORT_STATES], struct er
     json_t *root = json_pack("{ss sO si si si ss}", "version", AUTEUR_VERSION, "checks", checks,
                              "pass", counts[REPORT_PASS], "fail", counts[REPORT_FAIL], "skip",
                              counts[REPORT_SKIP], "verdict", verdict(counts));
-    int bad = !root || json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0 ||
-              putchar('\n') == EOF;
 
-    json_decref(root);
-    return bad ? error_set(e, ERROR_IO, "the report could not be written") : 0;
+    return command_json(root, e);
 }
 
 static void print_note(void *ctx, const struct note *note)

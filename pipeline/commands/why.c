@@ -216,7 +216,7 @@ int command_why(const struct options *o)
     struct workspace w = {0};
     struct request r;
     struct error e = {0};
-    int status = EXIT_DELIVERED;
+    int status;
 
     /* A lone word may be the production rather than a shot. */
     if (o->operand_count == 1 && strchr(shot, '/')) {
@@ -224,11 +224,17 @@ int command_why(const struct options *o)
         shot = NULL;
     }
     if (production_find(&w.production, dir, &e) != 0 ||
-        workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
-        workspace_board(&w, &r, stderr, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
+        workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0)
+        goto fail;
+    r.only = ""; /* what a shot asks for does not hang on which ones the last run was for */
+    if (workspace_board(&w, &r, stderr, &e) != 0 || workspace_plan(&w, &r, &e) != 0 ||
         execution_check(&(struct execution){.setup = &w.setup, .plan = &w.plan}, &e) != 0 ||
         why(&w, shot, &e) != 0)
-        status = command_failed(&e);
+        goto fail;
+    workspace_close(&w);
+    return EXIT_DELIVERED;
+fail:
+    status = command_failed(&e);
     workspace_close(&w);
     return status;
 }

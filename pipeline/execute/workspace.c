@@ -207,7 +207,7 @@ static int remember(struct workspace *w, const char *name, const char *value, st
     return same ? 0 : journal_meta_put(w->journal, name, value, e);
 }
 
-static int same_board(struct workspace *w, struct error *e)
+int workspace_owns(struct workspace *w, struct error *e)
 {
     struct journal_view *view;
     const char *name = NULL;
@@ -244,8 +244,6 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
     char *text;
     int rc;
 
-    if (same_board(w, e) != 0)
-        return -1;
     options = json_pack(
         "{ss ss ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
         r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "", "precision",

@@ -65,8 +65,9 @@ int workspace_plan(struct workspace *w, const struct request *r, struct error *e
 
 /* The request the production was last run with. ERROR_INPUT when it never was. */
 int workspace_recall(struct workspace *w, struct request *r, struct error *e);
-/* Remembers it, and the board's text. Refuses (ERROR_USAGE) when the production is of another
- * board. */
+/* Refuses (ERROR_USAGE) a production that is of another board. */
+int workspace_owns(struct workspace *w, struct error *e);
+/* Remembers the request, and the board's text. */
 int workspace_remember(struct workspace *w, const struct request *r, struct error *e);
 
 void workspace_close(struct workspace *w);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "stages/decode/hunyuan_vae_impl.h"
+#include "stages/decode/vae_limits.h"
 
 enum { TIME_FACTOR = 4 };
 
@@ -143,7 +144,8 @@ static int decode_tiles(struct hunyuan_vae *v, const struct tensor *latents, str
     for (int64_t from = 0; is_needed(j, from); from += j->stride) {
         if (hunyuan_vae_make_work(v, (int64_t[]){tile_frames(j, from), n[2], n[3]}, e))
             return -1;
-        s.slots = from ? s.slots : v->slots;
+        if (from == 0 && vae_gains_from_many_frames(v->device))
+            s.slots = v->slots;
         take_latents(v, latents, from);
         if (hunyuan_vae_run(v, &s))
             return -1;

@@ -57,9 +57,7 @@ static int slots_of(const struct hunyuan_vae *v, int64_t slice)
 {
     int64_t slices = (v->level[v->blocks - 1].frames + slice - 1) / slice;
 
-    if (!v->tile || !v->device || !vae_gains_from_many_frames(v->device))
-        return STREAM_FEWEST;
-    return (int)hunyuan_least(most(slices, STREAM_FEWEST), READ_SLOTS);
+    return v->tile ? (int)hunyuan_least(most(slices, STREAM_FEWEST), READ_SLOTS) : STREAM_FEWEST;
 }
 
 /* Bytes besides weights: the rooms, pictures, and what convolutions gather. */

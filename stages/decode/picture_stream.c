@@ -1,8 +1,13 @@
 #include "stages/decode/picture_stream.h"
 
+static bool waits(const struct picture_stream *s)
+{
+    return s->slots == 0 && device_kind(s->device) == DEVICE_CPU;
+}
+
 static int slots_of(const struct picture_stream *s)
 {
-    return s->slots < STREAM_FEWEST ? STREAM_FEWEST : s->slots;
+    return waits(s) ? 1 : s->slots ? s->slots : STREAM_FEWEST;
 }
 
 /* The oldest slice, which is waited for. */
@@ -34,7 +39,7 @@ int picture_stream_put(struct picture_stream *s, const struct tensor *rgb)
     s->frames[slot] = rgb->shape[0];
     s->height = rgb->shape[1];
     s->width = rgb->shape[2];
-    return 0;
+    return waits(s) ? hand_on(s) : 0;
 }
 
 int picture_stream_end(struct picture_stream *s)

@@ -19,9 +19,10 @@ struct picture_stream {
     void *ctx;
     struct error *error;
     /* Slices that may be on their way together, at most READ_SLOTS, each with memory of its own on
-     * both sides; 0: STREAM_FEWEST, which is enough where much work lies between two slices. Where
-     * some come shortly one after another, as many as come so: they are handed on while the device
-     * does what it is told after them. */
+     * both sides. 0: STREAM_FEWEST, which is enough where much work lies between two slices; on a
+     * processor, which has nothing to go on with, none: each is handed on at once. Where some come
+     * shortly one after another, as many as come so: they are handed on while the device does what
+     * it is told after them. */
     int slots;
     /* the stream's own; zeroed at first */
     int64_t frames[READ_SLOTS], height, width; /* of the slices that are on their way */
@@ -30,8 +31,8 @@ struct picture_stream {
 };
 
 /* rgb [n, height, width, 3], of one height and width always, which the device may have been told to
- * make and may be told to write again. Hands on the oldest slice where there is no slot left: tell
- * the device of everything that comes before rgb first. -1: failed, with the reason. */
+ * make and may be told to write again. Hands on the oldest slice where there is no slot left.
+ * -1: failed, with the reason. */
 int picture_stream_put(struct picture_stream *s, const struct tensor *rgb);
 /* Hands on all that is left. */
 int picture_stream_end(struct picture_stream *s);

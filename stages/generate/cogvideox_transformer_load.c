@@ -289,6 +289,7 @@ static void load_all(struct cogvideox_transformer *m, struct loader *l)
         load_block(m, l, i);
         load_block_end(l);
     }
+    load_no_more(l, "transformer_blocks.%d.", m->layers);
     load_linear(l, &m->modulation_out, 2 * dim, m->time_dim, true, "norm_out.linear");
     if (m->affine) {
         load_vector(l, &m->norm_final, dim, "norm_final.weight");

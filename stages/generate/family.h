@@ -83,6 +83,9 @@ struct family {
         enum dtype encoder, model, vae;
     } gpu;
 
+    /* It is told its guidance as a number and makes no pass without the prompt: no negative prompt
+     * is read. */
+    bool guidance_embedded;
     /* Its text encoder and its model come in blocks of layers, which may stay on the host
      * (kernels/weight_stream.h). */
     bool streams;

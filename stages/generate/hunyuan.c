@@ -246,6 +246,7 @@ const struct family family_hunyuan_video = {
     .frame_multiple = 4,
     .frames_max = 129, /* what it was trained on */
     .gpu = {DTYPE_BF16, DTYPE_BF16, DTYPE_F16},
+    .guidance_embedded = true,
     .streams = true,
     .fp8 = true,
     .check = check,

@@ -262,6 +262,8 @@ static void load_all(struct hunyuan_transformer *m, struct loader *l)
         load_single(m, l, i);
         load_block_end(l);
     }
+    load_no_more(l, "transformer_blocks.%d.", m->dual_layers);
+    load_no_more(l, "single_transformer_blocks.%d.", m->single_layers);
     load_modulation(m, l, &m->out_modulation, 2, OUT_SCALES, "norm_out.linear");
     load_linear(l, &m->out, m->channels * patch, m->dim, true, "proj_out");
 }

@@ -119,7 +119,8 @@ struct unet_context {
     int64_t clips, frames, tokens;
     struct tensor added; /* [clips, time_dim]: embedded sizes, rates, pooled words */
     /* A block: keys and values of the context [clips * tokens, 2C]; where there is one token, what
-     * attending to it adds, [clips, C]. */
+     * attending to it adds and, before it, the bias of the self-attention's last layer, [clips, C].
+     */
     struct tensor *cross;
     struct tensor *positions; /* a transformer: [clips * frames, C]; data NULL for none */
 };

@@ -40,7 +40,7 @@ static int attend_to(struct unet *m, struct unet_context *c, const struct unet_b
                      struct error *e)
 {
     int64_t count = rows->shape[0];
-    struct tensor value;
+    struct tensor value, bias;
 
     if (b->cross_q.out) {
         *out = ACTIVATION_NEW(m->device, &c->arena, count, b->cross_kv.out);
@@ -55,6 +55,9 @@ static int attend_to(struct unet *m, struct unet_context *c, const struct unet_b
         return error_memory(e);
     op_linear(m->device, &value, rows, &b->cross_kv, ACT_NONE);
     op_linear(m->device, out, &value, &b->cross_out, ACT_NONE);
+    bias = TENSOR_VIEW(tensor_slice(*out, 0, 0, 1), out->shape[1]);
+    bias.data = (void *)b->out.bias;
+    op_modulate(m->device, out, out, NULL, &bias);
     return 0;
 }
 

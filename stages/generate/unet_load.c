@@ -5,6 +5,7 @@
 
 /* A level's name, a layer's in it, a block's in that, and the parts of a block. */
 enum { LEVEL_NAME = 32, LAYER_NAME = 64, BLOCK_NAME = 128, PART_NAME = 160 };
+enum { F8_AFTER_ATTENTION = 1280 }; /* channels */
 
 static void load_norm(struct loader *l, struct unet_norm *n, int64_t channels, const char *name,
                       const char *part)
@@ -79,6 +80,20 @@ static void load_feed_forward(struct loader *l, struct unet_feed_forward *ff, in
     load_linear(l, &ff->out, channels, ff->width, true, "%s.net.2", name);
 }
 
+/* What reads attention's results. No norm stands between, so with FP8 weights its input takes a
+ * pass of its own: three bytes a number, which is more than such a product gains where rows are
+ * narrow, and a wide one gains little. */
+static void load_after_attention(struct loader *l, struct linear *to, int64_t channels,
+                                 const char *name)
+{
+    struct loader plain = *l;
+
+    if (channels < F8_AFTER_ATTENTION)
+        plain.keep = NULL;
+    load_linear(&plain, to, channels, channels, true, "%s", name);
+    l->failed = plain.failed;
+}
+
 /* Where there is one token to attend to, its weight is 1 whatever the query: the query's tensors
  * are looked up, like all others, and not read. */
 static void load_cross(struct unet *m, struct loader *l, struct unet_block *b, int64_t channels,
@@ -86,6 +101,7 @@ static void load_cross(struct unet *m, struct loader *l, struct unet_block *b, i
 {
     static const char *const kv[] = {"to_k", "to_v"};
     struct loader look = *l;
+    char out[PART_NAME];
 
     look.device = NULL;
     if (m->temporal) {
@@ -99,7 +115,8 @@ static void load_cross(struct unet *m, struct loader *l, struct unet_block *b, i
         load_linear(l, &b->cross_q, channels, channels, false, "%s.attn2.to_q", name);
         load_linears(l, &b->cross_kv, channels, m->context_dim, false, 2, kv, "%s.attn2.", name);
     }
-    load_linear(l, &b->cross_out, channels, channels, true, "%s.attn2.to_out.0", name);
+    snprintf(out, sizeof out, "%s.attn2.to_out.0", name);
+    load_after_attention(l, &b->cross_out, channels, out);
 }
 
 static void load_block(struct unet *m, struct loader *l, struct unet_block *b, int64_t channels,
@@ -115,7 +132,8 @@ static void load_block(struct unet *m, struct loader *l, struct unet_block *b, i
     }
     load_norm(l, &b->norm1, channels, name, ".norm1");
     load_linears(l, &b->qkv, channels, channels, false, 3, qkv, "%s.attn1.", name);
-    load_linear(l, &b->out, channels, channels, true, "%s.attn1.to_out.0", name);
+    snprintf(part, sizeof part, "%s.attn1.to_out.0", name);
+    load_after_attention(l, &b->out, channels, part);
     load_cross(m, l, b, channels, name);
     load_norm(l, &b->norm3, channels, name, ".norm3");
     snprintf(part, sizeof part, "%s.ff", name);

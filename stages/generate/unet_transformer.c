@@ -2,7 +2,9 @@
 
 #include "stages/generate/unet.h"
 
-enum { FF_ROOM = 1 << 26 };
+/* Numbers of a feed-forward's hidden layer at once; and the rows that its pieces are multiples of,
+ * where they can be: whole tiles of a product, and scales of FP8 rows that lie on 16 bytes. */
+enum { FF_ROOM = 1 << 27, FF_ROWS = 256 };
 
 /* The norm before the blocks, and those inside, have these everywhere. */
 static const float group_eps = 1e-6f, layer_eps = 1e-5f;
@@ -30,13 +32,23 @@ static struct tensor norm(struct unet *m, struct rows *r, const struct unet_norm
     return out;
 }
 
+/* Rows of the pieces that a feed-forward goes in: about as many each. */
+static int64_t piece_of(int64_t rows, int64_t most)
+{
+    int64_t pieces = (rows + most - 1) / most, each = pieces ? (rows + pieces - 1) / pieces : 1;
+    int64_t whole = (each + FF_ROWS - 1) / FF_ROWS * FF_ROWS;
+
+    return whole <= most ? whole : each;
+}
+
 /* h += ff(norm(h)), a run of rows after the other, so that the hidden layer stays small. */
 static void feed_forward(struct unet *m, const struct unet_norm *n,
                          const struct unet_feed_forward *ff, struct rows *r)
 {
     struct device *d = m->device;
     struct tensor normed = norm(m, r, n, &ff->in);
-    int64_t rows = r->h.shape[0], step = tensor_count(&m->work.ff) / (2 * ff->width);
+    int64_t rows = r->h.shape[0];
+    int64_t step = piece_of(rows, tensor_count(&m->work.ff) / (2 * ff->width));
 
     for (int64_t from = 0; from < rows; from += step) {
         int64_t run = rows - from < step ? rows - from : step;
@@ -108,8 +120,9 @@ static void attend_along_time(struct unet *m, struct rows *r, struct tensor *con
     }
 }
 
-static void self_attention(struct unet *m, const struct unet_block *b, struct rows *r, int heads,
-                           bool along_time)
+/* Where there is one token to attend to, what that adds is added here. */
+static void self_attention(struct unet *m, const struct unet_block *b, const struct tensor *cross,
+                           struct rows *r, int heads, bool along_time)
 {
     int64_t rows = r->h.shape[0], channels = r->h.shape[1];
     struct tensor all = UNET_VIEW(&m->work.wide, rows, 3 * channels), qkv[3], in;
@@ -122,7 +135,10 @@ static void self_attention(struct unet *m, const struct unet_block *b, struct ro
         attend_along_time(m, r, qkv, heads);
     else
         attend_in_frames(m, r, qkv, heads);
-    op_linear_add(m->device, &r->h, &r->normed, &b->out, &r->h);
+    if (b->cross_q.out)
+        op_linear_add(m->device, &r->h, &r->normed, &b->out, &r->h);
+    else
+        op_linear_shifted(m->device, &r->h, &r->normed, &b->out, cross, &r->h);
 }
 
 static void cross_attention(struct unet *m, const struct unet_context *c,
@@ -132,10 +148,6 @@ static void cross_attention(struct unet *m, const struct unet_context *c,
     int64_t rows = r->h.shape[0], channels = r->h.shape[1];
     struct tensor q = UNET_VIEW(&m->work.wide, rows, channels), in, k, v, out;
 
-    if (!b->cross_q.out) {
-        op_modulate(m->device, &r->h, &r->h, NULL, cross);
-        return;
-    }
     in = norm(m, r, &b->norm2, &b->cross_q);
     op_linear(m->device, &q, &in, &b->cross_q, ACT_NONE);
     q = heads_of(q, c->clips, rows / c->clips, heads);
@@ -151,8 +163,9 @@ static void block_forward(struct unet *m, const struct unet_context *c, const st
 {
     if (b->ff_in.width)
         feed_forward(m, &b->norm_in, &b->ff_in, r);
-    self_attention(m, b, r, heads, along_time);
-    cross_attention(m, c, b, cross, r, heads);
+    self_attention(m, b, cross, r, heads, along_time);
+    if (b->cross_q.out)
+        cross_attention(m, c, b, cross, r, heads);
     feed_forward(m, &b->norm3, &b->ff, r);
 }
 

@@ -122,6 +122,7 @@ static void load_all(struct wan_transformer *m, struct loader *l)
         load_block(m, l, i);
         load_block_end(l);
     }
+    load_no_more(l, "blocks.%d.", m->layers);
     load_linear(l, &m->out, m->out_channels * patch, dim, true, "proj_out");
     load_vector(l, &m->table, 2 * dim, "scale_shift_table");
     add_one(m, l, &m->table, 1);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <cmocka.h>
 
@@ -133,6 +134,66 @@ static void a_process_opens_it_once(void **state)
     journal_close(j);
     journal_close(NULL);
     journal_view_end(NULL);
+    scratch_remove(dir);
+}
+
+/* As somebody who may read the journal and write nothing there. */
+static void read_as_a_stranger(const char *dir, int ready, int go)
+{
+    struct error e = {0};
+    struct journal *j;
+    struct journal_view *v;
+
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        _exit(2);
+    child_meet(ready, go);
+    if (journal_open(dir, JOURNAL_READ, &j, &e) != 0)
+        _exit(e.code == ERROR_BUSY ? 3 : 4);
+    if (journal_view_begin(j, &v, &e) != 0 || world_look(v, 1, 1, &e) != 1)
+        _exit(5);
+    journal_view_end(v);
+    journal_close(j);
+}
+
+static int end_of(struct child *c)
+{
+    int status;
+
+    assert_int_equal(write(c->go, "g", 1), 1); /* another child may have the pipe's end as well */
+    close(c->go);
+    close(c->ready);
+    assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void those_who_may_only_read_do_so_while_nobody_writes(void **state)
+{
+    static const char *const files[] = {DATA_FILE, LMDB_LOCK, WRITER_LOCK};
+    const char *dir = scratch_make();
+    struct child stranger, writer;
+    struct error e = {0};
+    struct journal *j;
+    char path[300];
+
+    (void)state;
+    assert_ok(journal_open(dir, JOURNAL_WRITE, &j, &e));
+    assert_ok(world_put(j, 1, 1, &e));
+    journal_close(j);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        assert_int_equal(chmod(path, geteuid() == 0 || i == 2 ? 0644 : 0444), 0);
+    }
+    assert_int_equal(chmod(dir, geteuid() == 0 ? 0755 : 0555), 0);
+    stranger = child_start(read_as_a_stranger, dir);
+    assert_int_equal(end_of(&stranger), 0);
+    if (geteuid() == 0) { /* who else may write where others may not */
+        stranger = child_start(read_as_a_stranger, dir);
+        writer = child_start(hold_as_writer, dir);
+        assert_int_equal(end_of(&stranger), 3);
+        child_end(&writer, 0);
+    }
+    assert_int_equal(chmod(dir, 0755), 0);
     scratch_remove(dir);
 }
 
@@ -455,6 +516,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_writer_learns_who_holds_it),
         cmocka_unit_test(a_process_opens_it_once),
+        cmocka_unit_test(those_who_may_only_read_do_so_while_nobody_writes),
         cmocka_unit_test(a_dead_reader_is_forgotten),
         cmocka_unit_test(the_map_grows),
         cmocka_unit_test(the_map_grows_under_readers_of_other_threads),

@@ -78,8 +78,9 @@ static void check_fp8(struct check *c)
 {
     static const char *const kinds[] = {"FP8 attention", "FP8, means", "FP8, outliers"};
     int kind = (int)between(c, 0, 2);
-    int64_t dim = between(c, 0, 1) ? 128 : 64, heads = between(c, 1, 2), items = between(c, 1, 2);
-    int64_t queries = between(c, 1024, 1300), keys = between(c, 1024, 1300);
+    int64_t dim = between(c, 0, 1) ? 128 : 64, heads = between(c, 1, 2);
+    int64_t items = heads == 2 ? 1 : between(c, 1, 2);
+    int64_t queries = between(c, 2048, 2200), keys = between(c, 2048, 2200);
     struct pair q = NUMBERS(c, ACTIVATIONS_, 8, 3, items, queries, heads, dim);
     struct pair k = NUMBERS(c, ACTIVATIONS_, 0, 3, items, keys, heads, dim);
     struct pair v = NUMBERS(c, ACTIVATIONS_, 16, 1, items, keys, heads, dim);

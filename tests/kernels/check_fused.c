@@ -60,7 +60,7 @@ static void make(struct device *d, enum f8_op op, struct tensor *out, const stru
         op_activation(d, out, x, ACT_GELU_TANH);
         break;
     case F8_GLU:
-        op_glu(d, out, x, y, ACT_SILU);
+        op_glu(d, out, x, y, from % 16 ? ACT_GELU : ACT_SILU);
         break;
     case F8_ACTIVATE_FROM:
         op_activate_from(d, out, x, from, ACT_GELU_TANH);
@@ -132,12 +132,12 @@ struct f8_case {
     struct linear host, device;
     int64_t m, n, k;
     enum activation act;
-    bool gated, made;
+    bool gated, shifted, made; /* shifted: by the gate's numbers */
 };
 
 static void run_f8(struct check *c, struct f8_case *t)
 {
-    const char *op = t->gated ? "f8 linear_gated" : "f8 linear";
+    const char *op = t->gated ? "f8 linear_gated" : t->shifted ? "f8 linear_shifted" : "f8 linear";
     struct pair x = t->x;
 
     poison(c, &t->out);
@@ -151,6 +151,11 @@ static void run_f8(struct check *c, struct f8_case *t)
                         &t->gate.host);
         op_linear_gated(c->tested, &t->out.device, &x.device, &t->device, &t->residual.device,
                         &t->gate.device);
+    } else if (t->shifted) {
+        op_linear_shifted(c->reference, &t->out.host, &x.host, &t->host, &t->gate.host,
+                          &t->residual.host);
+        op_linear_shifted(c->tested, &t->out.device, &x.device, &t->device, &t->gate.device,
+                          &t->residual.device);
     } else {
         op_linear(c->reference, &t->out.host, &x.host, &t->host, t->act);
         op_linear(c->tested, &t->out.device, &x.device, &t->device, t->act);
@@ -203,6 +208,10 @@ static void check_f8_linear(struct check *c)
         return;
     if (wanted(c, "f8 linear"))
         run_f8(c, &t);
+    t.shifted = true;
+    if (wanted(c, "f8 linear_shifted"))
+        run_f8(c, &t);
+    t.shifted = false;
     t.gated = true;
     if (wanted(c, "f8 linear_gated"))
         run_f8(c, &t);
@@ -226,7 +235,7 @@ static void check_gated(struct check *c)
     struct linear host, device;
     struct error e = {0};
 
-    if (!wanted(c, "linear_gated"))
+    if (!wanted(c, "linear_gated") && !wanted(c, "linear_shifted"))
         return;
     if (linear_pack(c->reference, &c->host, &w.host, &bias, &host, &e) ||
         linear_pack(c->tested, &c->device, &w.host, &bias, &device, &e)) {
@@ -237,6 +246,11 @@ static void check_gated(struct check *c)
     op_linear_gated(c->reference, &out.host, &x.host, &host, &out.host, &gate.host);
     op_linear_gated(c->tested, &out.device, &x.device, &device, &out.device, &gate.device);
     compare(c, "linear_gated", &out, "m %lld n %lld k %lld runs %lld", (long long)m, (long long)n,
+            (long long)k, (long long)runs);
+    settle(c, &out);
+    op_linear_shifted(c->reference, &out.host, &x.host, &host, &gate.host, &out.host);
+    op_linear_shifted(c->tested, &out.device, &x.device, &device, &gate.device, &out.device);
+    compare(c, "linear_shifted", &out, "m %lld n %lld k %lld runs %lld", (long long)m, (long long)n,
             (long long)k, (long long)runs);
 }
 

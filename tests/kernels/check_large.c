@@ -1,8 +1,13 @@
-/* Tensors that 32 bits cannot count, of which only the end holds numbers and is compared: what lies
- * before it is zeros, which each operation takes in the same way. On a GPU with room for them (20
- * GiB); elsewhere the same cases are small. */
+/* What is looked at once: weights out of a file, tensors of nothing, and tensors that 32 bits
+ * cannot count. Of these only the end holds numbers and is compared: what lies before it is zeros,
+ * which each operation takes in the same way. On a GPU with room for them (20 GiB); elsewhere the
+ * same cases are small. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "kernels/base/file.h"
 #include "tests/kernels/check.h"
 
 enum { COLUMNS = 512, TAIL = 5, HEADS = 8, DIM = 64, SIDE = 32, CHANNELS = 64 };
@@ -157,6 +162,67 @@ static void check_large_frames(struct check *c, int64_t n)
     compare(c, "conv", &last, "%lld frames", (long long)frames);
 }
 
+/* ---- weights out of a file, large enough to go up in pieces */
+
+enum { OUTPUTS = 1031, INPUTS = 4099, BEFORE = 4 }; /* in bytes, of the file */
+
+/* Weights in a file of their own, mapped. F32 for a device that computes in it, else BF16. */
+static bool weights_in_file(struct check *c, struct file_map *map, struct tensor *w)
+{
+    enum dtype dtype = c->dtype == DTYPE_F32 ? DTYPE_F32 : DTYPE_BF16;
+    size_t count = (size_t)OUTPUTS * INPUTS, size = BEFORE + count * dtype_size(dtype);
+    char *bytes = arena_alloc(&c->host, size), path[] = "/tmp/auteur-check-XXXXXX";
+    struct error e = {0};
+    int fd = bytes ? mkstemp(path) : -1;
+
+    for (size_t i = 0; bytes && i < count; i++) {
+        float v = random_float(c) * 0.05f;
+        uint32_t bits;
+        memcpy(&bits, &v, 4);
+        uint16_t half = (uint16_t)(bits >> 16);
+        if (dtype == DTYPE_F32)
+            memcpy(bytes + BEFORE + 4 * i, &v, 4);
+        else
+            memcpy(bytes + BEFORE + 2 * i, &half, 2);
+    }
+    if (fd < 0)
+        return false;
+    close(fd);
+    bool good = file_write_atomic(path, bytes, size, &e) == 0 && file_map_open(path, map, &e) == 0;
+    unlink(path);
+    if (good)
+        *w = tensor_of(dtype, (void *)(uintptr_t)(map->bytes + BEFORE), 2,
+                       (int64_t[]){OUTPUTS, INPUTS});
+    return good;
+}
+
+static void check_upload(struct check *c)
+{
+    struct pair x = NUMBERS(c, ACTIVATIONS_, 0, 1, 2, INPUTS);
+    struct pair out = NUMBERS(c, ACTIVATIONS_, 0, 1, 2, OUTPUTS);
+    struct linear host, device;
+    struct file_map map;
+    struct error e = {0};
+    struct tensor w;
+
+    if (!weights_in_file(c, &map, &w)) {
+        printf("large: no file of weights in /tmp\n");
+        c->failed++;
+        return;
+    }
+    if (linear_pack(c->reference, &c->host, &w, NULL, &host, &e) ||
+        linear_pack(c->tested, &c->device, &w, NULL, &device, &e)) {
+        printf("large: %s\n", e.text);
+        c->failed++;
+    } else {
+        poison(c, &out);
+        op_linear(c->reference, &out.host, &x.host, &host, ACT_NONE);
+        op_linear(c->tested, &out.device, &x.device, &device, ACT_NONE);
+        compare(c, "linear", &out, "weights out of a file");
+    }
+    file_map_close(&map);
+}
+
 /* Tensors of nothing are no failure. */
 static void check_empty(struct check *c)
 {
@@ -196,6 +262,7 @@ void check_large(struct check *c)
     if (!wanted(c, "large") || !c->first)
         return;
     check_empty(c);
+    check_upload(c);
     n = many(c);
     printf("%s large: of %lld numbers\n", dtype_name(c->dtype), (long long)n);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

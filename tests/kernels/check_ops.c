@@ -48,6 +48,8 @@ static const struct limit {
     {"FP8, means", {0, 0.05, 0.05}},
     {"FP8, outliers", {0, 0.05, 0.05}},
     {"linear_gated", {2e-6, PRODUCT}},
+    {"linear_shifted", {2e-6, PRODUCT}},
+    {"f8 linear_shifted", {FP8_PRODUCT}},
     {"f8 linear", {FP8_PRODUCT}},
     {"f8 linear_gated", {FP8_PRODUCT}},
     {"f8 against exact", {FP8_ITSELF}},

@@ -376,6 +376,8 @@ static void time_fused(struct bench *b)
 {
     time_rows(b, "layer_norm 18256 x 3072", run_layer_norm, 2, 18256, 3072);
     time_rows(b, "layer_norm 32760 x 5120", run_layer_norm, 2, 32760, 5120);
+    time_rows(b, "layer_norm 460800 x 320", run_layer_norm, 2, 460800, 320);
+    time_rows(b, "layer_norm to f8 460800 x 320", run_f8_layer_norm, 1.5, 460800, 320);
     time_rows(b, "layer_norm to f8 18256 x 3072", run_f8_layer_norm, 1.5, 18256, 3072);
     time_rows(b, "layer_norm to f8 32760 x 5120", run_f8_layer_norm, 1.5, 32760, 5120);
     time_rows(b, "gelu to f8 18256 x 12288", run_f8_quantise, 1.5, 18256, 12288);

@@ -247,6 +247,72 @@ static void cards_are_made_once_and_told_about(void **state)
     program_free(&p);
 }
 
+static void a_request_that_is_refused_changes_nothing(void **state)
+{
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("run", board, "-o", dir, "--only", "zzz"), 1, "", "no shot of cards has such");
+    assert_false(path_exists(dir));
+    expect(PROGRAM("run", board, "-o", dir), 0, "2 of 2 shots delivered", "");
+    expect(PROGRAM("run", board, "-o", dir, "--only", "zzz"), 1, "", "no shot of cards has such");
+    expect(PROGRAM("status", dir), 0, "2 of 2 shots delivered", "");
+    expect(PROGRAM("why", "one", dir), 0, "one is up to date", "");
+    expect(PROGRAM("resume", dir), 0, "nothing to do: 2 shots are up to date", "");
+}
+
+static void a_run_of_some_shots_hides_none_of_the_board(void **state)
+{
+    struct program p;
+    json_t *status;
+
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("run", board, "-o", dir, "--only", "two"), 0, "1 of 1 shot delivered", "");
+    expect(PROGRAM("status", dir), 0, "1 of 2 shots delivered\nthe last run was for --only 'two'",
+           "");
+    expect(PROGRAM("why", "one", dir), 0, "never made", "");
+    p = PROGRAM("status", dir, "--json");
+    status = json_loads(p.out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(status, "shots")), 2);
+    assert_int_equal(json_array_size(json_object_get(status, "list")), 2);
+    assert_string_equal(json_string_value(json_object_get(status, "only")), "two");
+    json_decref(status);
+    program_free(&p);
+    expect(PROGRAM("resume", dir), 0, "nothing to do: 1 shot is up to date", "");
+    write_file(board, "name: cards\nsize: 64x36\nshots:\n"
+                      "  - {id: one, card: {background: \"#203040\"}}\n");
+    expect(PROGRAM("resume", dir), 1, "", "the last run was for --only 'two', and no shot");
+    expect(PROGRAM("status", dir), 0, "1 of 2 shots delivered", "");
+}
+
+/* Standard output on a full disk: not memory that has run out. main() tells of it. */
+static void json_that_cannot_be_written_is_no_lack_of_memory(void **state)
+{
+    static const char *const words[][3] = {{"status", dir, "--json"}, {"models", "--json"}};
+
+    (void)state;
+    write_cards("Two");
+    expect(PROGRAM("run", board, "-o", dir), 0, "", "");
+    for (size_t i = 0; i < 2; i++) {
+        int status;
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            char *argv[] = {"auteur-pipe", (char *)(uintptr_t)words[i][0],
+                            (char *)(uintptr_t)words[i][1], (char *)(uintptr_t)words[i][2], NULL};
+
+            if (!freopen("/dev/full", "w", stdout) || setvbuf(stdout, NULL, _IONBF, 0) != 0)
+                _exit(99);
+            status = command_line(words[i][2] ? 4 : 3, argv);
+            _exit(ferror(stdout) ? status : 98);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
 static void status_names_what_the_board_has_no_longer(void **state)
 {
     struct program p;
@@ -489,6 +555,9 @@ int main(void)
         ONE(a_missing_source_fails_its_shot_alone),
         ONE(a_shot_that_failed_is_not_explained_by_what_it_never_was),
         ONE(cards_are_made_once_and_told_about),
+        ONE(a_request_that_is_refused_changes_nothing),
+        ONE(a_run_of_some_shots_hides_none_of_the_board),
+        ONE(json_that_cannot_be_written_is_no_lack_of_memory),
         ONE(status_names_what_the_board_has_no_longer),
         ONE(a_production_belongs_to_one_storyboard),
         ONE(a_second_run_is_told_who_runs),

@@ -234,6 +234,22 @@ static void too_little_memory_for_a_vae_is_told_once(void **state)
     program_free(&p);
 }
 
+static void a_negative_that_nobody_reads_is_told(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_board("64x48", "tier: workhorse, frames: 5, negative: fog");
+    p = PROGRAM("check", board, "--models", models);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.err, "shot a: warning: `negative` does nothing: tier workhorse"));
+    program_free(&p);
+    p = PROGRAM("check", board, "--models", models, "--tier", "flagship");
+    assert_int_equal(p.status, 0);
+    assert_string_equal(p.err, "");
+    program_free(&p);
+}
+
 /* What a processor does with what is meant for a GPU's memory is said, once. */
 static void a_processor_says_what_it_makes_of_limits(void **state)
 {
@@ -432,6 +448,28 @@ static void same_as_whole(int shots)
                      3 * shots); /* a sheet has the latents' digest */
 }
 
+/* Later and later, until a step was done: on a machine that is busy that takes longer. */
+static void interrupted_after_a_step(void)
+{
+    bool saved = false;
+    struct error e;
+    struct program p;
+
+    for (unsigned us = 80000; !saved && us < 3000000; us *= 2) {
+        if (path_exists(generating))
+            assert_int_equal(path_remove(generating, &e), 0);
+        p = program_run_when(
+            SIGINT, generating, us,
+            (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
+        assert_int_equal(p.status, 130);
+        program_free(&p);
+        p = PROGRAM("journal", "dump", dir);
+        saved = strstr(p.out, "checkpoint") != NULL;
+        program_free(&p);
+    }
+    assert_true(saved);
+}
+
 /* Interrupted, which saves the latents; killed as it goes on from them; then left alone. */
 static void killed_while_they_sample(int shots)
 {
@@ -441,13 +479,7 @@ static void killed_while_they_sample(int shots)
     if (path_exists(whole))
         assert_int_equal(path_remove(whole, &e), 0);
     delivered(PROGRAM("run", board, "-o", whole, "--models", models));
-    p = program_run_when(SIGINT, generating, 80000,
-                         (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
-    assert_int_equal(p.status, 130);
-    program_free(&p);
-    p = PROGRAM("journal", "dump", dir);
-    assert_non_null(strstr(p.out, "checkpoint"));
-    program_free(&p);
+    interrupted_after_a_step();
     if (path_exists(generating))
         assert_int_equal(path_remove(generating, &e), 0);
     p = program_run_when(SIGKILL, generating, 50000, (const char *const[]){"resume", dir, NULL});
@@ -525,6 +557,7 @@ int main(void)
         ONE(steps_are_cached_when_asked),
         ONE(a_threshold_needs_a_step_cache),
         ONE(too_little_memory_for_a_vae_is_told_once),
+        ONE(a_negative_that_nobody_reads_is_told),
         ONE(a_processor_says_what_it_makes_of_limits),
         ONE(every_vae_is_timed),
         ONE(differences_are_those_of_the_file),

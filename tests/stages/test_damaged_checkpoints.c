@@ -45,13 +45,15 @@ static const struct {
     {"transformer/config.json", EMPTY, NULL, NULL},
     {"transformer/config.json", EDIT, "\"num_layers\": ", "\"num_layers\": -"},
     {"transformer/config.json", EDIT, "\"num_layers\": ", "\"num_layers\": 1000000000000"},
-    {"transformer/config.json", EDIT, "\"num_layers\": ", "\"num_layers\": 1"}, /* 12: too few */
+    {"transformer/config.json", EDIT, "\"num_layers\": ", "\"num_layers\": 1"},  /* 12: too few */
+    {"transformer/config.json", EDIT, "\"num_layers\": 2", "\"num_layers\": 1"}, /* too many */
     {"transformer/config.json", EDIT, "\"ffn_dim\": ", "\"ffn_dim\": 1"},
     {"transformer_2/" WEIGHTS, HALF, NULL, NULL},
     {"transformer_2/config.json", GARBAGE, NULL, NULL},
     {"text_encoder/model.safetensors", EMPTY, NULL, NULL},
     {"text_encoder/model.safetensors", HALF, NULL, NULL},
     {"text_encoder/config.json", MISSING, NULL, NULL},
+    {"text_encoder/config.json", EDIT, "\"num_layers\": 3", "\"num_layers\": 2"}, /* too many */
     {"text_encoder/config.json", EDIT, "\"d_ff\": ", "\"d_ff\": 1"},
     {"tokenizer/spiece.model", EMPTY, NULL, NULL},
     {"tokenizer/spiece.model", GARBAGE, NULL, NULL},

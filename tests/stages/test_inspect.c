@@ -124,6 +124,11 @@ static void a_fault_is_named_by_file_and_tensor(void **state)
     EXPECT_FAULTS("m/transformer/" INDEX ": tensor proj_out.bias is not in the shard " SHARD_2);
 
     fresh(FIXTURE, "m");
+    edit("transformer/config.json", "\"num_layers\": 2", "\"num_layers\": 1");
+    EXPECT_FAULTS("m/transformer/" SHARD_2 ": tensor blocks.1.attn1.norm_k.weight is of a layer "
+                  "that config.json does not tell of");
+
+    fresh(FIXTURE, "m");
     edit("transformer/config.json", "\"ffn_dim\": ", "\"ffn_dim\": 1");
     EXPECT_FAULTS("tensor blocks.0.ffn.net.0.proj.weight has the shape",
                   "tensor blocks.0.ffn.net.0.proj.bias has the shape",

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "kernels/base/file.h"
-#include "stages/stage.h"
+#include "stages/ladder.h"
 
 enum { STEPS = 3 };
 
@@ -323,6 +323,35 @@ static void speed_that_was_asked_for_is_kept(void **state)
     free(f.latents);
 }
 
+/* A batch that did not fit begins as large as the one that did, until there is more memory. */
+static void halves_of_a_batch_are_remembered(void **state)
+{
+    struct device_options o = {.threads = 1, .faults = &faults};
+    struct ladder l;
+    struct device *d;
+    struct error e = {0};
+    (void)state;
+    forget();
+    faults = (struct memory_faults){.limit = (size_t)64 << 20};
+    assert_int_equal(device_open(&o, &d, &e), 0);
+    ladder_begin(&l, &env, d, false, "model of %s", "picture");
+    assert_int_equal(ladder_together(&l), 16);
+    error_set(&e, ERROR_MODEL, "something else");
+    assert_false(ladder_halve(&l, d, 6, &e));
+    error_set(&e, ERROR_MEMORY, "out of memory");
+    assert_true(ladder_halve(&l, d, 6, &e));
+    assert_int_equal(e.code, ERROR_NONE);
+    assert_non_null(strstr(mended_text, "it goes on with 2 shots at once instead of 6"));
+    assert_int_equal(ladder_together(&l), 2);
+    ladder_done(&l, d);
+    ladder_begin(&l, &env, d, false, "model of %s", "picture");
+    assert_int_equal(ladder_together(&l), 2);
+    faults.limit *= 2;
+    ladder_begin(&l, &env, d, false, "model of %s", "picture");
+    assert_int_equal(ladder_together(&l), 16);
+    device_close(d);
+}
+
 /* SDXL makes the pictures of three shots, SVD sets them in motion. Neither can leave its weights on
  * the host: what is refused while a model is opened is told, fewer shots at once and smaller pieces
  * of a picture are tried. */
@@ -400,6 +429,7 @@ int main(void)
         cmocka_unit_test(it_goes_on_where_it_was),
         cmocka_unit_test(what_worked_is_known_to_the_next_run),
         cmocka_unit_test(speed_that_was_asked_for_is_kept),
+        cmocka_unit_test(halves_of_a_batch_are_remembered),
         cmocka_unit_test(keyframes_are_made_with_less_or_it_is_told),
     };
     return cmocka_run_group_tests_name("ladder", tests, make_folder, drop_folder);
