@@ -239,7 +239,7 @@ static void test_a_gpu_holds_no_more_than_the_limit(void **unused)
         int fewer = 0;
 
         for (limit = whole; (takes = held(f, cases[i].dir, cases[i].shape, limit, &e)) > 0;
-             limit = limit * 2 / 3) {
+             limit = limit * 4 / 5) {
             if (takes > limit)
                 fail_msg("%s: %zu of %zu bytes", cases[i].dir, takes, limit);
             fewer += takes < whole;
