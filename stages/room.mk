@@ -180,3 +180,5 @@ STAGES_TESTS += \
 # Loops over every pixel.
 $(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \
 $(BUILD)/stages/encode/verify.o $(BUILD)/stages/decode/resample.o: CFLAGS += -O3
+# Loops over every number of latents, for which a device waits.
+$(patsubst %,$(BUILD)/stages/generate/%.o,euler euler_ancestral sampler): CFLAGS += -O3

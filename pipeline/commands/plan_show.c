@@ -246,6 +246,15 @@ static void show_tier(FILE *out, const struct plan_board *p, const struct plan_t
 
 /* ---- all of it */
 
+static const char *verdict_of(const struct plan_fault *f)
+{
+    if (f->refused)
+        return "cannot be made";
+    /* limits that a person set are input */
+    return f->why.code == ERROR_MEMORY || f->why.code == ERROR_INPUT ? "DOES NOT FIT"
+                                                                     : "cannot be planned";
+}
+
 static void show_faults(FILE *out, const struct plan_board *p)
 {
     char text[sizeof p->faults->why.text + PARAGRAPH];
@@ -259,8 +268,7 @@ static void show_faults(FILE *out, const struct plan_board *p)
 
         if (f->more)
             n += snprintf(text + n, sizeof text - (size_t)n, " and %zu more", f->more);
-        snprintf(text + n, sizeof text - (size_t)n, " %s: %s",
-                 f->refused ? "cannot be made" : "DOES NOT FIT", f->why.text);
+        snprintf(text + n, sizeof text - (size_t)n, " %s: %s", verdict_of(f), f->why.text);
         help_wrap(out, text, 4, fprintf(out, "  "), WIDTH);
     }
 }

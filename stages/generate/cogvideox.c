@@ -282,8 +282,7 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
     if (is_dynamic(m))
         guidance = sampler_dynamic_guidance(guidance, m->sampler->steps, timestep);
     with += count;
-    for (int64_t k = 0; k < count; k++)
-        to[k] = without[k] + (float)guidance * (with[k] - without[k]);
+    sampler_guide(to, without, with, (float)guidance, count);
     return 0;
 }
 

@@ -91,22 +91,30 @@ int euler_tables(struct sampler *s, struct error *e)
     return rc;
 }
 
-float euler_denoised(enum prediction prediction, float sigma, float x, float output)
+/* A million numbers a step, while the device waits: what is the same for all of them is made first,
+ * and the order of operations stays the published one. */
+void euler_move(const struct sampler *s, float sigma, float stride, const float *output,
+                float *latents)
 {
-    if (prediction == PREDICTION_EPSILON)
-        return x - sigma * output;
-    float square = sigma * sigma + 1;
-    return output * (-sigma / sqrtf(square)) + x / square;
+    float square = sigma * sigma + 1, share = -sigma / sqrtf(square);
+
+    if (s->config.prediction == PREDICTION_EPSILON)
+        for (size_t i = 0; i < s->count; i++) {
+            float x = latents[i], x0 = x - sigma * output[i];
+            latents[i] = x + (x - x0) / sigma * stride;
+        }
+    else
+        for (size_t i = 0; i < s->count; i++) {
+            float x = latents[i], x0 = output[i] * share + x / square;
+            latents[i] = x + (x - x0) / sigma * stride;
+        }
 }
 
 static void step(struct sampler *s, const float *output, float *latents)
 {
-    float sigma = s->sigmas[s->index], stride = s->sigmas[s->index + 1] - sigma;
-    for (size_t i = 0; i < s->count; i++) {
-        float x = latents[i];
-        float slope = (x - euler_denoised(s->config.prediction, sigma, x, output[i])) / sigma;
-        latents[i] = x + slope * stride;
-    }
+    float sigma = s->sigmas[s->index];
+
+    euler_move(s, sigma, s->sigmas[s->index + 1] - sigma, output, latents);
 }
 
 const struct sampler_method sampler_euler = {

@@ -11,14 +11,11 @@ static void step(struct sampler *s, const float *output, float *latents)
     float from2 = from * from, to2 = to * to;
     float up = sqrtf(to2 * (from2 - to2) / from2);
     float down = sqrtf(to2 - up * up);
-    float stride = down - from, *noise = s->arrays;
+    float *noise = s->arrays;
     torch_random_normal(&s->random, noise, s->count);
-    for (size_t i = 0; i < s->count; i++) {
-        float x = latents[i];
-        float slope = (x - euler_denoised(s->config.prediction, from, x, output[i])) / from;
-        x += slope * stride;
-        latents[i] = x + noise[i] * up;
-    }
+    euler_move(s, from, down - from, output, latents);
+    for (size_t i = 0; i < s->count; i++)
+        latents[i] += noise[i] * up;
 }
 
 const struct sampler_method sampler_euler_ancestral = {

@@ -68,6 +68,13 @@ void sampler_step(struct sampler *s, const float *output, float *latents)
     s->index++;
 }
 
+void sampler_guide(float *out, const float *without, const float *with, float guidance,
+                   int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = without[i] + guidance * (with[i] - without[i]);
+}
+
 double sampler_dynamic_guidance(double guidance, int steps, double timestep)
 {
     double turn = pow((steps - timestep) / steps, 5);

@@ -121,6 +121,9 @@ void sampler_state_write(const struct sampler *s, uint8_t *bytes);
  * a damaged one is ERROR_MODEL and leaves `s` as it was. */
 int sampler_state_read(struct sampler *s, const uint8_t *bytes, size_t size, struct error *e);
 
+/* out = without + guidance (with - without), of `count` predictions each. */
+void sampler_guide(float *out, const float *without, const float *with, float guidance,
+                   int64_t count);
 /* CogVideoX's dynamic guidance at a timestep t of n steps:
  * 1 + guidance (1 - cos(pi ((n - t) / n)^5)) / 2. (t counts to train_timesteps, n does not: that is
  * how it was published.) */

@@ -20,7 +20,8 @@ extern const struct sampler_method sampler_euler, sampler_euler_ancestral, sampl
 
 /* Euler's schedule serves its ancestral form too. */
 int euler_tables(struct sampler *s, struct error *e);
-/* What Euler's methods take the model to have predicted of x_0, for one element. */
-float euler_denoised(enum prediction prediction, float sigma, float x, float output);
+/* latents += slope * stride, where the slope at `sigma` follows from what the model predicted. */
+void euler_move(const struct sampler *s, float sigma, float stride, const float *output,
+                float *latents);
 
 #endif

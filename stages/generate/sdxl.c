@@ -285,8 +285,7 @@ static int predict_batch(void *model, const struct tensor *const *latents, int i
     for (int k = 0; k < m->count; k++, with += count, without += count) {
         float *to = out[k]->data;
         if (m->guided)
-            for (int64_t n = 0; n < count; n++)
-                to[n] = without[n] + m->guidance[k] * (with[n] - without[n]);
+            sampler_guide(to, without, with, m->guidance[k], count);
         else
             memcpy(to, with, (size_t)count * sizeof(float));
     }

@@ -242,8 +242,9 @@ static int predict(void *model, const struct tensor *latents, int i, struct tens
     if (m->out.shape[0] == 1)
         memcpy(to, without, (size_t)count * sizeof(float));
     else
-        for (int64_t k = 0; k < count; k++)
-            to[k] = without[k] + m->guidance[k / frame] * (with[k] - without[k]);
+        for (int64_t t = 0; t < out->shape[0]; t++)
+            sampler_guide(to + t * frame, without + t * frame, with + t * frame, m->guidance[t],
+                          frame);
     return 0;
 }
 

@@ -250,6 +250,26 @@ static void a_checkpoint_that_cannot_be_used_is_told(void **state)
     program_free(&p);
 }
 
+/* Where the program's own data is not whole, that is said, not that a shot is too large. */
+static void data_that_is_missing_is_told(void **state)
+{
+    const char *path =
+        write_board("832x480", "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: flagship}\n"
+                               "  - {id: b, prompt: A ship, frames: 17, steps: 2, tier: previs}\n");
+    char from[100], to[100];
+
+    (void)state;
+    snprintf(from, sizeof from, "%s/data/published", scratch);
+    snprintf(to, sizeof to, "%s/data/away", scratch);
+    assert_int_equal(rename(from, to), 0);
+    struct program p = PROGRAM("plan", path, "--gpu", "49GiB");
+    assert_int_equal(rename(to, from), 0);
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(joined(&p), "shot a cannot be planned: the program's data files lack"));
+    assert_non_null(strstr(p.out, "previs (Wan 2.2 form, small): 1 shot of"));
+    program_free(&p);
+}
+
 /* ---- options */
 
 /* The stages of the board's first tier on a GPU with one or two more options. */
@@ -588,6 +608,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_said_with_the_mend),
         cmocka_unit_test(a_shot_at_fault_leaves_the_others),
         cmocka_unit_test(a_checkpoint_that_cannot_be_used_is_told),
+        cmocka_unit_test(data_that_is_missing_is_told),
         cmocka_unit_test(options_change_what_they_should),
         cmocka_unit_test(rows_add_up_and_what_cannot_be_mended_says_so),
         cmocka_unit_test(presets_decide_steps_and_batch),
