@@ -229,7 +229,7 @@ static void test_a_gpu_holds_no_more_than_the_limit(void **unused)
     } cases[] = {{&family_hunyuan_video, HUNYUAN, {16, 3, 60, 90}},
                  {&family_wan, WAN, {CHANNELS, 2, 60, 90}},
                  {&family_cogvideox, "tests/fixtures/cogvideox-2b", {3, 8, 40, 60}},
-                 {&family_sdxl, "tests/fixtures/sdxl", {4, 1, 128, 128}}};
+                 {&family_sdxl, "tests/fixtures/sdxl", {4, 1, 256, 256}}};
     (void)unused;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
