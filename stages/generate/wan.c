@@ -46,8 +46,8 @@ struct model {
     const char *dirs[EXPERTS];
     int loaded; /* which one `expert` is; -1: none */
     struct wan_transformer *expert;
-    int channels, text_dim;
-    int space, time; /* what one latent stands for */
+    int channels, text_dim, patch[3]; /* of both */
+    int space, time;                  /* what one latent stands for */
 
     /* The shot in hand. */
     const struct generation *generation;
@@ -94,6 +94,7 @@ static int use_expert(struct model *m, int i, struct error *e)
         return error_set(e, ERROR_MODEL, "%s: the two experts differ in form", m->dirs[i]);
     m->channels = channels;
     m->text_dim = text_dim;
+    memcpy(m->patch, wan_transformer_patch(m->expert), sizeof m->patch);
     return 0;
 }
 
@@ -158,7 +159,7 @@ static int model_open(const char *dir, struct device *d, void **out, struct erro
 static int latents_shape(void *model, const struct generation *g, int64_t shape[4], struct error *e)
 {
     const struct model *m = model;
-    const int *patch = wan_transformer_patch(m->expert);
+    const int *patch = m->patch; /* there may be no expert: the last one did not fit */
     shape[0] = m->channels;
     shape[1] = (g->frames - 1) / m->time + 1;
     shape[2] = g->height / m->space;
