@@ -218,6 +218,9 @@ static void machines_are_read_as_written(void **state)
     assert_int_equal(m.gpus, 1);
     assert_int_equal(m.facts.memory, 16000000000);
     assert_true(machine_rates(&m).bytes > 0 && m.bf16 == 113e12 && m.bandwidth == 960e9);
+    assert_int_equal(m.host, 0);
+    assert_int_equal(machine_parse("4090, host=64GiB", &m, &e), 0);
+    assert_true((double)m.host == 64 * GIB && (double)m.facts.memory == 23.5 * GIB);
     assert_int_equal(machine_parse("4xA6000", &m, &e), 0);
     assert_int_equal(m.gpus, 4);
     assert_int_equal(m.facts.major, 8);
@@ -243,6 +246,7 @@ static void gpus_are_known_by_many_names(void **state)
         {"RTX 6000 Ada", 1, 47.5, 182e12, 8},
         {"2 x 49 GiB", 2, 49, 0, 0},
         {"49152MiB", 1, 48, 0, 0},
+        {"dgx-spark", 1, 119.7, 125e12, 12},
         {"h100,94GiB,3900GB/s", 1, 94, 989e12, 9},
     };
 
@@ -279,6 +283,11 @@ static void other_words_are_one_clear_error(void **state)
         {"RTX 9999", "write its memory, as 16GiB"},
         {"RTX 5090 Laptop GPU", "write its memory, as 16GiB"},
         {"h20", "(did you mean h200?)"},
+        {"v1000", "or one of h200, h100, b200"},
+        {"5060", "(did you mean 5060ti?)"},
+        {"h100,unified", "such a GPU has memory of its own"},
+        {"4090,host=much", "written host=64GiB"},
+        {"4090,host=1MiB", "no GPU's memory"},
         {"2x49GiB,", "after the GPU may stand"},
         {"2x49GiB,fast", "after the GPU may stand"},
         {"1xh100,nanGB/s", "after the GPU may stand"},
