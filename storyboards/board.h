@@ -118,8 +118,12 @@ struct shot {
     const char *step_cache;      /* "off", "first-block", "timestep"; "" for not said */
     double step_cache_threshold; /* 0: what suits it */
     int motion;                  /* motion bucket of SVD, 1..255; 0: the tier's default */
-    double noise;         /* strength of the noise on the picture of SVD, 0..1; < 0: the default */
-    const char *keyframe; /* the picture that is set in motion, absolute; "" for none */
+    double noise; /* strength of the noise on the picture of SVD, 0..1; < 0: the default */
+    /* Said by `defaults` and not by the shot: left out where the tier has no use for it. */
+    struct {
+        bool guidance_2, step_cache, motion, noise;
+    } inherited;
+    const char *keyframe;         /* the picture that is set in motion, absolute; "" for none */
     const char *keyframe_written; /* as the board wrote it, for messages; "" for none */
     const struct overlay *overlays;
     size_t overlay_count;

@@ -190,7 +190,7 @@ static const struct field board_fields[] = {
      .help = "the form of the finished files"},
     {"defaults", FIELD_OBJECT, .table = &shot_table, .without = "none",
      .help = "fields of a shot, for every shot that does not say otherwise; all but id and "
-             "keyframe"},
+             "keyframe. What a shot's tier has no use for is left out of it"},
     {"shots", FIELD_LIST, .table = &shot_table, .flags = FIELD_REQUIRED,
      .help = "in the order of the film"},
 };

@@ -44,6 +44,18 @@ static bool read_length(struct reader *r, const struct slots *slots, struct shot
     return true;
 }
 
+/* A threshold beside `step_cache: off`, of which one must be a slip; `off` in a shot may well
+ * switch off what `defaults` switch on, threshold and all. */
+static bool check_step_cache(struct reader *r, const struct slots *slots, const struct shot *shot)
+{
+    const struct node *threshold = slots->value[SHOT_ROW_STEP_CACHE_THRESHOLD];
+
+    if (!threshold || strcmp(shot->step_cache, "off"))
+        return true;
+    complain(r, threshold, "'step_cache_threshold' does nothing where step_cache is off; keep one");
+    return false;
+}
+
 void shot_read_defaults(struct reader *r, const struct node *n, const struct board_values *board,
                         struct shot_defaults *d)
 {
@@ -60,6 +72,7 @@ void shot_read_defaults(struct reader *r, const struct node *n, const struct boa
     bad = object_read(r, &shot_table, &d->slots, &d->values);
     if (!(bad & 1u << SHOT_ROW_DURATION))
         read_length(r, &d->slots, &d->values);
+    check_step_cache(r, &d->slots, &d->values.shot);
     read_media(r, &d->slots, &d->media, &good);
 }
 
@@ -131,6 +144,18 @@ static uint64_t seed_of(const char *id)
     return seed;
 }
 
+/* What only some models have, as far as it comes from `defaults`. */
+static void note_inherited(const struct slots *slots, const struct shot_defaults *d,
+                           struct shot *shot)
+{
+    const struct node *const *own = slots->value, *const *given = d->slots.value;
+
+    shot->inherited.guidance_2 = given[SHOT_ROW_GUIDANCE_2] && !own[SHOT_ROW_GUIDANCE_2];
+    shot->inherited.step_cache = given[SHOT_ROW_STEP_CACHE] && !own[SHOT_ROW_STEP_CACHE];
+    shot->inherited.motion = given[SHOT_ROW_MOTION] && !own[SHOT_ROW_MOTION];
+    shot->inherited.noise = given[SHOT_ROW_NOISE] && !own[SHOT_ROW_NOISE];
+}
+
 /* The media a shot starts from: a prompt of its own takes it out of the defaults' source or card.
  */
 static struct media inherited_media(const struct slots *slots, const struct shot_defaults *d)
@@ -199,6 +224,8 @@ bool shot_read(struct reader *r, const struct node *n, struct shot_defaults *d, 
     media = inherited_media(&slots, d);
     read_media(r, &slots, &media, &good);
     *shot = values.shot;
+    note_inherited(&slots, d, shot);
+    good &= check_step_cache(r, &slots, shot);
     good &= settle(r, n, &slots, d, &media, shot);
     if (length_known)
         good &= settle_overlays(r, n, d, &media, shot);

@@ -251,7 +251,7 @@ static int report_gpus(struct report *r, struct error *e)
         struct error why = {0};
 
         if (look_at(r, i, &why) != 0) {
-            struct report_row row = row_of("gpu", "GPU", i);
+            struct report_row row = row_of("gpu", "GPU", i > 0 ? i : -1); /* the first: any */
 
             row.status = r->o->device.or_cpu && i == 0 ? REPORT_SKIP : REPORT_FAIL;
             snprintf(row.value, sizeof row.value, "none that can be used");

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "pipeline/cli/help.h"
+#include "stages/forecast/machine.h"
 
 static void options_of(FILE *out, const char *command)
 {
@@ -29,13 +30,46 @@ static void words_after(FILE *out, const char *command)
         for (size_t i = 0; i < commands_count; i++)
             fprintf(out, "%s ", commands_all[i].name);
         fprintf(out, "storyboard");
+    } else if (strcmp(command, "bench") == 0) {
+        fprintf(out, "vae");
     }
 }
 
 static bool takes_word(const char *command)
 {
     return strcmp(command, "journal") == 0 || strcmp(command, "models") == 0 ||
-           strcmp(command, "help") == 0;
+           strcmp(command, "help") == 0 || strcmp(command, "bench") == 0;
+}
+
+/* GPUs by name, for --gpu: others are described. */
+static void gpus_of(FILE *out, const char *before)
+{
+    for (int i = 0; machine_word(i); i++)
+        fprintf(out, "%s%s", i ? " " : before, machine_word(i));
+}
+
+static bool takes_gpu(const struct option *o)
+{
+    return strcmp(o->name, "gpu") == 0;
+}
+
+/* What bash sees before the word: the option after a command that takes this row of it. */
+static void bash_pattern(FILE *out, const struct option *o)
+{
+    const char *between = "    ";
+
+    for (size_t i = 0; i <= commands_count; i++) {
+        const char *command = i < commands_count ? commands_all[i].name : "";
+        const char *seen = command[0] ? command : "*";
+
+        if (!option_applies(o, command))
+            continue;
+        fprintf(out, "%s%s,--%s", between, seen, o->name);
+        between = "|";
+        if (o->letter)
+            fprintf(out, "|%s,-%c", seen, o->letter);
+    }
+    fprintf(out, ") ");
 }
 
 static void bash(FILE *out)
@@ -49,18 +83,18 @@ static void bash(FILE *out)
                  "    elif [ \"$last\" = = ]; then\n"
                  "        last=${COMP_WORDS[COMP_CWORD-2]}\n"
                  "    fi\n"
-                 "    case $last in\n");
+                 "    case ${COMP_WORDS[1]},$last in\n");
     for (size_t i = 0; i < options_count; i++) {
         const struct option *o = &options_all[i];
 
         if (o->type == OPTION_FLAG)
             continue;
-        fprintf(out, "    --%s", o->name);
-        if (o->letter)
-            fprintf(out, "|-%c", o->letter);
-        fprintf(out, ") ");
+        bash_pattern(out, o);
         if (o->type == OPTION_CHOICE) {
             choices_of(out, o, "COMPREPLY=($(compgen -W \"");
+            fprintf(out, "\" -- \"$word\")); ");
+        } else if (takes_gpu(o)) {
+            gpus_of(out, "COMPREPLY=($(compgen -W \"");
             fprintf(out, "\" -- \"$word\")); ");
         } else if (o->type == OPTION_DIR) {
             fprintf(out, "COMPREPLY=($(compgen -d -- \"$word\")); ");
@@ -142,6 +176,10 @@ static void zsh(FILE *out)
                 fprintf(out, ":%s:", o->argument);
                 choices_of(out, o, "(");
                 fprintf(out, ")");
+            } else if (takes_gpu(o)) {
+                fprintf(out, ":%s:", o->argument);
+                gpus_of(out, "(");
+                fprintf(out, ")");
             } else if (o->type != OPTION_FLAG) {
                 fprintf(out, ":%s:%s", o->argument, o->type == OPTION_DIR ? "_files -/" : " ");
             }
@@ -185,6 +223,9 @@ static void fish(FILE *out)
             fprintf(out, " -s %c", o->letter);
         if (o->type == OPTION_CHOICE) {
             choices_of(out, o, " -x -a '");
+            fprintf(out, "'");
+        } else if (takes_gpu(o)) {
+            gpus_of(out, " -x -a '");
             fprintf(out, "'");
         } else if (o->type == OPTION_DIR) {
             fprintf(out, " -x -a '(__fish_complete_directories)'");

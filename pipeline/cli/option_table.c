@@ -4,6 +4,7 @@ static const char *const tiers[] = {"previs",   "validator", "workhorse", "exper
                                     "flagship", "picture",   NULL};
 static const char *const presets[] = {"balanced", "batch", "quality", NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
+static const char *const film_precisions[] = {"fp8", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const memories[] = {"auto", "safe", "speed", NULL};
@@ -136,17 +137,24 @@ const struct option options_all[] = {
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
+     .choices = film_precisions,
+     .initial = "",
+     .argument = "DTYPE",
+     .commands = " run resume plan ",
+     .help = "What a GPU computes in. fp8: the large layers of the video models and UNets with FP8 "
+             "weights and inputs, on Hopper GPUs their long attention in 8 bits as well, all else "
+             "in bf16: faster and less memory, and nearly the same picture. Otherwise each model "
+             "in the dtype that it was published for. A processor computes in f32; with fp8 it "
+             "rounds those layers as a GPU would, slowly: to judge the picture."},
+    {.name = "precision",
+     .type = OPTION_CHOICE,
+     .offset = FIELD(precision),
      .choices = precisions,
      .initial = "",
      .argument = "DTYPE",
-     .commands = " run resume plan parity ",
-     .help =
-         "What a GPU computes in. fp8: the large layers of the video models with FP8 weights and "
-         "inputs, on Hopper GPUs their long attention in 8 bits as well, all else in bf16: faster "
-         "and less memory, and nearly the same picture. "
-         "Otherwise each model in the dtype that it was published for; parity in f32 (also "
-         "bf16, f16). A processor computes in f32; with fp8 it "
-         "rounds those layers as a GPU would, slowly: to judge the picture."},
+     .commands = " parity ",
+     .help = "What a GPU computes in while it is compared: f32 unless said otherwise. A processor "
+             "computes in f32; with fp8 it rounds the large layers as a GPU would."},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),
@@ -188,16 +196,17 @@ const struct option options_all[] = {
      .initial = "",
      .argument = "WxH",
      .commands = " bench ",
-     .help = "Of the pictures; otherwise what the model is known for."},
+     .help = "Of the pictures; otherwise what the tier or the model is known for."},
     {.name = "frames",
      .type = OPTION_INT,
      .offset = FIELD(frames),
-     .min = 0,
+     .min = 1,
      .max = 1024,
      .initial = "0",
      .argument = "N",
      .commands = " bench ",
-     .help = "How many; otherwise a few of the length that the model is known for."},
+     .help = "How many, rounded up to what the VAE makes (1, 5, 9 ... of most video models, 1 of "
+             "SDXL's); otherwise what the tier or the model is known for."},
     {.name = "repeat",
      .type = OPTION_INT,
      .offset = FIELD(repeat),

@@ -19,12 +19,19 @@ bool option_applies(const struct option *option, const char *command)
     return strstr(option->commands, padded) != NULL;
 }
 
-static const struct option *find_name(const char *name, size_t length)
+/* The command's own row where the name has two. */
+static const struct option *find_name(const char *name, size_t length, const char *command)
 {
-    for (size_t i = 0; i < options_count; i++)
-        if (strlen(options_all[i].name) == length && memcmp(options_all[i].name, name, length) == 0)
-            return &options_all[i];
-    return NULL;
+    const struct option *found = NULL;
+
+    for (size_t i = 0; i < options_count; i++) {
+        const struct option *o = &options_all[i];
+
+        if (strlen(o->name) == length && memcmp(o->name, name, length) == 0 &&
+            (!found || option_applies(o, command)))
+            found = o;
+    }
+    return found;
 }
 
 static const struct option *find_letter(char letter)
@@ -123,16 +130,6 @@ static int set(struct options *out, const struct option *o, const char *value, s
     return 0;
 }
 
-int options_precision(const struct options *o, struct error *e)
-{
-    if (!o->precision[0] || strcmp(o->precision, "fp8") == 0)
-        return 0;
-    return error_set(e, ERROR_USAGE,
-                     "--precision %s is for parity: films are made in what each model was "
-                     "published for, or with --precision fp8",
-                     o->precision);
-}
-
 int options_memory(const struct options *o, const char **out, struct error *e)
 {
     if (o->no_offload && o->memory[0] && strcmp(o->memory, "speed") != 0)
@@ -168,7 +165,7 @@ static int parse_option(struct options *out, const char *command, const char *wo
     const char *name = word + (is_long ? 2 : 1);
     const char *equals = is_long ? strchr(name, '=') : NULL;
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option *o = is_long ? find_name(name, length) : find_letter(name[0]);
+    const struct option *o = is_long ? find_name(name, length, command) : find_letter(name[0]);
     const char *value = equals ? equals + 1 : NULL;
 
     *used = 1;

@@ -36,7 +36,7 @@ enum option_type {
 };
 
 struct option {
-    const char *name; /* without the dashes */
+    const char *name; /* without the dashes; of two rows with one name each has its commands */
     char letter;      /* 0: none */
     enum option_type type;
     size_t offset; /* of the field in struct options */
@@ -52,8 +52,6 @@ struct option {
 extern const struct option options_all[];
 extern const size_t options_count;
 
-/* Of the commands that make films: --precision is fp8 or not given. */
-int options_precision(const struct options *o, struct error *e);
 /* What --memory and --no-offload say together; "" where neither was given. -1: they disagree. */
 int options_memory(const struct options *o, const char **out, struct error *e);
 

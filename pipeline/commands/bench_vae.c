@@ -34,6 +34,7 @@ struct subject {
     struct device_options device;
     struct vae_limits limits;
     const char *name, *dir;
+    const struct tier *tier; /* whose VAE it is; NULL: a folder's */
     const struct family *family;
     int width, height, frames;
     struct arena arena;
@@ -61,34 +62,58 @@ static int read_channels(const struct subject *j, int *channels, struct error *e
     return rc;
 }
 
-static int make_latents(struct subject *j, struct error *e)
+/* A tier with a size of its own within its family is asked for that. */
+static const struct usual previs = {"wan", 384, 224, 33, false, 16, 4};
+
+static const struct usual *usual_of(const struct subject *j)
 {
     const struct usual *u = usuals;
-    struct torch_random random;
-    int64_t frames, shape[4];
-    int channels;
 
+    if (j->tier && j->tier->embedded)
+        return &previs;
     while (u < usuals + sizeof usuals / sizeof *usuals - 1 &&
            strcmp(u->family, j->family->name) != 0)
         u++;
+    return u;
+}
+
+static int choose_size(struct subject *j, const struct usual *u, int factor, struct error *e)
+{
+    char rest;
+
     j->width = u->width;
     j->height = u->height;
-    j->frames = j->options->frames ? j->options->frames : u->frames;
-    if (j->options->size[0] && (sscanf(j->options->size, "%dx%d", &j->width, &j->height) != 2 ||
-                                j->width < 64 || j->height < 64 || j->width % 8 || j->height % 8))
+    if (j->options->size[0] &&
+        (sscanf(j->options->size, "%dx%d%c", &j->width, &j->height, &rest) != 2 || j->width < 64 ||
+         j->height < 64 || j->width > 1 << 14 || j->height > 1 << 14 || j->width % factor ||
+         j->height % factor))
         return error_set(e, ERROR_USAGE,
-                         "--size %s: a size is written WIDTHxHEIGHT, multiples of 8 from 64 on",
-                         j->options->size);
-    if (strcmp(u->family, "sdxl") == 0)
-        j->frames = 1;
-    channels = u->channels;
-    if (read_channels(j, &channels, e))
+                         "--size %s: a size is written WIDTHxHEIGHT, multiples of %d from 64 to "
+                         "16384",
+                         j->options->size, factor);
+    return 0;
+}
+
+/* Noise that becomes so many pictures of that size, the VAE making `factor` pixels of each number.
+ * Frames are rounded up to what it makes. */
+static int make_latents(struct subject *j, int factor, struct error *e)
+{
+    const struct usual *u = usual_of(j);
+    struct torch_random random;
+    int64_t frames, shape[4];
+    int channels = u->channels, asked = j->options->frames ? j->options->frames : u->frames;
+
+    if (choose_size(j, u, factor, e) || read_channels(j, &channels, e))
         return -1;
-    frames = (j->frames - 1) / u->time_factor + 1;
+    frames = strcmp(u->family, "sdxl") == 0 ? 1 : (asked + u->time_factor - 2) / u->time_factor + 1;
+    j->frames = (int)(frames - 1) * u->time_factor + 1;
+    if (j->frames != asked)
+        printf("%-13s %d frames asked for: this VAE makes %s\n", j->name, asked,
+               frames == 1 && asked > 1 ? "one picture at a time" : "1, 5, 9 ... of them");
     shape[0] = u->frames_first ? frames : channels;
     shape[1] = u->frames_first ? channels : frames;
-    shape[2] = j->height / 8;
-    shape[3] = j->width / 8;
+    shape[2] = j->height / factor;
+    shape[3] = j->width / factor;
     j->latents = tensor_new(&j->arena, 4, shape);
     if (!j->latents.data)
         return error_memory(e);
@@ -105,8 +130,9 @@ static int count_frame(void *ctx, int index, const float *rgb, int width, int he
     return 0;
 }
 
-/* Arithmetic of a decode as a GPU does it. */
-static int count_work(const struct subject *j, double *flops, struct error *e)
+/* What is decoded, now that it is known how many pixels the VAE makes of a number; and the
+ * arithmetic of that, as a GPU does it. */
+static int prepare(struct subject *j, double *flops, struct error *e)
 {
     struct dry_run run = {.facts = {.name = "dry", .major = 9, .memory = (size_t)1 << 44}};
     struct device_options o = {
@@ -118,6 +144,8 @@ static int count_work(const struct subject *j, double *flops, struct error *e)
     if (device_open(&o, &d, e))
         return -1;
     rc = j->family->vae_open(j->dir, d, &vae, e);
+    if (rc == 0)
+        rc = make_latents(j, j->family->vae_factor ? j->family->vae_factor(vae) : 8, e);
     dry_begin(&run);
     if (rc == 0)
         rc = j->family->decode(vae, &j->latents, count_frame, &frames, e);
@@ -203,6 +231,26 @@ static int time_decodes(const struct subject *j, void *vae, struct device *d, do
     return 0;
 }
 
+static void print_times(const struct subject *j, struct device *d, double seconds, int frames)
+{
+    printf("%-13s %dx%d %4d %-6s %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", j->name, j->width,
+           j->height, frames, frames == 1 ? "frame" : "frames", dtype_name(device_activations(d)),
+           seconds, seconds / frames * 1e3, frames / seconds);
+}
+
+/* A VAE of so little arithmetic that a run of it is over before the clock has moved much, or whose
+ * channels are few, is no measure of convolutions. */
+static void print_share(double flops, double seconds, double rate)
+{
+    static const double least = 1e10;
+
+    if (flops < least)
+        printf(" %6.2f GFLOP, too few to be held against a convolution", flops * 1e-9);
+    else
+        printf(" %6.2f TFLOP/s, %.2f of a convolution's %.2f", flops / seconds * 1e-12,
+               flops / seconds / rate, rate * 1e-12);
+}
+
 static int measure(struct subject *j, struct error *e)
 {
     const struct vae_limits asked = j->limits;
@@ -213,7 +261,7 @@ static int measure(struct subject *j, struct error *e)
     int frames, rc;
 
     o.activations = j->family->gpu.vae;
-    if (count_work(j, &flops, e) || device_open(&o, &d, e))
+    if (prepare(j, &flops, e) || device_open(&o, &d, e))
         return -1;
     rate = convolution_rate(d, e);
     rc = rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
@@ -224,11 +272,8 @@ static int measure(struct subject *j, struct error *e)
     if (rc == 0)
         rc = time_decodes(j, vae, d, &seconds, &frames, e);
     if (rc == 0) {
-        printf("%-13s %dx%d %4d frames %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", j->name,
-               j->width, j->height, frames, dtype_name(device_activations(d)), seconds,
-               seconds / frames * 1e3, frames / seconds);
-        printf(" %6.1f TFLOP/s, %.2f of a convolution's %.1f", flops / seconds * 1e-12,
-               flops / seconds / rate, rate * 1e-12);
+        print_times(j, d, seconds, frames);
+        print_share(flops, seconds, rate);
         if (device_memory_peak(d) > 0)
             printf(", %.2f GiB at most", (double)device_memory_peak(d) / (1 << 30));
         putchar('\n');
@@ -247,8 +292,7 @@ static int measure(struct subject *j, struct error *e)
 
 static int bench_one(struct subject *j, struct error *e)
 {
-    int rc =
-        family_of_checkpoint(j->dir, &j->family, e) || make_latents(j, e) || measure(j, e) ? -1 : 0;
+    int rc = family_of_checkpoint(j->dir, &j->family, e) || measure(j, e) ? -1 : 0;
 
     arena_free(&j->arena);
     return rc;
@@ -280,11 +324,13 @@ static void count(struct bench *b, int rc, const struct error *e)
     command_failed(e);
 }
 
-static void bench_folder(struct bench *b, const char *name, const char *dir)
+static void bench_folder(struct bench *b, const struct tier *tier, const char *name,
+                         const char *dir)
 {
     struct error e = {0};
     int rc;
 
+    b->job.tier = tier;
     b->job.name = name;
     b->job.dir = dir;
     rc = bench_one(&b->job, &e);
@@ -302,11 +348,11 @@ static void bench_tier(struct bench *b, const struct tier *tier, bool asked)
                 pictures;
 
     if (tier_checkpoint(&b->env, tier, &b->arena, &path, &e) == 0)
-        bench_folder(b, tier->name, path);
+        bench_folder(b, tier, tier->name, path);
     else if (asked || !both || !path || path_exists(path))
         count(b, -1, &e);
     if (both)
-        bench_folder(b, "picture", pictures);
+        bench_folder(b, tier_find("picture"), "picture", pictures);
 }
 
 /* Those that are there; a tier that shares another's model is timed with it. */
@@ -353,7 +399,7 @@ int bench_vae(const struct options *o, struct error *e)
         if (tier)
             bench_tier(&b, tier, true);
         else
-            bench_folder(&b, o->operands[i], o->operands[i]);
+            bench_folder(&b, NULL, o->operands[i], o->operands[i]);
     }
     if (rc == 0 && o->operand_count == 1)
         bench_tiers(&b);

@@ -79,8 +79,7 @@ int command_plan(const struct options *o)
     struct error e = {0};
     int status;
 
-    if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
-        make_plan(o, &r, &w, &plan, &e) != 0 ||
+    if (options_memory(o, &r.memory, &e) != 0 || make_plan(o, &r, &w, &plan, &e) != 0 ||
         (o->json && plan_board_json(stdout, &plan, &e) != 0)) {
         status = command_failed(&e);
     } else {

@@ -1,6 +1,10 @@
 #include "pipeline/commands/produce.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/capacity.h"
@@ -45,10 +49,52 @@ static int watch_machine(const struct workspace *w, struct monitor **out, struct
     return monitor_start(&sampler, MONITOR_PERIOD, w->production.monitor, out, e);
 }
 
+/* A run and who looks at it. What a run makes is films, and what it prints only tells of them: when
+ * nobody reads that any more (`run | head`, a log's pipe that broke in the night) it goes on, as
+ * ffmpeg does. Who wants it stopped has Ctrl-C; a terminal that closes sends SIGHUP, which stops it
+ * in order. */
+struct display {
+    struct event_sink show;
+    bool alone;
+};
+
+/* Whether what stands at the other end of the pipe or socket is gone. */
+static bool nobody_reads(int fd)
+{
+    struct pollfd p = {.fd = fd};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
+static void go_on_alone(struct display *d)
+{
+    int nowhere = -1;
+
+    if (d->alone || !ferror(stdout) || !nobody_reads(STDOUT_FILENO))
+        return;
+    d->alone = true;
+    nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0 && dup2(nowhere, STDOUT_FILENO) >= 0)
+        clearerr(stdout);
+    if (nowhere >= 0)
+        close(nowhere);
+    fprintf(stderr, "auteur-pipe: nobody reads what is printed any more; the run goes on, and "
+                    "auteur-pipe status tells how far it is\n");
+}
+
+static void show_while_read(void *ctx, const struct event *event)
+{
+    struct display *d = ctx;
+
+    d->show.emit(d->show.ctx, event);
+    go_on_alone(d);
+}
+
 static int carry_out(struct workspace *w, const struct request *r, const struct options *o,
                      double began)
 {
     struct show *show = calloc(1, sizeof *show);
+    struct display display = {.alone = false};
     struct cost_table costs = {0};
     struct execution_result result = {0};
     struct error e = {0};
@@ -71,10 +117,11 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     show->errors = stderr;
     show->verbose = o->verbose;
     show->color = show_wants_color(stdout);
-    execution.sink = (struct event_sink){o->json                   ? show_json
-                                         : show_can_redraw(stdout) ? show_terminal
-                                                                   : show_plain,
-                                         show};
+    display.show = (struct event_sink){o->json                   ? show_json
+                                       : show_can_redraw(stdout) ? show_terminal
+                                                                 : show_plain,
+                                       show};
+    execution.sink = (struct event_sink){show_while_read, &display};
     if (o->monitor && w->plan.to_run && watch_machine(w, &execution.monitor, &e) != 0)
         goto fail;
     if (execution_run(&execution, &result, &e) != 0)
@@ -84,6 +131,8 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
         heard_summary(stdout, &show->heard);
     if (!o->json)
         show_summary(stdout, &result, w->production.dir, clock_monotonic() - began);
+    fflush(stdout);
+    go_on_alone(&display);
     status = (int)status_of(&result);
     if (result.halt.code != ERROR_NONE)
         command_failed(&result.halt);
@@ -123,6 +172,7 @@ int produce(struct workspace *w, const struct request *r, const struct options *
     struct error e = {0};
 
     interrupt_install(); /* before anything is written: whenever it comes, the same is left */
+    signal(SIGPIPE, SIG_IGN);
     /* A request is remembered when it has been judged: one that is refused leaves a production as
      * it was, and begins none. */
     if (workspace_only(w, r->only, &e) != 0 || check_device(w, &e) != 0 ||

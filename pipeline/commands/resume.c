@@ -40,7 +40,7 @@ int command_resume(const struct options *o)
     const char *memory;
     int status;
 
-    if (options_precision(o, &e) != 0 || options_memory(o, &memory, &e) != 0 ||
+    if (options_memory(o, &memory, &e) != 0 ||
         production_find(&w.production, o->operand_count ? o->operands[0] : "", &e) != 0 ||
         workspace_journal(&w, JOURNAL_READ, &e) != 0 || workspace_recall(&w, &r, &e) != 0 ||
         find_board(&w, &r, &e) != 0)

@@ -26,8 +26,8 @@ int command_run(const struct options *o)
     const char *dir = o->output;
     int status;
 
-    if (options_precision(o, &e) != 0 || options_memory(o, &r.memory, &e) != 0 ||
-        workspace_board(&w, &r, stderr, &e) != 0 || workspace_step_cache(&w, &r, &e) != 0)
+    if (options_memory(o, &r.memory, &e) != 0 || workspace_board(&w, &r, stderr, &e) != 0 ||
+        workspace_step_cache(&w, &r, &e) != 0)
         goto fail;
     if (!dir[0])
         dir = arena_printf(&w.arena, "out/%s", w.board.name);

@@ -7,6 +7,8 @@
 
 #include "kernels/notes.h"
 
+enum { LEAST_TILE = 128, MOST_TILE = 1 << 16 };
+
 static int read_memory(const char *text, size_t *out, struct error *e)
 {
     static const char units[] = "KMGT";
@@ -20,10 +22,10 @@ static int read_memory(const char *text, size_t *out, struct error *e)
         end++;
     if (unit && (strcmp(end, "B") == 0 || strcmp(end, "iB") == 0))
         end += strlen(end);
-    if (end == text || *end || !(value >= 1 << 20 && value < 1e15))
+    if (end == text || *end || !(value >= 1 << 20 && value <= (double)((size_t)1 << 50)))
         return error_set(e, ERROR_USAGE,
-                         "--vae-memory %s: memory is written 12G or 800M, and a VAE needs at least "
-                         "1M of it",
+                         "--vae-memory %s: memory is written 12G or 800M, from 1M, which is the "
+                         "least that a VAE needs, to 1024T",
                          text);
     *out = (size_t)value;
     return 0;
@@ -31,20 +33,21 @@ static int read_memory(const char *text, size_t *out, struct error *e)
 
 int vae_limits_read(const char *memory, const char *tile, struct vae_limits *out, struct error *e)
 {
-    char rest;
+    char by, rest;
 
     *out = (struct vae_limits){0};
     out->memory_asked = memory && memory[0];
     if (out->memory_asked && read_memory(memory, &out->memory, e))
         return -1;
     if (tile && tile[0] &&
-        (sscanf(tile, "%dx%d%c", &out->tile_width, &out->tile_height, &rest) != 2 ||
-         out->tile_width < 128 || out->tile_height < 128 || out->tile_width > 1 << 16 ||
-         out->tile_height > 1 << 16))
+        (sscanf(tile, "%d%c%d%c", &out->tile_width, &by, &out->tile_height, &rest) != 3 ||
+         tolower((unsigned char)by) != 'x' || out->tile_width < LEAST_TILE ||
+         out->tile_height < LEAST_TILE || out->tile_width > MOST_TILE ||
+         out->tile_height > MOST_TILE))
         return error_set(e, ERROR_USAGE,
-                         "--vae-tile %s: a tile is written WIDTHxHEIGHT in pixels, each at least "
-                         "128",
-                         tile);
+                         "--vae-tile %s: a tile is written WIDTHxHEIGHT in pixels, each from %d to "
+                         "%d",
+                         tile, LEAST_TILE, MOST_TILE);
     return 0;
 }
 

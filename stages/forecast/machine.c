@@ -45,6 +45,11 @@ static const struct known {
 };
 enum { KNOWN = sizeof known_gpus / sizeof *known_gpus };
 
+const char *machine_word(int index)
+{
+    return index >= 0 && index < KNOWN ? known_gpus[index].word : NULL;
+}
+
 /* In what the driver calls a GPU. Laptops have other chips under the same names. */
 static const struct known *known_by_title(const char *name)
 {

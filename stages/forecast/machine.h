@@ -24,6 +24,8 @@ struct machine {
  * memory (host=64GiB). Blanks and capitals do not matter. ERROR_USAGE says what of it was not
  * understood, and what to write. */
 int machine_parse(const char *text, struct machine *out, struct error *e);
+/* What --gpu knows by name: "h200", "4090" ...; NULL past the last. */
+const char *machine_word(int index);
 /* The machine of an open device; what makers tell of such a GPU is added where it is known. */
 void machine_of_device(struct device *d, struct machine *out);
 

@@ -113,8 +113,12 @@ static void tell_of_memory(const struct session *s)
 static void tell_what_is_off(const struct session *s)
 {
     const struct family *family = s->tier->family;
-    bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false;
+    bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false, in_vain = false;
     tell_of_memory(s);
+    if (s->env->device.patience == PATIENCE_ENOUGH && device_kind(s->device) == DEVICE_CPU)
+        device_note_missing(s->device, NOTE_SEARCH,
+                            "a processor has one form of each operation, --compile changes "
+                            "nothing");
     if (asked && !family->fp8)
         device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
                             s->tier->name);
@@ -124,8 +128,14 @@ static void tell_what_is_off(const struct session *s)
         device_note(
             s->device, NOTE_FP8,
             "FP8 Rounding of the Large Layers (Slow on a Processor: to Judge the Picture).");
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
         cached |= s->shots[i].settings.generation.step_cache.mode != STEP_CACHE_OFF;
+        in_vain |= s->shots[i].settings.no_step_cache;
+    }
+    if (in_vain)
+        device_note_missing(s->device, NOTE_STEP_CACHE,
+                            "%s samples with a UNet, which has none, it is left out",
+                            s->tier->name);
     if (!cached && family->step_cache)
         device_note_off(s->device, NOTE_STEP_CACHE, "--step-cache first-block switches it on");
 }

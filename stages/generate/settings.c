@@ -33,8 +33,12 @@ static void fill_step_cache(const struct stage_env *env, const struct shot *shot
     enum step_cache_mode mode = mode_of(told ? env->step_cache : shot->step_cache);
     double threshold =
         env->step_cache_threshold > 0 ? env->step_cache_threshold : shot->step_cache_threshold;
-    if (!s->tier->family->step_cache || mode == STEP_CACHE_OFF)
+    if (mode == STEP_CACHE_OFF)
         return;
+    if (!s->tier->family->step_cache) {
+        s->no_step_cache = true;
+        return;
+    }
     s->generation.step_cache.mode = mode;
     s->generation.step_cache.threshold = threshold > 0 ? threshold : step_cache_threshold(mode);
 }
@@ -82,6 +86,26 @@ static void fill_keyframe(const struct stage_env *env, const struct shot *shot, 
                        &s->keyframe.height);
 }
 
+static bool has_second_guidance(const struct tier *tier)
+{
+    return tier->family->needs_picture || tier->family == &family_wan;
+}
+
+/* The shot without those of the board's defaults that its tier has no use for. */
+static struct shot without_unused(const struct shot *shot, const struct tier *tier)
+{
+    struct shot s = *shot;
+    if (s.inherited.step_cache && !tier->family->step_cache)
+        s.step_cache = "";
+    if (s.inherited.guidance_2 && !has_second_guidance(tier))
+        s.guidance_2 = -1;
+    if (s.inherited.motion && !tier->family->needs_picture)
+        s.motion = 0;
+    if (s.inherited.noise && !tier->family->needs_picture)
+        s.noise = -1;
+    return s;
+}
+
 /* What only some models can do must not be asked of the others in vain. */
 static int refuse(const struct tier *tier, const char *what, struct error *e)
 {
@@ -103,7 +127,7 @@ static int check_shot(const struct shot *shot, const struct tier *tier, struct e
         return refuse(tier, "noise", e);
     if (mode_of(shot->step_cache) != STEP_CACHE_OFF && !tier->family->step_cache)
         return refuse(tier, "step cache", e);
-    if (shot->guidance_2 >= 0 && !moves_pictures && tier->family != &family_wan)
+    if (shot->guidance_2 >= 0 && !has_second_guidance(tier))
         return refuse(tier, "second guidance", e);
     return 0;
 }
@@ -112,12 +136,16 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
                 struct error *e)
 {
     const struct tier *tier;
-    if (tier_of_shot(env, shot, &tier, e) != 0 || check_shot(shot, tier, e) != 0)
+    struct shot used;
+    if (tier_of_shot(env, shot, &tier, e) != 0)
+        return -1;
+    used = without_unused(shot, tier);
+    if (check_shot(&used, tier, e) != 0)
         return -1;
     *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
     tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0,
                   &out->geometry);
-    fill_generation(env, shot, out);
+    fill_generation(env, &used, out);
     fill_step_cache(env, shot, out);
     out->fp8 = env->device.linears == DTYPE_F8_E4M3 && tier->family->fp8;
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;

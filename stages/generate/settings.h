@@ -10,6 +10,7 @@ struct settings {
     struct generation generation; /* all but prompt, negative and picture */
     const char *sampler;          /* "" for the checkpoint's own */
     bool fp8;                     /* asked for, and the family has it */
+    bool no_step_cache;           /* asked for by the command line or `defaults`; it has none */
     double flow_shift;            /* 0: the checkpoint's own */
     /* Of a tier of two models, when the shot brings no picture: how its keyframe is made. The
      * sampler and flow shift are its checkpoint's own. */

@@ -94,8 +94,9 @@ static int note_device(struct stage_job *job, const struct session *session, str
     return 0;
 }
 
-/* Blocks of the model that the shot needed, where a step cache left some out. */
-static int note_step_cache(const struct running *r, struct error *e)
+/* Blocks of the model that the shot needed, where a step cache left some out; said where it left
+ * out none. */
+static int note_step_cache(const struct running *r, struct device *d, struct error *e)
 {
     struct stage_job *job = r->job;
     enum step_cache_mode mode = r->shot->settings.generation.step_cache.mode;
@@ -109,6 +110,11 @@ static int note_step_cache(const struct running *r, struct error *e)
     job->note(job, "step_cache", name);
     job->note(job, "blocks_evaluated", evaluated);
     job->note(job, "blocks_left_out", left_out);
+    if (r->sampling.left_out == 0)
+        device_note_missing(d, NOTE_STEP_CACHE,
+                            "no step was near enough to the last computed one (%s, threshold %g)",
+                            step_cache_names[mode],
+                            r->shot->settings.generation.step_cache.threshold);
     return 0;
 }
 
@@ -131,7 +137,7 @@ static int finish(const struct running *r, const struct session *session, struct
     job->note(job, "sampler", sampler);
     if (device_linears(session->device) == DTYPE_F8_E4M3 && s->fp8)
         job->note(job, "precision", "\"fp8\"");
-    if (note_step_cache(r, e) != 0 || note_device(job, session, e) != 0)
+    if (note_step_cache(r, session->device, e) != 0 || note_device(job, session, e) != 0)
         return -1;
     latents_write(&r->sampling.latents, bytes);
     struct artefact a = {.name = "latents", .bytes = bytes, .size = size};

@@ -151,6 +151,11 @@ static void bash_completes_words_and_choices(void **state)
     expect_offer("run --tier =", "previs validator workhorse experimental flagship picture");
     expect_offer("run --tier f", "flagship");
     expect_offer("run --out", "--output");
+    expect_offer("run --precision \"\"", "fp8");
+    expect_offer("parity --precision b", "bf16");
+    expect_offer("run -o /us", "/usr");
+    expect_offer("bench v", "vae");
+    expect_offer("plan --gpu h2", "h200");
 }
 
 static void a_bad_storyboard_is_told_with_its_places(void **state)
@@ -348,6 +353,41 @@ static void a_production_belongs_to_one_storyboard(void **state)
     expect(PROGRAM("resume", dir), 2, "", "is gone: put it back");
     expect(PROGRAM("status", dir), 0, "2 of 2", ""); /* from the copy */
     expect(PROGRAM("resume", scratch), 1, "", "is not a production");
+}
+
+/* `run | head -1`: what is made does not hang on who looks. */
+static void a_run_that_nobody_looks_at_goes_on(void **state)
+{
+    FILE *errors = tmpfile();
+    int ends[2], status;
+    char *said;
+    pid_t pid;
+
+    (void)state;
+    write_cards("Two");
+    assert_non_null(errors);
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        dup2(ends[1], STDOUT_FILENO);
+        dup2(fileno(errors), STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        status = command_line(5, (char *[]){"auteur-pipe", "run", board, "-o", dir, NULL});
+        _exit(fflush(stdout) == 0 && !ferror(stdout) ? status : 99);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    said = program_slurp(errors);
+    assert_non_null(strstr(said, "nobody reads what is printed any more; the run goes on"));
+    free(said);
+    expect(PROGRAM("status", dir), 0, "2 of 2 shots delivered", "");
 }
 
 static void a_second_run_is_told_who_runs(void **state)
@@ -560,6 +600,7 @@ int main(void)
         ONE(json_that_cannot_be_written_is_no_lack_of_memory),
         ONE(status_names_what_the_board_has_no_longer),
         ONE(a_production_belongs_to_one_storyboard),
+        ONE(a_run_that_nobody_looks_at_goes_on),
         ONE(a_second_run_is_told_who_runs),
         ONE(a_damaged_journal_is_refused),
         ONE(an_output_that_cannot_be_written_is_told),

@@ -200,6 +200,42 @@ static void steps_are_cached_when_asked(void **state)
     refused("tier: validator, frames: 3, steps: 2, step_cache: timestep", "has no step cache");
 }
 
+/* What `defaults` say is left out of a shot whose tier has no use for it, and so is the command
+ * line's; -v says so, and where a cache found no step to leave out. */
+static void defaults_serve_a_board_of_several_tiers(void **state)
+{
+    static const char none[] = "Step Cache Unavailable: validator samples with a UNet";
+    struct program p;
+
+    (void)state;
+    write_file(board,
+               "name: mixed\nsize: 64x48\nfps: 8\ndefaults: {step_cache: first-block,\n"
+               "  step_cache_threshold: 0.001, motion: 40, guidance_2: 2, prompt: a boat}\nshots:\n"
+               "  - {id: a, tier: workhorse, frames: 5, steps: 4}\n"
+               "  - {id: b, tier: validator, frames: 2, steps: 2}\n"
+               "  - {id: c, card: Hello, frames: 2}\n");
+    p = PROGRAM("check", board, "--models", models);
+    assert_int_equal(p.status, 0);
+    program_free(&p);
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "-v", "--compile");
+    if (p.status != 0)
+        printf("%s%s", p.out, p.err);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, none));
+    assert_non_null(strstr(p.out, "Unavailable: no step was near enough to the last computed one "
+                                  "(first-block, threshold 0.001)\n"));
+    assert_non_null(strstr(p.out, "--compile changes nothing\n"));
+    program_free(&p);
+    start_over();
+    write_board("64x48", "tier: validator, frames: 2, steps: 2");
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "-v",
+                "--step-cache=timestep");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, none));
+    assert_null(strstr(p.out, "--compile"));
+    program_free(&p);
+}
+
 static void a_threshold_needs_a_step_cache(void **state)
 {
     struct program p;
@@ -307,6 +343,37 @@ static void every_vae_is_timed(void **state)
     program_free(&p);
 }
 
+static void a_vae_is_timed_at_the_size_that_is_told(void **state)
+{
+    char link[160], *real;
+    struct program p;
+
+    (void)state;
+    /* SVD's fixture makes two pixels of a number, not eight. */
+    p = PROGRAM("bench", "vae", "tests/fixtures/svd-xt", "--device", "cpu", "--size", "64x70",
+                "--frames", "1", "--repeat", "1", "--vae-tile", "128x128");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, " 64x70    1 frame "));
+    assert_non_null(strstr(p.out, " 1 x 1 tiles of 64x70 "));
+    assert_non_null(strstr(p.out, " GFLOP, too few to be held against a convolution"));
+    program_free(&p);
+    p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
+                "64x64", "--frames", "4", "--repeat", "1");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "4 frames asked for: this VAE makes 1, 5, 9 ... of them\n"));
+    assert_non_null(strstr(p.out, " 64x64    5 frames "));
+    program_free(&p);
+    /* The embedded model, at its own size: as if it were among the program's data. */
+    real = realpath("stages/generate/previs/checkpoint", NULL);
+    snprintf(link, sizeof link, "%s/previs", scratch);
+    assert_true(real && symlink(real, link) == 0 && setenv("AUTEUR_DATA", scratch, 1) == 0);
+    free(real);
+    p = PROGRAM("bench", "vae", "previs", "--device", "cpu", "--frames", "1", "--repeat", "1");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, " 384x224    1 frame "));
+    program_free(&p);
+}
+
 /* What a file does not show is no difference. */
 static void differences_are_those_of_the_file(void **state)
 {
@@ -349,7 +416,7 @@ static void fp8_is_another_film(void **state)
     program_free(&p);
     p = PROGRAM("run", board, "-o", dir, "--models", models, "--precision", "f16");
     assert_int_equal(p.status, 1);
-    assert_non_null(strstr(p.err, "--precision f16 is for parity"));
+    assert_non_null(strstr(p.err, "--precision cannot be 'f16': one of fp8"));
     program_free(&p);
 }
 
@@ -555,11 +622,13 @@ int main(void)
         ONE(every_tier_makes_any_size),
         ONE(what_is_asked_stands_in_the_sheet),
         ONE(steps_are_cached_when_asked),
+        ONE(defaults_serve_a_board_of_several_tiers),
         ONE(a_threshold_needs_a_step_cache),
         ONE(too_little_memory_for_a_vae_is_told_once),
         ONE(a_negative_that_nobody_reads_is_told),
         ONE(a_processor_says_what_it_makes_of_limits),
         ONE(every_vae_is_timed),
+        ONE(a_vae_is_timed_at_the_size_that_is_told),
         ONE(differences_are_those_of_the_file),
         ONE(fp8_is_another_film),
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),

@@ -97,6 +97,7 @@ static void a_machine_without_a_gpu_says_so(void **state)
 
     (void)state;
     assert_string_equal(text_of(check_of(root, "gpu"), "status"), "SKIP");
+    assert_true(json_is_null(json_object_get(check_of(root, "gpu"), "gpu")));
     assert_non_null(strstr(text_of(check_of(root, "gpu"), "note"), "/nowhere/libauteur-cuda.so"));
     assert_true(json_is_number(json_object_get(check_of(root, "cpu_gemm"), "value")));
     assert_string_equal(text_of(check_of(root, "cpu_gemm"), "unit"), "GFLOP/s");

@@ -309,7 +309,8 @@ static void test_tiles_are_near_the_whole(void **unused)
 static void test_limits_are_read(void **unused)
 {
     static const char *const wrong[] = {"12X", "G", "-1G", "0", "1K", "12GBs"};
-    static const char *const no_tiles[] = {"640", "640x", "640x480x", "64x640", "x480"};
+    static const char *const no_tiles[] = {"640",     "640x", "640x480x",     "64x640",
+                                           "640-480", "x480", "100000x100000"};
     struct vae_limits l;
     struct error e = {0};
     (void)unused;
@@ -327,6 +328,11 @@ static void test_limits_are_read(void **unused)
     for (size_t i = 0; i < sizeof no_tiles / sizeof *no_tiles; i++)
         assert_int_equal(vae_limits_read("", no_tiles[i], &l, &e), -1);
     assert_int_equal(e.code, ERROR_USAGE);
+    assert_non_null(strstr(e.text, "each from 128 to 65536"));
+    assert_int_equal(vae_limits_read("", "1280X720", &l, &e), 0);
+    assert_int_equal(l.tile_height, 720);
+    assert_int_equal(vae_limits_read("99999T", "", &l, &e), -1);
+    assert_non_null(strstr(e.text, "to 1024T"));
 }
 
 int main(void)

@@ -236,6 +236,10 @@ static void how_a_model_samples(void **state)
     assert_true(s[0].step_cache_threshold == 0 && s[1].step_cache_threshold == 0.5);
     assert_string_equal(s[1].step_cache, "first-block");
     assert_true(s[0].noise == 0.02 && s[0].guidance == -1);
+    assert_true(s[0].inherited.step_cache && s[0].inherited.motion && s[0].inherited.noise);
+    assert_true(s[0].inherited.guidance_2 && s[2].inherited.step_cache);
+    assert_false(s[1].inherited.step_cache || s[1].inherited.motion || s[1].inherited.noise);
+    assert_false(s[1].inherited.guidance_2 || s[2].inherited.motion);
     assert_string_equal(s[0].keyframe, "");
     assert_string_equal(s[1].sampler, "euler_karras");
     assert_true(s[1].shift == 0.01 && s[1].guidance_2 == 0 && s[1].motion == 255);
