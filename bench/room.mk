@@ -29,12 +29,19 @@ bench-composite-encode: $(BUILD)/auteur-pipe
 bench: bench-composite-encode
 
 # What step caches and FP8 layers cost in quality. Minutes.
-$(BUILD)/bench/quality: $(patsubst %,$(BUILD)/bench/%.o,quality frames layer_errors) \
+$(BUILD)/bench/quality: $(patsubst %,$(BUILD)/bench/%.o,quality shots frames layer_errors as_bf16) \
   $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
 .PHONY: bench-quality
 bench-quality: $(BUILD)/bench/quality
 	$< stages/generate/previs/checkpoint --cache first-block --fp8 yes
+
+# What tiles cost in quality, by size and overlap. Minutes.
+$(BUILD)/bench/seams: $(patsubst %,$(BUILD)/bench/%.o,seams shots frames) $(BUILD)/libauteur.a
+	$(CC) $(LDFLAGS) $(OPT) -o $@ $^ $(LDLIBS)
+.PHONY: bench-seams
+bench-seams: $(BUILD)/bench/seams
+	$< stages/generate/previs/checkpoint --frames 9 --shots 4 --tile 128 --tile 192 --tile 256
 
 # Steps and decodes of models at their published size, on synthetic weights; links no more than
 # models need, so that it runs beside a GPU where FFmpeg is not. bench/make_checkpoint.py --sparse

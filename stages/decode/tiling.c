@@ -5,25 +5,36 @@
 
 #include "stages/decode/rehearsal.h"
 
-/* Latents: what neighbours share (64 pixels, as the published tilings have it), and a tile that is
- * too small to look at. */
-enum { OVERLAP = 8, SMALLEST = 16 };
+/* Latents: what neighbours share at least, a quarter of a tile or this (the published tilings have
+ * a quarter, of 256 pixels mostly, which is 8), and a tile that is too small to look at. A
+ * picture's edges are zeros to a convolution, and a tile's are not the picture's: previs shots are
+ * off by 15 to 20 of 255 steps there, by 2 three latents further in (bench/seams). */
+enum { OVERLAP = 12, SMALLEST = 16 };
 
 static int64_t ceiling(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
 }
 
-/* So many tiles over n latents; their size. */
-static int64_t tile_size(int64_t n, int64_t tiles)
+static int64_t least(int64_t a, int64_t b)
 {
-    return tiles == 1 ? n : ceiling(n + (tiles - 1) * OVERLAP, tiles);
+    return a < b ? a : b;
+}
+
+/* Of so many tiles over n latents. overlap: 0 as above; never more than half a tile, or three would
+ * meet. */
+static int64_t tile_size(int64_t n, int64_t tiles, int64_t overlap)
+{
+    int64_t fixed = ceiling(n + (tiles - 1) * (overlap ? overlap : OVERLAP), tiles);
+    int64_t quarter = overlap ? 0 : ceiling(4 * n, 3 * tiles + 1);
+
+    return least(fixed > quarter ? fixed : quarter, ceiling(2 * n, tiles + 1));
 }
 
 static void lay(struct tiling *t, const int64_t shape[4])
 {
-    t->height = tile_size(shape[2], t->rows);
-    t->width = tile_size(shape[3], t->columns);
+    t->height = tile_size(shape[2], t->rows, t->overlap);
+    t->width = tile_size(shape[3], t->columns, t->overlap);
 }
 
 static bool is_smallest(const struct tiling *t)
@@ -54,9 +65,13 @@ static size_t takes(const struct family *f, void *vae, const struct vae_limits *
 }
 
 /* As many as make tiles of this size at most. */
-static int64_t tiles_of(int64_t n, int64_t size)
+static int64_t tiles_of(int64_t n, int64_t size, int64_t overlap)
 {
-    return size >= n ? 1 : size > OVERLAP ? ceiling(n - OVERLAP, size - OVERLAP) : n;
+    int64_t tiles = 1;
+
+    while (tiles < n && tile_size(n, tiles, overlap) > size)
+        tiles++;
+    return tiles;
 }
 
 size_t tiling_budget(struct device *d)
@@ -64,7 +79,6 @@ size_t tiling_budget(struct device *d)
     size_t free_bytes = 0, total = 0;
 
     device_memory(d, &free_bytes, &total);
-
     const size_t share = free_bytes / 100 * VAE_SHARE, leave = total / VAE_LEAVES + 1;
     if (free_bytes < 2 * leave)
         return free_bytes / 2;
@@ -80,7 +94,9 @@ static size_t budget_of(struct device *d, const struct vae_limits *limits)
 static size_t least_of_all(const struct family *f, void *vae, const struct vae_limits *limits,
                            const int64_t shape[4])
 {
-    struct tiling t = {.rows = 1, .columns = 1};
+    struct tiling t = {.rows = 1,
+                       .columns = 1,
+                       .overlap = limits->overlap / (f->vae_factor ? f->vae_factor(vae) : 8)};
 
     for (lay(&t, shape); !is_smallest(&t);)
         divide(&t, shape);
@@ -174,14 +190,14 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
 {
     struct tiling t = {.rows = 1,
                        .columns = 1,
-                       .overlap = OVERLAP,
                        .factor = f->vae_factor ? f->vae_factor(vae) : 8,
                        .budget = budget_of(d, limits)};
 
+    t.overlap = limits->overlap / t.factor;
     if (limits->tile_width > 0)
-        t.columns = tiles_of(shape[3], limits->tile_width / t.factor);
+        t.columns = tiles_of(shape[3], limits->tile_width / t.factor, t.overlap);
     if (limits->tile_height > 0)
-        t.rows = tiles_of(shape[2], limits->tile_height / t.factor);
+        t.rows = tiles_of(shape[2], limits->tile_height / t.factor, t.overlap);
     lay(&t, shape);
     rehearsal_chunk(limits->rehearsal, limits->frames);
     while (f->vae_bytes && t.budget > 0 && !find_room(f, vae, limits, shape, &t)) {
@@ -253,49 +269,85 @@ static int add_tile(void *ctx, int index, const float *rgb, int width, int heigh
     return 0;
 }
 
-/* Weights along one axis of a tile `n` pixels long whose neighbours share `before` and `after` of
- * them: they rise and fall in a line, so that those of two neighbours are 1 together. */
-static float *ramp(int n, int before, int after)
-{
-    float *w = malloc((size_t)n * sizeof *w);
+/* One axis of a picture in tiles. */
+struct axis {
+    int64_t tiles, size, n; /* size of a tile, and of all, in latents */
+    int factor;             /* pixels a latent */
+};
 
-    for (int i = 0; w && i < n; i++) {
-        w[i] = i < before ? ((float)i + 0.5f) / (float)before : 1;
-        if (i >= n - after)
-            w[i] *= ((float)(n - i) - 0.5f) / (float)after;
+static struct axis across_of(const struct tiling *t, const int64_t shape[4], int factor)
+{
+    return (struct axis){t->columns, t->width, shape[3], factor};
+}
+
+static struct axis down_of(const struct tiling *t, const int64_t shape[4], int factor)
+{
+    return (struct axis){t->rows, t->height, shape[2], factor};
+}
+
+/* Where tile i begins: evenly apart, the last at the end. */
+static int64_t begin_of(const struct axis *a, int64_t i)
+{
+    return a->tiles > 1 ? i * (a->n - a->size) / (a->tiles - 1) : 0;
+}
+
+/* What is said `inside` pixels in from an edge that lies in a neighbour: nothing in the outer
+ * quarter of what both show, all in the inner, more and more between. */
+static float fade(double shared, double inside)
+{
+    double part = (inside - shared / 4) / (shared / 2);
+
+    return part < 0 ? 0 : part > 1 ? 1 : (float)part;
+}
+
+/* Pixels that tile i shares with the one before it. */
+static double shared(const struct axis *a, int64_t i)
+{
+    return (double)((begin_of(a, i - 1) + a->size - begin_of(a, i)) * a->factor);
+}
+
+/* How much tile i has to say about a pixel of the picture, next to others. */
+static float say_of(const struct axis *a, int64_t i, int64_t pixel)
+{
+    int64_t begin = begin_of(a, i), size = a->size * a->factor;
+    double at = (double)(pixel - begin * a->factor) + 0.5;
+
+    if (at < 0 || at > (double)size)
+        return 0;
+    float rise = i > 0 ? fade(shared(a, i), at) : 1;
+    float fall = i + 1 < a->tiles ? fade(shared(a, i + 1), (double)size - at) : 1;
+    return rise < fall ? rise : fall;
+}
+
+/* Weights of tile i's pixels: with those of its neighbours they are 1. */
+static float *weights_of(const struct axis *a, int64_t i)
+{
+    int64_t size = a->size * a->factor, begin = begin_of(a, i) * a->factor;
+    float *w = malloc((size_t)size * sizeof *w);
+
+    for (int64_t k = 0; w && k < size; k++) {
+        float sum = 0;
+        for (int64_t j = 0; j < a->tiles; j++)
+            sum += say_of(a, j, begin + k);
+        w[k] = say_of(a, i, begin + k) / sum;
     }
     return w;
 }
 
-/* Where tile i of n begins: evenly apart, the last at the end. */
-static int64_t begin_of(int64_t i, int64_t tiles, int64_t size, int64_t n)
-{
-    return tiles > 1 ? i * (n - size) / (tiles - 1) : 0;
-}
-
-/* Pixels that tile i shares with the one before it. */
-static int shared(int64_t i, int64_t tiles, int64_t size, int64_t n, int factor)
-{
-    if (i < 1 || i >= tiles)
-        return 0;
-    return (int)(begin_of(i - 1, tiles, size, n) + size - begin_of(i, tiles, size, n)) * factor;
-}
-
-static int seen_by(int64_t tiles, int64_t size, int64_t n, int64_t at)
+static int seen_by(const struct axis *a, int64_t at)
 {
     int count = 0;
 
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t begin = begin_of(i, tiles, size, n);
-        count += at >= begin && at < begin + size;
-    }
+    for (int64_t i = 0; i < a->tiles; i++)
+        count += at >= begin_of(a, i) && at < begin_of(a, i) + a->size;
     return count;
 }
 
 bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y)
 {
-    return seen_by(t->columns, t->width, shape[3], x / factor) > 1 ||
-           seen_by(t->rows, t->height, shape[2], y / factor) > 1;
+    const struct axis across = across_of(t, shape, factor), down = down_of(t, shape, factor);
+
+    return seen_by(&across, x / factor) > 1 || seen_by(&down, y / factor) > 1;
 }
 
 static void cut(const struct tensor *latents, const struct tiling *t, int64_t y, int64_t x,
@@ -316,12 +368,9 @@ static int decode_tile(const struct family *f, void *vae, const struct tiling *t
 {
     const int64_t *n = latents->shape;
     int factor = f->vae_factor(vae);
-    int64_t y = begin_of(row, t->rows, t->height, n[2]);
-    int64_t x = begin_of(column, t->columns, t->width, n[3]);
-    float *down = ramp((int)t->height * factor, shared(row, t->rows, t->height, n[2], factor),
-                       shared(row + 1, t->rows, t->height, n[2], factor));
-    float *across = ramp((int)t->width * factor, shared(column, t->columns, t->width, n[3], factor),
-                         shared(column + 1, t->columns, t->width, n[3], factor));
+    const struct axis vertical = down_of(t, n, factor), horizontal = across_of(t, n, factor);
+    int64_t y = begin_of(&vertical, row), x = begin_of(&horizontal, column);
+    float *down = weights_of(&vertical, row), *across = weights_of(&horizontal, column);
     struct arena a = {0};
     struct tensor tile = TENSOR_NEW(&a, n[0], n[1], t->height, t->width);
     int rc = down && across && tile.data ? 0 : error_memory(e);

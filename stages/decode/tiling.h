@@ -3,8 +3,10 @@
  *
  * Slices in time are exact: a decoder carries what its convolutions remember from one to the next,
  * and norms over a whole clip are measured before they are applied. Tiles in space are not, where
- * norms take their statistics over the picture that they see (all but Wan's) and where attention
- * looks at all of it; `bench vae --vae-tile` measures what that comes to.
+ * norms take their statistics over the picture that they see (all but Wan's), where attention looks
+ * at all of it, and near a tile's edges, which to a convolution are those of the picture: so the
+ * outermost part of a tile is not shown. bench/seams measures what that comes to, and `bench vae
+ * --vae-tile` for any VAE.
  *
  * Tiles of one shape are decoded through the same memory, so that what the device is told for one
  * is recorded (kernels/device.h: graphs) and replayed for the others, and for the next shots: the
@@ -23,7 +25,7 @@ enum { VAE_SHARE = 80, VAE_LEAVES = 11 }; /* percent; a part */
 struct tiling {
     int64_t rows, columns; /* of tiles; 1, 1: whole */
     int64_t height, width; /* of a tile, in latents */
-    int64_t overlap;       /* latents that neighbours share, at least */
+    int64_t overlap;       /* latents that neighbours share, at least; 0: as tiling.c has it */
     int factor;            /* pixels a latent */
     size_t budget;         /* bytes that decoding may take besides the weights */
     size_t room;           /* of them those that the family is told of (vae_memory) */

@@ -14,6 +14,8 @@ struct vae_limits {
                                     driver holds; 0: a share of what is free */
     bool memory_asked;           /* a person wrote that figure, and it was not made smaller since */
     int tile_width, tile_height; /* pixels that are decoded at once, at most; 0: as memory allows */
+    int overlap;                 /* pixels that tiles share with their neighbours, at least; 0: as
+                                    was measured to do (tiling.c) */
     int frames;                  /* that are decoded together; 0: as published */
     struct rehearsal *rehearsal; /* what tiles take is found by it (stages/decode/rehearsal.h);
                                     NULL: by what the family says */

@@ -12,15 +12,17 @@
 #include <cmocka.h>
 
 #include "kernels/dry/dry.h"
-#include "stages/decode/hunyuan_vae.h"
+#include "stages/decode/cogvideox_vae.h"
+#include "stages/decode/hunyuan_vae_impl.h"
 #include "stages/decode/rehearsal.h"
 #include "stages/decode/tiling.h"
 #include "stages/decode/wan_vae.h"
 
 #define HUNYUAN "tests/fixtures/hunyuan-video"
 #define WAN     "tests/fixtures/wan2.2-t2v-a14b"
+#define COG     "tests/fixtures/cogvideox"
 
-enum { TALL = 20, WIDE = 36, LATENTS = 5, CHANNELS = 16 };
+enum { TALL = 20, WIDE = 36, LOW = 6, NARROW = 10, LATENTS = 5, CHANNELS = 16 };
 
 struct film {
     float *pixels;
@@ -42,24 +44,29 @@ static int keep(void *ctx, int index, const float *rgb, int width, int height, s
     return 0;
 }
 
-static void assert_same(struct film *a, struct film *b)
+static void assert_alike(const struct film *a, const struct film *b)
 {
     assert_int_equal(a->count, b->count);
     assert_int_equal(a->size, b->size);
     assert_memory_equal(a->pixels, b->pixels, a->size * (size_t)a->count * sizeof(float));
+}
+
+static void assert_same(struct film *a, struct film *b)
+{
+    assert_alike(a, b);
     free(a->pixels);
     free(b->pixels);
 }
 
 /* Smooth in space, as real latents are. */
-static struct tensor latents_of(int64_t channels, int64_t frames)
+static struct tensor latents_of(int64_t channels, int64_t frames, int64_t height, int64_t width)
 {
     static float data[CHANNELS * LATENTS * TALL * WIDE];
-    struct tensor t = TENSOR_F32(data, channels, frames, TALL, WIDE);
+    struct tensor t = TENSOR_F32(data, channels, frames, height, width);
 
     for (int64_t i = 0; i < tensor_count(&t); i++)
-        data[i] = sinf((float)(i % WIDE) * 0.3f + (float)(i / (TALL * WIDE))) *
-                  cosf((float)(i / WIDE % TALL) * 0.4f);
+        data[i] = sinf((float)(i % width) * 0.3f + (float)(i / (height * width))) *
+                  cosf((float)(i / width % height) * 0.4f);
     return t;
 }
 
@@ -72,25 +79,45 @@ static struct device *open_device(void)
     return d;
 }
 
-/* A limit that the shortest slices just keep to, and none. */
+/* Slices of 1, 2, 3 and 4 pictures, each as memory allows no longer one, of a clip in one piece and
+ * in tiles in time; `part`: latents of such a tile. */
+static void slices_change_nothing_of_hunyuan_video(struct hunyuan_vae *v, int tile, int64_t part)
+{
+    struct tensor latents = latents_of(hunyuan_vae_channels(v), LATENTS, LOW, NARROW);
+    struct film whole = {0};
+    struct error e = {0};
+    size_t limit;
+
+    hunyuan_vae_tile(v, tile);
+    hunyuan_vae_memory(v, 0);
+    assert_int_equal(hunyuan_vae_decode(v, &latents, keep, &whole, &e), 0);
+    assert_int_equal(whole.count, hunyuan_vae_frames(v, LATENTS));
+    limit = hunyuan_vae_bytes(v, latents.shape + 1);
+    for (int64_t slice = 1; slice <= 4; slice++) {
+        struct film sliced = {0};
+        for (int64_t longest = 0; longest < slice; limit += (size_t)1 << 16) {
+            hunyuan_vae_memory(v, limit);
+            assert_int_equal(hunyuan_vae_make_work(v, (int64_t[]){part, LOW, NARROW}, &e), 0);
+            longest = v->rgb.shape[0];
+            assert_true(longest <= slice);
+        }
+        assert_int_equal(hunyuan_vae_decode(v, &latents, keep, &sliced, &e), 0);
+        assert_alike(&whole, &sliced);
+        free(sliced.pixels);
+    }
+    free(whole.pixels);
+}
+
 static void test_slices_change_nothing_of_hunyuan_video(void **unused)
 {
     struct device *d = open_device();
     struct hunyuan_vae *v;
     struct error e = {0};
-    struct film a = {0}, b = {0};
-    struct tensor latents;
-    size_t least;
     (void)unused;
 
     assert_int_equal(hunyuan_vae_load(HUNYUAN "/vae", d, &v, &e), 0);
-    latents = latents_of(hunyuan_vae_channels(v), 4);
-    assert_int_equal(hunyuan_vae_decode(v, &latents, keep, &a, &e), 0);
-    least = hunyuan_vae_bytes(v, latents.shape + 1);
-    hunyuan_vae_memory(v, least);
-    assert_int_equal(hunyuan_vae_decode(v, &latents, keep, &b, &e), 0);
-    assert_int_equal(a.count, 13);
-    assert_same(&a, &b);
+    slices_change_nothing_of_hunyuan_video(v, 0, LATENTS);
+    slices_change_nothing_of_hunyuan_video(v, 8, 3);
     hunyuan_vae_free(v);
     device_close(d);
 }
@@ -100,20 +127,47 @@ static void test_slices_change_nothing_of_wan(void **unused)
     struct device *d = open_device();
     struct wan_vae *v;
     struct error e = {0};
+    struct film one = {0};
+    struct tensor latents;
     (void)unused;
 
     assert_int_equal(wan_vae_load(WAN "/vae", d, &v, &e), 0);
-    for (int together = 1; together <= 3; together++) {
-        struct film one = {0}, many = {0};
-        struct tensor latents = latents_of(wan_vae_channels(v), LATENTS);
-        wan_vae_together(v, 0); /* a frame at a time, on a processor */
-        assert_int_equal(wan_vae_decode(v, &latents, keep, &one, &e), 0);
+    latents = latents_of(wan_vae_channels(v), LATENTS, LOW, NARROW);
+    assert_int_equal(wan_vae_decode(v, &latents, keep, &one, &e), 0); /* latent by latent */
+    assert_int_equal(one.count, wan_vae_frames(v, LATENTS));
+    for (int together = 1; together <= LATENTS; together++) { /* the last: the whole shot */
+        struct film many = {0};
         wan_vae_together(v, together);
         assert_int_equal(wan_vae_decode(v, &latents, keep, &many, &e), 0);
-        assert_int_equal(one.count, wan_vae_frames(v, LATENTS));
-        assert_same(&one, &many);
+        assert_alike(&one, &many);
+        free(many.pixels);
     }
+    free(one.pixels);
     wan_vae_free(v);
+    device_close(d);
+}
+
+/* CogVideoX's are as published, three latents and then two at a time. No batch sees a later one:
+ * pictures of the first are those of a shot that ends with it. */
+static void test_later_batches_change_nothing_of_cogvideox(void **unused)
+{
+    struct device *d = open_device();
+    struct cogvideox_vae *v;
+    struct error e = {0};
+    struct film all = {0}, first = {0};
+    struct tensor latents, beginning;
+    (void)unused;
+
+    assert_int_equal(cogvideox_vae_load(COG "/vae", d, &v, &e), 0);
+    latents = latents_of(LATENTS, cogvideox_vae_channels(v), LOW, NARROW);
+    beginning = tensor_slice(latents, 0, 0, 3);
+    assert_int_equal(cogvideox_vae_decode(v, &latents, keep, &all, &e), 0);
+    assert_int_equal(cogvideox_vae_decode(v, &beginning, keep, &first, &e), 0);
+    assert_int_equal(all.count, 17);
+    assert_int_equal(first.count, 9);
+    all.count = first.count;
+    assert_same(&all, &first);
+    cogvideox_vae_free(v);
     device_close(d);
 }
 
@@ -283,7 +337,7 @@ static void test_tiles_are_near_the_whole(void **unused)
     const struct family *f = &family_wan;
     void *vae = open_vae(f, WAN, d);
     struct vae_limits whole = {0}, tiles = {.tile_width = 160, .tile_height = 128};
-    struct tensor latents = latents_of(CHANNELS, 2);
+    struct tensor latents = latents_of(CHANNELS, 2, TALL, WIDE);
     struct film a = {0}, b = {0};
     struct error e = {0};
     double off = 0, size = 0;
@@ -303,6 +357,73 @@ static void test_tiles_are_near_the_whole(void **unused)
     free(a.pixels);
     free(b.pixels);
     f->vae_close(vae);
+    device_close(d);
+}
+
+/* A decoder whose pictures are grey, but for wild edges, as a tile's are wrong. */
+enum { FACTOR = 8, EDGE = 12 };
+
+static int grey(void *vae, const struct tensor *latents, family_frame_fn *frame, void *ctx,
+                struct error *e)
+{
+    int width = (int)latents->shape[3] * FACTOR, height = (int)latents->shape[2] * FACTOR, rc;
+    float *rgb = malloc((size_t)(width * height * 3) * sizeof *rgb);
+    (void)vae;
+
+    assert_non_null(rgb);
+    for (int i = 0; i < width * height * 3; i++) {
+        int x = i / 3 % width, y = i / 3 / width;
+        bool edge = x < EDGE || y < EDGE || x >= width - EDGE || y >= height - EDGE;
+        rgb[i] = edge ? 1000 : 0.5F;
+    }
+    rc = frame(ctx, 0, rgb, width, height, e);
+    free(rgb);
+    return rc;
+}
+
+static int grey_factor(void *vae)
+{
+    (void)vae;
+    return FACTOR;
+}
+
+static size_t grey_bytes(void *vae, const int64_t shape[4])
+{
+    (void)vae;
+    return (size_t)(shape[2] * shape[3]);
+}
+
+static void assert_grey_inside(const struct film *f, int width, int height)
+{
+    assert_int_equal(f->size, width * height * 3);
+    for (int y = EDGE; y < height - EDGE; y++)
+        for (int x = EDGE; x < width - EDGE; x++)
+            if (!(fabsf(f->pixels[(y * width + x) * 3] - 0.5F) < 1e-6F))
+                fail_msg("%d, %d of %dx%d is %g", x, y, width, height,
+                         (double)f->pixels[(y * width + x) * 3]);
+}
+
+/* Whatever the sizes, tiles' weights are 1 together, and their edges are not shown but where the
+ * picture ends. */
+static void test_tiles_show_neither_weights_nor_edges(void **unused)
+{
+    static const struct family family = {
+        .decode = grey, .vae_factor = grey_factor, .vae_bytes = grey_bytes};
+    static float data[90 * 90];
+    struct device *d = open_device();
+    struct error e = {0};
+    (void)unused;
+
+    for (int size = 20; size <= 90; size += 10)
+        for (int tile = 128; tile <= 512; tile += 48) {
+            struct vae_limits limits = {.tile_width = tile, .tile_height = tile};
+            int64_t height = size > 70 ? 160 - size : size;
+            struct tensor latents = TENSOR_F32(data, 1, 1, height, size);
+            struct film f = {0};
+            assert_int_equal(tiling_decode(&family, NULL, d, &limits, &latents, keep, &f, &e), 0);
+            assert_grey_inside(&f, size * FACTOR, (int)height * FACTOR);
+            free(f.pixels);
+        }
     device_close(d);
 }
 
@@ -340,10 +461,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slices_change_nothing_of_hunyuan_video),
         cmocka_unit_test(test_slices_change_nothing_of_wan),
+        cmocka_unit_test(test_later_batches_change_nothing_of_cogvideox),
         cmocka_unit_test(test_tiles_keep_to_the_memory),
         cmocka_unit_test(test_a_gpu_holds_no_more_than_the_limit),
         cmocka_unit_test(test_a_share_of_what_is_free_leaves_the_rest),
         cmocka_unit_test(test_tiles_are_near_the_whole),
+        cmocka_unit_test(test_tiles_show_neither_weights_nor_edges),
         cmocka_unit_test(test_limits_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
