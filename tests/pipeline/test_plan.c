@@ -422,7 +422,8 @@ static void the_disk_is_judged(void **state)
     const char *path;
 
     (void)state;
-    snprintf(shots, sizeof shots, "  - {id: a, card: {background: \"#000000\"}, duration: 4000s}\n");
+    snprintf(shots, sizeof shots,
+             "  - {id: a, card: {background: \"#000000\"}, duration: 4000s}\n");
     path = write_board("7680x4320", shots); /* some 6 TiB */
     struct program p = PROGRAM("plan", path, "--gpu", "4090", "-o", "/dev/shm/auteur-none/there");
     assert_int_equal(p.status, EXIT_SHOTS);
