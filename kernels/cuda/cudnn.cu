@@ -353,17 +353,26 @@ static bool is_memory(cudnnStatus_t s)
            s == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
 }
 
-bool cudnn_run(struct context *c, const struct cudnn_plan *p, int count, const int64_t *uids,
-               void *const *pointers)
+/* Some engines only say so when they run. */
+static bool is_refusal(cudnnStatus_t s)
+{
+    return s >= CUDNN_STATUS_NOT_SUPPORTED && s < CUDNN_STATUS_INTERNAL_ERROR;
+}
+
+enum cudnn_result cudnn_run(struct context *c, const struct cudnn_plan *p, int count,
+                            const int64_t *uids, void *const *pointers)
 {
     struct cudnn *n = c->cudnn;
     void *workspace = p->workspace ? scratch_take(c, SCRATCH_VENDOR, p->workspace) : NULL;
 
     if (p->workspace && !workspace)
-        return false;
+        return CUDNN_FAILED;
     cudnnStatus_t s = cudnn_execute(n, p, count, uids, pointers, workspace);
-    if (s != CUDNN_STATUS_SUCCESS)
-        c->host.fail(c->device, is_memory(s) ? ERROR_MEMORY : ERROR_INTERNAL,
-                     "cuDNN: running a plan: %s", n->call.error_string(s));
-    return s == CUDNN_STATUS_SUCCESS;
+    if (s == CUDNN_STATUS_SUCCESS)
+        return CUDNN_RAN;
+    if (is_refusal(s))
+        return CUDNN_REFUSED;
+    c->host.fail(c->device, is_memory(s) ? ERROR_MEMORY : ERROR_INTERNAL,
+                 "cuDNN: running a plan: %s", n->call.error_string(s));
+    return CUDNN_FAILED;
 }

@@ -93,8 +93,10 @@ cudnnDataType_t cudnn_type(int type);
 /* Enqueues; workspace: of the plan's size. */
 cudnnStatus_t cudnn_execute(const struct cudnn *n, const struct cudnn_plan *p, int count,
                             const int64_t *uids, void *const *pointers, void *workspace);
-/* The same with scratch memory; false: failed, and reported. */
-bool cudnn_run(struct context *c, const struct cudnn_plan *p, int count, const int64_t *uids,
-               void *const *pointers);
+/* The same with scratch memory. CUDNN_REFUSED: this plan cannot be run after all; nothing was done.
+ * CUDNN_FAILED is reported. */
+enum cudnn_result { CUDNN_RAN, CUDNN_REFUSED, CUDNN_FAILED };
+enum cudnn_result cudnn_run(struct context *c, const struct cudnn_plan *p, int count,
+                            const int64_t *uids, void *const *pointers);
 
 #endif

@@ -126,8 +126,16 @@ bool cudnn_attention(const struct attention *a)
     const int64_t uids[6] = {UID_X, UID_W, UID_ADD, UID_Y, UID_SCALE, UID_BIAS};
     void *const pointers[6] = {a->q->data,   a->k->data,        a->v->data,
                                a->out->data, (void *)&a->scale, a->bias->key.data};
-    if (cudnn_run(c, &known->second, shape.biased ? 6 : 5, uids, pointers))
+    switch (cudnn_run(c, &known->second, shape.biased ? 6 : 5, uids, pointers)) {
+    case CUDNN_RAN:
         c->host.note(c->device, NOTE_FUSED_ATTENTION, NOTE_ACTIVE,
                      "Fused Attention Activated (cuDNN).");
-    return true;
+        return true;
+    case CUDNN_REFUSED:
+        c->cudnn->call.unmake(known->second.plan);
+        known->second = {};
+        return false;
+    default:
+        return true;
+    }
 }

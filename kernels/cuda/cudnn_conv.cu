@@ -88,11 +88,19 @@ static struct operands operands_of(const struct conv_call *call)
              call->bias ? (void *)call->bias : call->add.data, call->add.data}};
 }
 
-static bool run(struct context *c, const struct cudnn_plan *plan, const struct conv_call *call)
+/* With the plan, or the first after it that is not refused; it is the plan from then on. False:
+ * none takes it, and nothing was done. */
+static bool run(struct context *c, struct cudnn_plan *plan, const struct conv_call *call)
 {
     struct operands o = operands_of(call);
 
-    return cudnn_run(c, plan, o.count, o.uids, o.pointers);
+    while (plan->plan && cudnn_run(c, plan, o.count, o.uids, o.pointers) == CUDNN_REFUSED) {
+        cudnn_graph g(c->cudnn);
+        describe(g, call);
+        c->cudnn->call.unmake(plan->plan);
+        *plan = g.plan(WORKSPACE, plan->guess + 1);
+    }
+    return plan->plan != NULL;
 }
 
 /* ---- which of cuDNN's guesses: as gemm_search.cu does it, but only for the most patient. Engines
@@ -225,7 +233,7 @@ static void add_shape(std::vector<int64_t> *key, const struct tensor *t)
     key->insert(key->end(), t->stride, t->stride + 4);
 }
 
-static const struct cudnn_plan *plan_for(struct context *c, const struct conv_call *call)
+static struct cudnn_plan *plan_for(struct context *c, const struct conv_call *call)
 {
     struct cudnn *n = c->cudnn;
     std::vector<int64_t> key = {'c', call->stride, call->bias != NULL};
@@ -243,14 +251,12 @@ static const struct cudnn_plan *plan_for(struct context *c, const struct conv_ca
 
 bool cudnn_conv(struct context *c, const struct conv_call *call)
 {
-    const struct cudnn_plan *plan = plan_for(c, call);
     struct conv_call bare = *call;
 
-    if (plan->plan) {
+    if (run(c, plan_for(c, call), call)) {
         if (axes_of(call) == 3)
             c->host.note(c->device, NOTE_CHANNELS_LAST, NOTE_ACTIVE,
                          "Channels_Last_3D Memory Format Applied.");
-        run(c, plan, call);
         return true;
     }
     if (!call->bias && !call->add.data)
@@ -260,10 +266,9 @@ bool cudnn_conv(struct context *c, const struct conv_call *call)
     bare.y = device_tensor(NULL, call->x.dtype, 5, call->y.shape);
     size_t numbers = (size_t)(bare.y.shape[0] * bare.y.stride[0]);
     bare.y.data = scratch_take(c, SCRATCH_WEIGHTS, numbers * size_of(bare.y.dtype));
-    plan = bare.y.data ? plan_for(c, &bare) : plan;
-    if (!plan->plan)
+    if (!bare.y.data || !run(c, plan_for(c, &bare), &bare))
         return false;
-    if (run(c, plan, &bare))
+    if (!c->device->failed)
         bias_add(c, &call->y, &bare.y, call->bias, call->add.data ? &call->add : NULL);
     return true;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { WIDTH = 80, OPTION_COLUMN = 24 };
+enum { WIDTH = 80, OPTION_COLUMN = 24, SUMMARY_COLUMN = 38 };
 
 void help_wrap(FILE *out, const char *text, int indent, int at, int width)
 {
@@ -59,9 +59,11 @@ void help_overview(FILE *out)
 {
     fprintf(out, "auteur-pipe turns a storyboard into finished video shots.\n\n"
                  "usage: auteur-pipe COMMAND [OPTIONS]\n\n");
-    for (size_t i = 0; i < commands_count; i++)
-        fprintf(out, "  %-10s%-26s%s\n", commands_all[i].name, commands_all[i].operands,
-                commands_all[i].summary);
+    for (size_t i = 0; i < commands_count; i++) {
+        int n = fprintf(out, "  %-10s%s", commands_all[i].name, commands_all[i].operands);
+
+        help_wrap(out, commands_all[i].summary, SUMMARY_COLUMN, n, WIDTH);
+    }
     fprintf(out, "\n");
     for (size_t i = 0; i < options_count; i++)
         if (option_applies(&options_all[i], ""))

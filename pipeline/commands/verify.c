@@ -5,20 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/cli/help.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/exit_code.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/heard.h"
+#include "pipeline/progress/show.h"
 #include "pipeline/version.h"
 
-enum { TITLE_COLUMN = 29, VALUE_COLUMN = 30, WANTED_COLUMN = 20 };
+enum { TITLE_COLUMN = 28, VALUE_COLUMN = 26, INDENT = 6 };
 static const size_t DISK_MOST = (size_t)512 << 20;
 
-/* A row as a line. What a threshold comes from stands in brackets, what went wrong below. */
+/* A row as a line. What a threshold comes from stands in brackets where there is room, else below,
+ * as what went wrong always does. */
 static void print_row(void *ctx, const struct report_row *row)
 {
-    bool explains = row->status != REPORT_PASS;
+    int width = show_columns(stdout), at;
     char title[80];
 
     (void)ctx;
@@ -26,13 +29,15 @@ static void print_row(void *ctx, const struct report_row *row)
         snprintf(title, sizeof title, "GPU %d: %s", row->gpu, row->title);
     else
         snprintf(title, sizeof title, "%s", row->title);
-    printf("%s  %-*s %-*s %-*s", report_status_name(row->status), TITLE_COLUMN, title, VALUE_COLUMN,
-           row->value, WANTED_COLUMN, row->wanted);
-    if (row->note[0] && !explains)
-        printf(" (%s)", row->note);
-    printf("\n");
-    if (row->note[0] && explains)
-        printf("      %s\n", row->note);
+    at = printf("%s  %-*s %-*s %s", report_status_name(row->status), TITLE_COLUMN, title,
+                VALUE_COLUMN, row->value, row->wanted);
+    if (row->note[0] && row->status == REPORT_PASS && at + (int)strlen(row->note) + 3 <= width) {
+        printf(" (%s)\n", row->note);
+    } else {
+        putchar('\n');
+        if (row->note[0])
+            help_wrap(stdout, row->note, INDENT, 0, width);
+    }
     fflush(stdout);
 }
 

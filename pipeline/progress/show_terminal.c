@@ -23,15 +23,18 @@ bool show_wants_color(FILE *out)
     return show_can_redraw(out) && !(no && no[0]);
 }
 
-static int columns(const struct show *s)
+int show_columns(FILE *out)
 {
     struct winsize w;
 
-    if (s->columns)
-        return s->columns;
-    if (ioctl(fileno(s->out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+    if (ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
         return w.ws_col < WIDEST ? w.ws_col : WIDEST;
     return 80;
+}
+
+static int columns(const struct show *s)
+{
+    return s->columns ? s->columns : show_columns(s->out);
 }
 
 /* A line cut to the terminal's width: a wrapped one would break the redrawing. */

@@ -5,11 +5,12 @@
 
 #include "stages/decode/rehearsal.h"
 
-/* Latents: what neighbours share at least, a quarter of a tile or this (the published tilings have
- * a quarter, of 256 pixels mostly, which is 8), and a tile that is too small to look at. A
- * picture's edges are zeros to a convolution, and a tile's are not the picture's: previs shots are
- * off by 15 to 20 of 255 steps there, by 2 three latents further in (bench/seams). */
-enum { OVERLAP = 12, SMALLEST = 16 };
+/* Latents: what neighbours share at least, a quarter of a tile or this, and a tile that is too
+ * small to look at. The published tilings have a quarter, of 256 pixels mostly, and fade over all
+ * of it; but to a convolution there are zeros beyond a tile. bench/seams: in previs shots a tile of
+ * 192 pixels begins with a step of 13 of 255, without its outermost quarter of what it shares of 6.
+ */
+enum { OVERLAP = 16, SMALLEST = 16 };
 
 static int64_t ceiling(int64_t a, int64_t b)
 {

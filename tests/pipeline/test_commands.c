@@ -90,6 +90,20 @@ static void the_command_line_is_answered(void **state)
     expect(PROGRAM("--completion", "tcsh"), 1, "", "bash, zsh, fish");
 }
 
+static void help_keeps_to_eighty_columns(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i <= commands_count; i++) {
+        struct program p =
+            i < commands_count ? PROGRAM("help", commands_all[i].name) : PROGRAM("help");
+
+        for (const char *at = p.out, *end; (end = strchr(at, '\n')); at = end + 1)
+            if (end - at > 80)
+                fail_msg("%.*s", (int)(end - at), at);
+        program_free(&p);
+    }
+}
+
 static void every_option_is_in_the_help_the_manual_and_the_completions(void **state)
 {
     static const char *const pages[][2] = {{"--man", NULL},
@@ -589,6 +603,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ONE(the_command_line_is_answered),
+        ONE(help_keeps_to_eighty_columns),
         ONE(every_option_is_in_the_help_the_manual_and_the_completions),
         ONE(bash_completes_words_and_choices),
         ONE(a_bad_storyboard_is_told_with_its_places),

@@ -114,6 +114,10 @@ static void a_gpu_that_was_asked_for_must_be_there(void **state)
     assert_int_equal(p.status, 3);
     assert_non_null(strstr(p.out, "\nFAIL  GPU "));
     assert_non_null(strstr(p.out, "\nFAIL: "));
+    /* No terminal is eighty columns. */
+    for (const char *at = p.out, *end; (end = strchr(at, '\n')); at = end + 1)
+        if (end - at > 80)
+            fail_msg("%.*s", (int)(end - at), at);
     program_free(&p);
 }
 
