@@ -51,7 +51,6 @@ struct ops {
                              float eps);
     void (*normalise)(struct device *d, struct tensor *out, const struct tensor *x,
                       const struct tensor *affine, const struct normalise_form *form);
-    void (*softmax)(struct device *d, struct tensor *out, const struct tensor *x);
     /* x [items, tokens, heads, dim] */
     void (*rope)(struct device *d, struct tensor *x, const struct tensor *cos,
                  const struct tensor *sin, enum rope_pairs pairs);
@@ -63,11 +62,6 @@ struct ops {
                   const struct tensor *ids);
     void (*activation)(struct device *d, struct tensor *out, const struct tensor *x,
                        enum activation act);
-    /* NULL: op_activate_from() is copy and activation. */
-    void (*activate_from)(struct device *d, struct tensor *out, const struct tensor *x,
-                          int64_t from, enum activation act);
-    void (*mul)(struct device *d, struct tensor *out, const struct tensor *x,
-                const struct tensor *y);
     void (*glu)(struct device *d, struct tensor *out, const struct tensor *x,
                 const struct tensor *gate, enum activation act);
     /* y is NULL for none; op_add too */
@@ -87,9 +81,6 @@ struct ops {
      * of a clip at a time. */
     bool (*conv_clips)(struct device *d, struct tensor *out, const struct tensor *x,
                        const struct conv *w, const struct tensor *residual);
-    void (*modulate_nearest)(struct device *d, struct tensor *out, const struct tensor *x,
-                             const struct tensor *scale, const struct tensor *shift,
-                             enum activation act);
     void (*patchify)(struct device *d, struct tensor *tokens, const struct tensor *latents,
                      const int patch[3]);
     void (*unpatchify)(struct device *d, struct tensor *latents, const struct tensor *tokens,

@@ -175,12 +175,6 @@ void op_group_norm_shifted(struct device *d, struct tensor *out, const struct te
         d->ops.blend(d, out, n->gain, out, 0, NULL);
 }
 
-void op_softmax(struct device *d, struct tensor *out, const struct tensor *x)
-{
-    if (check_pair(d, "softmax", out, x))
-        d->ops.softmax(d, out, x);
-}
-
 void op_rope(struct device *d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
              enum rope_pairs pairs)
 {
@@ -242,12 +236,6 @@ void op_add(struct device *d, struct tensor *out, const struct tensor *x, const 
 {
     if (check_pair(d, "add", out, x) && check_pair(d, "add", out, y))
         d->ops.blend(d, out, 1, x, 1, y);
-}
-
-void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
-{
-    if (check_pair(d, "mul", out, x) && check_pair(d, "mul", out, y))
-        d->ops.mul(d, out, x, y);
 }
 
 void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,

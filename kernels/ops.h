@@ -191,8 +191,6 @@ struct shifted_norm {
 };
 void op_group_norm_shifted(struct device *d, struct tensor *out, const struct tensor *x,
                            const struct shifted_norm *n);
-/* out = softmax(x) over the last axis. In place. */
-void op_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 enum rope_pairs {
     ROPE_NEIGHBOURS, /* x[2i] with x[2i + 1] */
     ROPE_HALVES,     /* x[i] with x[i + dim/2] */
@@ -235,16 +233,11 @@ void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
 
 void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
                    enum activation act); /* in place; or F8 */
-/* out = x, with the activation in the columns from `from` on, a multiple of 8. In place; or F8: the
- * two parts of a row as one input. */
-void op_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
-                      enum activation act);
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
-void op_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 /* out = x * act(gate): GEGLU, SwiGLU. out may be x or gate; or F8. */
 void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,
             enum activation act);
-/* out = a x + b y. out may be x or y (so for add and mul). y may be NULL. */
+/* out = a x + b y. out may be x or y (so for add). y may be NULL. */
 void op_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
               const struct tensor *y);
 /* out = x + gate * y, gate [C] or [G, C]: the gated residual. out may be x or y. */
@@ -280,11 +273,6 @@ void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x
  * tap i lies on frame t + i - kt / 2, zeros where there is none; kt is odd. Else as op_conv(). */
 void op_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct conv *w, const struct tensor *residual);
-/* out = act(x * scale + shift): x, out [N, H, W, C], scale and shift [N, h, w, C], H a multiple of
- * h and W of w: every pixel takes the nearest. In place. */
-void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                         const struct tensor *scale, const struct tensor *shift,
-                         enum activation act);
 
 /* Group norm in two steps, for clips that go through in slices. What it does to each channel of x
  * [N, H, W, C], or [N, T, H, W, C] whose frames may be any distance apart: affine [N, 3, C], F32: a
@@ -294,7 +282,8 @@ void op_group_statistics(struct device *d, struct tensor *affine, const struct t
                          float eps);
 /* What op_normalise() does after the norm; zeroed: nothing. */
 struct normalise_form {
-    const struct tensor *scale, *shift; /* [n, h, w, C], both or none: as op_modulate_nearest */
+    const struct tensor *scale, *shift; /* [n, h, w, C], both or none; H is a multiple of h, W of w:
+                                         * every pixel takes the nearest */
     enum activation act;                /* ACT_NONE or ACT_SILU */
     int border; /* pixels around each frame of out that repeat those at its edge */
 };

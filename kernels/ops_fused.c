@@ -179,29 +179,3 @@ void op_norm_rope(struct device *d, struct tensor *x, const struct head_norm *no
     if (!d->ops.norm_rope || !d->ops.norm_rope(d, &t, norm, turn))
         norm_then_turn(d, &t, norm, turn);
 }
-
-/* ---- two parts of a row */
-
-void op_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
-                      enum activation act)
-{
-    struct tensor *to, tail;
-
-    if (!check_pair_f8(d, "activate_from", out, x))
-        return;
-    if (from < 0 || from > columns(x) || from % 8) {
-        fails(d, "activate_from", "the column", x);
-        return;
-    }
-    to = f8_begin(d, out);
-    if (!to || tensor_count(x) == 0)
-        return;
-    if (d->ops.activate_from) {
-        d->ops.activate_from(d, to, x, from, act);
-    } else {
-        d->ops.copy(d, to, x);
-        tail = tensor_slice(*to, to->rank - 1, from, columns(to) - from);
-        d->ops.activation(d, &tail, &tail, act);
-    }
-    f8_end(out, to);
-}

@@ -203,30 +203,6 @@ void op_normalise(struct device *d, struct tensor *out, const struct tensor *x,
         d->ops.normalise(d, out, x, affine, form);
 }
 
-void op_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                         const struct tensor *scale, const struct tensor *shift,
-                         enum activation act)
-{
-    struct tensor o = as_items(out, 4), in = as_items(x, 4);
-    struct tensor a = as_items(scale, 4), b = as_items(shift, 4);
-
-    if (d->failed)
-        return;
-    if (in.rank != 4 || !is_frames(d, &in, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
-        fails(d, "modulate_nearest", "x", x);
-    else if (!is_frames(d, &o, in.shape[0], in.shape[1], in.shape[2], in.shape[3]))
-        fails(d, "modulate_nearest", "out", out);
-    else if (a.rank != 4 || !is_frames(d, &a, in.shape[0], a.shape[1], a.shape[2], in.shape[3]) ||
-             a.shape[1] < 1 || a.shape[2] < 1 || in.shape[1] % a.shape[1] ||
-             in.shape[2] % a.shape[2])
-        fails(d, "modulate_nearest", "scale", scale);
-    else if (!same_shape(&a, &b) ||
-             !is_frames(d, &b, a.shape[0], a.shape[1], a.shape[2], a.shape[3]))
-        fails(d, "modulate_nearest", "shift", shift);
-    else if (tensor_count(&in) > 0)
-        d->ops.modulate_nearest(d, &o, &in, &a, &b, act);
-}
-
 static bool check_patches(struct device *d, const char *op, const struct tensor *tokens,
                           const struct tensor *latents, const int patch[3])
 {

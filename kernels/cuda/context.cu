@@ -225,13 +225,10 @@ static void fill_slots(struct ops *ops)
     ops->group_norm_shifted = cuda_group_norm_shifted;
     ops->group_statistics = cuda_group_statistics;
     ops->normalise = cuda_normalise;
-    ops->softmax = cuda_softmax;
     ops->rope = cuda_rope;
     ops->norm_rope = cuda_norm_rope;
     ops->embed = cuda_embed;
     ops->activation = cuda_activation;
-    ops->activate_from = cuda_activate_from;
-    ops->mul = cuda_mul;
     ops->glu = cuda_glu;
     ops->blend = cuda_blend;
     ops->add_gated = cuda_add_gated;
@@ -240,7 +237,6 @@ static void fill_slots(struct ops *ops)
     ops->copy = cuda_copy;
     ops->conv = cuda_conv;
     ops->conv_clips = cuda_conv_clips;
-    ops->modulate_nearest = cuda_modulate_nearest;
     ops->patchify = cuda_patchify;
     ops->unpatchify = cuda_unpatchify;
 }

@@ -171,7 +171,7 @@ void copy_any(struct context *c, const struct tensor *out, const struct tensor *
 void cuda_copy(struct device *d, struct tensor *out, const struct tensor *x)
 {
     if (out->dtype == DTYPE_F8_E4M3)
-        rows_map(context_of(d), out, x, NULL, 0, ACT_NONE);
+        rows_map(context_of(d), out, x, NULL, ACT_NONE);
     else if (x->dtype == DTYPE_F8_E4M3 && x->scale)
         rows_from_f8(context_of(d), out, x);
     else

@@ -167,9 +167,9 @@ extern const struct weight_mover cuda_mover;
  * these take any. Else false: rows of this form are not theirs, and nothing was done. */
 bool rows_norm(struct context *c, bool layer, const struct tensor *out, const struct tensor *x,
                const struct tensor *weight, const struct tensor *bias, float eps);
-/* out = x * act(gate), or without a gate x, with the activation in the columns from `from` on. */
+/* out = x * act(gate), or without a gate act(x). */
 bool rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
-              const struct tensor *gate, int64_t from, int act);
+              const struct tensor *gate, int act);
 /* FP8 rows with scales to numbers. */
 void rows_from_f8(struct context *c, const struct tensor *out, const struct tensor *x);
 
@@ -245,7 +245,6 @@ void cuda_group_statistics(struct device *d, struct tensor *affine, const struct
                            float eps);
 void cuda_normalise(struct device *d, struct tensor *out, const struct tensor *x,
                     const struct tensor *affine, const struct normalise_form *form);
-void cuda_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void cuda_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                const struct tensor *sin, enum rope_pairs pairs);
 bool cuda_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
@@ -254,9 +253,6 @@ void cuda_embed(struct device *d, struct tensor *out, const struct tensor *table
                 const struct tensor *ids);
 void cuda_activation(struct device *d, struct tensor *out, const struct tensor *x,
                      enum activation act);
-void cuda_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
-                        enum activation act);
-void cuda_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 void cuda_glu(struct device *d, struct tensor *out, const struct tensor *x,
               const struct tensor *gate, enum activation act);
 void cuda_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
@@ -272,9 +268,6 @@ void cuda_conv(struct device *d, struct tensor *out, const struct tensor *const 
                const struct conv *w, const struct tensor *residual);
 bool cuda_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
                      const struct conv *w, const struct tensor *residual);
-void cuda_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                           const struct tensor *scale, const struct tensor *shift,
-                           enum activation act);
 void cuda_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
                    const int patch[3]);
 void cuda_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,

@@ -17,7 +17,7 @@ static bool f8_input(struct context *c, const struct tensor *x, struct product *
         return false;
     struct tensor made = device_tensor(bytes, DTYPE_F8_E4M3, 2, x->shape);
     made.scale = (float *)(void *)(bytes + numbers);
-    rows_map(c, &made, x, NULL, 0, ACT_NONE);
+    rows_map(c, &made, x, NULL, ACT_NONE);
     p->a = {bytes, DTYPE_F8_E4M3, x->shape[1], 0};
     p->scale_a = made.scale;
     return !c->device->failed;

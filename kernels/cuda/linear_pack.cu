@@ -24,7 +24,7 @@ static bool upload_f8(struct context *c, char *to, float *scales, const struct t
         target.scale = scales + at;
         if (!upload(c, raw, (const char *)from->data + (size_t)at * row, (size_t)rows * row))
             return false;
-        rows_map(c, &target, &source, NULL, 0, ACT_NONE);
+        rows_map(c, &target, &source, NULL, ACT_NONE);
     }
     return raw && !c->device->failed;
 }

@@ -75,7 +75,6 @@ struct vector vector_of(const struct tensor *v, const struct tensor *x)
 enum map {
     MAP_COPY,
     MAP_ACTIVATION,
-    MAP_MUL,
     MAP_GLU,
     MAP_BLEND,
     MAP_ADD_GATED,
@@ -99,8 +98,6 @@ static __device__ __forceinline__ float mapped(const struct map_job &j, float x,
     switch (MAP) {
     case MAP_ACTIVATION:
         return activate(j.act, x);
-    case MAP_MUL:
-        return x * y;
     case MAP_GLU:
         return x * activate(j.act, y);
     case MAP_BLEND:
@@ -130,7 +127,7 @@ static __global__ void __launch_bounds__(256) map_kernel(const struct map_job j)
         bool aligned = FAST || j.aligned, vectors = FAST || j.vectors_aligned;
         float x[CHUNK], y[CHUNK] = {}, a[CHUNK] = {}, b[CHUNK] = {};
         load_chunk(j.x.data, j.x.type, row_offset(j.shape, j.x, row) + column, n, aligned, x);
-        if (MAP >= MAP_MUL && j.y.data)
+        if (MAP >= MAP_GLU && j.y.data)
             load_chunk(j.y.data, j.y.type, row_offset(j.shape, j.y, row) + column, n, aligned, y);
         if (MAP >= MAP_ADD_GATED && j.a.data)
             load_chunk(j.a.data, DTYPE_F32, vector_row(j.a, row) * columns + column, n, vectors, a);
@@ -177,7 +174,6 @@ static void run_map(struct context *c, enum map map, struct map_job *j, const st
         break
         CASE(MAP_COPY);
         CASE(MAP_ACTIVATION);
-        CASE(MAP_MUL);
         CASE(MAP_GLU);
         CASE(MAP_BLEND);
         CASE(MAP_ADD_GATED);
@@ -193,17 +189,11 @@ void cuda_activation(struct device *d, struct tensor *out, const struct tensor *
 {
     struct map_job j = {};
     if (out->dtype == DTYPE_F8_E4M3) {
-        rows_map(context_of(d), out, x, NULL, 0, act);
+        rows_map(context_of(d), out, x, NULL, act);
         return;
     }
     j.act = act;
     run_map(context_of(d), MAP_ACTIVATION, &j, out, x, NULL);
-}
-
-void cuda_mul(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
-{
-    struct map_job j = {};
-    run_map(context_of(d), MAP_MUL, &j, out, x, y);
 }
 
 void map_glu(struct context *c, const struct tensor *out, const struct tensor *x,
@@ -211,7 +201,7 @@ void map_glu(struct context *c, const struct tensor *out, const struct tensor *x
 {
     struct map_job j = {};
     if (out->dtype == DTYPE_F8_E4M3) {
-        rows_map(c, out, x, gate, 0, act);
+        rows_map(c, out, x, gate, act);
         return;
     }
     j.act = act;

@@ -1,8 +1,8 @@
-/* Norms over the last axis and softmax: a row belongs to 2..32 lanes of a warp, or to a whole block
+/* Norms over the last axis: a row belongs to 2..32 lanes of a warp, or to a whole block
  * where it is long. A row is read once where it fits the registers. */
 #include "kernels/cuda/numbers.cuh"
 
-enum norm { NORM_LAYER, NORM_RMS, NORM_CHANNEL, NORM_SOFTMAX };
+enum norm { NORM_LAYER, NORM_RMS, NORM_CHANNEL };
 enum { THREADS = 128 };
 /* HELD: the chunks of a row that a thread keeps in registers, 1, 4 or 8; FAST: see is_fast() */
 
@@ -28,21 +28,6 @@ static __device__ float row_sum(float v, int lanes, float *shared)
     v = 0;
     for (int i = 0; i < THREADS / 32; i++)
         v += shared[i];
-    return v;
-}
-
-static __device__ float row_max(float v, int lanes, float *shared)
-{
-    v = lanes_max(v, lanes < 32 ? lanes : 32);
-    if (lanes <= 32)
-        return v;
-    __syncthreads();
-    if (threadIdx.x % 32 == 0)
-        shared[threadIdx.x / 32] = v;
-    __syncthreads();
-    v = shared[0];
-    for (int i = 1; i < THREADS / 32; i++)
-        v = fmaxf(v, shared[i]);
     return v;
 }
 
@@ -91,7 +76,7 @@ static __device__ __forceinline__ void finish(const struct norm_job &j, float *v
 #pragma unroll
     for (int k = 0; k < CHUNK; k++)
         w[k] = 1.0f;
-    if (NORM != NORM_SOFTMAX && j.weight.data)
+    if (j.weight.data)
         load_chunk(j.weight.data, DTYPE_F32, vector_row(j.weight, row) * j.shape.columns + column,
                    n, FAST || j.vectors_aligned, w);
     if (NORM == NORM_LAYER && j.bias.data)
@@ -99,10 +84,7 @@ static __device__ __forceinline__ void finish(const struct norm_job &j, float *v
                    FAST || j.vectors_aligned, b);
 #pragma unroll
     for (int k = 0; k < CHUNK; k++) {
-        if (NORM == NORM_SOFTMAX)
-            w[k] = expf(v[k] - mean) * scale;
-        else
-            w[k] = (v[k] - mean) * scale * w[k] + b[k];
+        w[k] = (v[k] - mean) * scale * w[k] + b[k];
         if (NORM == NORM_CHANNEL)
             w[k] = activate(j.act, w[k]);
     }
@@ -114,24 +96,9 @@ template <int NORM, bool FAST, int HELD>
 static __device__ __forceinline__ void statistics(const struct norm_job &j, struct share<HELD> &s,
                                                   float *shared, float *mean, float *scale)
 {
-    float columns = (float)j.shape.columns, sum = 0, squares = 0, most = -INFINITY;
+    float columns = (float)j.shape.columns, sum = 0, squares = 0;
 
     *mean = 0;
-    if (NORM == NORM_SOFTMAX) {
-        each_chunk<FAST>(j, s, [&](float *v, int, int n) {
-            for (int k = 0; k < CHUNK; k++)
-                if (k < n)
-                    most = fmaxf(most, v[k]);
-        });
-        *mean = row_max(most, s.lanes, shared);
-        each_chunk<FAST>(j, s, [&](float *v, int, int n) {
-            for (int k = 0; k < CHUNK; k++)
-                if (k < n)
-                    sum += expf(v[k] - *mean);
-        });
-        *scale = 1.0f / row_sum(sum, s.lanes, shared);
-        return;
-    }
     if (NORM == NORM_LAYER) {
         each_chunk<FAST>(j, s, [&](float *v, int, int) { /* zeros beyond n add nothing */
                                                          for (int k = 0; k < CHUNK; k++)
@@ -229,9 +196,6 @@ static void run_norm(struct device *d, enum norm norm, struct norm_job *j, const
     case NORM_CHANNEL:
         launch_norm<NORM_CHANNEL>(c->stream, j, chunks);
         break;
-    case NORM_SOFTMAX:
-        launch_norm<NORM_SOFTMAX>(c->stream, j, chunks);
-        break;
     }
     launched(c, "a norm");
 }
@@ -268,10 +232,4 @@ void cuda_channel_norm(struct device *d, struct tensor *out, const struct tensor
     j.weight = vector_of(gamma, x);
     j.act = act;
     run_norm(d, NORM_CHANNEL, &j, out, x);
-}
-
-void cuda_softmax(struct device *d, struct tensor *out, const struct tensor *x)
-{
-    struct norm_job j = {};
-    run_norm(d, NORM_SOFTMAX, &j, out, x);
 }

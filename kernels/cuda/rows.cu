@@ -17,7 +17,7 @@ struct row_job {
     struct operand out, x, y; /* y: x is multiplied with its activation */
     struct vector weight, bias;
     float eps;
-    int act, from;   /* the activation, and the column where it begins */
+    int act;
     float *scales;   /* of out, F8 */
     int64_t out_row; /* its row stride: the row behind k of them has scale k */
     bool aligned;
@@ -158,7 +158,7 @@ static __global__ void __launch_bounds__(MOST_THREADS)
             EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
     } else if (WORK == ROW_ACT) {
         if (j.act != ACT_NONE)
-            EACH_CHUNK(if (column >= j.from) EACH_NUMBER v[i][k] = activate(j.act, v[i][k]);)
+            EACH_CHUNK(EACH_NUMBER v[i][k] = activate(j.act, v[i][k]);)
     } else {
         if (WORK == ROW_LAYER) {
             EACH_CHUNK(EACH_NUMBER sum += v[i][k];)
@@ -290,28 +290,12 @@ bool rows_norm(struct context *c, bool layer, const struct tensor *out, const st
 }
 
 bool rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
-              const struct tensor *gate, int64_t from, int act)
+              const struct tensor *gate, int act)
 {
     struct row_job j = {};
 
     j.act = act;
-    j.from = (int)from;
     return run(c, gate ? ROW_GLU : ROW_ACT, &j, out, x, gate, true);
-}
-
-void cuda_activate_from(struct device *d, struct tensor *out, const struct tensor *x, int64_t from,
-                        enum activation act)
-{
-    struct context *c = context_of(d);
-    int last = out->rank - 1;
-
-    if (rows_map(c, out, x, NULL, from, act))
-        return;
-    copy_any(c, out, x);
-    struct tensor tail = *out;
-    tail.shape[last] -= from;
-    tail.data = (char *)out->data + (size_t)from * size_of(out->dtype);
-    cuda_activation(d, &tail, &tail, act);
 }
 
 /* ---- and back */

@@ -294,19 +294,6 @@ static void dry_activation(struct device *d, struct tensor *out, const struct te
     move(d, out, x, NULL);
 }
 
-static void dry_activate_from(struct device *d, struct tensor *out, const struct tensor *x,
-                              int64_t from, enum activation act)
-{
-    (void)from, (void)act;
-    move(d, out, x, NULL);
-}
-
-static void dry_mul(struct device *d, struct tensor *out, const struct tensor *x,
-                    const struct tensor *y)
-{
-    move(d, out, x, y);
-}
-
 static void dry_glu(struct device *d, struct tensor *out, const struct tensor *x,
                     const struct tensor *gate, enum activation act)
 {
@@ -441,14 +428,6 @@ static bool dry_conv_clips(struct device *d, struct tensor *out, const struct te
     return true;
 }
 
-static void dry_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                                 const struct tensor *scale, const struct tensor *shift,
-                                 enum activation act)
-{
-    (void)scale, (void)shift, (void)act;
-    move(d, out, x, NULL);
-}
-
 static void dry_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
                          const int patch[3])
 {
@@ -490,13 +469,10 @@ void dry_fill_slots(struct ops *ops)
         .group_norm_shifted = dry_group_norm_shifted,
         .group_statistics = dry_group_statistics,
         .normalise = dry_normalise,
-        .softmax = dry_unary,
         .rope = dry_rope,
         .norm_rope = dry_norm_rope,
         .embed = dry_embed,
         .activation = dry_activation,
-        .activate_from = dry_activate_from,
-        .mul = dry_mul,
         .glu = dry_glu,
         .blend = dry_blend,
         .add_gated = dry_add_gated,
@@ -505,7 +481,6 @@ void dry_fill_slots(struct ops *ops)
         .copy = dry_unary,
         .conv = dry_conv,
         .conv_clips = dry_conv_clips,
-        .modulate_nearest = dry_modulate_nearest,
         .patchify = dry_patchify,
         .unpatchify = dry_unpatchify,
     };

@@ -170,24 +170,6 @@ void reference_normalise(struct device *d, struct tensor *out, const struct tens
     }
 }
 
-void reference_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                                const struct tensor *scale, const struct tensor *shift,
-                                enum activation act)
-{
-    int64_t height = x->shape[1], width = x->shape[2], c = x->shape[3];
-    int64_t down = height / scale->shape[1], across = width / scale->shape[2];
-    const float *a = scale->data, *b = shift->data;
-    (void)d;
-
-    for (int64_t i = 0; i < x->shape[0] * height * width; i++) {
-        int64_t row = i / width / down; /* as the frames' heights all shrink alike */
-        int64_t small = (row * scale->shape[2] + i % width / across) * c;
-        for (int64_t k = 0; k < c; k++)
-            ((float *)out->data)[i * c + k] = reference_activation(
-                act, (double)((const float *)x->data)[i * c + k] * a[small + k] + b[small + k]);
-    }
-}
-
 /* Calls both with every element: tokens[row][column] and where it lies in latents. */
 static void move_patches(const struct tensor *tokens, const struct tensor *latents,
                          const int patch[3], bool channel_first, bool to_tokens)

@@ -33,15 +33,12 @@ void reference_normalise(struct device *d, struct tensor *out, const struct tens
                          const struct tensor *affine, const struct normalise_form *form);
 void reference_read_begin(struct device *d, int slot, const struct tensor *x);
 const float *reference_read_end(struct device *d, int slot);
-void reference_softmax(struct device *d, struct tensor *out, const struct tensor *x);
 void reference_rope(struct device *d, struct tensor *x, const struct tensor *cos,
                     const struct tensor *sin, enum rope_pairs pairs);
 void reference_embed(struct device *d, struct tensor *out, const struct tensor *table,
                      const struct tensor *ids);
 void reference_activate(struct device *d, struct tensor *out, const struct tensor *x,
                         enum activation act);
-void reference_mul(struct device *d, struct tensor *out, const struct tensor *x,
-                   const struct tensor *y);
 void reference_glu(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *gate, enum activation act);
 void reference_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,
@@ -57,9 +54,6 @@ void reference_conv(struct device *d, struct tensor *out, const struct tensor *c
                     const struct conv *w, const struct tensor *residual);
 bool reference_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
                           const struct conv *w, const struct tensor *residual);
-void reference_modulate_nearest(struct device *d, struct tensor *out, const struct tensor *x,
-                                const struct tensor *scale, const struct tensor *shift,
-                                enum activation act);
 void reference_patchify(struct device *d, struct tensor *tokens, const struct tensor *latents,
                         const int patch[3]);
 void reference_unpatchify(struct device *d, struct tensor *latents, const struct tensor *tokens,

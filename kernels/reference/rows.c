@@ -1,6 +1,5 @@
 #include "kernels/reference/reference.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -107,22 +106,6 @@ void reference_group_norm(struct device *d, struct tensor *out, const struct ten
         }
 }
 
-void reference_softmax(struct device *d, struct tensor *out, const struct tensor *x)
-{
-    int64_t c = x->shape[x->rank - 1];
-    (void)d;
-    for (int64_t r = 0; r < tensor_rows(x); r++) {
-        const float *from = tensor_row(x, r);
-        double most = -DBL_MAX, total = 0;
-        for (int64_t i = 0; i < c; i++)
-            most = fmax(most, from[i]);
-        for (int64_t i = 0; i < c; i++)
-            total += exp(from[i] - most);
-        for (int64_t i = 0; i < c; i++)
-            tensor_row(out, r)[i] = (float)(exp(from[i] - most) / total);
-    }
-}
-
 static void rotate(float *row, const float *cos, const float *sin, int64_t half,
                    enum rope_pairs pairs)
 {
@@ -165,16 +148,6 @@ void reference_activate(struct device *d, struct tensor *out, const struct tenso
     for (int64_t r = 0; r < tensor_rows(x); r++)
         for (int64_t i = 0; i < c; i++)
             tensor_row(out, r)[i] = reference_activation(act, tensor_row(x, r)[i]);
-}
-
-void reference_mul(struct device *d, struct tensor *out, const struct tensor *x,
-                   const struct tensor *y)
-{
-    int64_t c = x->shape[x->rank - 1];
-    (void)d;
-    for (int64_t r = 0; r < tensor_rows(x); r++)
-        for (int64_t i = 0; i < c; i++)
-            tensor_row(out, r)[i] = tensor_row(x, r)[i] * tensor_row(y, r)[i];
 }
 
 void reference_glu(struct device *d, struct tensor *out, const struct tensor *x,

@@ -63,7 +63,7 @@ static void tell(const char *where, const struct picture_difference *d)
 int bench_tiles(const struct family *f, void *vae, struct device *d,
                 const struct vae_limits *limits, const struct tensor *latents, struct error *e)
 {
-    struct vae_limits whole = {.memory = limits->memory};
+    struct vae_limits whole = {.memory = limits->memory, .rehearsal = limits->rehearsal};
     struct film a = {0}, b = {0};
     struct picture_difference all = {0}, shared = {0};
     struct tiling t;

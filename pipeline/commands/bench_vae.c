@@ -13,6 +13,7 @@
 #include "pipeline/execute/job.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/heard.h"
+#include "stages/decode/rehearsal.h"
 #include "stages/generate/torch_random.h"
 
 /* ---- what is decoded */
@@ -165,6 +166,8 @@ static int measure(struct bench_subject *j, struct error *e)
         return -1;
     rate = convolution_rate(d, e);
     rc = rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
+    if (rc == 0)
+        rc = rehearsal_open(j->family, j->dir, d, &j->limits.rehearsal, e);
     if (rc == 0 && !j->limits.memory)
         j->limits.memory = tiling_budget(d);
     if (rc == 0)
@@ -179,6 +182,7 @@ static int measure(struct bench_subject *j, struct error *e)
     }
     if (rc == 0 && j->limits.tile_width > 0 && j->family->vae_factor)
         rc = bench_tiles(j->family, vae, d, &j->limits, &j->latents, e);
+    rehearsal_close(j->limits.rehearsal);
     j->family->vae_close(vae);
     device_close(d);
     j->limits = asked;

@@ -32,6 +32,17 @@ static void size_text(char text[24], double bytes)
         snprintf(text, 24, "%.1f GiB", gib(bytes));
 }
 
+/* Of weeks no one wants the seconds. */
+static void time_text(char text[24], double seconds)
+{
+    static const double HOUR = 3600;
+
+    if (seconds < 100 * HOUR)
+        duration_text(seconds, text);
+    else
+        snprintf(text, 24, "%.0f days", seconds / (24 * HOUR));
+}
+
 /* ---- the machine */
 
 static void show_machine(FILE *out, const struct plan_board *p)
@@ -56,14 +67,11 @@ static void show_machine(FILE *out, const struct plan_board *p)
 
 static void show_duration(FILE *out, const struct plan_board *p, double load, double work)
 {
-    char text[24];
+    char text[24] = "-";
 
-    if (!plan_is_timed(p)) {
-        fprintf(out, "%9s\n", "-");
-        return;
-    }
-    duration_text(load + work, text);
-    fprintf(out, "%9s\n", text);
+    if (plan_is_timed(p))
+        time_text(text, load + work);
+    fprintf(out, " %8s\n", text);
 }
 
 /* In GiB; small ones with another digit. */
@@ -93,7 +101,7 @@ static void show_step_cache(FILE *out, const struct plan_board *p, const struct 
 
     if (s->fewer == 0 || !plan_is_timed(p))
         return;
-    duration_text(s->load + s->hoped, hoped);
+    time_text(hoped, s->load + s->hoped);
     if (s->fewer > 1)
         snprintf(text, sizeof text,
                  "%s is told without any gain of its step cache. Where that leaves out what it did "
@@ -140,29 +148,44 @@ static void left_text(char text[80], const struct machine *m, double bytes)
         snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", gib(left), gib(wanted));
 }
 
+/* What it takes of the host's memory, where that is too little or not known. */
+static void host_text(char text[160], const struct machine *m, double bytes)
+{
+    text[0] = '\0';
+    if (!machine_hosts(m, bytes))
+        snprintf(text, 160, "; of the host's memory %.1f GiB and %.1f for the system, of %.1f",
+                 gib(bytes), gib(machine_system()), gib((double)m->host));
+    else if (m->host == 0 && m->gpus > 0 && !m->facts.unified && gib(bytes) >= 1)
+        snprintf(text, 160,
+                 "; the host needs %.1f GiB of memory for it (with its memory named, as "
+                 "%s,host=64GiB, that is judged, too)",
+                 gib(bytes + machine_system()), m->facts.name);
+}
+
 static void show_turns(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
     const struct machine *m = &p->machine;
     const struct forecast_stage *most = forecast_largest(&t->all, m);
-    char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[120] = "";
+    const char *mend = p->at_once ? "" : t->mend;
+    char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[160];
 
     if (machine_itself(m) > 0)
         snprintf(itself, sizeof itself, " with %.1f for the system and the program itself",
                  gib(machine_itself(m)));
-    if (!machine_hosts(m, t->host))
-        snprintf(host, sizeof host, "; of the host's memory %.1f of %.1f GiB", gib(t->host),
-                 gib((double)m->host));
+    host_text(host, m, t->host);
     left_text(left, m, t->peak);
-    snprintf(text, sizeof text,
-             "%s: %s takes most, %.1f of %.1f GiB%s, %s%s; one model after another%s%s",
-             t->fits ? "fits" : "DOES NOT FIT", most->name, gib(t->peak), gib(machine_room(m)),
-             itself, left, host,
+    snprintf(text, sizeof text, "%s: %s takes most, %.1f of %.1f GiB%s, %s%s%s%s%s",
+             p->at_once ? "one model after another, as a run goes"
+             : t->fits  ? "fits"
+                        : "DOES NOT FIT",
+             most->name, gib(t->peak), gib(machine_room(m)), itself, left, host,
+             p->at_once ? "" : "; one model after another",
              forecast_streams(&t->all)
                  ? ", weights of large ones kept by the host and brought block by block"
                  : "",
-             t->mend[0] ? "; " : "");
+             *mend ? "; " : "");
     size_t n = strlen(text);
-    snprintf(text + n, sizeof text - n, "%s", t->mend);
+    snprintf(text + n, sizeof text - n, "%s", mend);
     show_text(out, 2, text);
 }
 
@@ -197,15 +220,23 @@ static void show_at_once(FILE *out, const struct plan_board *p, const struct pla
 {
     const struct machine *m = &p->machine;
     bool holds = machine_holds(m, t->places[0].total);
-    char text[PARAGRAPH];
+    char text[MEND_SIZE + PARAGRAPH];
 
     if (m->gpus == 0)
         return;
-    int n = snprintf(text, sizeof text, "without offload, all models there at once%s: %s",
+    int n = snprintf(text, sizeof text, "%swithout offload, all models there at once%s%s",
+                     !p->at_once ? ""
+                     : t->fits   ? "fits "
+                                 : "DOES NOT FIT ",
                      m->gpus > 1 ? ", each whole on one GPU (this version does not do that)" : "",
-                     holds ? "fits" : "does not fit");
+                     p->at_once ? ""
+                     : holds    ? ": fits"
+                                : ": does not fit");
     if (!holds && t->resident_gpus > m->gpus)
-        snprintf(text + n, sizeof text - (size_t)n, "; on %d such GPUs it would", t->resident_gpus);
+        n += snprintf(text + n, sizeof text - (size_t)n, "; on %d such GPUs it would",
+                      t->resident_gpus);
+    if (p->at_once && t->mend[0])
+        snprintf(text + n, sizeof text - (size_t)n, "; %s", t->mend);
     show_text(out, 2, text);
     for (int i = 0; i < t->place_count; i++)
         show_place(out, m, t, i);
@@ -240,8 +271,11 @@ static void show_tier(FILE *out, const struct plan_board *p, const struct plan_t
     if (t->all.outlined)
         show_outlined(out, &t->all);
     show_stages(out, p, t);
+    if (p->at_once)
+        show_at_once(out, p, t);
     show_turns(out, p, t);
-    show_at_once(out, p, t);
+    if (!p->at_once)
+        show_at_once(out, p, t);
 }
 
 /* ---- all of it */
@@ -281,7 +315,7 @@ static void show_totals(FILE *out, const struct plan_board *p)
         fprintf(out, "\nno shot is planned\n");
         return;
     }
-    duration_text(p->films, most);
+    time_text(most, p->films);
     fprintf(out, "\ntitles and films: %s of this machine's processor%s\n", most,
             p->machine.gpus > 0 ? ", beside the GPU's work" : "");
     size_text(least, p->checkpoints);
@@ -290,10 +324,14 @@ static void show_totals(FILE *out, const struct plan_board *p)
         fprintf(out, "disk: %s of weights are read, about %s are made\n", least, made);
     else
         fprintf(out, "disk: about %s are made\n", made);
+    if (!plan_disk_holds(p)) {
+        size_text(least, p->disk);
+        fprintf(out, "DOES NOT FIT the disk: %s are free there\n", least);
+    }
     if (!plan_is_timed(p))
         return;
-    duration_text(plan_seconds(p, true), least);
-    duration_text(plan_seconds(p, false), most);
+    time_text(least, plan_seconds(p, true));
+    time_text(most, plan_seconds(p, false));
     if (plan_seconds(p, true) < plan_seconds(p, false))
         fprintf(out, "time: about %s without any gain of step caches, with what is hoped %s\n",
                 most, least);

@@ -35,19 +35,18 @@ static void compare_f8(struct check *c, const struct pair *f8, const char *what)
     compare(c, "f8 rows", &plain, "%s, columns %lld", what, (long long)f8->host.shape[2]);
 }
 
-/* What goes into FP8 rows: x, y in another form, vectors, a column. */
+/* What goes into FP8 rows: x, y in another form, vectors. */
 struct f8_rows_case {
     struct pair x, y, w, b, out;
-    int64_t from;
+    enum activation act; /* of the gated unit */
 };
 
-enum f8_op { F8_LAYER_NORM, F8_RMS_NORM, F8_ACTIVATION, F8_GLU, F8_ACTIVATE_FROM, F8_COPY, F8_OPS };
-static const char *const f8_names[] = {"layer_norm", "rms_norm",      "activation",
-                                       "glu",        "activate_from", "copy"};
+enum f8_op { F8_LAYER_NORM, F8_RMS_NORM, F8_ACTIVATION, F8_GLU, F8_COPY, F8_OPS };
+static const char *const f8_names[] = {"layer_norm", "rms_norm", "activation", "glu", "copy"};
 
 static void make(struct device *d, enum f8_op op, struct tensor *out, const struct tensor *x,
                  const struct tensor *y, const struct tensor *w, const struct tensor *b,
-                 int64_t from)
+                 enum activation act)
 {
     switch (op) {
     case F8_LAYER_NORM:
@@ -60,10 +59,7 @@ static void make(struct device *d, enum f8_op op, struct tensor *out, const stru
         op_activation(d, out, x, ACT_GELU_TANH);
         break;
     case F8_GLU:
-        op_glu(d, out, x, y, from % 16 ? ACT_GELU : ACT_SILU);
-        break;
-    case F8_ACTIVATE_FROM:
-        op_activate_from(d, out, x, from, ACT_GELU_TANH);
+        op_glu(d, out, x, y, act);
         break;
     default:
         op_copy(d, out, x);
@@ -73,9 +69,9 @@ static void make(struct device *d, enum f8_op op, struct tensor *out, const stru
 
 static void run_f8_rows(struct check *c, enum f8_op op, struct f8_rows_case *t)
 {
-    make(c->reference, op, &t->out.host, &t->x.host, &t->y.host, &t->w.host, &t->b.host, t->from);
+    make(c->reference, op, &t->out.host, &t->x.host, &t->y.host, &t->w.host, &t->b.host, t->act);
     make(c->tested, op, &t->out.device, &t->x.device, &t->y.device, &t->w.device, &t->b.device,
-         t->from);
+         t->act);
     compare_f8(c, &t->out, f8_names[op]);
 }
 
@@ -94,7 +90,7 @@ static void check_f8_rows(struct check *c)
                              .y = numbers(c, ACTIVATIONS_, 3, shape, 16, 0, 1),
                              .w = NUMBERS(c, VECTORS_, 0, 1, columns),
                              .b = NUMBERS(c, VECTORS_, 0, scale, columns),
-                             .from = 8 * between(c, 0, columns / 8)};
+                             .act = between(c, 0, 1) ? ACT_GELU : ACT_SILU};
 
     if (!wanted(c, "f8 rows") || !new_scales(c, &buffer))
         return;
@@ -305,27 +301,10 @@ static void check_norm_rope(struct check *c)
         run_heads(c, &t);
 }
 
-static void check_activate_from(struct check *c)
-{
-    int64_t rows = between(c, 1, 20), columns = random_size(c, 600);
-    int64_t from = 8 * between(c, 0, columns / 8);
-    struct pair x = NUMBERS(c, either(c), between(c, 0, 8), 1, rows, columns);
-    struct pair out = NUMBERS(c, either(c), between(c, 0, 8), 1, rows, columns);
-
-    if (!wanted(c, "activate_from"))
-        return;
-    poison(c, &out);
-    op_activate_from(c->reference, &out.host, &x.host, from, ACT_GELU_TANH);
-    op_activate_from(c->tested, &out.device, &x.device, from, ACT_GELU_TANH);
-    compare(c, "activate_from", &out, "%lld x %lld from %lld", (long long)rows, (long long)columns,
-            (long long)from);
-}
-
 void check_fused(struct check *c)
 {
     check_f8_rows(c);
     check_f8_linear(c);
     check_gated(c);
     check_norm_rope(c);
-    check_activate_from(c);
 }

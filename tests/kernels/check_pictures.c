@@ -231,25 +231,6 @@ static void check_normalise(struct check *c)
             (long long)across, (long long)channels, host.border, host.scale != NULL);
 }
 
-static void check_modulate_nearest(struct check *c)
-{
-    int64_t n = between(c, 1, 3), h = between(c, 1, 6), w = between(c, 1, 6);
-    int64_t down = between(c, 1, 3), across = between(c, 1, 3), channels = random_size(c, 64);
-    enum number_kind kind = either(c);
-    struct pair x = NUMBERS(c, either(c), 0, 1, n, h * down, w * across, channels);
-    struct pair out = NUMBERS(c, either(c), 0, 1, n, h * down, w * across, channels);
-    struct pair a = NUMBERS(c, kind, 0, 1, n, h, w, channels);
-    struct pair b = NUMBERS(c, kind, 0, 1, n, h, w, channels);
-    enum activation act = between(c, 0, 1) ? ACT_SILU : ACT_NONE;
-
-    poison(c, &out);
-    op_modulate_nearest(c->reference, &out.host, &x.host, &a.host, &b.host, act);
-    op_modulate_nearest(c->tested, &out.device, &x.device, &a.device, &b.device, act);
-    compare(c, "modulate_nearest", &out, "n %lld h %lld x %lld w %lld x %lld channels %lld",
-            (long long)n, (long long)h, (long long)down, (long long)w, (long long)across,
-            (long long)channels);
-}
-
 static void check_patches(struct check *c)
 {
     int patch[3] = {(int)between(c, 1, 2), (int)between(c, 1, 3), (int)between(c, 1, 3)};
@@ -284,8 +265,6 @@ void check_pictures(struct check *c)
         check_group_statistics(c);
     if (wanted(c, "normalise"))
         check_normalise(c);
-    if (wanted(c, "modulate_nearest"))
-        check_modulate_nearest(c);
     if (wanted(c, "patchify") || wanted(c, "unpatchify"))
         check_patches(c);
 }

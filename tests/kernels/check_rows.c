@@ -1,4 +1,4 @@
-/* Cases of norms, softmax, elements, RoPE, tables and copies. */
+/* Cases of norms, elements, RoPE, tables and copies. */
 #include <math.h>
 #include <stdio.h>
 
@@ -97,9 +97,7 @@ static void check_norms_and_elements(struct check *c)
         BOTH(rms_norm, in, weight, eps);
         BOTH(channel_norm, in, weight, act);
     }
-    BOTH(softmax, in);
     BOTH(add, in, other);
-    BOTH(mul, in, other);
     BOTH(blend, 0.3f, in, -1.7f, other);
     BOTH(blend, -2.5f, in, 0, NULL);
     BOTH(add_gated, in, other, weight);
@@ -145,7 +143,6 @@ static void check_in_place(struct check *c)
     IN_PLACE(rms_norm, x, a, NULL, 1e-6f);
     IN_PLACE(channel_norm, x, a, NULL, ACT_SILU);
     IN_PLACE(activation, x, a, ACT_GELU);
-    IN_PLACE(softmax, x, a);
 }
 
 static void check_distance(struct check *c)
