@@ -205,8 +205,8 @@ const struct option options_all[] = {
      .initial = "0",
      .argument = "N",
      .commands = " bench ",
-     .help = "How many, rounded up to what the VAE makes (1, 5, 9 ... of most video models, 1 of "
-             "SDXL's); otherwise what the tier or the model is known for."},
+     .help = "How many, rounded up to what the VAE makes (steps of four of most video models), one "
+             "of SDXL's; otherwise what the tier or the model is known for."},
     {.name = "repeat",
      .type = OPTION_INT,
      .offset = FIELD(repeat),

@@ -360,8 +360,7 @@ static void a_vae_is_timed_at_the_size_that_is_told(void **state)
     p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
                 "64x64", "--frames", "4", "--repeat", "1");
     assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "4 frames asked for: this VAE makes 1, 5, 9 ... of them\n"));
-    assert_non_null(strstr(p.out, " 64x64    5 frames "));
+    assert_non_null(strstr(p.out, " 64x64    5 frames (4 asked for) "));
     program_free(&p);
     /* The embedded model, at its own size: as if it were among the program's data. */
     real = realpath("stages/generate/previs/checkpoint", NULL);
