@@ -5,7 +5,7 @@
 #include "pipeline/commands/plan_board.h"
 #include "pipeline/progress/progress.h"
 
-enum { WIDTH = 80, PARAGRAPH = 600 };
+enum { TABLE = 80, PARAGRAPH = 600 }; /* columns, bytes */
 
 static double gib(double bytes)
 {
@@ -20,7 +20,7 @@ static const char *plural(size_t n)
 /* Wrapped, after so many blanks. */
 static void show_text(FILE *out, int indent, const char *text)
 {
-    help_wrap(out, text, indent, fprintf(out, "%*s", indent, ""), WIDTH);
+    help_wrap(out, text, indent, fprintf(out, "%*s", indent, ""), help_width(out));
 }
 
 /* "1.3 GiB", "25 MiB". */
@@ -50,15 +50,21 @@ static void show_machine(FILE *out, const struct plan_board *p)
     const struct machine *m = &p->machine;
     double each = gib((double)m->facts.memory);
 
+    char text[PARAGRAPH];
+
     if (m->gpus == 0)
-        fprintf(out, "On this machine's processor (%s), %.1f GiB of memory\n", m->facts.name, each);
+        snprintf(text, sizeof text, "On this machine's processor (%s), %.1f GiB of memory",
+                 m->facts.name, each);
     else
-        fprintf(out, "On %s: %d GPU%s of %.1f GiB%s\n", m->facts.name, m->gpus,
-                plural((size_t)m->gpus), each,
-                m->facts.unified ? ", one memory with the host's" : "");
-    if (gib(m->taken) >= 0.1)
-        fprintf(out, "Others hold %.1f GiB of it now: %.1f GiB can be had\n", gib(m->taken),
-                gib(machine_room(m)));
+        snprintf(text, sizeof text, "On %s: %d GPU%s of %.1f GiB%s", m->facts.name, m->gpus,
+                 plural((size_t)m->gpus), each,
+                 m->facts.unified ? ", one memory with the host's" : "");
+    show_text(out, 0, text);
+    if (gib(m->taken) >= 0.1) {
+        snprintf(text, sizeof text, "Others hold %.1f GiB of it now: %.1f GiB can be had",
+                 gib(m->taken), gib(machine_room(m)));
+        show_text(out, 0, text);
+    }
     for (int i = 0; i < p->note_count; i++)
         show_text(out, 0, p->notes[i]);
 }
@@ -95,6 +101,23 @@ static void show_stage(FILE *out, const struct plan_board *p, const struct forec
     show_duration(out, p, s->load, s->work);
 }
 
+/* The same in words, where a line has no room for the table. */
+static void show_in_words(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
+{
+    char text[PARAGRAPH], time[24] = "-", models[16] = "";
+
+    if (plan_is_timed(p))
+        time_text(time, s->load + s->work);
+    if (s->models > 1)
+        snprintf(models, sizeof models, "%d x ", s->models);
+    snprintf(text, sizeof text,
+             "%s: weights %s%.2f GiB, activations %.2f, workspace %.2f, peak %.2f; host %.2f; "
+             "time %s",
+             s->name, models, gib(s->weights), gib(s->activations), gib(s->workspace), gib(s->peak),
+             gib(s->host), time);
+    show_text(out, 2, text);
+}
+
 static void show_step_cache(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
 {
     char text[PARAGRAPH], hoped[24];
@@ -118,10 +141,13 @@ static void show_step_cache(FILE *out, const struct plan_board *p, const struct 
 
 static void show_stages(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    fprintf(out, "  %-17s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations", "workspace",
-            "peak", "host", "time");
+    bool wide = help_width(out) >= TABLE;
+
+    if (wide)
+        fprintf(out, "  %-17s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations",
+                "workspace", "peak", "host", "time");
     for (int i = 0; i < t->all.count; i++)
-        show_stage(out, p, &t->all.stage[i]);
+        (wide ? show_stage : show_in_words)(out, p, &t->all.stage[i]);
     for (int i = 0; i < t->all.count; i++) {
         const struct forecast_stage *s = &t->all.stage[i];
 
@@ -260,14 +286,19 @@ static void show_outlined(FILE *out, const struct forecast *f)
 
 static void show_tier(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    fprintf(out, "\n%s (%s): ", t->tier->name, t->tier->model);
-    if (t->shots == 0) {
-        fprintf(out, "none of its shots can be planned\n");
+    char text[PARAGRAPH];
+    int n = snprintf(text, sizeof text, "%s (%s): ", t->tier->name, t->tier->model);
+
+    if (t->shots == 0)
+        snprintf(text + n, sizeof text - (size_t)n, "none of its shots can be planned");
+    else
+        snprintf(text + n, sizeof text - (size_t)n, "%zu shot%s of %dx%d, %d frame%s%s", t->shots,
+                 plural(t->shots), t->width, t->height, t->frames, plural((size_t)t->frames),
+                 t->shots > 1 && t->frames > 1 ? " at most" : "");
+    fputc('\n', out);
+    show_text(out, 0, text);
+    if (t->shots == 0)
         return;
-    }
-    fprintf(out, "%zu shot%s of %dx%d, %d frame%s%s\n", t->shots, plural(t->shots), t->width,
-            t->height, t->frames, plural((size_t)t->frames),
-            t->shots > 1 && t->frames > 1 ? " at most" : "");
     if (t->all.outlined)
         show_outlined(out, &t->all);
     show_stages(out, p, t);
@@ -303,27 +334,30 @@ static void show_faults(FILE *out, const struct plan_board *p)
         if (f->more)
             n += snprintf(text + n, sizeof text - (size_t)n, " and %zu more", f->more);
         snprintf(text + n, sizeof text - (size_t)n, " %s: %s", verdict_of(f), f->why.text);
-        help_wrap(out, text, 4, fprintf(out, "  "), WIDTH);
+        help_wrap(out, text, 4, fprintf(out, "  "), help_width(out));
     }
 }
 
 static void show_totals(FILE *out, const struct plan_board *p)
 {
-    char least[24], most[24], made[24];
+    char text[PARAGRAPH], least[24], most[24], made[24];
 
     if (p->planned == 0) {
         fprintf(out, "\nno shot is planned\n");
         return;
     }
     time_text(most, p->films);
-    fprintf(out, "\ntitles and films: %s of this machine's processor%s\n", most,
-            p->machine.gpus > 0 ? ", beside the GPU's work" : "");
+    snprintf(text, sizeof text, "titles and films: %s of this machine's processor%s", most,
+             p->machine.gpus > 0 ? ", beside the GPU's work" : "");
+    fputc('\n', out);
+    show_text(out, 0, text);
     size_text(least, p->checkpoints);
     size_text(made, p->made);
     if (p->checkpoints > 0)
-        fprintf(out, "disk: %s of weights are read, about %s are made\n", least, made);
+        snprintf(text, sizeof text, "disk: %s of weights are read, about %s are made", least, made);
     else
-        fprintf(out, "disk: about %s are made\n", made);
+        snprintf(text, sizeof text, "disk: about %s are made", made);
+    show_text(out, 0, text);
     if (!plan_disk_holds(p)) {
         size_text(least, p->disk);
         fprintf(out, "DOES NOT FIT the disk: %s are free there\n", least);
@@ -333,10 +367,12 @@ static void show_totals(FILE *out, const struct plan_board *p)
     time_text(least, plan_seconds(p, true));
     time_text(most, plan_seconds(p, false));
     if (plan_seconds(p, true) < plan_seconds(p, false))
-        fprintf(out, "time: about %s without any gain of step caches, with what is hoped %s\n",
-                most, least);
+        snprintf(text, sizeof text,
+                 "time: about %s without any gain of step caches, with what is hoped %s", most,
+                 least);
     else
-        fprintf(out, "time: about %s, loading included\n", most);
+        snprintf(text, sizeof text, "time: about %s, loading included", most);
+    show_text(out, 0, text);
 }
 
 void plan_board_show(FILE *out, const struct plan_board *p)

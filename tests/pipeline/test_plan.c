@@ -461,6 +461,28 @@ static void rows_add_up_and_what_cannot_be_mended_says_so(void **state)
     json_decref(root);
 }
 
+/* Weeks of work keep their column; what many shots share is warned of once. */
+static void many_and_long_shots_stay_readable(void **state)
+{
+    char shots[1200] = "";
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        sprintf(shots + strlen(shots),
+                "  - {id: a%d, prompt: A ship, frames: 81, steps: 1000, tier: flagship}\n"
+                "  - {id: b%d, card: {background: \"#000000\"}, duration: 1s, keyframe: x.png}\n",
+                i, i);
+    const char *path = write_board("1280x720", shots);
+    struct program p = PROGRAM("plan", path, "--gpu", "3090");
+    const char *warned = strstr(p.err, "warning: ");
+
+    assert_non_null(strstr(p.out, " days\n"));
+    assert_non_null(warned);
+    assert_non_null(strstr(warned, " (and 3 more such)\n"));
+    assert_null(strstr(warned + 1, "warning: "));
+    program_free(&p);
+}
+
 static void presets_decide_steps_and_batch(void **state)
 {
     char shots[700] = "";
@@ -554,14 +576,19 @@ static void no_line_is_wider_than_a_terminal(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++) {
+        int width = i % 2 ? 80 : 50;
+
+        assert_int_equal(setenv("COLUMNS", i % 2 ? "200" : "50", 1), 0);
         struct program p = PROGRAM("plan", path, "--gpu", gpus[i], "--step-cache", "timestep",
                                    "--precision", "fp8", "--memory", "safe");
         for (char *line = p.out, *end; (end = strchr(line, '\n')); line = end + 1)
-            if (end - line > 80)
+            if (end - line > width)
                 fail_msg("%s: %.*s", gpus[i], (int)(end - line), line);
         assert_non_null(strstr(p.out, "workhorse"));
+        assert_true(!strstr(p.out, "  GiB   ") == (width < 80));
         program_free(&p);
     }
+    assert_int_equal(unsetenv("COLUMNS"), 0);
 }
 
 /* The sampling of six pictures of one size. */
@@ -698,6 +725,7 @@ int main(void)
         cmocka_unit_test(memory_of_the_host_is_judged),
         cmocka_unit_test(the_disk_is_judged),
         cmocka_unit_test(rows_add_up_and_what_cannot_be_mended_says_so),
+        cmocka_unit_test(many_and_long_shots_stay_readable),
         cmocka_unit_test(presets_decide_steps_and_batch),
         cmocka_unit_test(a_step_cache_is_hoped_of),
         cmocka_unit_test(what_has_no_effect_is_said),
