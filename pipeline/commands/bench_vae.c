@@ -127,61 +127,98 @@ static int time_decodes(const struct bench_subject *j, void *vae, struct device 
     return 0;
 }
 
-static void print_times(const struct bench_subject *j, struct device *d, double seconds, int frames)
-{
-    int asked = j->options->frames;
-
-    printf("%-13s %dx%d %4d %s", j->name, j->width, j->height, frames,
-           frames == 1 ? "frame " : "frames");
-    if (asked && asked != frames)
-        printf(" (%d asked for)", asked);
-    printf(" %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", dtype_name(device_activations(d)),
-           seconds, seconds / frames * 1e3, frames / seconds);
-}
+struct times {
+    double seconds, flops, rate; /* of a decode; its arithmetic; a convolution's FLOP/s */
+    int frames;
+    size_t peak; /* bytes of GPU memory; 0: a processor */
+    const char *dtype;
+};
 
 /* A VAE of so little arithmetic that a run of it is over before the clock has moved much, or whose
  * channels are few, is no measure of convolutions. */
-static void print_share(double flops, double seconds, double rate)
+static bool is_comparable(const struct times *t)
 {
-    static const double least = 1e10;
+    return t->flops >= 1e10;
+}
 
-    if (flops < least)
-        printf(" %6.2f GFLOP, too few to be held against a convolution", flops * 1e-9);
+static void print_times(const struct bench_subject *j, const struct times *t)
+{
+    int asked = j->options->frames;
+
+    printf("%-13s %dx%d %4d %s", j->name, j->width, j->height, t->frames,
+           t->frames == 1 ? "frame " : "frames");
+    if (asked && asked != t->frames)
+        printf(" (%d asked for)", asked);
+    printf(" %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", t->dtype, t->seconds,
+           t->seconds / t->frames * 1e3, t->frames / t->seconds);
+    if (is_comparable(t))
+        printf(" %6.2f TFLOP/s, %.2f of a convolution's %.2f", t->flops / t->seconds * 1e-12,
+               t->flops / t->seconds / t->rate, t->rate * 1e-12);
     else
-        printf(" %6.2f TFLOP/s, %.2f of a convolution's %.2f", flops / seconds * 1e-12,
-               flops / seconds / rate, rate * 1e-12);
+        printf(" %6.2f GFLOP, too few to be held against a convolution", t->flops * 1e-9);
+    if (t->peak)
+        printf(", %.2f GiB at most", (double)t->peak / (1 << 30));
+    putchar('\n');
+    fflush(stdout);
+}
+
+static json_t *times_json(const struct bench_subject *j, const struct times *t)
+{
+    return json_pack("{ss si si si ss sf sf sf sf sf so sI}", "name", j->name, "width", j->width,
+                     "height", j->height, "frames", t->frames, "dtype", t->dtype, "seconds",
+                     t->seconds, "ms_per_frame", t->seconds / t->frames * 1e3, "frames_per_second",
+                     t->frames / t->seconds, "flop", t->flops, "convolution_flop_per_second",
+                     t->rate, "share_of_convolution",
+                     is_comparable(t) ? json_real(t->flops / t->seconds / t->rate) : json_null(),
+                     "gpu_peak_bytes", (json_int_t)t->peak);
+}
+
+/* The times, and what tiles change where they were asked for: lines, or an object in one. */
+static int tell(const struct bench_subject *j, void *vae, struct device *d, const struct times *t,
+                struct error *e)
+{
+    bool tiles = j->limits.tile_width > 0 && j->family->vae_factor;
+    struct tiles_difference difference;
+    json_t *line;
+
+    if (!j->options->json)
+        print_times(j, t);
+    if (tiles && bench_tiles(j->family, vae, d, &j->limits, &j->latents, &difference, e))
+        return -1;
+    if (tiles && !j->options->json)
+        tiles_difference_print(&difference);
+    if (!j->options->json)
+        return 0;
+    line = times_json(j, t);
+    if (line && tiles)
+        json_object_set_new(line, "tiles", tiles_difference_json(&difference));
+    return command_json_line(line, e);
 }
 
 static int measure(struct bench_subject *j, struct error *e)
 {
     const struct vae_limits asked = j->limits;
     struct device_options o = j->device;
+    struct times t = {0};
     struct device *d;
     void *vae = NULL;
-    double seconds, flops, rate;
-    int frames, rc;
+    int rc;
 
     o.activations = j->family->gpu.vae;
-    if (prepare(j, &flops, e) || device_open(&o, &d, e))
+    if (prepare(j, &t.flops, e) || device_open(&o, &d, e))
         return -1;
-    rate = convolution_rate(d, e);
-    rc = rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
+    t.rate = convolution_rate(d, e);
+    rc = t.rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
     if (rc == 0)
         rc = rehearsal_open(j->family, j->dir, d, &j->limits.rehearsal, e);
     if (rc == 0 && !j->limits.memory)
         j->limits.memory = tiling_budget(d);
     if (rc == 0)
-        rc = time_decodes(j, vae, d, &seconds, &frames, e);
-    if (rc == 0) {
-        print_times(j, d, seconds, frames);
-        print_share(flops, seconds, rate);
-        if (device_memory_peak(d) > 0)
-            printf(", %.2f GiB at most", (double)device_memory_peak(d) / (1 << 30));
-        putchar('\n');
-        fflush(stdout);
-    }
-    if (rc == 0 && j->limits.tile_width > 0 && j->family->vae_factor)
-        rc = bench_tiles(j->family, vae, d, &j->limits, &j->latents, e);
+        rc = time_decodes(j, vae, d, &t.seconds, &t.frames, e);
+    t.peak = device_memory_peak(d);
+    t.dtype = dtype_name(device_activations(d));
+    if (rc == 0)
+        rc = tell(j, vae, d, &t, e);
     rehearsal_close(j->limits.rehearsal);
     j->family->vae_close(vae);
     device_close(d);
@@ -288,7 +325,7 @@ int bench_vae(const struct options *o, struct error *e)
                            .patience = PATIENCE_SOME}}};
     int rc;
 
-    if (o->verbose)
+    if (o->verbose && !o->json)
         b.job.device.notes = (struct note_listener){print_note, &heard};
     rc = vae_limits_read(o->vae_memory, o->vae_tile, &b.job.limits, e) ||
                  paths_data_dir(&b.arena, &b.env.data_dir, e)
