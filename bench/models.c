@@ -23,6 +23,7 @@
 #include "bench/given.h"
 #include "bench/profile.h"
 #include "bench/synthetic.h"
+#include "stages/decode/rehearsal.h"
 #include "stages/decode/tiling.h"
 #include "stages/forecast/machine.h"
 #include "stages/generate/sampling.h"
@@ -216,7 +217,8 @@ static int time_decode(const struct options *o, const struct family *f, const st
     void *vae = NULL;
     int rc = -1;
 
-    if (given_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e))
+    if (given_latents(f, g, &a, &latents, e) || f->vae_open(o->dir, d, &vae, e) ||
+        rehearsal_open(f, o->dir, d, &limits.rehearsal, e))
         goto done;
     load = now(o) - start;
     limits.memory = limits.memory ? limits.memory : tiling_budget(d);
@@ -232,6 +234,7 @@ static int time_decode(const struct options *o, const struct family *f, const st
     *out = result_of(o, seconds, load, d);
     rc = 0;
 done:
+    rehearsal_close(limits.rehearsal);
     f->vae_close(vae);
     arena_free(&a);
     return rc;

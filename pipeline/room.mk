@@ -8,6 +8,7 @@ PIPELINE_SRC := \
 	pipeline/cli/option_table.c \
 	pipeline/cli/options.c \
 	pipeline/commands/bench.c \
+	pipeline/commands/bench_subject.c \
 	pipeline/commands/bench_tiles.c \
 	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \

@@ -51,6 +51,7 @@ STAGES_SRC += \
 	stages/decode/picture.c \
 	stages/decode/picture_stream.c \
 	stages/decode/place.c \
+	stages/decode/rehearsal.c \
 	stages/decode/resample.c \
 	stages/decode/still.c \
 	stages/decode/tiling.c \

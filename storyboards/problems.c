@@ -77,14 +77,34 @@ void problems_sort(struct board_problems *p)
     p->count = kept + 1;
 }
 
+static bool same_warning(const struct board_problem *a, const struct board_problem *b)
+{
+    return a->warning && b->warning && strcmp(a->message, b->message) == 0;
+}
+
+/* Of warnings that say the same the first, with how many more there are. */
+static void print_problem(const struct board_problems *problems, size_t at, const char *path,
+                          FILE *out)
+{
+    const struct board_problem *all = problems->items, *p = &all[at];
+    size_t more = 0;
+
+    for (size_t i = 0; i < at; i++)
+        if (same_warning(&all[i], p))
+            return;
+    for (size_t i = at + 1; i < problems->count; i++)
+        more += same_warning(&all[i], p);
+    fprintf(out, "%s:%d:%d: %s%s", path, p->line, p->column, p->warning ? "warning: " : "",
+            p->message);
+    if (more)
+        fprintf(out, " (and %zu more such)", more);
+    fputc('\n', out);
+}
+
 void board_problems_print(const struct board_problems *problems, const char *path, FILE *out)
 {
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct board_problem *p = &problems->items[i];
-
-        fprintf(out, "%s:%d:%d: %s%s\n", path, p->line, p->column, p->warning ? "warning: " : "",
-                p->message);
-    }
+    for (size_t i = 0; i < problems->count; i++)
+        print_problem(problems, i, path, out);
     if (problems->dropped)
         fprintf(out, "%s: and %zu more\n", path, problems->dropped);
 }

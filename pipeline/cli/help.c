@@ -2,7 +2,16 @@
 
 #include <string.h>
 
-enum { WIDTH = 80, OPTION_COLUMN = 24, SUMMARY_COLUMN = 38 };
+#include "pipeline/progress/show.h"
+
+enum { WIDTH = 80, NARROWEST = 40, OPTION_COLUMN = 24, SUMMARY_COLUMN = 38 };
+
+int help_width(FILE *out)
+{
+    int columns = show_columns(out);
+
+    return columns > WIDTH ? WIDTH : columns < NARROWEST ? NARROWEST : columns;
+}
 
 void help_wrap(FILE *out, const char *text, int indent, int at, int width)
 {
@@ -49,9 +58,9 @@ static void print_option(FILE *out, const struct option *o)
         char text[600];
 
         snprintf(text, sizeof text, "%s%s.", o->help, choices);
-        help_wrap(out, text, OPTION_COLUMN, n, WIDTH);
+        help_wrap(out, text, OPTION_COLUMN, n, help_width(out));
     } else {
-        help_wrap(out, o->help, OPTION_COLUMN, n, WIDTH);
+        help_wrap(out, o->help, OPTION_COLUMN, n, help_width(out));
     }
 }
 
@@ -62,7 +71,7 @@ void help_overview(FILE *out)
     for (size_t i = 0; i < commands_count; i++) {
         int n = fprintf(out, "  %-10s%s", commands_all[i].name, commands_all[i].operands);
 
-        help_wrap(out, commands_all[i].summary, SUMMARY_COLUMN, n, WIDTH);
+        help_wrap(out, commands_all[i].summary, SUMMARY_COLUMN, n, help_width(out));
     }
     fprintf(out, "\n");
     for (size_t i = 0; i < options_count; i++)
@@ -75,7 +84,7 @@ void help_command(FILE *out, const struct command *c)
 {
     fprintf(out, "usage: auteur-pipe %s%s%s [OPTIONS]\n\n", c->name, c->operands[0] ? " " : "",
             c->operands);
-    help_wrap(out, c->detail[0] ? c->detail : c->summary, 0, 0, WIDTH);
+    help_wrap(out, c->detail[0] ? c->detail : c->summary, 0, 0, help_width(out));
     fprintf(out, "\n");
     for (size_t i = 0; i < options_count; i++)
         if (option_applies(&options_all[i], c->name))

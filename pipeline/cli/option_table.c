@@ -19,7 +19,7 @@ const struct option options_all[] = {
      .offset = FIELD(output),
      .initial = "",
      .argument = "DIR",
-     .commands = " run ",
+     .commands = " run plan ",
      .help = "The production directory; out/NAME when not given, NAME being the storyboard's."},
     {.name = "tier",
      .letter = 't',
@@ -132,7 +132,8 @@ const struct option options_all[] = {
      .commands = " plan ",
      .help = "The machine to plan for rather than this one: how many GPUs and how much memory each "
              "(2x49GiB; 1x128GiB,unified) or which (h200, 2xa6000, gb10, 'RTX 5060 Ti'); memory, "
-             "bandwidth and speed may follow (24GiB,1008GB/s,165TFLOP/s)."},
+             "bandwidth, speed and the host's memory may follow "
+             "(24GiB,1008GB/s,165TFLOP/s,host=64GiB)."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
@@ -170,16 +171,17 @@ const struct option options_all[] = {
      .type = OPTION_FLAG,
      .offset = FIELD(no_offload),
      .commands = " run resume plan parity ",
-     .help = "The same as --memory speed."},
+     .help = "The same as --memory speed; plan then tells whether all models fit at once."},
     {.name = "vae-memory",
      .type = OPTION_STRING,
      .offset = FIELD(vae_memory),
      .initial = "",
      .argument = "SIZE",
      .commands = " run resume plan bench ",
-     .help = "How much of the device's memory decoding may take besides the weights: 12G, 800M. As "
-             "many frames at once as fit; where not even one does, tiles that fade into one "
-             "another. Otherwise four fifths of what is free."},
+     .help = "How much of the device's memory decoding may take at most besides the weights, and "
+             "the half GiB that a GPU's driver takes: 12G, 800M. As many frames at once as fit; "
+             "where not even one does, tiles that fade into one another. Otherwise four fifths "
+             "of what is free, less where that leaves under an eleventh of all."},
     {.name = "vae-tile",
      .type = OPTION_STRING,
      .offset = FIELD(vae_tile),
@@ -203,8 +205,8 @@ const struct option options_all[] = {
      .initial = "0",
      .argument = "N",
      .commands = " bench ",
-     .help = "How many, rounded up to what the VAE makes (1, 5, 9 ... of most video models, 1 of "
-             "SDXL's); otherwise what the tier or the model is known for."},
+     .help = "How many, rounded up to what the VAE makes (steps of four of most video models), one "
+             "of SDXL's; otherwise what the tier or the model is known for."},
     {.name = "repeat",
      .type = OPTION_INT,
      .offset = FIELD(repeat),
@@ -224,8 +226,8 @@ const struct option options_all[] = {
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status plan prompt journal models verify ",
-     .help = "JSON on standard output: for run and resume one event a line."},
+     .commands = " run resume status plan prompt journal models verify bench ",
+     .help = "JSON on standard output: for run and resume one event a line, for bench one VAE."},
     {.name = "verbose",
      .letter = 'v',
      .type = OPTION_FLAG,

@@ -61,33 +61,59 @@ static void tell(const char *where, const struct picture_difference *d)
 }
 
 int bench_tiles(const struct family *f, void *vae, struct device *d,
-                const struct vae_limits *limits, const struct tensor *latents, struct error *e)
+                const struct vae_limits *limits, const struct tensor *latents,
+                struct tiles_difference *out, struct error *e)
 {
-    struct vae_limits whole = {.memory = limits->memory};
+    struct vae_limits whole = {.memory = limits->memory, .rehearsal = limits->rehearsal};
     struct film a = {0}, b = {0};
-    struct picture_difference all = {0}, shared = {0};
     struct tiling t;
-    int rc = tiling_choose(f, vae, d, limits, latents->shape, &t, e) ||
-                     tiling_decode(f, vae, d, limits, latents, keep, &b, e) ||
-                     tiling_decode(f, vae, d, &whole, latents, keep, &a, e)
-                 ? -1
-                 : 0;
-    int width = rc == 0 ? (int)latents->shape[3] * t.factor : 0;
+    int rc, width;
+
+    *out = (struct tiles_difference){0};
+    rc = tiling_choose(f, vae, d, limits, latents->shape, &t, e) ||
+                 tiling_decode(f, vae, d, limits, latents, keep, &b, e) ||
+                 tiling_decode(f, vae, d, &whole, latents, keep, &a, e)
+             ? -1
+             : 0;
+    width = rc == 0 ? (int)latents->shape[3] * t.factor : 0;
 
     for (size_t k = 0; rc == 0 && k < a.size * (size_t)a.frames; k++) {
         int pixel = (int)(k % a.size / 3);
-        picture_difference_add(&all, a.pixels[k], b.pixels[k]);
+        picture_difference_add(&out->all, a.pixels[k], b.pixels[k]);
         if (tiling_shares(&t, latents->shape, t.factor, pixel % width, pixel / width))
-            picture_difference_add(&shared, a.pixels[k], b.pixels[k]);
+            picture_difference_add(&out->shared, a.pixels[k], b.pixels[k]);
     }
     if (rc == 0) {
-        printf("  %lld x %lld tiles of %lldx%lld against the whole picture:\n",
-               (long long)t.columns, (long long)t.rows, (long long)t.width * t.factor,
-               (long long)t.height * t.factor);
-        tell("all pixels", &all);
-        tell("where tiles meet", &shared);
+        out->columns = (int)t.columns;
+        out->rows = (int)t.rows;
+        out->width = (int)t.width * t.factor;
+        out->height = (int)t.height * t.factor;
     }
     free(a.pixels);
     free(b.pixels);
     return rc;
+}
+
+void tiles_difference_print(const struct tiles_difference *t)
+{
+    printf("  %d x %d tiles of %dx%d against the whole picture:\n", t->columns, t->rows, t->width,
+           t->height);
+    tell("all pixels", &t->all);
+    tell("where tiles meet", &t->shared);
+}
+
+static json_t *difference_json(const struct picture_difference *d)
+{
+    double count = d->count ? (double)d->count : 1;
+
+    return json_pack("{sf sf sI sf sf}", "most", d->most, "mean", d->sum / count, "most_steps",
+                     (json_int_t)d->most_steps, "mean_steps", (double)d->steps / count,
+                     "share_that_differs", (double)d->differ / count);
+}
+
+json_t *tiles_difference_json(const struct tiles_difference *t)
+{
+    return json_pack("{si si si si so so}", "columns", t->columns, "rows", t->rows, "width",
+                     t->width, "height", t->height, "all", difference_json(&t->all), "shared",
+                     difference_json(&t->shared));
 }

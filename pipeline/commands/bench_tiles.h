@@ -2,6 +2,8 @@
 #ifndef AUTEUR_PIPELINE_BENCH_TILES_H
 #define AUTEUR_PIPELINE_BENCH_TILES_H
 
+#include <jansson.h>
+
 #include "stages/decode/tiling.h"
 
 /* Of numbers as a decoder gives them, cut off at -1 and 1 as they are for a file. */
@@ -12,9 +14,17 @@ struct picture_difference {
 };
 void picture_difference_add(struct picture_difference *d, float a, float b);
 
-/* Decodes latents within the limits and whole, and prints how far they are apart: everywhere, and
+struct tiles_difference {
+    int columns, rows, width, height; /* tiles, and pixels of one */
+    struct picture_difference all, shared;
+};
+
+/* Decodes latents within the limits and whole, and finds how far they are apart: everywhere, and
  * where several tiles show the same pixel. */
 int bench_tiles(const struct family *f, void *vae, struct device *d,
-                const struct vae_limits *limits, const struct tensor *latents, struct error *e);
+                const struct vae_limits *limits, const struct tensor *latents,
+                struct tiles_difference *out, struct error *e);
+void tiles_difference_print(const struct tiles_difference *t);
+json_t *tiles_difference_json(const struct tiles_difference *t);
 
 #endif

@@ -5,121 +5,18 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
-#include "kernels/config.h"
 #include "kernels/dry/dry.h"
 #include "pipeline/commands/bench.h"
+#include "pipeline/commands/bench_subject.h"
 #include "pipeline/commands/bench_tiles.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/heard.h"
-#include "stages/generate/tiers.h"
+#include "stages/decode/rehearsal.h"
 #include "stages/generate/torch_random.h"
 
-/* What each family's VAE is asked for when nothing is said. */
-static const struct usual {
-    const char *family;
-    int width, height, frames;
-    bool frames_first; /* axes of the latents: [T, C, H, W] */
-    int channels, time_factor;
-} usuals[] = {{"hunyuan_video", 1280, 720, 17, false, 16, 4},
-              {"wan", 832, 480, 81, false, 16, 4},
-              {"cogvideox", 720, 480, 49, true, 16, 4},
-              {"svd", 1024, 576, 8, true, 4, 1},
-              {"sdxl", 1024, 1024, 1, false, 4, 1}};
-
-struct subject {
-    const struct options *options;
-    struct device_options device;
-    struct vae_limits limits;
-    const char *name, *dir;
-    const struct tier *tier; /* whose VAE it is; NULL: a folder's */
-    const struct family *family;
-    int width, height, frames;
-    struct arena arena;
-    struct tensor latents;
-};
-
 /* ---- what is decoded */
-
-/* Channels of the latents, as the VAE's config says. */
-static int read_channels(const struct subject *j, int *channels, struct error *e)
-{
-    struct arena a = {0};
-    struct config c;
-    const char *dir = path_join(&a, j->dir, "vae");
-    int rc = dir ? config_open(dir, NULL, &c, e) : error_memory(e);
-
-    if (rc == 0) {
-        rc = config_int(&c, "latent_channels", 1, 1024, channels, e) ||
-                     config_int(&c, "z_dim", 1, 1024, channels, e)
-                 ? -1
-                 : 0;
-        config_close(&c);
-    }
-    arena_free(&a);
-    return rc;
-}
-
-/* A tier with a size of its own within its family is asked for that. */
-static const struct usual previs = {"wan", 384, 224, 33, false, 16, 4};
-
-static const struct usual *usual_of(const struct subject *j)
-{
-    const struct usual *u = usuals;
-
-    if (j->tier && j->tier->embedded)
-        return &previs;
-    while (u < usuals + sizeof usuals / sizeof *usuals - 1 &&
-           strcmp(u->family, j->family->name) != 0)
-        u++;
-    return u;
-}
-
-static int choose_size(struct subject *j, const struct usual *u, int factor, struct error *e)
-{
-    char rest;
-
-    j->width = u->width;
-    j->height = u->height;
-    if (j->options->size[0] &&
-        (sscanf(j->options->size, "%dx%d%c", &j->width, &j->height, &rest) != 2 || j->width < 64 ||
-         j->height < 64 || j->width > 1 << 14 || j->height > 1 << 14 || j->width % factor ||
-         j->height % factor))
-        return error_set(e, ERROR_USAGE,
-                         "--size %s: a size is written WIDTHxHEIGHT, multiples of %d from 64 to "
-                         "16384",
-                         j->options->size, factor);
-    return 0;
-}
-
-/* Noise that becomes so many pictures of that size, the VAE making `factor` pixels of each number.
- * Frames are rounded up to what it makes. */
-static int make_latents(struct subject *j, int factor, struct error *e)
-{
-    const struct usual *u = usual_of(j);
-    struct torch_random random;
-    int64_t frames, shape[4];
-    int channels = u->channels, asked = j->options->frames ? j->options->frames : u->frames;
-
-    if (choose_size(j, u, factor, e) || read_channels(j, &channels, e))
-        return -1;
-    frames = strcmp(u->family, "sdxl") == 0 ? 1 : (asked + u->time_factor - 2) / u->time_factor + 1;
-    j->frames = (int)(frames - 1) * u->time_factor + 1;
-    if (j->frames != asked)
-        printf("%-13s %d frames asked for: this VAE makes %s\n", j->name, asked,
-               frames == 1 && asked > 1 ? "one picture at a time" : "1, 5, 9 ... of them");
-    shape[0] = u->frames_first ? frames : channels;
-    shape[1] = u->frames_first ? channels : frames;
-    shape[2] = j->height / factor;
-    shape[3] = j->width / factor;
-    j->latents = tensor_new(&j->arena, 4, shape);
-    if (!j->latents.data)
-        return error_memory(e);
-    torch_random_seed(&random, 1);
-    torch_random_normal(&random, j->latents.data, (size_t)tensor_count(&j->latents));
-    return 0;
-}
 
 static int count_frame(void *ctx, int index, const float *rgb, int width, int height,
                        struct error *e)
@@ -131,7 +28,7 @@ static int count_frame(void *ctx, int index, const float *rgb, int width, int he
 
 /* What is decoded, now that it is known how many pixels the VAE makes of a number; and the
  * arithmetic of that, as a GPU does it. */
-static int prepare(struct subject *j, double *flops, struct error *e)
+static int prepare(struct bench_subject *j, double *flops, struct error *e)
 {
     struct dry_run run = {.facts = {.name = "dry", .major = 9, .memory = (size_t)1 << 44}};
     struct device_options o = {
@@ -144,7 +41,7 @@ static int prepare(struct subject *j, double *flops, struct error *e)
         return -1;
     rc = j->family->vae_open(j->dir, d, &vae, e);
     if (rc == 0)
-        rc = make_latents(j, j->family->vae_factor ? j->family->vae_factor(vae) : 8, e);
+        rc = bench_latents(j, j->family->vae_factor ? j->family->vae_factor(vae) : 8, e);
     dry_begin(&run);
     if (rc == 0)
         rc = j->family->decode(vae, &j->latents, count_frame, &frames, e);
@@ -210,7 +107,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int time_decodes(const struct subject *j, void *vae, struct device *d, double *median,
+static int time_decodes(const struct bench_subject *j, void *vae, struct device *d, double *median,
                         int *frames, struct error *e)
 {
     double took[64];
@@ -230,54 +127,99 @@ static int time_decodes(const struct subject *j, void *vae, struct device *d, do
     return 0;
 }
 
-static void print_times(const struct subject *j, struct device *d, double seconds, int frames)
-{
-    printf("%-13s %dx%d %4d %-6s %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", j->name, j->width,
-           j->height, frames, frames == 1 ? "frame" : "frames", dtype_name(device_activations(d)),
-           seconds, seconds / frames * 1e3, frames / seconds);
-}
+struct times {
+    double seconds, flops, rate; /* of a decode; its arithmetic; a convolution's FLOP/s */
+    int frames;
+    size_t peak; /* bytes of GPU memory; 0: a processor */
+    const char *dtype;
+};
 
 /* A VAE of so little arithmetic that a run of it is over before the clock has moved much, or whose
  * channels are few, is no measure of convolutions. */
-static void print_share(double flops, double seconds, double rate)
+static bool is_comparable(const struct times *t)
 {
-    static const double least = 1e10;
-
-    if (flops < least)
-        printf(" %6.2f GFLOP, too few to be held against a convolution", flops * 1e-9);
-    else
-        printf(" %6.2f TFLOP/s, %.2f of a convolution's %.2f", flops / seconds * 1e-12,
-               flops / seconds / rate, rate * 1e-12);
+    return t->flops >= 1e10;
 }
 
-static int measure(struct subject *j, struct error *e)
+static void print_times(const struct bench_subject *j, const struct times *t)
+{
+    int asked = j->options->frames;
+
+    printf("%-13s %dx%d %4d %s", j->name, j->width, j->height, t->frames,
+           t->frames == 1 ? "frame " : "frames");
+    if (asked && asked != t->frames)
+        printf(" (%d asked for)", asked);
+    printf(" %-4s %8.3f s %8.2f ms a frame %8.2f frames/s", t->dtype, t->seconds,
+           t->seconds / t->frames * 1e3, t->frames / t->seconds);
+    if (is_comparable(t))
+        printf(" %6.2f TFLOP/s, %.2f of a convolution's %.2f", t->flops / t->seconds * 1e-12,
+               t->flops / t->seconds / t->rate, t->rate * 1e-12);
+    else
+        printf(" %6.2f GFLOP, too few to be held against a convolution", t->flops * 1e-9);
+    if (t->peak)
+        printf(", %.2f GiB at most", (double)t->peak / (1 << 30));
+    putchar('\n');
+    fflush(stdout);
+}
+
+static json_t *times_json(const struct bench_subject *j, const struct times *t)
+{
+    return json_pack("{ss si si si ss sf sf sf sf sf so sI}", "name", j->name, "width", j->width,
+                     "height", j->height, "frames", t->frames, "dtype", t->dtype, "seconds",
+                     t->seconds, "ms_per_frame", t->seconds / t->frames * 1e3, "frames_per_second",
+                     t->frames / t->seconds, "flop", t->flops, "convolution_flop_per_second",
+                     t->rate, "share_of_convolution",
+                     is_comparable(t) ? json_real(t->flops / t->seconds / t->rate) : json_null(),
+                     "gpu_peak_bytes", (json_int_t)t->peak);
+}
+
+/* The times, and what tiles change where they were asked for: lines, or an object in one. */
+static int tell(const struct bench_subject *j, void *vae, struct device *d, const struct times *t,
+                struct error *e)
+{
+    bool tiles = j->limits.tile_width > 0 && j->family->vae_factor;
+    struct tiles_difference difference;
+    json_t *line;
+
+    if (!j->options->json)
+        print_times(j, t);
+    if (tiles && bench_tiles(j->family, vae, d, &j->limits, &j->latents, &difference, e))
+        return -1;
+    if (tiles && !j->options->json)
+        tiles_difference_print(&difference);
+    if (!j->options->json)
+        return 0;
+    line = times_json(j, t);
+    if (line && tiles)
+        json_object_set_new(line, "tiles", tiles_difference_json(&difference));
+    return command_json_line(line, e);
+}
+
+static int measure(struct bench_subject *j, struct error *e)
 {
     const struct vae_limits asked = j->limits;
     struct device_options o = j->device;
+    struct times t = {0};
     struct device *d;
     void *vae = NULL;
-    double seconds, flops, rate;
-    int frames, rc;
+    int rc;
 
     o.activations = j->family->gpu.vae;
-    if (prepare(j, &flops, e) || device_open(&o, &d, e))
+    if (prepare(j, &t.flops, e) || device_open(&o, &d, e))
         return -1;
-    rate = convolution_rate(d, e);
-    rc = rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
+    t.rate = convolution_rate(d, e);
+    rc = t.rate > 0 ? j->family->vae_open(j->dir, d, &vae, e) : -1;
+    if (rc == 0)
+        rc = rehearsal_open(j->family, j->dir, d, &j->limits.rehearsal, e);
     if (rc == 0 && !j->limits.memory)
         j->limits.memory = tiling_budget(d);
     if (rc == 0)
-        rc = time_decodes(j, vae, d, &seconds, &frames, e);
-    if (rc == 0) {
-        print_times(j, d, seconds, frames);
-        print_share(flops, seconds, rate);
-        if (device_memory_peak(d) > 0)
-            printf(", %.2f GiB at most", (double)device_memory_peak(d) / (1 << 30));
-        putchar('\n');
-        fflush(stdout);
-    }
-    if (rc == 0 && j->limits.tile_width > 0 && j->family->vae_factor)
-        rc = bench_tiles(j->family, vae, d, &j->limits, &j->latents, e);
+        rc = time_decodes(j, vae, d, &t.seconds, &t.frames, e);
+    t.peak = device_memory_peak(d);
+    t.dtype = dtype_name(device_activations(d));
+    if (rc == 0)
+        rc = tell(j, vae, d, &t, e);
+    rehearsal_close(j->limits.rehearsal);
     j->family->vae_close(vae);
     device_close(d);
     j->limits = asked;
@@ -286,7 +228,7 @@ static int measure(struct subject *j, struct error *e)
 
 /* ---- which VAEs */
 
-static int bench_one(struct subject *j, struct error *e)
+static int bench_one(struct bench_subject *j, struct error *e)
 {
     int rc = family_of_checkpoint(j->dir, &j->family, e) || measure(j, e) ? -1 : 0;
 
@@ -304,7 +246,7 @@ static void print_note(void *ctx, const struct note *note)
 
 /* All that was asked for is timed, whatever one of them runs into. */
 struct bench {
-    struct subject job;
+    struct bench_subject job;
     struct stage_env env;
     struct arena arena;
     int done, failed;
@@ -383,7 +325,7 @@ int bench_vae(const struct options *o, struct error *e)
                            .patience = PATIENCE_SOME}}};
     int rc;
 
-    if (o->verbose)
+    if (o->verbose && !o->json)
         b.job.device.notes = (struct note_listener){print_note, &heard};
     rc = vae_limits_read(o->vae_memory, o->vae_tile, &b.job.limits, e) ||
                  paths_data_dir(&b.arena, &b.env.data_dir, e)

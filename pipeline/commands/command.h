@@ -49,5 +49,7 @@ int command_failed(const struct error *e);
 /* Prints it on standard output and lets it go. What cannot be written is told when standard output
  * is closed (main.c), as of every command. */
 int command_json(json_t *root, struct error *e);
+/* The same of one of several, on a line of its own. */
+int command_json_line(json_t *line, struct error *e);
 
 #endif

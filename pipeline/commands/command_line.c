@@ -13,9 +13,9 @@ int command_failed(const struct error *e)
     return (int)exit_code_for(e->code);
 }
 
-int command_json(json_t *root, struct error *e)
+static int print_json(json_t *root, size_t form, struct error *e)
 {
-    int rc = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : -1;
+    int rc = root ? json_dumpf(root, stdout, form | JSON_REAL_PRECISION(15)) : -1;
 
     json_decref(root);
     putchar('\n');
@@ -24,6 +24,19 @@ int command_json(json_t *root, struct error *e)
     return error_set(e, ERROR_USAGE,
                      "this cannot be told as JSON: a file's name is not UTF-8, or memory has run "
                      "out");
+}
+
+int command_json(json_t *root, struct error *e)
+{
+    return print_json(root, JSON_INDENT(2), e);
+}
+
+int command_json_line(json_t *line, struct error *e)
+{
+    int rc = print_json(line, JSON_COMPACT, e);
+
+    fflush(stdout);
+    return rc;
 }
 
 static int no_command(int argc, char *const *argv)

@@ -7,14 +7,17 @@
 #include "pipeline/paths.h"
 
 /* Processor time and bytes for a pixel of a frame: 120 frames of 1280x720 took 17.1 s to composite,
- * encode and check (bench/README.md); a 10-bit FFV1 master of a photographed scene and its film. */
-static const double FILM_SECONDS = 1.55e-7, FILM_BYTES = 2.1;
+ * encode and check (bench/README.md); a 10-bit FFV1 master of a photographed scene and its film.
+ * Seconds for each shot besides: opening, writing through to the disk and checking files (40 cards
+ * of two frames took 4.7 s on two cores, 1.2 s of it at work). */
+static const double FILM_SECONDS = 1.55e-7, FILM_BYTES = 2.1, FILM_ITSELF = 0.1;
 
 /* Shots that are alike to a model, forecast once. */
 struct alike {
     const struct shot *shot;
     struct settings settings;
     size_t shots;
+    double frames; /* of them all, in their films */
     bool faulty;
     struct forecast forecast;
 };
@@ -166,7 +169,7 @@ static void judge(const struct gathering *g, struct plan_tier *t)
         t->host = more(t->host, t->all.stage[i].host);
     }
     t->peak = forecast_peak(&t->all, m);
-    t->fits = plan_fits(m, &t->all);
+    t->fits = plan_fits(g->env, m, &t->all);
     judge_at_once(g, t, worst);
     if (!t->fits) {
         struct stage_env env = env_of(g, worst);
@@ -184,21 +187,23 @@ static int add_generated(struct gathering *g, const struct shot *shot, const str
     for (size_t i = 0; i < g->count; i++)
         if (are_alike(&g->alike[i].settings, s)) {
             g->alike[i].shots++;
+            g->alike[i].frames += shot->frames;
             return 0;
         }
-    g->alike[g->count++] = (struct alike){.shot = shot, .settings = *s, .shots = 1};
+    g->alike[g->count++] =
+        (struct alike){.shot = shot, .settings = *s, .shots = 1, .frames = shot->frames};
     return 0;
 }
 
-static void add_film(struct gathering *g, const struct shot *shot)
+static void add_films(struct gathering *g, size_t shots, double frames)
 {
     const struct board *b = g->env->board;
-    double pixels = (double)b->width * b->height * shot->frames;
+    double pixels = (double)b->width * b->height * frames;
     int cores = paths_cores();
 
-    g->plan->films += pixels * FILM_SECONDS / (cores < 8 ? cores : 8);
+    g->plan->films += pixels * FILM_SECONDS / (cores < 8 ? cores : 8) + (double)shots * FILM_ITSELF;
     g->plan->made += pixels * FILM_BYTES;
-    g->plan->planned++;
+    g->plan->planned += shots;
 }
 
 static int add_shot(struct gathering *g, const struct shot *shot, struct error *e)
@@ -208,14 +213,14 @@ static int add_shot(struct gathering *g, const struct shot *shot, struct error *
 
     if (plan_refuses(g->env, shot, &s, &why))
         return plan_add_fault(g->plan, shot, &why, true, e);
-    add_film(g, shot);
     if (shot->kind == SHOT_GENERATED)
         return add_generated(g, shot, &s, e);
+    add_films(g, 1, shot->frames);
     g->plan->shots++;
     return 0;
 }
 
-static int forecast_alike(const struct gathering *g, struct alike *a, struct error *e)
+static int forecast_alike(struct gathering *g, struct alike *a, struct error *e)
 {
     struct plan_board *p = g->plan;
     const struct stage_env env = env_of(g, a);
@@ -223,6 +228,7 @@ static int forecast_alike(const struct gathering *g, struct alike *a, struct err
 
     if (forecast_shot(&env, a->shot, &p->machine, &a->forecast, &why) == 0) {
         add_alike(tier_of(p, a->settings.tier), a);
+        add_films(g, a->shots, a->frames);
         return 0;
     }
     a->faulty = true;
@@ -237,7 +243,7 @@ static void add_notes(const struct stage_env *env, struct plan_board *p)
 {
     const struct machine *m = &p->machine;
 
-    if (m->gpus > 1)
+    if (m->gpus > 1 && !p->at_once)
         p->notes[p->note_count++] =
             "This version computes on one of them, models taking turns: the others make nothing "
             "fit, and nothing faster.";
@@ -264,7 +270,7 @@ int plan_board_make(const struct stage_env *env, const char *path, const char *o
     struct gathering g = {.env = env, .plan = out};
     int rc = 0;
 
-    *out = (struct plan_board){.path = path, .machine = *m};
+    *out = (struct plan_board){.path = path, .machine = *m, .at_once = plan_is_at_once(env, m)};
     g.alike = calloc(b->shot_count + 1, sizeof *g.alike);
     if (!g.alike)
         return error_memory(e);
@@ -293,7 +299,12 @@ bool plan_board_fits(const struct plan_board *p)
     for (int i = 0; i < p->count; i++)
         if (!p->tiers[i].fits)
             return false;
-    return p->fault_count == 0;
+    return p->fault_count == 0 && plan_disk_holds(p);
+}
+
+bool plan_disk_holds(const struct plan_board *p)
+{
+    return p->disk == 0 || p->made <= p->disk;
 }
 
 bool plan_board_is_bad(const struct plan_board *p)

@@ -17,7 +17,7 @@ struct plan_tier {
      * the host's, loaded once, and the work of all shots. */
     struct forecast all;
     double peak, host;    /* with models taking turns: of a GPU's memory, of the host's */
-    bool fits;            /* so */
+    bool fits;            /* so, or all at once where that is what was asked about */
     char mend[MEND_SIZE]; /* when it does not: what would; else "" */
     /* When nothing leaves. */
     struct forecast at_once;
@@ -38,6 +38,7 @@ enum { PLAN_TIERS = 8, PLAN_NOTES = 4 };
 struct plan_board {
     const char *path; /* as the user typed it */
     struct machine machine;
+    bool at_once; /* --no-offload: whether it fits is asked of all models there at once */
     const char *notes[PLAN_NOTES]; /* what was asked for in vain */
     int note_count;
     struct plan_tier tiers[PLAN_TIERS];
@@ -48,6 +49,7 @@ struct plan_board {
     size_t planned;     /* of all kinds */
     double films;       /* seconds for the titles and films of all shots */
     double made;        /* bytes of masters and films */
+    double disk;        /* bytes free where they go; 0: not known */
     double checkpoints; /* bytes of weight files that are read */
 };
 
@@ -57,6 +59,8 @@ int plan_board_make(const struct stage_env *env, const char *path, const char *o
                     const struct machine *m, struct plan_board *out, struct error *e);
 void plan_board_free(struct plan_board *p);
 bool plan_board_fits(const struct plan_board *p);
+/* Whether the disk has room for what is made. */
+bool plan_disk_holds(const struct plan_board *p);
 /* Whether `check` would refuse a shot, or a tier's checkpoint lies there in a layout that is not
  * read. */
 bool plan_board_is_bad(const struct plan_board *p);
@@ -75,7 +79,11 @@ bool plan_refuses(const struct stage_env *env, const struct shot *shot, struct s
                   struct error *why);
 int plan_add_fault(struct plan_board *p, const struct shot *shot, const struct error *why,
                    bool refused, struct error *e);
-bool plan_fits(const struct machine *m, const struct forecast *f);
+/* Whether nothing is to leave a GPU, so that all models must be there at once. */
+bool plan_is_at_once(const struct stage_env *env, const struct machine *m);
+/* What one GPU must hold: of that, or of the models one after another. */
+double plan_needs(const struct stage_env *env, const struct machine *m, const struct forecast *f);
+bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f);
 /* What would make the shot fit: other options, fewer frames, or that neither would. */
 void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                     char mend[MEND_SIZE]);

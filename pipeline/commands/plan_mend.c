@@ -6,13 +6,23 @@ static double gib(double bytes)
     return bytes / (1024.0 * 1024 * 1024);
 }
 
-bool plan_fits(const struct machine *m, const struct forecast *f)
+bool plan_is_at_once(const struct stage_env *env, const struct machine *m)
+{
+    return env->device.memory == MEMORY_SPEED && m->gpus > 0;
+}
+
+double plan_needs(const struct stage_env *env, const struct machine *m, const struct forecast *f)
+{
+    return plan_is_at_once(env, m) ? forecast_resident(f, m, m->gpus) : forecast_peak(f, m);
+}
+
+bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f)
 {
     double host = 0;
 
     for (int i = 0; i < f->count; i++)
         host = f->stage[i].host > host ? f->stage[i].host : host;
-    return machine_holds(m, forecast_peak(f, m)) && machine_hosts(m, host);
+    return machine_holds(m, plan_needs(env, m, f)) && machine_hosts(m, host);
 }
 
 /* ---- other options: each says whether it changes anything */
@@ -32,6 +42,16 @@ static bool let_weights_go(struct stage_env *env, const struct machine *m)
 
     env->device.memory = MEMORY_AUTO;
     return kept;
+}
+
+static bool any_memory(struct stage_env *env, const struct machine *m)
+{
+    bool asked = env->vae.memory_asked;
+
+    (void)m;
+    env->vae.memory = 0;
+    env->vae.memory_asked = false;
+    return asked;
 }
 
 static bool any_tile(struct stage_env *env, const struct machine *m)
@@ -55,9 +75,8 @@ static const struct {
     const char *words;
     bool (*change)(struct stage_env *env, const struct machine *m);
 } options[] = {
-    {"with --batch 1", one_at_once},
-    {"without --memory speed", let_weights_go},
-    {"without --vae-tile", any_tile},
+    {"with --batch 1", one_at_once},      {"without --no-offload (--memory speed)", let_weights_go},
+    {"without --vae-memory", any_memory}, {"without --vae-tile", any_tile},
     {"with --precision fp8", in_fp8},
 };
 
@@ -66,7 +85,7 @@ static bool fits_with(const struct stage_env *env, const struct shot *shot, cons
 {
     struct error ignored = {0};
 
-    return forecast_shot(env, shot, m, f, &ignored) == 0 && plan_fits(m, f);
+    return forecast_shot(env, shot, m, f, &ignored) == 0 && plan_fits(env, m, f);
 }
 
 /* Fewer frames, as many as still fit by halves. */
@@ -79,7 +98,7 @@ static bool fewer_frames(const struct stage_env *env, const struct shot *longest
     for (shot.frames /= 2; shot.frames >= 17; shot.frames /= 2)
         if (fits_with(env, &shot, m, &f)) {
             snprintf(mend, MEND_SIZE, "shots of at most %d frames fit: %.1f GiB",
-                     f.settings.geometry.frames, gib(forecast_peak(&f, m)));
+                     f.settings.geometry.frames, gib(plan_needs(env, m, &f)));
             return true;
         }
     return false;
@@ -88,6 +107,7 @@ static bool fewer_frames(const struct stage_env *env, const struct shot *longest
 void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                     char mend[MEND_SIZE])
 {
+    struct error ignored = {0};
     struct forecast f;
 
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
@@ -95,12 +115,19 @@ void plan_find_mend(const struct stage_env *env, const struct shot *shot, const 
 
         if (options[i].change(&other, m) && fits_with(&other, shot, m, &f)) {
             snprintf(mend, MEND_SIZE, "%s it fits: %.1f GiB", options[i].words,
-                     gib(forecast_peak(&f, m)));
+                     gib(plan_needs(&other, m, &f)));
             return;
         }
     }
-    if (!fewer_frames(env, shot, m, mend))
+    if (fewer_frames(env, shot, m, mend))
+        return;
+    if (forecast_shot(env, shot, m, &f, &ignored) == 0 && machine_holds(m, plan_needs(env, m, &f)))
+        snprintf(mend, MEND_SIZE,
+                 "it is the host that needs more memory, or a GPU so large that "
+                 "no weights stay with the host");
+    else
         snprintf(mend, MEND_SIZE,
                  "nothing that was tried helps: take a smaller frame, or a %s with more memory%s",
-                 m->gpus > 0 ? "GPU" : "machine", m->gpus > 0 ? "; more GPUs would not help" : "");
+                 m->gpus > 0 ? "GPU" : "machine",
+                 m->gpus == 0 || plan_is_at_once(env, m) ? "" : "; more GPUs would not help");
 }

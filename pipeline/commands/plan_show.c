@@ -5,7 +5,7 @@
 #include "pipeline/commands/plan_board.h"
 #include "pipeline/progress/progress.h"
 
-enum { WIDTH = 80, PARAGRAPH = 600 };
+enum { TABLE = 80, PARAGRAPH = 600 }; /* columns, bytes */
 
 static double gib(double bytes)
 {
@@ -20,7 +20,7 @@ static const char *plural(size_t n)
 /* Wrapped, after so many blanks. */
 static void show_text(FILE *out, int indent, const char *text)
 {
-    help_wrap(out, text, indent, fprintf(out, "%*s", indent, ""), WIDTH);
+    help_wrap(out, text, indent, fprintf(out, "%*s", indent, ""), help_width(out));
 }
 
 /* "1.3 GiB", "25 MiB". */
@@ -32,6 +32,17 @@ static void size_text(char text[24], double bytes)
         snprintf(text, 24, "%.1f GiB", gib(bytes));
 }
 
+/* Of weeks no one wants the seconds. */
+static void time_text(char text[24], double seconds)
+{
+    static const double HOUR = 3600;
+
+    if (seconds < 100 * HOUR)
+        duration_text(seconds, text);
+    else
+        snprintf(text, 24, "%.0f days", seconds / (24 * HOUR));
+}
+
 /* ---- the machine */
 
 static void show_machine(FILE *out, const struct plan_board *p)
@@ -39,15 +50,21 @@ static void show_machine(FILE *out, const struct plan_board *p)
     const struct machine *m = &p->machine;
     double each = gib((double)m->facts.memory);
 
+    char text[PARAGRAPH];
+
     if (m->gpus == 0)
-        fprintf(out, "On this machine's processor (%s), %.1f GiB of memory\n", m->facts.name, each);
+        snprintf(text, sizeof text, "On this machine's processor (%s), %.1f GiB of memory",
+                 m->facts.name, each);
     else
-        fprintf(out, "On %s: %d GPU%s of %.1f GiB%s\n", m->facts.name, m->gpus,
-                plural((size_t)m->gpus), each,
-                m->facts.unified ? ", one memory with the host's" : "");
-    if (gib(m->taken) >= 0.1)
-        fprintf(out, "Others hold %.1f GiB of it now: %.1f GiB can be had\n", gib(m->taken),
-                gib(machine_room(m)));
+        snprintf(text, sizeof text, "On %s: %d GPU%s of %.1f GiB%s", m->facts.name, m->gpus,
+                 plural((size_t)m->gpus), each,
+                 m->facts.unified ? ", one memory with the host's" : "");
+    show_text(out, 0, text);
+    if (gib(m->taken) >= 0.1) {
+        snprintf(text, sizeof text, "Others hold %.1f GiB of it now: %.1f GiB can be had",
+                 gib(m->taken), gib(machine_room(m)));
+        show_text(out, 0, text);
+    }
     for (int i = 0; i < p->note_count; i++)
         show_text(out, 0, p->notes[i]);
 }
@@ -56,14 +73,11 @@ static void show_machine(FILE *out, const struct plan_board *p)
 
 static void show_duration(FILE *out, const struct plan_board *p, double load, double work)
 {
-    char text[24];
+    char text[24] = "-";
 
-    if (!plan_is_timed(p)) {
-        fprintf(out, "%9s\n", "-");
-        return;
-    }
-    duration_text(load + work, text);
-    fprintf(out, "%9s\n", text);
+    if (plan_is_timed(p))
+        time_text(text, load + work);
+    fprintf(out, " %8s\n", text);
 }
 
 /* In GiB; small ones with another digit. */
@@ -87,13 +101,30 @@ static void show_stage(FILE *out, const struct plan_board *p, const struct forec
     show_duration(out, p, s->load, s->work);
 }
 
+/* The same in words, where a line has no room for the table. */
+static void show_in_words(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
+{
+    char text[PARAGRAPH], time[24] = "-", models[16] = "";
+
+    if (plan_is_timed(p))
+        time_text(time, s->load + s->work);
+    if (s->models > 1)
+        snprintf(models, sizeof models, "%d x ", s->models);
+    snprintf(text, sizeof text,
+             "%s: weights %s%.2f GiB, activations %.2f, workspace %.2f, peak %.2f; host %.2f; "
+             "time %s",
+             s->name, models, gib(s->weights), gib(s->activations), gib(s->workspace), gib(s->peak),
+             gib(s->host), time);
+    show_text(out, 2, text);
+}
+
 static void show_step_cache(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
 {
     char text[PARAGRAPH], hoped[24];
 
     if (s->fewer == 0 || !plan_is_timed(p))
         return;
-    duration_text(s->load + s->hoped, hoped);
+    time_text(hoped, s->load + s->hoped);
     if (s->fewer > 1)
         snprintf(text, sizeof text,
                  "%s is told without any gain of its step cache. Where that leaves out what it did "
@@ -110,10 +141,13 @@ static void show_step_cache(FILE *out, const struct plan_board *p, const struct 
 
 static void show_stages(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    fprintf(out, "  %-17s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations", "workspace",
-            "peak", "host", "time");
+    bool wide = help_width(out) >= TABLE;
+
+    if (wide)
+        fprintf(out, "  %-17s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations",
+                "workspace", "peak", "host", "time");
     for (int i = 0; i < t->all.count; i++)
-        show_stage(out, p, &t->all.stage[i]);
+        (wide ? show_stage : show_in_words)(out, p, &t->all.stage[i]);
     for (int i = 0; i < t->all.count; i++) {
         const struct forecast_stage *s = &t->all.stage[i];
 
@@ -140,29 +174,44 @@ static void left_text(char text[80], const struct machine *m, double bytes)
         snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", gib(left), gib(wanted));
 }
 
+/* What it takes of the host's memory, where that is too little or not known. */
+static void host_text(char text[160], const struct machine *m, double bytes)
+{
+    text[0] = '\0';
+    if (!machine_hosts(m, bytes))
+        snprintf(text, 160, "; of the host's memory %.1f GiB and %.1f for the system, of %.1f",
+                 gib(bytes), gib(machine_system()), gib((double)m->host));
+    else if (m->host == 0 && m->gpus > 0 && !m->facts.unified && gib(bytes) >= 1)
+        snprintf(text, 160,
+                 "; the host needs %.1f GiB of memory for it (with its memory named, as "
+                 "%s,host=64GiB, that is judged, too)",
+                 gib(bytes + machine_system()), m->facts.name);
+}
+
 static void show_turns(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
     const struct machine *m = &p->machine;
     const struct forecast_stage *most = forecast_largest(&t->all, m);
-    char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[120] = "";
+    const char *mend = p->at_once ? "" : t->mend;
+    char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[160];
 
     if (machine_itself(m) > 0)
         snprintf(itself, sizeof itself, " with %.1f for the system and the program itself",
                  gib(machine_itself(m)));
-    if (!machine_hosts(m, t->host))
-        snprintf(host, sizeof host, "; of the host's memory %.1f of %.1f GiB", gib(t->host),
-                 gib((double)m->host));
+    host_text(host, m, t->host);
     left_text(left, m, t->peak);
-    snprintf(text, sizeof text,
-             "%s: %s takes most, %.1f of %.1f GiB%s, %s%s; one model after another%s%s",
-             t->fits ? "fits" : "DOES NOT FIT", most->name, gib(t->peak), gib(machine_room(m)),
-             itself, left, host,
+    snprintf(text, sizeof text, "%s: %s takes most, %.1f of %.1f GiB%s, %s%s%s%s%s",
+             p->at_once ? "one model after another, as a run goes"
+             : t->fits  ? "fits"
+                        : "DOES NOT FIT",
+             most->name, gib(t->peak), gib(machine_room(m)), itself, left, host,
+             p->at_once ? "" : "; one model after another",
              forecast_streams(&t->all)
                  ? ", weights of large ones kept by the host and brought block by block"
                  : "",
-             t->mend[0] ? "; " : "");
+             *mend ? "; " : "");
     size_t n = strlen(text);
-    snprintf(text + n, sizeof text - n, "%s", t->mend);
+    snprintf(text + n, sizeof text - n, "%s", mend);
     show_text(out, 2, text);
 }
 
@@ -197,15 +246,23 @@ static void show_at_once(FILE *out, const struct plan_board *p, const struct pla
 {
     const struct machine *m = &p->machine;
     bool holds = machine_holds(m, t->places[0].total);
-    char text[PARAGRAPH];
+    char text[MEND_SIZE + PARAGRAPH];
 
     if (m->gpus == 0)
         return;
-    int n = snprintf(text, sizeof text, "without offload, all models there at once%s: %s",
+    int n = snprintf(text, sizeof text, "%swithout offload, all models there at once%s%s",
+                     !p->at_once ? ""
+                     : t->fits   ? "fits "
+                                 : "DOES NOT FIT ",
                      m->gpus > 1 ? ", each whole on one GPU (this version does not do that)" : "",
-                     holds ? "fits" : "does not fit");
+                     p->at_once ? ""
+                     : holds    ? ": fits"
+                                : ": does not fit");
     if (!holds && t->resident_gpus > m->gpus)
-        snprintf(text + n, sizeof text - (size_t)n, "; on %d such GPUs it would", t->resident_gpus);
+        n += snprintf(text + n, sizeof text - (size_t)n, "; on %d such GPUs it would",
+                      t->resident_gpus);
+    if (p->at_once && t->mend[0])
+        snprintf(text + n, sizeof text - (size_t)n, "; %s", t->mend);
     show_text(out, 2, text);
     for (int i = 0; i < t->place_count; i++)
         show_place(out, m, t, i);
@@ -229,19 +286,27 @@ static void show_outlined(FILE *out, const struct forecast *f)
 
 static void show_tier(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
-    fprintf(out, "\n%s (%s): ", t->tier->name, t->tier->model);
-    if (t->shots == 0) {
-        fprintf(out, "none of its shots can be planned\n");
+    char text[PARAGRAPH];
+    int n = snprintf(text, sizeof text, "%s (%s): ", t->tier->name, t->tier->model);
+
+    if (t->shots == 0)
+        snprintf(text + n, sizeof text - (size_t)n, "none of its shots can be planned");
+    else
+        snprintf(text + n, sizeof text - (size_t)n, "%zu shot%s of %dx%d, %d frame%s%s", t->shots,
+                 plural(t->shots), t->width, t->height, t->frames, plural((size_t)t->frames),
+                 t->shots > 1 && t->frames > 1 ? " at most" : "");
+    fputc('\n', out);
+    show_text(out, 0, text);
+    if (t->shots == 0)
         return;
-    }
-    fprintf(out, "%zu shot%s of %dx%d, %d frame%s%s\n", t->shots, plural(t->shots), t->width,
-            t->height, t->frames, plural((size_t)t->frames),
-            t->shots > 1 && t->frames > 1 ? " at most" : "");
     if (t->all.outlined)
         show_outlined(out, &t->all);
     show_stages(out, p, t);
+    if (p->at_once)
+        show_at_once(out, p, t);
     show_turns(out, p, t);
-    show_at_once(out, p, t);
+    if (!p->at_once)
+        show_at_once(out, p, t);
 }
 
 /* ---- all of it */
@@ -269,36 +334,45 @@ static void show_faults(FILE *out, const struct plan_board *p)
         if (f->more)
             n += snprintf(text + n, sizeof text - (size_t)n, " and %zu more", f->more);
         snprintf(text + n, sizeof text - (size_t)n, " %s: %s", verdict_of(f), f->why.text);
-        help_wrap(out, text, 4, fprintf(out, "  "), WIDTH);
+        help_wrap(out, text, 4, fprintf(out, "  "), help_width(out));
     }
 }
 
 static void show_totals(FILE *out, const struct plan_board *p)
 {
-    char least[24], most[24], made[24];
+    char text[PARAGRAPH], least[24], most[24], made[24];
 
     if (p->planned == 0) {
         fprintf(out, "\nno shot is planned\n");
         return;
     }
-    duration_text(p->films, most);
-    fprintf(out, "\ntitles and films: %s of this machine's processor%s\n", most,
-            p->machine.gpus > 0 ? ", beside the GPU's work" : "");
+    time_text(most, p->films);
+    snprintf(text, sizeof text, "titles and films: %s of this machine's processor%s", most,
+             p->machine.gpus > 0 ? ", beside the GPU's work" : "");
+    fputc('\n', out);
+    show_text(out, 0, text);
     size_text(least, p->checkpoints);
     size_text(made, p->made);
     if (p->checkpoints > 0)
-        fprintf(out, "disk: %s of weights are read, about %s are made\n", least, made);
+        snprintf(text, sizeof text, "disk: %s of weights are read, about %s are made", least, made);
     else
-        fprintf(out, "disk: about %s are made\n", made);
+        snprintf(text, sizeof text, "disk: about %s are made", made);
+    show_text(out, 0, text);
+    if (!plan_disk_holds(p)) {
+        size_text(least, p->disk);
+        fprintf(out, "DOES NOT FIT the disk: %s are free there\n", least);
+    }
     if (!plan_is_timed(p))
         return;
-    duration_text(plan_seconds(p, true), least);
-    duration_text(plan_seconds(p, false), most);
+    time_text(least, plan_seconds(p, true));
+    time_text(most, plan_seconds(p, false));
     if (plan_seconds(p, true) < plan_seconds(p, false))
-        fprintf(out, "time: about %s without any gain of step caches, with what is hoped %s\n",
-                most, least);
+        snprintf(text, sizeof text,
+                 "time: about %s without any gain of step caches, with what is hoped %s", most,
+                 least);
     else
-        fprintf(out, "time: about %s, loading included\n", most);
+        snprintf(text, sizeof text, "time: about %s, loading included", most);
+    show_text(out, 0, text);
 }
 
 void plan_board_show(FILE *out, const struct plan_board *p)

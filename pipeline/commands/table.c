@@ -8,7 +8,8 @@ const struct command commands_all[] = {
      "them. What a stage has made is kept: editing one overlay makes that shot's titles and its "
      "delivery again and nothing else. A shot that fails never stops the others.\n\n"
      "Ctrl-C finishes the sampler step in hand, saves a checkpoint and exits 130; a second one "
-     "stops at once. Either way `resume` goes on from there.",
+     "stops at once. Either way `resume` goes on from there. What is printed may be left unread "
+     "(`| head`): the run goes on.",
      command_run},
     {"resume", "[DIR]", 0, 1, "go on with a production that stopped",
      "Runs the storyboard that DIR was made from again, with the options of that run. Finished "

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/decode/rehearsal.h"
+
 /* Latents: what neighbours share at least, a quarter of a tile or this, and a tile that is too
  * small to look at. The published tilings have a quarter, of 256 pixels mostly, and fade over all
  * of it; but to a convolution there are zeros beyond a tile. bench/seams: in previs shots a tile of
@@ -48,10 +50,19 @@ static void divide(struct tiling *t, const int64_t shape[4])
     lay(t, shape);
 }
 
-static size_t takes(const struct family *f, void *vae, const struct tiling *t,
-                    const int64_t shape[4])
+/* As the family says, who does not know what operations take for themselves. */
+static size_t least_room(const struct family *f, void *vae, const struct tiling *t,
+                         const int64_t shape[4])
 {
     return f->vae_bytes(vae, (const int64_t[4]){shape[0], shape[1], t->height, t->width});
+}
+
+/* All of it, where the family keeps to t->room. */
+static size_t takes(const struct family *f, void *vae, const struct vae_limits *limits,
+                    const struct tiling *t, const int64_t shape[4])
+{
+    return rehearsal_takes(limits->rehearsal, f, vae,
+                           (const int64_t[4]){shape[0], shape[1], t->height, t->width}, t->room);
 }
 
 /* As many as make tiles of this size at most. */
@@ -69,7 +80,10 @@ size_t tiling_budget(struct device *d)
     size_t free_bytes = 0, total = 0;
 
     device_memory(d, &free_bytes, &total);
-    return free_bytes / 100 * VAE_SHARE;
+    const size_t share = free_bytes / 100 * VAE_SHARE, leave = total / VAE_LEAVES + 1;
+    if (free_bytes < 2 * leave)
+        return free_bytes / 2;
+    return share < free_bytes - leave ? share : free_bytes - leave;
 }
 
 static size_t budget_of(struct device *d, const struct vae_limits *limits)
@@ -77,17 +91,32 @@ static size_t budget_of(struct device *d, const struct vae_limits *limits)
     return limits->memory ? limits->memory : tiling_budget(d);
 }
 
+/* What the smallest tile takes, in the smallest slices. */
+static size_t least_of_all(const struct family *f, void *vae, const struct vae_limits *limits,
+                           const int64_t shape[4])
+{
+    struct tiling t = {.rows = 1,
+                       .columns = 1,
+                       .overlap = limits->overlap / (f->vae_factor ? f->vae_factor(vae) : 8)};
+
+    for (lay(&t, shape); !is_smallest(&t);)
+        divide(&t, shape);
+    t.room = least_room(f, vae, &t, shape);
+    return takes(f, vae, limits, &t, shape);
+}
+
 bool tiling_smaller(const struct family *f, void *vae, struct device *d, const int64_t shape[4],
                     struct vae_limits *limits)
 {
-    struct tiling t = {.rows = 1, .columns = 1};
     size_t budget = budget_of(d, limits), least;
 
+    if (f->vae_smaller && f->vae_smaller(vae)) {
+        rehearsal_smaller(limits->rehearsal);
+        return true;
+    }
     if (!f->vae_bytes)
         return false;
-    for (lay(&t, shape); !is_smallest(&t);)
-        divide(&t, shape);
-    least = takes(f, vae, &t, shape);
+    least = least_of_all(f, vae, limits, shape);
     if (budget <= least)
         return false;
     limits->memory = budget / 2 > least ? budget / 2 : least;
@@ -126,6 +155,36 @@ static int too_little(const struct vae_limits *limits, const struct tiling *t, s
                      unit_of(t->budget));
 }
 
+/* The most that the family may be told of, in sixteenths of the budget, so that a tile takes no
+ * more than that with what operations take; false: none is little enough, t->room the least. */
+static bool find_room(const struct family *f, void *vae, const struct vae_limits *limits,
+                      const int64_t shape[4], struct tiling *t)
+{
+    const size_t least = least_room(f, vae, t, shape), step = t->budget / 16 + 1;
+    size_t taken;
+
+    if (least > t->budget)
+        return false;
+    t->room = t->budget;
+    taken = takes(f, vae, limits, t, shape);
+    if (taken <= t->budget)
+        return true;
+    t->room = least;
+    if (takes(f, vae, limits, t, shape) > t->budget)
+        return false;
+    for (size_t room = t->budget; taken > t->budget;) {
+        size_t over = taken - t->budget > step ? taken - t->budget : step;
+
+        if (room - least <= over) {
+            t->room = least;
+            return true;
+        }
+        t->room = room -= over;
+        taken = takes(f, vae, limits, t, shape);
+    }
+    return true;
+}
+
 int tiling_choose(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const int64_t shape[4], struct tiling *out,
                   struct error *e)
@@ -141,9 +200,10 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
     if (limits->tile_height > 0)
         t.rows = tiles_of(shape[2], limits->tile_height / t.factor, t.overlap);
     lay(&t, shape);
-    while (f->vae_bytes && t.budget > 0 && takes(f, vae, &t, shape) > t.budget) {
+    rehearsal_chunk(limits->rehearsal, limits->frames);
+    while (f->vae_bytes && t.budget > 0 && !find_room(f, vae, limits, shape, &t)) {
         if (is_smallest(&t))
-            return too_little(limits, &t, takes(f, vae, &t, shape), e);
+            return too_little(limits, &t, takes(f, vae, limits, &t, shape), e);
         divide(&t, shape);
     }
     *out = t;
@@ -380,7 +440,7 @@ int tiling_decode(const struct family *f, void *vae, struct device *d,
     if (limits->frames > 0 && f->vae_chunk)
         f->vae_chunk(vae, limits->frames);
     if (f->vae_memory)
-        f->vae_memory(vae, t.budget);
+        f->vae_memory(vae, t.room);
     say(d, &t, limits);
     if (t.rows == 1 && t.columns == 1)
         return f->decode(vae, latents, frame, ctx, e);

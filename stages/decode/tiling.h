@@ -18,15 +18,17 @@
 #include "stages/decode/vae_limits.h"
 #include "stages/generate/family.h"
 
-/* Whole where it fits, in a share of the memory that is free. */
-enum { VAE_SHARE = 80 }; /* percent */
+/* Whole where it fits, in a share of the memory that is free, and so that an eleventh of all is
+ * left, as forecasts have it (stages/forecast/fit.h: a tenth of what is needed). */
+enum { VAE_SHARE = 80, VAE_LEAVES = 11 }; /* percent; a part */
 
 struct tiling {
     int64_t rows, columns; /* of tiles; 1, 1: whole */
     int64_t height, width; /* of a tile, in latents */
     int64_t overlap;       /* latents that neighbours share, at least; 0: as tiling.c has it */
     int factor;            /* pixels a latent */
-    size_t budget;         /* bytes */
+    size_t budget;         /* bytes that decoding may take besides the weights */
+    size_t room;           /* of them those that the family is told of (vae_memory) */
 };
 
 /* A share of the memory that is free now: for limits.memory of a session whose model has just been
@@ -47,9 +49,9 @@ int tiling_decode(const struct family *f, void *vae, struct device *d,
                   const struct vae_limits *limits, const struct tensor *latents,
                   family_frame_fn *frame, void *ctx, struct error *e);
 
-/* Half of what limits allow on the device, or of what they would, but no less than the smallest
- * tile of latents of this shape takes; false: it was no more than that. For when memory has run out
- * after all. */
+/* One rung down, for when memory has run out after all: smaller pieces where the family has such
+ * (vae_smaller), else half of what limits allow on the device, or of what they would, but no less
+ * than the smallest tile of latents of this shape takes; false: it was no more than that. */
 bool tiling_smaller(const struct family *f, void *vae, struct device *d, const int64_t shape[4],
                     struct vae_limits *limits);
 

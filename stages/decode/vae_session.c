@@ -1,5 +1,7 @@
 #include "stages/decode/vae_session.h"
 
+#include "stages/decode/rehearsal.h"
+
 int vae_session_open(struct vae_session *s, const struct stage_env *env,
                      const struct family *family, const char *dir, const char *name,
                      struct error *e)
@@ -8,7 +10,8 @@ int vae_session_open(struct vae_session *s, const struct stage_env *env,
 
     *s = (struct vae_session){.family = family, .limits = env->vae};
     options.activations = family->gpu.vae;
-    if (device_open(&options, &s->device, e) != 0)
+    if (device_open(&options, &s->device, e) != 0 ||
+        rehearsal_open(family, dir, s->device, &s->limits.rehearsal, e) != 0)
         return -1;
     ladder_begin(&s->ladder, env, s->device, false, "VAE of %s", name);
     if (family->vae_open(dir, s->device, &s->vae, e) != 0) {
@@ -26,14 +29,14 @@ void vae_session_close(struct vae_session *s)
     if (s->family)
         s->family->vae_close(s->vae);
     device_close(s->device);
+    rehearsal_close(s->limits.rehearsal);
     *s = (struct vae_session){0};
 }
 
 /* One rung down. */
 static bool make_smaller(struct vae_session *s, const int64_t shape[4])
 {
-    bool can = (s->family->vae_smaller && s->family->vae_smaller(s->vae)) ||
-               tiling_smaller(s->family, s->vae, s->device, shape, &s->limits);
+    bool can = tiling_smaller(s->family, s->vae, s->device, shape, &s->limits);
 
     s->cuts += can;
     return can;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/outline.h"
+#include "stages/decode/rehearsal.h"
 #include "stages/decode/tiling.h"
 #include "stages/forecast/checkpoint.h"
 #include "stages/forecast/fit.h"
@@ -224,12 +225,13 @@ static int decode(struct walk *w, struct error *e)
     if (open_device(w, w->family->gpu.vae, &d, e) != 0)
         return -1;
     rc = w->family->vae_open(w->dir, d, &vae, e);
+    if (rc == 0 && w->machine->gpus > 0)
+        rc = rehearsal_open(w->family, w->dir, d, &limits.rehearsal, e);
     weights = loaded(w);
     while (rc == 0 && again) {
         rc = tiling_decode(w->family, vae, d, &limits, &w->latents, take_frame, NULL, e);
         again = rc == 0 && is_doubtful(w, (double)w->run.peak) &&
-                ((w->family->vae_smaller && w->family->vae_smaller(vae)) ||
-                 tiling_smaller(w->family, vae, d, w->latents.shape, &limits));
+                tiling_smaller(w->family, vae, d, w->latents.shape, &limits);
         if (!again)
             continue;
         cuts++;
@@ -238,6 +240,7 @@ static int decode(struct walk *w, struct error *e)
     }
     if (rc == 0)
         add_stage(w, DECODING, weights)->cuts = cuts;
+    rehearsal_close(limits.rehearsal);
     w->family->vae_close(vae);
     device_close(d);
     return rc;

@@ -163,18 +163,34 @@ static bool next_part(const char **text, struct part *out)
     return *(*text) == ',' && ++*text;
 }
 
-static int unknown_gpu(const struct part *p, const char *word, struct error *e)
+/* " (did you mean 5060ti?)", or "". */
+static void meant_text(char text[48], const char *word)
 {
     struct suggestion s = {.word = word};
+    size_t begun = strlen(word);
 
     for (int i = 0; i < KNOWN; i++)
         suggest_offer(&s, known_gpus[i].word);
-    return error_set(
-        e, ERROR_USAGE,
-        "--gpu: '%s' is no GPU that is known here%s%s%s: write its memory, as 16GiB or "
-        "2x49GiB (1x128GiB,unified), for times also its bandwidth and speed, as "
-        "24GiB,1008GB/s,165TFLOP/s",
-        p->written, s.best ? " (did you mean " : "", s.best ? s.best : "", s.best ? "?)" : "");
+    for (int i = 0; i < KNOWN && begun > 1; i++)
+        if (strncmp(known_gpus[i].word, word, begun) == 0)
+            s.best = known_gpus[i].word;
+    snprintf(text, 48, "%s%s%s", s.best ? " (did you mean " : "", s.best ? s.best : "",
+             s.best ? "?)" : "");
+}
+
+static int unknown_gpu(const struct part *p, const char *word, struct error *e)
+{
+    char names[16 * KNOWN] = "", meant[48];
+
+    meant_text(meant, word);
+    for (int i = 0; i < KNOWN; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+                 known_gpus[i].word);
+    return error_set(e, ERROR_USAGE,
+                     "--gpu: '%s' is no GPU that is known here%s: write its memory, as 16GiB or "
+                     "2x49GiB (1x128GiB,unified), for times also its bandwidth and speed, as "
+                     "24GiB,1008GB/s,165TFLOP/s, or one of %s",
+                     p->written, meant, names);
 }
 
 /* A positive number with a unit behind it: false where it is neither. */
@@ -211,6 +227,8 @@ static bool read_memory(const struct part *p, const char *text, struct machine *
 
 static const struct known *known_by_word(const struct part *p, const char *text)
 {
+    if (strcmp(text, "spark") == 0 || strcmp(text, "dgxspark") == 0)
+        text = "gb10";
     for (int i = 0; i < KNOWN; i++) {
         char word[24];
         snprintf(word, sizeof word, "%s", known_gpus[i].word);
@@ -255,12 +273,28 @@ static int read_first(const struct part *p, struct machine *m, struct error *e)
                          "--gpu: '%s' does not say which GPU: write its memory or name, as "
                          "2x49GiB or 2xh200",
                          p->written);
-    if (strspn(p->written, "0123456789. xX") == strlen(p->written) && !known_by_word(p, text))
+    if (strspn(p->written, "0123456789. xX") == strlen(p->written) && !known_by_word(p, text)) {
+        char meant[48];
+        meant_text(meant, text);
         return error_set(e, ERROR_USAGE,
-                         "--gpu: '%s' has no unit and is no GPU that is known here: write its "
+                         "--gpu: '%s' has no unit and is no GPU that is known here%s: write its "
                          "memory, as %sGiB",
-                         p->written, text);
+                         p->written, meant, text);
+    }
     return read_which(p, text, m, e);
+}
+
+/* "host=64GiB" */
+static int read_host(const struct part *p, struct machine *m, struct error *e)
+{
+    struct machine host = {0};
+
+    if (!read_memory(p, p->text + 5, &host, e))
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: '%s' is not understood: the host's memory is written host=64GiB",
+                         p->written);
+    m->host = host.facts.memory;
+    return m->host ? 0 : -1;
 }
 
 static int read_more(const struct part *p, struct machine *m, struct error *e)
@@ -268,9 +302,14 @@ static int read_more(const struct part *p, struct machine *m, struct error *e)
     double value = 0;
 
     if (strcmp(p->text, "unified") == 0) {
+        if (m->facts.major > 0 && !m->facts.unified)
+            return error_set(e, ERROR_USAGE,
+                             "--gpu: 'unified' is not so: such a GPU has memory of its own");
         m->facts.unified = true;
         return 0;
     }
+    if (strncmp(p->text, "host=", 5) == 0)
+        return read_host(p, m, e);
     if (read_memory(p, p->text, m, e))
         return e->code == ERROR_NONE ? 0 : -1;
     if (measure(p->text, "gb/s", &value) && value > 0 && value <= 1e6)
@@ -281,7 +320,8 @@ static int read_more(const struct part *p, struct machine *m, struct error *e)
     else
         return error_set(e, ERROR_USAGE,
                          "--gpu: '%s' is not understood: after the GPU may stand unified, its "
-                         "memory (94GiB), bandwidth (1008GB/s) and speed (165TFLOP/s)",
+                         "memory (94GiB), bandwidth (1008GB/s), speed (165TFLOP/s) and the "
+                         "host's memory (host=64GiB)",
                          p->written);
     return 0;
 }

@@ -20,8 +20,9 @@ struct machine {
 };
 
 /* "2x49GiB", "1x128GiB,unified", "h200", "2xRTX 5060 Ti,8GiB", "24GiB,1008GB/s,165TFLOP/s": how
- * many, how much memory each or which known GPU, then what is known besides. Blanks and capitals
- * do not matter. ERROR_USAGE says what of it was not understood, and what to write. */
+ * many, how much memory each or which known GPU, then what is known besides, also the host's
+ * memory (host=64GiB). Blanks and capitals do not matter. ERROR_USAGE says what of it was not
+ * understood, and what to write. */
 int machine_parse(const char *text, struct machine *out, struct error *e);
 /* What --gpu knows by name: "h200", "4090" ...; NULL past the last. */
 const char *machine_word(int index);

@@ -185,7 +185,7 @@ static void a_shot_at_fault_leaves_the_others(void **state)
                    "  - {id: d, prompt: A ship, steps: 3, tier: previs, keyframe: no.png}\n"
                    "  - {id: e, prompt: A ship, steps: 3, tier: previs, keyframe: no.png}\n"
                    "  - {id: f, source: no.png, duration: 1s}\n");
-    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--vae-memory", "100M");
+    struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--vae-memory", "200M");
     json_t *root, *faults;
 
     (void)state;
@@ -193,12 +193,12 @@ static void a_shot_at_fault_leaves_the_others(void **state)
     assert_non_null(strstr(joined(&p), "own.yaml:5: shot a cannot be made: 81 frames"));
     assert_non_null(strstr(p.out, "own.yaml:8: shot d and 1 more cannot be made: "));
     assert_non_null(strstr(p.out, "own.yaml:10: shot f cannot be made: "));
-    assert_non_null(strstr(p.out, "own.yaml:6: shot b DOES NOT FIT: --vae-memory is 100"));
+    assert_non_null(strstr(p.out, "own.yaml:6: shot b DOES NOT FIT: --vae-memory is 200"));
     assert_non_null(strstr(p.out, "experimental (CogVideoX): none of its shots can be planned"));
     assert_non_null(strstr(p.out, "previs (Wan 2.2 form, small): 1 shot of"));
     assert_non_null(strstr(p.out, "fits: "));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "49GiB", "--only", "b", "--vae-memory", "100M");
+    p = PROGRAM("plan", path, "--gpu", "49GiB", "--only", "b", "--vae-memory", "200M");
     assert_int_equal(p.status, EXIT_SHOTS); /* the board is good */
     program_free(&p);
     p = PROGRAM("plan", path, "--json", "--gpu", "49GiB");
@@ -356,6 +356,90 @@ static void options_change_what_they_should(void **state)
     json_decref(with);
 }
 
+/* With --no-offload it is asked whether all models fit at once, one after another otherwise: in
+ * text, JSON and exit status alike. */
+static void without_offload_the_verdict_is_of_all_at_once(void **state)
+{
+    static const struct {
+        const char *gpu;
+        int status;
+    } cases[] = {{"49GiB", EXIT_SHOTS}, {"2x49GiB", EXIT_SHOTS}, {"4x49GiB", EXIT_DELIVERED}};
+    const char *path = write_board(
+        "1280x720", "  - {id: a, prompt: A ship, frames: 81, steps: 2, tier: flagship}\n");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct program p = PROGRAM("plan", path, "--gpu", cases[i].gpu, "--no-offload");
+        struct program j = PROGRAM("plan", path, "--gpu", cases[i].gpu, "--no-offload", "--json");
+        json_t *root = json_loads(j.out, 0, NULL);
+        const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0);
+        bool fits = cases[i].status == EXIT_DELIVERED;
+
+        assert_int_equal(p.status, cases[i].status);
+        assert_int_equal(j.status, cases[i].status);
+        assert_true(json_is_true(json_object_get(root, "at_once")));
+        assert_int_equal(json_is_true(json_object_get(tier, "fits")), fits);
+        assert_int_equal(json_is_true(json_object_get(tier, "resident_fits")), fits);
+        assert_non_null(strstr(joined(&p), fits ? "fits without offload" : "DOES NOT FIT without"));
+        assert_true(fits ||
+                    strstr(p.out, "without --no-offload (--memory speed) it fits: 35.4 GiB"));
+        assert_true(fits || strstr(p.out, "such GPUs it would"));
+        json_decref(root);
+        program_free(&j);
+        program_free(&p);
+    }
+    struct program p = PROGRAM("plan", path, "--gpu", "2x49GiB");
+    assert_int_equal(p.status, EXIT_DELIVERED);
+    program_free(&p);
+}
+
+/* The host's memory is judged where it is known, else what it needs is told. */
+static void memory_of_the_host_is_judged(void **state)
+{
+    const char *path = write_board(
+        "832x480", "  - {id: a, prompt: A ship, frames: 33, steps: 2, tier: workhorse}\n");
+    struct program p = PROGRAM("plan", path, "--gpu", "4090");
+
+    (void)state;
+    assert_int_equal(p.status, EXIT_DELIVERED);
+    assert_non_null(strstr(joined(&p), "the host needs "));
+    assert_non_null(strstr(p.out, "4090,host=64GiB"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "4090,host=64GiB");
+    assert_int_equal(p.status, EXIT_DELIVERED);
+    assert_null(strstr(p.out, "host needs"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "4090,host=16GiB");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(joined(&p), "of the host's memory"));
+    assert_non_null(strstr(p.out, "it is the host that needs more memory"));
+    program_free(&p);
+}
+
+static void the_disk_is_judged(void **state)
+{
+    char shots[100];
+    const char *path;
+
+    (void)state;
+    snprintf(shots, sizeof shots,
+             "  - {id: a, card: {background: \"#000000\"}, duration: 4000s}\n");
+    path = write_board("7680x4320", shots); /* some 6 TiB */
+    struct program p = PROGRAM("plan", path, "--gpu", "4090", "-o", "/dev/shm/auteur-none/there");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(p.out, "DOES NOT FIT the disk: "));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "4090", "--json", "-o", "/dev/shm/auteur-none/there");
+    json_t *root = json_loads(p.out, 0, NULL);
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_true(json_is_false(json_object_get(root, "fits")));
+    assert_true(json_is_false(json_object_get(root, "disk_fits")));
+    assert_true(number(root, "disk_made") > number(root, "disk_free"));
+    assert_true(number(root, "films_seconds") > 0.1);
+    json_decref(root);
+    program_free(&p);
+}
+
 /* A short shot whose weights stay on the GPU beside a long one whose weights come from the host. */
 static void rows_add_up_and_what_cannot_be_mended_says_so(void **state)
 {
@@ -375,6 +459,28 @@ static void rows_add_up_and_what_cannot_be_mended_says_so(void **state)
     assert_true(json_is_false(json_object_get(tier, "fits")));
     assert_non_null(strstr(mend, "take a smaller frame, or a GPU with more memory"));
     json_decref(root);
+}
+
+/* Weeks of work keep their column; what many shots share is warned of once. */
+static void many_and_long_shots_stay_readable(void **state)
+{
+    char shots[1200] = "";
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        sprintf(shots + strlen(shots),
+                "  - {id: a%d, prompt: A ship, frames: 81, steps: 1000, tier: flagship}\n"
+                "  - {id: b%d, card: {background: \"#000000\"}, duration: 1s, keyframe: x.png}\n",
+                i, i);
+    const char *path = write_board("1280x720", shots);
+    struct program p = PROGRAM("plan", path, "--gpu", "3090");
+    const char *warned = strstr(p.err, "warning: ");
+
+    assert_non_null(strstr(p.out, " days\n"));
+    assert_non_null(warned);
+    assert_non_null(strstr(warned, " (and 3 more such)\n"));
+    assert_null(strstr(warned + 1, "warning: "));
+    program_free(&p);
 }
 
 static void presets_decide_steps_and_batch(void **state)
@@ -470,14 +576,19 @@ static void no_line_is_wider_than_a_terminal(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++) {
+        int width = i % 2 ? 80 : 50;
+
+        assert_int_equal(setenv("COLUMNS", i % 2 ? "200" : "50", 1), 0);
         struct program p = PROGRAM("plan", path, "--gpu", gpus[i], "--step-cache", "timestep",
                                    "--precision", "fp8", "--memory", "safe");
         for (char *line = p.out, *end; (end = strchr(line, '\n')); line = end + 1)
-            if (end - line > 80)
+            if (end - line > width)
                 fail_msg("%s: %.*s", gpus[i], (int)(end - line), line);
         assert_non_null(strstr(p.out, "workhorse"));
+        assert_true(!strstr(p.out, "  GiB   ") == (width < 80));
         program_free(&p);
     }
+    assert_int_equal(unsetenv("COLUMNS"), 0);
 }
 
 /* The sampling of six pictures of one size. */
@@ -506,7 +617,7 @@ static void pictures_are_made_together(void **state)
     } cases[] = {{"h200", "1", 1},
                  {"h200", "0", 4},
                  {"h200", "16", 6},
-                 {"7.5GiB", "16", 3},
+                 {"7.75GiB", "16", 3},
                  {"7GiB", "16", 1}};
     char six[600] = "";
     double alone = 0, least = 0;
@@ -610,7 +721,11 @@ int main(void)
         cmocka_unit_test(a_checkpoint_that_cannot_be_used_is_told),
         cmocka_unit_test(data_that_is_missing_is_told),
         cmocka_unit_test(options_change_what_they_should),
+        cmocka_unit_test(without_offload_the_verdict_is_of_all_at_once),
+        cmocka_unit_test(memory_of_the_host_is_judged),
+        cmocka_unit_test(the_disk_is_judged),
         cmocka_unit_test(rows_add_up_and_what_cannot_be_mended_says_so),
+        cmocka_unit_test(many_and_long_shots_stay_readable),
         cmocka_unit_test(presets_decide_steps_and_batch),
         cmocka_unit_test(a_step_cache_is_hoped_of),
         cmocka_unit_test(what_has_no_effect_is_said),

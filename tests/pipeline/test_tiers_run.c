@@ -347,6 +347,7 @@ static void a_vae_is_timed_at_the_size_that_is_told(void **state)
 {
     char link[160], *real;
     struct program p;
+    json_t *line;
 
     (void)state;
     /* SVD's fixture makes two pixels of a number, not eight. */
@@ -360,8 +361,18 @@ static void a_vae_is_timed_at_the_size_that_is_told(void **state)
     p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
                 "64x64", "--frames", "4", "--repeat", "1");
     assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "4 frames asked for: this VAE makes 1, 5, 9 ... of them\n"));
-    assert_non_null(strstr(p.out, " 64x64    5 frames "));
+    assert_non_null(strstr(p.out, " 64x64    5 frames (4 asked for) "));
+    program_free(&p);
+    p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
+                "288x160", "--frames", "1", "--repeat", "1", "--vae-tile", "160x128", "--json");
+    assert_int_equal(p.status, 0);
+    line = json_loads(p.out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(line, "width")), 288);
+    assert_true(json_number_value(json_object_get(line, "ms_per_frame")) > 0);
+    assert_true(json_is_null(json_object_get(line, "share_of_convolution")));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(line, "tiles"), "columns")),
+                     3);
+    json_decref(line);
     program_free(&p);
     /* The embedded model, at its own size: as if it were among the program's data. */
     real = realpath("stages/generate/previs/checkpoint", NULL);

@@ -218,6 +218,9 @@ static void machines_are_read_as_written(void **state)
     assert_int_equal(m.gpus, 1);
     assert_int_equal(m.facts.memory, 16000000000);
     assert_true(machine_rates(&m).bytes > 0 && m.bf16 == 113e12 && m.bandwidth == 960e9);
+    assert_int_equal(m.host, 0);
+    assert_int_equal(machine_parse("4090, host=64GiB", &m, &e), 0);
+    assert_true((double)m.host == 64 * GIB && (double)m.facts.memory == 23.5 * GIB);
     assert_int_equal(machine_parse("4xA6000", &m, &e), 0);
     assert_int_equal(m.gpus, 4);
     assert_int_equal(m.facts.major, 8);
@@ -243,6 +246,7 @@ static void gpus_are_known_by_many_names(void **state)
         {"RTX 6000 Ada", 1, 47.5, 182e12, 8},
         {"2 x 49 GiB", 2, 49, 0, 0},
         {"49152MiB", 1, 48, 0, 0},
+        {"dgx-spark", 1, 119.7, 125e12, 12},
         {"h100,94GiB,3900GB/s", 1, 94, 989e12, 9},
     };
 
@@ -279,6 +283,11 @@ static void other_words_are_one_clear_error(void **state)
         {"RTX 9999", "write its memory, as 16GiB"},
         {"RTX 5090 Laptop GPU", "write its memory, as 16GiB"},
         {"h20", "(did you mean h200?)"},
+        {"v1000", "or one of h200, h100, b200"},
+        {"5060", "(did you mean 5060ti?)"},
+        {"h100,unified", "such a GPU has memory of its own"},
+        {"4090,host=much", "written host=64GiB"},
+        {"4090,host=1MiB", "no GPU's memory"},
         {"2x49GiB,", "after the GPU may stand"},
         {"2x49GiB,fast", "after the GPU may stand"},
         {"1xh100,nanGB/s", "after the GPU may stand"},
@@ -501,6 +510,21 @@ static void one_memory_holds_a_stage_with_its_own_host(void **state)
     assert_true(forecast_peak(&f, &one) == 11 * GIB + machine_itself(&one));
 }
 
+/* A larger GPU never holds less: what decoding chooses leaves what the verdict wants. */
+static void a_decode_chooses_what_fits(void **state)
+{
+    static const char *const gpus[] = {"5.5GiB", "8GiB", "9GiB"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++) {
+        struct machine m = machine(gpus[i]);
+        struct forecast f = forecast("workhorse", 1280, 720, 17, &m);
+
+        assert_true(machine_holds(&m, forecast_peak(&f, &m)));
+        assert_int_equal(f.stage[2].cuts, 0);
+    }
+}
+
 static double stored(const struct forecast *f)
 {
     double sum = 0;
@@ -593,6 +617,7 @@ int main(void)
         cmocka_unit_test(more_cards_do_not_help_one_shot),
         cmocka_unit_test(memory_of_others_is_taken_off),
         cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
+        cmocka_unit_test(a_decode_chooses_what_fits),
         cmocka_unit_test(one_memory_holds_a_stage_with_its_own_host),
         cmocka_unit_test(hunyuan_video_is_told_of_unified_memory),
         cmocka_unit_test(peaks_are_those_that_were_measured),

@@ -11,9 +11,10 @@
 
 #include <cmocka.h>
 
+#include "kernels/dry/dry.h"
 #include "stages/decode/cogvideox_vae.h"
 #include "stages/decode/hunyuan_vae_impl.h"
-#include "stages/decode/tiling.h"
+#include "stages/decode/vae_session.h"
 #include "stages/decode/wan_vae.h"
 
 #define HUNYUAN "tests/fixtures/hunyuan-video"
@@ -232,6 +233,93 @@ static void test_tiles_keep_to_the_memory(void **unused)
     device_close(d);
 }
 
+/* ---- what a GPU holds */
+
+static int drop(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
+{
+    (void)ctx, (void)index, (void)rgb, (void)width, (void)height, (void)e;
+    return 0;
+}
+
+/* Bytes besides the weights that a GPU would hold at most in a decode within the limit; 0: not even
+ * the smallest tile keeps to it. */
+static size_t held(const struct family *f, const char *dir, const int64_t shape[4], size_t limit,
+                   struct error *e)
+{
+    struct dry_run run = {.facts = {.memory = (size_t)80 << 30, .major = 9}};
+    const struct stage_env env = {.device = {.kind = DEVICE_CUDA, .threads = 1, .dry = &run},
+                                  .vae = {.memory = limit, .memory_asked = true}};
+    struct vae_session s;
+    struct arena a = {0};
+    struct tensor latents = tensor_new(&a, 4, shape);
+    size_t weights;
+
+    assert_non_null(latents.data);
+    assert_int_equal(vae_session_open(&s, &env, f, dir, "test", e), 0);
+    weights = run.used - run.scratch;
+    int rc = vae_session_decode(&s, &latents, drop, NULL, e);
+    vae_session_close(&s);
+    arena_free(&a);
+    return rc == 0 ? run.peak - weights : 0;
+}
+
+/* Of every family: with all that operations take for themselves no more than was said, down to what
+ * even the smallest tile takes; then the error names what would do, and that does. */
+static void test_a_gpu_holds_no_more_than_the_limit(void **unused)
+{
+    static const struct {
+        const struct family *family;
+        const char *dir;
+        int64_t shape[4];
+    } cases[] = {{&family_hunyuan_video, HUNYUAN, {16, 3, 60, 90}},
+                 {&family_wan, WAN, {CHANNELS, 2, 60, 90}},
+                 {&family_cogvideox, "tests/fixtures/cogvideox-2b", {3, 8, 40, 60}},
+                 {&family_sdxl, "tests/fixtures/sdxl", {4, 1, 256, 256}}};
+    (void)unused;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct family *f = cases[i].family;
+        struct error e = {0};
+        size_t whole = held(f, cases[i].dir, cases[i].shape, (size_t)60 << 30, &e), limit, takes;
+        int fewer = 0;
+
+        for (limit = whole; (takes = held(f, cases[i].dir, cases[i].shape, limit, &e)) > 0;
+             limit = limit * 4 / 5) {
+            if (takes > limit)
+                fail_msg("%s: %zu of %zu bytes", cases[i].dir, takes, limit);
+            fewer += takes < whole;
+        }
+        if (fewer == 0)
+            fail_msg("%s: %zu bytes at once, %s", cases[i].dir, whole, e.text);
+        assert_int_equal(e.code, ERROR_INPUT);
+        const char *would_do = strstr(e.text, ": --vae-memory ");
+        assert_non_null(would_do);
+        assert_int_equal(sscanf(would_do, ": --vae-memory %zuM would do", &limit), 1);
+        assert_in_range(held(f, cases[i].dir, cases[i].shape, limit << 20, &e), 1, limit << 20);
+    }
+}
+
+/* What is free is not taken to the last: with the weights, what decoding takes leaves the tenth
+ * that forecasts want left. */
+static void test_a_share_of_what_is_free_leaves_the_rest(void **unused)
+{
+    const size_t gib = (size_t)1 << 30;
+    (void)unused;
+
+    for (size_t used = 0; used <= 20 * gib; used += gib / 2) {
+        struct dry_run run = {.facts = {.memory = 24 * gib}, .used = used};
+        struct device *d;
+        struct error e = {0};
+
+        assert_int_equal(
+            device_open(&(struct device_options){.kind = DEVICE_CUDA, .dry = &run}, &d, &e), 0);
+        size_t budget = tiling_budget(d);
+        assert_true(budget > 0 && budget <= (24 * gib - used) / 5 * 4);
+        assert_true((double)(used + budget) * 1.1 <= 24.000001 * (double)gib || used > 19 * gib);
+        device_close(d);
+    }
+}
+
 /* Wan's norms see a pixel, its attention the tile: tiles that fade into one another stay near the
  * whole picture, and every pixel is made of weights that add up to one. */
 static void test_tiles_are_near_the_whole(void **unused)
@@ -366,6 +454,8 @@ int main(void)
         cmocka_unit_test(test_slices_change_nothing_of_wan),
         cmocka_unit_test(test_later_batches_change_nothing_of_cogvideox),
         cmocka_unit_test(test_tiles_keep_to_the_memory),
+        cmocka_unit_test(test_a_gpu_holds_no_more_than_the_limit),
+        cmocka_unit_test(test_a_share_of_what_is_free_leaves_the_rest),
         cmocka_unit_test(test_tiles_are_near_the_whole),
         cmocka_unit_test(test_tiles_show_neither_weights_nor_edges),
         cmocka_unit_test(test_limits_are_read),
