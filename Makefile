@@ -4,6 +4,7 @@
 #   make demo          install missing packages, build, run storyboards/demo.yaml
 #   make test          install missing packages, build, run every test
 #   make test-gpu      what only a GPU can show: tests/run-gpu
+#   make test-cuda-host  the CUDA object's host side without a GPU: tests/run-cuda-host
 #   make sanitize      the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make check-style   clang-format, headers compile alone, no exit() below main
 #   make cuda          build/libauteur-cuda.so, for NVIDIA GPUs; needs the CUDA toolkit
@@ -77,7 +78,7 @@ $(BUILD)/%.o: %.cc | $(BUILD)/.packages
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -o $@ $< $(BUILD)/libauteur.a $(LDLIBS) -lcmocka
 
-include kernels/cuda/cuda.mk pipeline/data.mk pipeline/bundle.mk
+include kernels/cuda/cuda.mk tests/cuda/fake.mk pipeline/data.mk pipeline/bundle.mk
 
 test: all $(TEST_BIN)
 	tests/run $(TEST_BIN)

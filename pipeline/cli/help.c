@@ -1,20 +1,16 @@
 #include "pipeline/cli/help.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+
+#include "pipeline/progress/show.h"
 
 enum { WIDTH = 80, NARROWEST = 40, OPTION_COLUMN = 24, SUMMARY_COLUMN = 38 };
 
 int help_width(FILE *out)
 {
-    const char *told = getenv("COLUMNS");
-    int columns = told ? atoi(told) : 0;
-    struct winsize w;
+    int columns = show_columns(out);
 
-    if (columns <= 0 && ioctl(fileno(out), TIOCGWINSZ, &w) == 0)
-        columns = w.ws_col;
-    return columns <= 0 || columns > WIDTH ? WIDTH : columns < NARROWEST ? NARROWEST : columns;
+    return columns > WIDTH ? WIDTH : columns < NARROWEST ? NARROWEST : columns;
 }
 
 void help_wrap(FILE *out, const char *text, int indent, int at, int width)

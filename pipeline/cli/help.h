@@ -14,8 +14,7 @@ int help_completion(FILE *out, const char *shell); /* bash, zsh, fish; -1 likewi
 /* Text wrapped at `width` columns, each line after `indent` spaces; the first line begins at
  * column `at`. A blank line in the text stays one. Ends with a newline. */
 void help_wrap(FILE *out, const char *text, int indent, int at, int width);
-/* Columns for text: COLUMNS where that is set, else the terminal's that `out` is, from 40 to 80; 80
- * of a file. */
+/* Columns for text: those of `out` (show_columns()), from 40 to 80. */
 int help_width(FILE *out);
 
 #endif

@@ -32,7 +32,7 @@ void show_json(void *ctx, const struct event *event);
 
 /* Whether a stream is a terminal that can move its cursor. */
 bool show_can_redraw(FILE *out);
-/* How wide it is; 80 where it is no terminal. */
+/* How wide it is: COLUMNS where that is set, else the terminal; 80 where it is none. */
 int show_columns(FILE *out);
 /* Whether colour is wanted: a terminal, and NO_COLOR is not set. */
 bool show_wants_color(FILE *out);

@@ -25,11 +25,13 @@ bool show_wants_color(FILE *out)
 
 int show_columns(FILE *out)
 {
+    const char *told = getenv("COLUMNS");
+    int columns = told ? atoi(told) : 0;
     struct winsize w;
 
-    if (ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
-        return w.ws_col < WIDEST ? w.ws_col : WIDEST;
-    return 80;
+    if (columns <= 0 && ioctl(fileno(out), TIOCGWINSZ, &w) == 0)
+        columns = w.ws_col;
+    return columns <= 0 ? 80 : columns < WIDEST ? columns : WIDEST;
 }
 
 static int columns(const struct show *s)

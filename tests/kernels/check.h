@@ -19,6 +19,7 @@ struct check {
     const char *only;          /* the one operation to look at; NULL: all */
     bool first;                /* the first round: of what is looked at once */
     bool small;                /* few, short cases: for slow checkers of memory */
+    bool blind;                /* nothing is compared: the numbers mean nothing (tests/cuda) */
     int compared, failed;
 };
 

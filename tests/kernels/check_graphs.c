@@ -81,7 +81,7 @@ static bool turn(struct check *c, struct sequence *s, struct device_graph *g, in
     while (device_graph(d, g, &at, 0))
         issue(d, s);
     op_read(d, &got, &s->out);
-    if (memcmp(plain.data, got.data, size) == 0)
+    if (c->blind || memcmp(plain.data, got.data, size) == 0)
         return true;
     printf("%s graph: turn %d of a recorded run differs from the same issued\n",
            dtype_name(c->dtype), at);

@@ -14,8 +14,7 @@
 #include "kernels/dry/dry.h"
 #include "stages/decode/cogvideox_vae.h"
 #include "stages/decode/hunyuan_vae_impl.h"
-#include "stages/decode/rehearsal.h"
-#include "stages/decode/tiling.h"
+#include "stages/decode/vae_session.h"
 #include "stages/decode/wan_vae.h"
 
 #define HUNYUAN "tests/fixtures/hunyuan-video"
@@ -248,26 +247,18 @@ static size_t held(const struct family *f, const char *dir, const int64_t shape[
                    struct error *e)
 {
     struct dry_run run = {.facts = {.memory = (size_t)80 << 30, .major = 9}};
-    struct vae_limits limits = {.memory = limit, .memory_asked = true};
+    const struct stage_env env = {.device = {.kind = DEVICE_CUDA, .threads = 1, .dry = &run},
+                                  .vae = {.memory = limit, .memory_asked = true}};
+    struct vae_session s;
     struct arena a = {0};
     struct tensor latents = tensor_new(&a, 4, shape);
-    struct device *d;
     size_t weights;
 
     assert_non_null(latents.data);
-    assert_int_equal(device_open(&(struct device_options){.kind = DEVICE_CUDA,
-                                                          .threads = 1,
-                                                          .activations = f->gpu.vae,
-                                                          .dry = &run},
-                                 &d, e),
-                     0);
-    void *vae = open_vae(f, dir, d);
-    assert_int_equal(rehearsal_open(f, dir, d, &limits.rehearsal, e), 0);
+    assert_int_equal(vae_session_open(&s, &env, f, dir, "test", e), 0);
     weights = run.used - run.scratch;
-    int rc = tiling_decode(f, vae, d, &limits, &latents, drop, NULL, e);
-    rehearsal_close(limits.rehearsal);
-    f->vae_close(vae);
-    device_close(d);
+    int rc = vae_session_decode(&s, &latents, drop, NULL, e);
+    vae_session_close(&s);
     arena_free(&a);
     return rc == 0 ? run.peak - weights : 0;
 }
