@@ -13,6 +13,7 @@ enum exit_code exit_code_for(enum error_code code)
     case ERROR_SPACE:
     case ERROR_MEDIA:
     case ERROR_MODEL:
+    case ERROR_ABSENT:
     case ERROR_MEMORY:
         return EXIT_SHOTS;
     case ERROR_CANCELLED:

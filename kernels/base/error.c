@@ -56,9 +56,9 @@ void error_clear(struct error *e)
 
 const char *error_code_name(enum error_code code)
 {
-    static const char *const names[] = {"none",  "usage",  "input",     "io",
-                                        "space", "memory", "journal",   "busy",
-                                        "model", "media",  "cancelled", "internal"};
+    static const char *const names[] = {"none",   "usage",     "input",   "io",    "space",
+                                        "memory", "journal",   "busy",    "model", "absent",
+                                        "media",  "cancelled", "internal"};
 
     return (unsigned)code < sizeof names / sizeof names[0] ? names[code] : "internal";
 }

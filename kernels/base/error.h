@@ -18,6 +18,7 @@ enum error_code {
     ERROR_JOURNAL,   /* the journal is damaged or of another version */
     ERROR_BUSY,      /* another process holds the journal */
     ERROR_MODEL,     /* a checkpoint does not hold what its form promises */
+    ERROR_ABSENT,    /* a checkpoint is not where it should be: its drive is not plugged in */
     ERROR_MEDIA,     /* a clip, picture or font; or a delivered file that fails its checks */
     ERROR_CANCELLED, /* the user interrupted; nothing is wrong */
     ERROR_INTERNAL   /* our own mistake */

@@ -31,7 +31,8 @@ bool plan_refuses(const struct stage_env *env, const struct shot *shot, struct s
         if (!stage->check || stage->lane(env, shot) == LANE_NONE ||
             stage->check(env, shot, why) == 0)
             continue;
-        if (!generated || why->code != ERROR_MODEL || has_checkpoint(env, out->tier)) {
+        if (!generated || (why->code != ERROR_MODEL && why->code != ERROR_ABSENT) ||
+            has_checkpoint(env, out->tier)) {
             error_wrap(why, "%s", stage->name);
             return true;
         }

@@ -25,7 +25,7 @@ struct stage_status {
 struct status {
     struct workspace *w;
     struct stage_status stages[STAGES];
-    size_t shots, delivered, failed;
+    size_t shots, delivered, failed, not_compared;
     const char *only; /* what the last run was for; "": every shot */
     bool live;        /* a run goes on */
     char who[JOURNAL_WHO_SIZE];
@@ -37,13 +37,15 @@ struct status {
 static const char *state_of(const struct status *s, const struct plan_job *j,
                             const struct stage_record *r)
 {
-    if (j->verdict == VERDICT_FRESH)
+    bool same = r && (j->uncompared || hash_equal(r->key, j->key));
+
+    if (j->verdict == VERDICT_FRESH || (j->uncompared && j->reason == REASON_NONE))
         return "done";
-    if (j->verdict == VERDICT_BROKEN)
+    if (j->verdict == VERDICT_BROKEN && !j->uncompared)
         return "failed";
-    if (r && hash_equal(r->key, j->key) && r->status == RECORD_FAILED)
+    if (same && r->status == RECORD_FAILED)
         return "failed";
-    if (r && hash_equal(r->key, j->key) && r->status == RECORD_RUNNING)
+    if (same && r->status == RECORD_RUNNING)
         return s->live ? "running" : "interrupted";
     return "left";
 }
@@ -71,10 +73,24 @@ static const char *error_of(const struct status *s, size_t shot, int stage,
 {
     const struct plan *plan = &s->w->plan;
 
-    for (size_t i = 0; i < plan->problem_count; i++)
+    for (size_t i = 0; i < plan->problem_count && !plan_job(plan, shot, stage)->uncompared; i++)
         if (plan->problems[i].shot == shot && (int)plan->problems[i].stage == stage)
             return plan->problems[i].text;
     return r ? r->error : "";
+}
+
+/* Whether the shot is told as it was last made: it was not compared with its models, and has no
+ * failure of its own to tell. */
+static bool told_as_made(const struct plan *plan, size_t shot)
+{
+    bool uncompared = false;
+
+    for (int i = 0; i < STAGES; i++) {
+        if (plan_job(plan, shot, i)->reason == REASON_FAILED)
+            return false;
+        uncompared |= plan_job(plan, shot, i)->uncompared;
+    }
+    return uncompared;
 }
 
 static json_t *stage_json(const char *state, const struct stage_record *r, const char *error)
@@ -87,7 +103,7 @@ static json_t *stage_json(const char *state, const struct stage_record *r, const
 static int look_at_shot(struct status *s, struct journal_view *view, size_t shot, struct error *e)
 {
     const struct workspace *w = s->w;
-    const char *id = w->board.shots[shot].id;
+    const char *id = w->board.shots[shot].id, *why = "";
     json_t *stages = s->json ? json_object() : NULL;
     bool wanted = false, done = true, failed = false;
 
@@ -120,9 +136,13 @@ static int look_at_shot(struct status *s, struct journal_view *view, size_t shot
     s->shots += wanted;
     s->delivered += wanted && done;
     s->failed += failed;
+    if (told_as_made(&w->plan, shot))
+        why = plan_uncompared(&w->plan, shot);
+    s->not_compared += why[0] != '\0';
     if (stages)
-        json_array_append_new(s->json, json_pack("{ss sb so}", "id", id, "delivered",
-                                                 wanted && done, "stages", stages));
+        json_array_append_new(s->json,
+                              json_pack("{ss sb ss so}", "id", id, "delivered", wanted && done,
+                                        "not_compared", why, "stages", stages));
     return 0;
 }
 
@@ -150,6 +170,34 @@ static int count_orphans(void *ctx, const char *shot, const char *stage,
     return 0;
 }
 
+static bool is_told_so(const struct plan *plan, const struct plan_problem *p, const char *why)
+{
+    return strcmp(p->text, why) == 0 && told_as_made(plan, p->shot);
+}
+
+/* A line for each folder that is away, however many shots want it. */
+static void print_not_compared(const struct workspace *w)
+{
+    const struct plan *plan = &w->plan;
+    const struct plan_problem *p = plan->problems;
+
+    for (size_t i = 0; i < plan->problem_count; i++) {
+        size_t first = 0, n = 0;
+
+        if (!told_as_made(plan, p[i].shot))
+            continue;
+        while (!is_told_so(plan, &p[first], p[i].text))
+            first++;
+        if (first < i)
+            continue;
+        for (size_t k = i; k < plan->problem_count; k++)
+            n += is_told_so(plan, &p[k], p[i].text);
+        printf("%zu %s told as last made, not compared with %s: %s\n", n, n == 1 ? "shot" : "shots",
+               n == 1 ? "its model" : "their models",
+               failure_text(p[i].text, w->setup.stages[p[i].stage]->name));
+    }
+}
+
 static void print_people(const struct status *s)
 {
     const struct workspace *w = s->w;
@@ -171,6 +219,7 @@ static void print_people(const struct status *s)
     if (s->failed)
         printf(", %zu failed", s->failed);
     printf(s->live ? "; a run goes on: %s\n" : "\n", s->who);
+    print_not_compared(w);
     if (s->only[0])
         printf("the last run was for --only '%s'\n", s->only);
     if (s->orphans)
@@ -194,11 +243,11 @@ static int print_json(struct status *s, struct error *e)
                                       "failed", (json_int_t)at->failed, "seconds", at->seconds,
                                       "peak_kib", (json_int_t)at->peak_kib));
     }
-    root = json_pack("{ss ss ss sb ss sI sI sI sI so sO}", "dir", w->production.dir, "board",
+    root = json_pack("{ss ss ss sb ss sI sI sI sI sI so sO}", "dir", w->production.dir, "board",
                      w->board.name, "only", s->only, "live", s->live, "writer", s->who, "shots",
                      (json_int_t)s->shots, "delivered", (json_int_t)s->delivered, "failed",
-                     (json_int_t)s->failed, "orphans", (json_int_t)s->orphans, "stages", stages,
-                     "list", s->json);
+                     (json_int_t)s->failed, "not_compared", (json_int_t)s->not_compared, "orphans",
+                     (json_int_t)s->orphans, "stages", stages, "list", s->json);
     if (root && s->machine.count)
         json_object_set_new(root, "machine", monitor_history_json(&s->machine));
     return command_json(root, e);

@@ -18,7 +18,8 @@ const struct command commands_all[] = {
      command_resume},
     {"status", "[DIR]", 0, 1, "what is delivered, what failed, what is left",
      "Reads the journal only, so it may be asked while a run goes on. Shows how far every stage "
-     "is, its time and peak memory, and every failed shot with its reason.",
+     "is, its time and peak memory, and every failed shot with its reason. Where a model's folder "
+     "is away, what was made with it is told as it was last made, with the folder's name.",
      command_status},
     {"check", "BOARD.yaml", 1, 1, "find the mistakes before anything is made",
      "Reports every problem of the storyboard as file:line:column, then what only the stages "

@@ -133,6 +133,24 @@ static bool is_stale(const struct plan *plan, size_t shot)
     return false;
 }
 
+/* A model's folder is away: which files of the last make are not there. */
+static void tell_as_made(const struct workspace *w, size_t shot, const char *why)
+{
+    bool whole = true;
+
+    printf("  not compared: %s\n", why);
+    for (int i = 0; i < STAGES; i++) {
+        const struct plan_job *j = plan_job(&w->plan, shot, i);
+
+        if (j->verdict == VERDICT_SKIP || j->reason == REASON_NONE)
+            continue;
+        printf("  %-9s  %s\n", w->setup.stages[i]->name, reason_text((enum reason)j->reason));
+        whole = false;
+    }
+    if (whole)
+        printf("  all that was made of it is there\n");
+}
+
 static int cannot_be_made(struct workspace *w, struct journal_view *view, size_t shot,
                           const char *reason, struct error *e)
 {
@@ -146,7 +164,10 @@ static int cannot_be_made(struct workspace *w, struct journal_view *view, size_t
             return -1;
         made |= found && r.status == RECORD_DONE;
     }
-    printf("  cannot be made: %s\n%s", reason, made ? "" : "  never made\n");
+    if (made && plan_uncompared(&w->plan, shot))
+        tell_as_made(w, shot, reason);
+    else
+        printf("  cannot be made: %s\n%s", reason, made ? "" : "  never made\n");
     return 0;
 }
 
@@ -204,7 +225,7 @@ static int why(struct workspace *w, const char *only, struct error *e)
         return error_set(e, ERROR_USAGE, "%s has no shot '%s'", w->board.path, only);
     if (!stale)
         printf("every shot is up to date\n");
-    else if (!only)
+    else if (!only && w->plan.to_run)
         print_cost("in all:", &total);
     return 0;
 }

@@ -136,6 +136,16 @@ static int look_for_artefacts(struct planner *p, const struct stage_record *r, e
     return 0;
 }
 
+/* What a record and the files that it lists say, whatever it was made from. 0 or -1. */
+static int look_at_record(struct planner *p, const struct stage_record *r, enum reason *reason,
+                          struct error *e)
+{
+    if (r->status == RECORD_DONE)
+        return look_for_artefacts(p, r, reason, e);
+    *reason = r->status == RECORD_FAILED ? REASON_FAILED : REASON_INTERRUPTED;
+    return 0;
+}
+
 /* What the stage reads by content comes from this one. */
 static bool reads_content_of(const struct stage *stage, int from)
 {
@@ -199,11 +209,7 @@ static int judge(struct planner *p, const struct shot *shot, struct plan_job *jo
         return -1;
     if (found && !hash_equal(r.key, jobs[stage].key))
         reason = why_changed(jobs, stage, about);
-    else if (found && r.status == RECORD_FAILED)
-        reason = REASON_FAILED;
-    else if (found && r.status == RECORD_RUNNING)
-        reason = REASON_INTERRUPTED;
-    else if (found && look_for_artefacts(p, &r, &reason, e) != 0)
+    else if (found && look_at_record(p, &r, &reason, e) != 0)
         return -1;
     jobs[stage].open = is_open(jobs, about);
     if (jobs[stage].open && reason == REASON_NONE)
@@ -233,6 +239,32 @@ static int key_and_judge(struct planner *p, size_t shot, enum stage_id stage, st
     return judge(p, about, jobs, stage, e);
 }
 
+/* A model's folder is away from `stage` on: the shot is broken, but its records stand. */
+static int set_aside(struct planner *p, size_t index, enum stage_id stage, const struct error *why,
+                     struct error *e)
+{
+    const struct plan_setup *setup = p->setup;
+    const struct shot *shot = &setup->env->board->shots[index];
+    struct plan_job *jobs = &p->plan->jobs[index * STAGES];
+
+    for (int i = 0; i < STAGES; i++) {
+        enum reason reason = REASON_NEVER;
+        struct stage_record r;
+        int found = 0;
+
+        jobs[i].lane = (uint8_t)setup->stages[i]->lane(setup->env, shot);
+        jobs[i].uncompared = jobs[i].lane != LANE_NONE;
+        if (!jobs[i].uncompared || i < (int)stage)
+            continue;
+        if (p->view)
+            found = journal_get(p->view, shot->id, setup->stages[i]->name, &r, e);
+        if (found < 0 || (found && look_at_record(p, &r, &reason, e) != 0))
+            return -1;
+        jobs[i].reason = (uint8_t)reason;
+    }
+    return plan_break(p->plan, index, stage, why, e);
+}
+
 static int plan_shot(struct planner *p, size_t index, struct error *e)
 {
     const struct plan_setup *setup = p->setup;
@@ -257,7 +289,8 @@ static int plan_shot(struct planner *p, size_t index, struct error *e)
         if (why.code == ERROR_NONE || why.code == ERROR_MEMORY || why.code == ERROR_JOURNAL)
             return -1;
         error_clear(e);
-        return plan_break(p->plan, index, (enum stage_id)i, &why, e);
+        return why.code == ERROR_ABSENT ? set_aside(p, index, (enum stage_id)i, &why, e)
+                                        : plan_break(p->plan, index, (enum stage_id)i, &why, e);
     }
     return 0;
 }
@@ -368,6 +401,16 @@ void plan_reads(const struct plan *plan, const struct plan_setup *setup, size_t 
     for (int i = 0; i < STAGES; i++)
         reads[i] = reads_content_of(setup->stages[stage], i) ? plan_job(plan, shot, stage)->content
                                                              : plan_job(plan, shot, i)->key;
+}
+
+const char *plan_uncompared(const struct plan *plan, size_t shot)
+{
+    for (size_t i = 0; i < plan->problem_count; i++)
+        if (plan->problems[i].shot == shot)
+            return plan_job(plan, shot, (int)plan->problems[i].stage)->uncompared
+                       ? plan->problems[i].text
+                       : NULL;
+    return NULL;
 }
 
 enum stage_id plan_last_stage(const struct plan *plan, size_t shot)

@@ -8,6 +8,9 @@
  * shot, plan_settle() judges them by what was made, and those that turn out to be up to date are
  * not run.
  *
+ * Where a model's folder is away, keys that it counts in cannot be made. Such a shot cannot be made
+ * either, but nothing is said against what was made of it before (plan_job.uncompared).
+ *
  * 10,000 shots of five stages take a fraction of a second: one read view,
  * no allocation a job.
  */
@@ -46,8 +49,10 @@ struct plan_job {
     struct hash128 key;
     struct hash128 content; /* of what it reads by content; zero while nothing is known of that */
     uint8_t verdict, reason, lane;
-    bool open;      /* its key supposes what an earlier stage will make */
-    uint32_t group; /* index into plan.groups */
+    bool open;       /* its key supposes what an earlier stage will make */
+    bool uncompared; /* broken because a model's folder is away: the reason is that of the record
+                        and its files alone, REASON_NONE where they are as they were left */
+    uint32_t group;  /* index into plan.groups */
 };
 
 struct plan {
@@ -90,6 +95,9 @@ static inline const struct plan_job *plan_job(const struct plan *plan, size_t sh
 /* What counts of the shot's stages for `stage`: their keys, or the digest that it reads. */
 void plan_reads(const struct plan *plan, const struct plan_setup *setup, size_t shot,
                 enum stage_id stage, struct hash128 reads[STAGES]);
+/* Why the shot could not be compared with its models, naming the folder that is away; NULL where it
+ * was. */
+const char *plan_uncompared(const struct plan *plan, size_t shot);
 /* The last stage that the shot has use for; STAGES when it has none. */
 enum stage_id plan_last_stage(const struct plan *plan, size_t shot);
 

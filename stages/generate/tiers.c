@@ -1,5 +1,6 @@
 #include "stages/generate/tiers.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -168,9 +169,10 @@ static int no_folder(const struct stage_env *env, const struct tier *tier, struc
 {
     if (tier->embedded || (env->models_dir && *env->models_dir))
         return error_memory(e); /* it was said where */
-    return error_set(e, ERROR_MODEL,
+    return error_set(e, ERROR_ABSENT,
                      "tier %s (%s) has no checkpoint: name its directory in the storyboard "
-                     "(models: {%s: PATH}), or put it under --models as %s",
+                     "(models: {%s: PATH}), or put it under --models or AUTEUR_MODELS as "
+                     "%s",
                      tier->name, tier->model, tier->name, tier->name);
 }
 
@@ -181,9 +183,36 @@ static bool is_checkpoint(const char *folder, struct arena *a)
     return index && path_exists(index);
 }
 
+/* As a drive's mount point is while the drive is not plugged in. */
+static bool is_empty(const char *folder)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *entry;
+    bool empty = d != NULL;
+    while (empty && (entry = readdir(d)))
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (d)
+        closedir(d);
+    return empty;
+}
+
+static int not_there(const struct stage_env *env, const struct tier *tier, const char *path,
+                     struct error *e)
+{
+    const char *mend = tier->embedded ? "it ships with the program: install that again"
+                                      : "plug in the drive that it is on, say where it is with run "
+                                        "--models DIR, or download it (see auteur-pipe models)";
+    for (size_t i = 0; i < env->board->model_count; i++)
+        if (strcmp(env->board->models[i].tier, tier->name) == 0)
+            mend = "plug in the drive that it is on, or mend the storyboard's `models`";
+    return error_set(
+        e, ERROR_ABSENT, "the checkpoint of tier %s is not there: %s %s: %s", tier->name, path,
+        is_directory(path) ? "has no model_index.json and is empty" : "is no directory", mend);
+}
+
 /* A folder in another layout is told apart here, before any stage looks for a part of it. */
-static int need_checkpoint(const struct tier *tier, const char *path, struct arena *a,
-                           struct error *e)
+static int need_checkpoint(const struct stage_env *env, const struct tier *tier, const char *path,
+                           struct arena *a, struct error *e)
 {
     if (is_checkpoint(path, a))
         return 0;
@@ -191,13 +220,16 @@ static int need_checkpoint(const struct tier *tier, const char *path, struct are
     if (known)
         return error_set(e, ERROR_MODEL, "the checkpoint of tier %s cannot be used: %s is %s",
                          tier->name, path, known);
-    return error_set(e, ERROR_MODEL, "the checkpoint of tier %s is not there: %s %s", tier->name,
-                     path, is_directory(path) ? "has no model_index.json" : "is no directory");
+    if (!is_directory(path) || is_empty(path))
+        return not_there(env, tier, path, e);
+    return error_set(e, ERROR_MODEL,
+                     "the checkpoint of tier %s is not there: %s has no model_index.json",
+                     tier->name, path);
 }
 
 /* One of the two folders of a tier of two models; what the tier's folder is when it has neither. */
-static int need_one_of_two(const struct tier *tier, const char *folder, const char *name,
-                           struct arena *a, const char **path, struct error *e)
+static int need_one_of_two(const struct stage_env *env, const struct tier *tier, const char *folder,
+                           const char *name, struct arena *a, const char **path, struct error *e)
 {
     const char *first = path_join(a, folder, tier->keyframe.folder);
     const char *second = path_join(a, folder, tier->keyframe.motion_folder);
@@ -205,8 +237,8 @@ static int need_one_of_two(const struct tier *tier, const char *folder, const ch
     if (!first || !second || !*path)
         return error_memory(e);
     if (!is_directory(first) && !is_directory(second) && layout_explain(folder, a))
-        return need_checkpoint(tier, folder, a, e);
-    return need_checkpoint(tier, *path, a, e);
+        return need_checkpoint(env, tier, folder, a, e);
+    return need_checkpoint(env, tier, *path, a, e);
 }
 
 int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
@@ -217,8 +249,8 @@ int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct
         return no_folder(env, tier, e);
     *path = folder;
     if (tier->keyframe.family && !is_checkpoint(folder, a))
-        return need_one_of_two(tier, folder, tier->keyframe.motion_folder, a, path, e);
-    return need_checkpoint(tier, folder, a, e);
+        return need_one_of_two(env, tier, folder, tier->keyframe.motion_folder, a, path, e);
+    return need_checkpoint(env, tier, folder, a, e);
 }
 
 int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
@@ -233,7 +265,7 @@ int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier,
         return no_folder(env, tier, e);
     if (is_checkpoint(folder, a))
         return 0;
-    return need_one_of_two(tier, folder, tier->keyframe.folder, a, path, e);
+    return need_one_of_two(env, tier, folder, tier->keyframe.folder, a, path, e);
 }
 
 static int round_up(int value, int multiple)

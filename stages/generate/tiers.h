@@ -48,8 +48,9 @@ int tier_of_shot(const struct stage_env *env, const struct shot *shot, const str
  * env->models_dir. NULL when nothing says where, or memory has run out. */
 const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a);
 /* The checkpoint directory of the tier's family: what the board's `models` say, else where it ships
- * or lies under env->models_dir. ERROR_MODEL, with the mend, when there is no such directory. The
- * path lives in the arena or the board. */
+ * or lies under env->models_dir. ERROR_ABSENT, with the mend, when there is no such directory, an
+ * empty one, or nothing that says where; ERROR_MODEL when it holds something else. The path lives
+ * in the arena or the board. */
 int tier_checkpoint(const struct stage_env *env, const struct tier *tier, struct arena *a,
                     const char **path, struct error *e);
 /* The same of the model that reads the prompt: the keyframe's where the tier has one. *path is NULL

@@ -512,6 +512,98 @@ static void what_is_wrong_is_told_before_work(void **state)
     refused("tier: experimental, frames: 2", "has no model_index.json");
 }
 
+/* ---- a model's folder that is away */
+
+/* `status` and its JSON agree. */
+static void stands(int status, bool delivered, bool failed, bool compared)
+{
+    struct program p = PROGRAM("status", dir);
+    json_t *root;
+
+    if (p.status != status || !strstr(p.out, "not compared with its model: ") != compared)
+        fail_msg("status %d: %s%s", p.status, p.out, p.err);
+    assert_true(!strstr(p.out, "FAILED") == !failed);
+    assert_non_null(strstr(p.out, delivered ? "1 of 1 shot delivered" : "0 of 1 shot delivered"));
+    program_free(&p);
+    p = PROGRAM("status", dir, "--json");
+    assert_int_equal(p.status, status);
+    root = json_loads(p.out, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(root, "delivered")), delivered);
+    assert_int_equal(json_integer_value(json_object_get(root, "failed")), failed);
+    assert_int_equal(json_integer_value(json_object_get(root, "not_compared")), !compared);
+    json_decref(root);
+    program_free(&p);
+}
+
+static void says(struct program p, int status, const char *first, const char *second)
+{
+    if (p.status != status || !(strstr(p.out, first) || strstr(p.err, first)) ||
+        !(strstr(p.out, second) || strstr(p.err, second)))
+        fail_msg("status %d: %s%s", p.status, p.out, p.err);
+    program_free(&p);
+}
+
+static void a_model_that_is_away_undoes_nothing(void **state)
+{
+    char away[160], flagship[160], path[200], parked[160], ours[160], theirs[160];
+    struct error e;
+
+    (void)state;
+    snprintf(away, sizeof away, "%s/away", scratch);
+    snprintf(flagship, sizeof flagship, "%s/flagship", models);
+    snprintf(ours, sizeof ours, "%s/shots", dir);
+    snprintf(theirs, sizeof theirs, "%s/shots", whole);
+    write_board("64x48", "tier: flagship, frames: 5, steps: 1");
+    delivered(PROGRAM("run", board, "-o", whole, "--models", models));
+    delivered(PROGRAM("run", board, "-o", dir, "--models", models));
+    stands(0, true, false, true);
+
+    assert_int_equal(rename(models, away), 0); /* the drive is unplugged */
+    stands(0, true, false, false);
+    says(PROGRAM("status", dir), 0, flagship, "run --models DIR");
+    says(PROGRAM("why", "a", dir), 0, "not compared: enhance: the checkpoint of tier flagship",
+         "all that was made of it is there");
+    says(PROGRAM("why", dir), 0, "not compared", "a\n");
+    says(PROGRAM("resume", dir), 3, flagship, "is no directory");
+    says(PROGRAM("run", board, "-o", dir, "--models", models), 3, flagship, "is no directory");
+    assert_int_equal(tree_within(ours, theirs, NULL), 3);
+    stands(0, true, false, false);
+
+    snprintf(path, sizeof path, "%s/a/a.mp4", ours);
+    snprintf(parked, sizeof parked, "%s/a.mp4", scratch);
+    assert_int_equal(rename(path, parked), 0); /* a file of the film is gone as well */
+    stands(0, false, false, false);
+    says(PROGRAM("why", "a", dir), 0, "not compared", "encode     file missing");
+    assert_int_equal(rename(parked, path), 0);
+
+    assert_int_equal(dir_make(flagship, &e), 0); /* an empty mount point */
+    stands(0, true, false, false);
+    snprintf(path, sizeof path, "%s/vae", flagship);
+    assert_int_equal(dir_make(path, &e), 0); /* a folder that is no checkpoint is a failure */
+    stands(3, false, true, true);
+    assert_int_equal(path_remove(models, &e), 0);
+
+    assert_int_equal(rename(away, models), 0); /* plugged in again */
+    stands(0, true, false, true);
+    says(PROGRAM("resume", dir), 0, "nothing to do", "1 shot is up to date");
+    assert_int_equal(tree_within(ours, theirs, NULL), 3);
+}
+
+/* The first run already found no model: that is its failure, told as such. */
+static void a_model_that_never_was_there_is_a_failure(void **state)
+{
+    struct program p;
+
+    (void)state;
+    write_board("64x48", "tier: flagship, frames: 5, steps: 1");
+    says(PROGRAM("run", board, "-o", dir), 3, "has no checkpoint", "AUTEUR_MODELS");
+    stands(3, false, true, true);
+    p = PROGRAM("why", "a", dir);
+    assert_non_null(strstr(p.out, "cannot be made: enhance: tier flagship"));
+    assert_non_null(strstr(p.out, "never made"));
+    program_free(&p);
+}
+
 /* ---- kills */
 
 static char generating[200];
@@ -645,6 +737,8 @@ int main(void)
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
         ONE(svd_alone_sets_the_shots_own_picture_in_motion),
         ONE(what_is_wrong_is_told_before_work),
+        ONE(a_model_that_is_away_undoes_nothing),
+        ONE(a_model_that_never_was_there_is_a_failure),
         ONE(a_kill_in_the_middle_of_sampling_leaves_the_same_latents),
         ONE(shots_that_share_experts_survive_a_kill),
         ONE(interrupted_before_it_samples_it_goes_on),

@@ -162,16 +162,24 @@ static void checkpoints_are_found_or_asked_for(void **state)
     const char *path;
     const struct tier *previs = tier_find("previs"), *flagship = tier_find("flagship");
     assert_int_equal(tier_checkpoint(&env, flagship, &a, &path, &e), -1);
-    assert_int_equal(e.code, ERROR_MODEL);
+    assert_int_equal(e.code, ERROR_ABSENT);
     assert_non_null(strstr(e.text, "models: {flagship: PATH}"));
     error_clear(&e);
     assert_int_equal(tier_checkpoint(&env, previs, &a, &path, &e), -1);
+    assert_int_equal(e.code, ERROR_ABSENT);
     assert_non_null(strstr(e.text, "/tmp/auteur-no-data/previs is no directory"));
     error_clear(&e);
 
     struct stage_env there = env;
     there.data_dir = there.models_dir = dir;
     make_checkpoint(path_join(&a, dir, "previs"));
+    assert_int_equal(dir_make(path_join(&a, dir, "flagship"), &e), 0); /* a mount point */
+    assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), -1);
+    assert_int_equal(e.code, ERROR_ABSENT);
+    assert_int_equal(dir_make(path_join(&a, dir, "flagship/vae"), &e), 0);
+    assert_int_equal(tier_checkpoint(&there, flagship, &a, &path, &e), -1);
+    assert_int_equal(e.code, ERROR_MODEL);
+    error_clear(&e);
     make_checkpoint(path_join(&a, dir, "flagship"));
     assert_int_equal(tier_checkpoint(&there, previs, &a, &path, &e), 0);
     assert_string_equal(path, path_join(&a, dir, "previs"));
