@@ -142,7 +142,7 @@ static int recall(struct job *j, struct error *e)
     found = journal_get(view, job_shot(j)->id, job_stage_name(j), &before, e);
     if (found < 0)
         goto done;
-    j->made_before = found && before.status == RECORD_DONE;
+    j->kept = found && before.status != RECORD_FAILED;
     if (found && hash_equal(before.key, j->key))
         j->record.attempts = before.attempts;
     for (size_t i = 0; found && i < before.artefact_count; i++) {

@@ -22,7 +22,7 @@ struct job {
     size_t output_count;
     json_t *notes;
     struct stage_record record;
-    bool made_before; /* a finished record of some key stands */
+    bool kept; /* what stands of some key is finished work, or steps to go on from */
     /* Final names under which something may stand: of the version before, then of this one too. */
     struct record_artefact standing[2 * MOST_ARTEFACTS];
     size_t standing_count;

@@ -221,8 +221,9 @@ int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char
     if (!j)
         return -1;
     j->record.error = text;
-    /* Work that was finished is not thrown away because a source or a model is away for a day. */
-    if (j->made_before)
+    /* Work that was finished or begun is not thrown away because a source or a model is away for a
+     * day: the record is what keeps its files and its checkpoint. */
+    if (j->kept)
         rc = journal_event(r->journal, "refused", job_shot(j)->id, job_stage_name(j), text, e);
     else
         rc = job_put_standing(j, RECORD_FAILED, text, e);

@@ -634,7 +634,7 @@ static void interrupted_after_a_step(void)
         assert_int_equal(p.status, 130);
         program_free(&p);
         p = PROGRAM("journal", "dump", dir);
-        saved = strstr(p.out, "checkpoint") != NULL;
+        saved = strstr(p.out, "\ncheckpoint ") != NULL;
         program_free(&p);
     }
     assert_true(saved);
@@ -695,6 +695,40 @@ static void shots_that_share_experts_survive_a_kill(void **state)
     killed_while_they_sample(3);
 }
 
+/* Steps that were made wait for a model that is away, and a run of the other shots meanwhile leaves
+ * them. */
+static void steps_wait_for_a_model_that_is_away(const char *folder)
+{
+    char there[160], away[160];
+    struct program p;
+
+    snprintf(there, sizeof there, "%s/%s", models, folder);
+    snprintf(away, sizeof away, "%s/away", scratch);
+    start_over();
+    write_file(board, "name: one\nsize: 64x48\nfps: 8\ndefaults: {prompt: a boat}\nshots:\n"
+                      "  - {id: a, tier: validator, frames: 4, steps: 60}\n"
+                      "  - {id: b, tier: workhorse, frames: 2, steps: 1}\n");
+    interrupted_after_a_step();
+    assert_int_equal(rename(there, away), 0);
+    p = PROGRAM("resume", dir);
+    assert_int_equal(p.status, 3);
+    program_free(&p);
+    p = PROGRAM("journal", "dump", dir);
+    assert_non_null(strstr(p.out, "\ncheckpoint "));
+    program_free(&p);
+    assert_int_equal(rename(away, there), 0);
+    delivered(PROGRAM("resume", dir));
+}
+
+static void a_run_without_a_model_leaves_the_steps_that_were_made(void **state)
+{
+    (void)state;
+    snprintf(generating, sizeof generating, "%s/.auteur/tmp/a.generate", dir);
+    steps_wait_for_a_model_that_is_away("validator");
+    steps_wait_for_a_model_that_is_away("validator/svd-xt");
+    steps_wait_for_a_model_that_is_away("validator/sdxl");
+}
+
 /* Prompts are encoded and keyframes made before the first shot is begun: nothing is kept of them,
  * and nothing is left over. */
 static void interrupted_before_it_samples_it_goes_on(void **state)
@@ -741,6 +775,7 @@ int main(void)
         ONE(a_model_that_never_was_there_is_a_failure),
         ONE(a_kill_in_the_middle_of_sampling_leaves_the_same_latents),
         ONE(shots_that_share_experts_survive_a_kill),
+        ONE(a_run_without_a_model_leaves_the_steps_that_were_made),
         ONE(interrupted_before_it_samples_it_goes_on),
     };
 
