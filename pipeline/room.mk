@@ -62,6 +62,7 @@ PIPELINE_SRC := \
 	pipeline/progress/spark.c
 
 PIPELINE_TESTS := \
+	tests/pipeline/test_bench_vae.c \
 	tests/pipeline/test_commands.c \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
@@ -75,5 +76,6 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_pictures.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
+	tests/pipeline/test_tiers_killed.c \
 	tests/pipeline/test_tiers_run.c \
 	tests/pipeline/test_verify.c

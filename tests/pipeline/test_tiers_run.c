@@ -1,66 +1,14 @@
 /* Storyboards of every tier that wants a checkpoint, run as a user runs them: the fixtures stand
  * for the published models. What is delivered, what a shot's sheet says, what a wrong folder or
- * picture is told, and that a kill in the middle of sampling leaves the latents as they would have
- * been. */
+ * picture is told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "pipeline/commands/bench_tiles.h"
-#include "tests/pipeline/models.h"
+#include "tests/pipeline/tiers.h"
 #include "tests/pipeline/tree.h"
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
-/* A board of one shot `a`; `size` as "64x48", `shot` its further fields. */
-static void write_board(const char *size, const char *shot)
-{
-    char text[900];
-
-    snprintf(text, sizeof text,
-             "name: tiers\nsize: %s\nfps: 8\nshots:\n"
-             "  - {id: a, prompt: a boat at dawn, seed: 3, %s}\n",
-             size, shot);
-    write_file(board, text);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    if (make_models() != 0)
-        return -1;
-    link_fixture("hunyuan-video", "workhorse");
-    link_fixture("cogvideox", "experimental");
-    link_fixture("wan2.2-t2v-a14b", "flagship");
-    link_fixture("sdxl", "validator/sdxl");
-    link_fixture("svd-xt", "validator/svd-xt");
-    return 0;
-}
-
-static void start_over(void)
-{
-    struct error e;
-
-    if (path_exists(dir))
-        assert_int_equal(path_remove(dir, &e), 0);
-}
-
-static void delivered(struct program p)
-{
-    if (p.status != 0)
-        printf("%s%s", p.out, p.err);
-    assert_int_equal(p.status, 0);
-    program_free(&p);
-}
 
 static json_t *sheet(void)
 {
@@ -315,93 +263,6 @@ static void a_processor_says_what_it_makes_of_limits(void **state)
     program_free(&p);
 }
 
-/* Both models of a tier, and the others after one that cannot be timed. */
-static void every_vae_is_timed(void **state)
-{
-    struct program p = PROGRAM("bench", "vae", "--models", models, "--device", "cpu", "--size",
-                               "64x64", "--frames", "1", "--repeat", "1");
-
-    (void)state;
-    assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "validator "));
-    assert_non_null(strstr(p.out, "\npicture "));
-    assert_non_null(strstr(p.out, "\nflagship "));
-    program_free(&p);
-    p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
-                "288x160", "--frames", "1", "--repeat", "1", "--vae-tile", "160x128");
-    assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, "  3 x 2 tiles of 144x112 "));
-    assert_non_null(strstr(p.out, " of white, on average "));
-    assert_non_null(strstr(p.out, "; in 8 bits at most "));
-    program_free(&p);
-    p = PROGRAM("bench", "vae", "/nowhere", "validator", "--models", models, "--device", "cpu",
-                "--size", "64x64", "--frames", "1", "--repeat", "1");
-    assert_int_equal(p.status, 3);
-    assert_non_null(strstr(p.err, "1 of 3 VAEs could not be timed"));
-    assert_non_null(strstr(p.out, "validator "));
-    assert_non_null(strstr(p.out, "\npicture "));
-    program_free(&p);
-}
-
-static void a_vae_is_timed_at_the_size_that_is_told(void **state)
-{
-    char link[160], *real;
-    struct program p;
-    json_t *line;
-
-    (void)state;
-    /* SVD's fixture makes two pixels of a number, not eight. */
-    p = PROGRAM("bench", "vae", "tests/fixtures/svd-xt", "--device", "cpu", "--size", "64x70",
-                "--frames", "1", "--repeat", "1", "--vae-tile", "128x128");
-    assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, " 64x70    1 frame "));
-    assert_non_null(strstr(p.out, " 1 x 1 tiles of 64x70 "));
-    assert_non_null(strstr(p.out, " GFLOP, too few to be held against a convolution"));
-    program_free(&p);
-    p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
-                "64x64", "--frames", "4", "--repeat", "1");
-    assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, " 64x64    5 frames (4 asked for) "));
-    program_free(&p);
-    p = PROGRAM("bench", "vae", "flagship", "--models", models, "--device", "cpu", "--size",
-                "288x160", "--frames", "1", "--repeat", "1", "--vae-tile", "160x128", "--json");
-    assert_int_equal(p.status, 0);
-    line = json_loads(p.out, 0, NULL);
-    assert_int_equal(json_integer_value(json_object_get(line, "width")), 288);
-    assert_true(json_number_value(json_object_get(line, "ms_per_frame")) > 0);
-    assert_true(json_is_null(json_object_get(line, "share_of_convolution")));
-    assert_int_equal(json_integer_value(json_object_get(json_object_get(line, "tiles"), "columns")),
-                     3);
-    json_decref(line);
-    program_free(&p);
-    /* The embedded model, at its own size: as if it were among the program's data. */
-    real = realpath("stages/generate/previs/checkpoint", NULL);
-    snprintf(link, sizeof link, "%s/previs", scratch);
-    assert_true(real && symlink(real, link) == 0 && setenv("AUTEUR_DATA", scratch, 1) == 0);
-    free(real);
-    p = PROGRAM("bench", "vae", "previs", "--device", "cpu", "--frames", "1", "--repeat", "1");
-    assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, " 384x224    1 frame "));
-    program_free(&p);
-}
-
-/* What a file does not show is no difference. */
-static void differences_are_those_of_the_file(void **state)
-{
-    struct picture_difference d = {0};
-
-    (void)state;
-    picture_difference_add(&d, 1.7f, 3.0f);
-    picture_difference_add(&d, -1.2f, -40);
-    assert_true(d.most == 0 && d.sum == 0 && d.steps == 0 && d.differ == 0 && d.count == 2);
-    picture_difference_add(&d, 0.9f, 1.5f);
-    assert_float_equal(d.most, 0.05, 1e-6);
-    assert_int_equal(d.most_steps, 13); /* 242.25 and 255 */
-    picture_difference_add(&d, 0.0f, 0.001f);
-    assert_true(d.differ == 1 && d.steps == 13 && d.count == 4);
-    assert_true(d.sum > d.most);
-}
-
 /* A processor rounds to FP8 as a GPU does; what is made so is another film, under another key. */
 static void fp8_is_another_film(void **state)
 {
@@ -604,155 +465,6 @@ static void a_model_that_never_was_there_is_a_failure(void **state)
     program_free(&p);
 }
 
-/* ---- kills */
-
-static char generating[200];
-
-static void same_as_whole(int shots)
-{
-    char ours[200], theirs[200];
-
-    snprintf(ours, sizeof ours, "%s/shots", dir);
-    snprintf(theirs, sizeof theirs, "%s/shots", whole);
-    assert_int_equal(tree_within(ours, theirs, NULL),
-                     3 * shots); /* a sheet has the latents' digest */
-}
-
-/* Later and later, until a step was done: on a machine that is busy that takes longer. */
-static void interrupted_after_a_step(void)
-{
-    bool saved = false;
-    struct error e;
-    struct program p;
-
-    for (unsigned us = 80000; !saved && us < 3000000; us *= 2) {
-        if (path_exists(generating))
-            assert_int_equal(path_remove(generating, &e), 0);
-        p = program_run_when(
-            SIGINT, generating, us,
-            (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
-        assert_int_equal(p.status, 130);
-        program_free(&p);
-        p = PROGRAM("journal", "dump", dir);
-        saved = strstr(p.out, "\ncheckpoint ") != NULL;
-        program_free(&p);
-    }
-    assert_true(saved);
-}
-
-/* Interrupted, which saves the latents; killed as it goes on from them; then left alone. */
-static void killed_while_they_sample(int shots)
-{
-    struct error e;
-    struct program p;
-
-    if (path_exists(whole))
-        assert_int_equal(path_remove(whole, &e), 0);
-    delivered(PROGRAM("run", board, "-o", whole, "--models", models));
-    interrupted_after_a_step();
-    if (path_exists(generating))
-        assert_int_equal(path_remove(generating, &e), 0);
-    p = program_run_when(SIGKILL, generating, 50000, (const char *const[]){"resume", dir, NULL});
-    assert_int_equal(p.signal, SIGKILL);
-    program_free(&p);
-    delivered(PROGRAM("resume", dir));
-    same_as_whole(shots);
-}
-
-static void killed_while_it_samples(const char *shot)
-{
-    start_over();
-    write_board("64x48", shot);
-    killed_while_they_sample(1);
-}
-
-static void a_kill_in_the_middle_of_sampling_leaves_the_same_latents(void **state)
-{
-    (void)state;
-    snprintf(generating, sizeof generating, "%s/.auteur/tmp/a.generate", dir);
-    killed_while_it_samples("tier: workhorse, frames: 33, steps: 900");
-    killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
-    killed_while_it_samples("tier: flagship, frames: 33, steps: 900");
-    killed_while_it_samples(
-        "tier: flagship, frames: 33, steps: 900, step_cache: timestep, step_cache_threshold: 0.02");
-    killed_while_it_samples("tier: validator, frames: 4, steps: 30");
-    killed_while_it_samples("tier: validator, frames: 4, steps: 30, sampler: euler");
-    link_fixture("cogvideox-2b", "experimental");
-    killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
-}
-
-/* Shots that go through the experts together each go on from their own checkpoint. */
-static void shots_that_share_experts_survive_a_kill(void **state)
-{
-    (void)state;
-    snprintf(generating, sizeof generating, "%s/.auteur/tmp/a.generate", dir);
-    start_over();
-    write_file(board, "name: one\nsize: 64x48\nfps: 8\n"
-                      "defaults: {tier: flagship, prompt: a boat}\nshots:\n"
-                      "  - {id: a, frames: 17, steps: 900}\n"
-                      "  - {id: b, frames: 9, steps: 900, guidance: 1}\n"
-                      "  - {id: c, frames: 5, steps: 900}\n");
-    killed_while_they_sample(3);
-}
-
-/* Steps that were made wait for a model that is away, and a run of the other shots meanwhile leaves
- * them. */
-static void steps_wait_for_a_model_that_is_away(const char *folder)
-{
-    char there[160], away[160];
-    struct program p;
-
-    snprintf(there, sizeof there, "%s/%s", models, folder);
-    snprintf(away, sizeof away, "%s/away", scratch);
-    start_over();
-    write_file(board, "name: one\nsize: 64x48\nfps: 8\ndefaults: {prompt: a boat}\nshots:\n"
-                      "  - {id: a, tier: validator, frames: 4, steps: 60}\n"
-                      "  - {id: b, tier: workhorse, frames: 2, steps: 1}\n");
-    interrupted_after_a_step();
-    assert_int_equal(rename(there, away), 0);
-    p = PROGRAM("resume", dir);
-    assert_int_equal(p.status, 3);
-    program_free(&p);
-    p = PROGRAM("journal", "dump", dir);
-    assert_non_null(strstr(p.out, "\ncheckpoint "));
-    program_free(&p);
-    assert_int_equal(rename(away, there), 0);
-    delivered(PROGRAM("resume", dir));
-}
-
-static void a_run_without_a_model_leaves_the_steps_that_were_made(void **state)
-{
-    (void)state;
-    snprintf(generating, sizeof generating, "%s/.auteur/tmp/a.generate", dir);
-    steps_wait_for_a_model_that_is_away("validator");
-    steps_wait_for_a_model_that_is_away("validator/svd-xt");
-    steps_wait_for_a_model_that_is_away("validator/sdxl");
-}
-
-/* Prompts are encoded and keyframes made before the first shot is begun: nothing is kept of them,
- * and nothing is left over. */
-static void interrupted_before_it_samples_it_goes_on(void **state)
-{
-    int interrupted = 0;
-
-    (void)state;
-    write_board("64x48", "tier: validator, frames: 2, steps: 2");
-    delivered(PROGRAM("run", board, "-o", whole, "--models", models));
-    for (unsigned ms = 30; ms <= 270; ms += 40) {
-        struct program p = program_run_when(
-            SIGINT, dir, ms * 1000,
-            (const char *const[]){"run", board, "-o", dir, "--models", models, NULL});
-        assert_true(p.status == 130 || p.status == 0);
-        interrupted += p.status == 130;
-        program_free(&p);
-    }
-    assert_true(interrupted > 0);
-    delivered(PROGRAM("run", board, "-o", dir, "--models", models));
-    same_as_whole(1);
-}
-
-#define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, remove_models)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -764,19 +476,12 @@ int main(void)
         ONE(too_little_memory_for_a_vae_is_told_once),
         ONE(a_negative_that_nobody_reads_is_told),
         ONE(a_processor_says_what_it_makes_of_limits),
-        ONE(every_vae_is_timed),
-        ONE(a_vae_is_timed_at_the_size_that_is_told),
-        ONE(differences_are_those_of_the_file),
         ONE(fp8_is_another_film),
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
         ONE(svd_alone_sets_the_shots_own_picture_in_motion),
         ONE(what_is_wrong_is_told_before_work),
         ONE(a_model_that_is_away_undoes_nothing),
         ONE(a_model_that_never_was_there_is_a_failure),
-        ONE(a_kill_in_the_middle_of_sampling_leaves_the_same_latents),
-        ONE(shots_that_share_experts_survive_a_kill),
-        ONE(a_run_without_a_model_leaves_the_steps_that_were_made),
-        ONE(interrupted_before_it_samples_it_goes_on),
     };
 
     return cmocka_run_group_tests_name("tiers_run", tests, NULL, NULL);
