@@ -456,6 +456,8 @@ static void rows_add_up_and_what_cannot_be_mended_says_so(void **state)
     (void)state;
     assert_true(number(s, "streamed") > 0 && sum == number(s, "peak"));
     json_decref(root);
+    path = write_board("1280x720",
+                       "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: workhorse}\n");
     root = stages_with(path, "4x2GiB", "--memory", "auto");
     const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0);
     const char *mend = json_string_value(json_object_get(tier, "mend"));
@@ -571,8 +573,8 @@ static void no_line_is_wider_than_a_terminal(void **state)
 {
     static const char *const gpus[] = {"4GiB", "2x49GiB"};
     const char *path = write_board(
-        "1280x720", "  - {id: a, prompt: A ship, frames: 81, steps: 2, tier: flagship}\n"
-                    "  - {id: b, prompt: A ship, frames: 33, steps: 2, tier: workhorse}\n"
+        "1280x720", "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: flagship}\n"
+                    "  - {id: b, prompt: A ship, frames: 17, steps: 2, tier: workhorse}\n"
                     "  - {id: c, prompt: A ship, frames: 25, steps: 2, tier: validator}\n"
                     "  - {id: d, prompt: A ship, frames: 999, steps: 2, tier: flagship}\n"
                     "  - {id: e, prompt: A ship, frames: 1, steps: 2, tier: picture}\n");
