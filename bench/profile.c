@@ -83,6 +83,9 @@ TIMED(read, out, NULL, (struct device * d, struct tensor *out, const struct tens
 TIMED(linear, x, out,
       (D, const struct linear *w, enum activation act, const struct tensor *residual), d, out, x, w,
       act, residual)
+TIMED(linear_gated, x, out,
+      (D, const struct linear *w, const struct tensor *residual, const struct tensor *gate), d, out,
+      x, w, residual, gate)
 TIMED(linear_shifted, x, out,
       (D, const struct linear *w, const struct tensor *shift, const struct tensor *residual), d,
       out, x, w, shift, residual)
@@ -107,13 +110,11 @@ TIMED(group_statistics, x, NULL,
 TIMED(normalise, x, out, (D, const struct tensor *affine, const struct normalise_form *form), d,
       out, x, affine, form)
 TIMED(read_begin, x, NULL, (struct device * d, int slot, const struct tensor *x), d, slot, x)
-TIMED(softmax, x, NULL, (D), d, out, x)
 TIMED(rope, x, NULL,
       (struct device * d, struct tensor *x, const struct tensor *cos, const struct tensor *sin,
        enum rope_pairs pairs),
       d, x, cos, sin, pairs)
 TIMED(activation, x, NULL, (D, enum activation act), d, out, x, act)
-TIMED(mul, x, NULL, (D, const struct tensor *y), d, out, x, y)
 TIMED(glu, x, NULL, (D, const struct tensor *gate, enum activation act), d, out, x, gate, act)
 TIMED(blend, out, NULL,
       (struct device * d, struct tensor *out, float a, const struct tensor *x, float b,
@@ -128,9 +129,6 @@ TIMED(conv, out, x[0] ? x[0] : out,
       (struct device * d, struct tensor *out, const struct tensor *const *x, const struct conv *w,
        const struct tensor *residual),
       d, out, x, w, residual)
-TIMED(modulate_nearest, x, NULL,
-      (D, const struct tensor *scale, const struct tensor *shift, enum activation act), d, out, x,
-      scale, shift, act)
 TIMED(patchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
 TIMED(unpatchify, x, NULL, (D, const int patch[3]), d, out, x, patch)
 
@@ -145,6 +143,17 @@ static bool timed_conv_clips(struct device *d, struct tensor *out, const struct 
     return done;
 }
 
+static bool timed_norm_rope(struct device *d, struct tensor *x, const struct head_norm *norm,
+                            const struct turn *turn)
+{
+    struct mark start = mark(d);
+    bool done = real.norm_rope(d, x, norm, turn);
+
+    if (done)
+        took(d, start, "norm_rope", x, NULL);
+    return done;
+}
+
 void profile_start(struct device *d)
 {
     struct ops *o = &d->ops;
@@ -154,6 +163,8 @@ void profile_start(struct device *d)
     PUT(write);
     PUT(read);
     PUT(linear);
+    if (real.linear_gated)
+        PUT(linear_gated);
     if (real.linear_shifted)
         PUT(linear_shifted);
     PUT(attention);
@@ -166,10 +177,10 @@ void profile_start(struct device *d)
     PUT(group_statistics);
     PUT(normalise);
     PUT(read_begin);
-    PUT(softmax);
     PUT(rope);
+    if (real.norm_rope)
+        PUT(norm_rope);
     PUT(activation);
-    PUT(mul);
     PUT(glu);
     PUT(blend);
     PUT(add_gated);
@@ -178,7 +189,6 @@ void profile_start(struct device *d)
     PUT(conv);
     if (real.conv_clips)
         PUT(conv_clips);
-    PUT(modulate_nearest);
     PUT(patchify);
     PUT(unpatchify);
 }

@@ -3,6 +3,10 @@ BENCH_TESTS :=
 
 .DEFAULT_GOAL := all
 
+# All that bench/ has in C, so that it still builds when what it measures changes.
+.PHONY: bench-programs
+bench-programs: $(addprefix $(BUILD)/bench/,engine noop quality seams models machine load)
+
 # The engine against the most that these cores can do; against PyTorch where that is installed:
 # bench/peer_torch.py build/bench/engine stages/generate/previs/checkpoint
 $(BUILD)/bench/engine: $(BUILD)/bench/engine.o $(BUILD)/bench/peak.o $(BUILD)/libauteur.a
