@@ -78,8 +78,8 @@ static void a_kill_in_the_middle_of_sampling_leaves_the_same_latents(void **stat
     killed_while_it_samples("tier: flagship, frames: 33, steps: 900");
     killed_while_it_samples(
         "tier: flagship, frames: 33, steps: 900, step_cache: timestep, step_cache_threshold: 0.02");
-    killed_while_it_samples("tier: validator, frames: 4, steps: 30");
-    killed_while_it_samples("tier: validator, frames: 4, steps: 30, sampler: euler");
+    killed_while_it_samples("tier: validator, frames: 4, steps: 12");
+    killed_while_it_samples("tier: validator, frames: 4, steps: 12, sampler: euler");
     link_fixture("cogvideox-2b", "experimental");
     killed_while_it_samples("tier: experimental, frames: 17, steps: 900");
 }
@@ -109,7 +109,7 @@ static void steps_wait_for_a_model_that_is_away(const char *folder)
     snprintf(away, sizeof away, "%s/away", scratch);
     start_over();
     write_file(board, "name: one\nsize: 64x48\nfps: 8\ndefaults: {prompt: a boat}\nshots:\n"
-                      "  - {id: a, tier: validator, frames: 4, steps: 60}\n"
+                      "  - {id: a, tier: validator, frames: 4, steps: 20}\n"
                       "  - {id: b, tier: workhorse, frames: 2, steps: 1}\n");
     interrupted_after_a_step();
     assert_int_equal(rename(there, away), 0);
