@@ -110,7 +110,8 @@ static int fill(const char *board, const char *dir, struct error *e)
 {
     static int (*const runs[STAGES])(void *, struct stage_job *, struct error *) = {
         run_enhance, run_generate, run_decode, run_composite, run_encode};
-    const struct request r = {.board = board, .tier = "", .only = "", .models = ""};
+    const struct request r = {
+        .board = board, .tier = "", .only = "", .models = "", .device = "auto"};
     struct stage quick[STAGES];
     const struct stage *list[STAGES];
     struct workspace w = {0};
@@ -123,6 +124,9 @@ static int fill(const char *board, const char *dir, struct error *e)
         quick[i].open = NULL;
         quick[i].close = NULL;
         quick[i].check = NULL;
+        quick[i].batch = NULL;
+        quick[i].run_batch = NULL;
+        quick[i].soon = NULL;
         list[i] = &quick[i];
     }
     if (workspace_board(&w, &r, stderr, e) != 0 || production_name(&w.production, dir, e) != 0 ||
@@ -182,7 +186,8 @@ fail:
 
 static int write_makefile(const char *dir, const char *board, const char *path, struct error *e)
 {
-    const struct request r = {.board = board, .tier = "", .only = "", .models = ""};
+    const struct request r = {
+        .board = board, .tier = "", .only = "", .models = "", .device = "auto"};
     struct workspace w = {0};
     FILE *f = fopen(path, "w");
     int rc = -1;

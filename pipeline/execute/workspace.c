@@ -244,13 +244,14 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
     char *text;
     int rc;
 
-    options = json_pack(
-        "{ss ss ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
-        r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "", "precision",
-        r->precision ? r->precision : "", "tier", r->tier, "only", r->only, "models",
-        r->models[0] ? w->env.models_dir : "", "device", r->device, "memory", r->memory,
-        "step_cache", w->env.step_cache, "step_cache_threshold", r->step_cache_threshold, "compile",
-        (int)r->compile, "preset", w->env.preset, "batch", r->batch, "jobs", r->jobs);
+    options =
+        json_pack("{ss ss ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
+                  r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "",
+                  "precision", r->precision ? r->precision : "", "tier", r->tier, "only", r->only,
+                  "models", r->models[0] ? w->env.models_dir : "", "device", r->device, "memory",
+                  r->memory ? r->memory : "auto", "step_cache", w->env.step_cache,
+                  "step_cache_threshold", r->step_cache_threshold, "compile", (int)r->compile,
+                  "preset", w->env.preset, "batch", r->batch, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)
