@@ -171,7 +171,9 @@ STAGES_TESTS := \
 STAGES_TESTS += \
 	tests/stages/test_composite.c \
 	tests/stages/test_decode.c \
+	tests/stages/test_decode_footage.c \
 	tests/stages/test_decode_ladder.c \
+	tests/stages/test_decode_still.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
