@@ -9,8 +9,8 @@
  * One writer: opening for writing takes a lock of the process on writer.lock; a second writer gets
  * ERROR_BUSY with the holder's pid, host and start. The kernel drops the lock however the holder
  * ends. Readers need no lock, never block and are never blocked (but who may not write lock.mdb
- * reads only while nobody writes). A process has a journal open once only; a forked child must not
- * use its parent's.
+ * opens it only while nobody is seen to write; a writer that begins meanwhile can spoil a view). A
+ * process has a journal open once only; a forked child must not use its parent's.
  *
  * Threads: every function may be called from any thread; the journal serialises writers itself. A
  * view may move between threads but is used by one at a time.

@@ -40,9 +40,9 @@ static double disk_free(const char *output)
     arena_free(&a);
     while (statvfs(path, &disk) != 0) { /* what is not there yet will be in the folder above */
         end = strrchr(path, '/');
-        if (!end || end == path)
+        if (!end || strcmp(path, "/") == 0)
             return 0;
-        *end = '\0';
+        end[end == path] = '\0';
     }
     return (double)disk.f_bavail * (double)disk.f_frsize;
 }
@@ -80,7 +80,7 @@ int command_plan(const struct options *o)
     int status;
 
     if (options_memory(o, &r.memory, &e) != 0 || make_plan(o, &r, &w, &plan, &e) != 0 ||
-        (o->json && plan_board_json(stdout, &plan, &e) != 0)) {
+        (o->json && plan_board_json(&plan, &e) != 0)) {
         status = command_failed(&e);
     } else {
         if (!o->json)

@@ -6,10 +6,10 @@
 
 #include "pipeline/paths.h"
 
-/* Processor time and bytes for a pixel of a frame: 120 frames of 1280x720 took 17.1 s to composite,
- * encode and check (bench/README.md); a 10-bit FFV1 master of a photographed scene and its film.
- * Seconds for each shot besides: opening, writing through to the disk and checking files (40 cards
- * of two frames took 4.7 s on two cores, 1.2 s of it at work). */
+/* Processor time and bytes for a pixel of a frame: 120 frames of 1280x720 took 17.1 s on 2026-11-21
+ * to composite, encode and check (bench/README.md); a 10-bit FFV1 master of a photographed scene
+ * and its film. Seconds for each shot besides: opening, writing through to the disk and checking
+ * files (40 cards of two frames took 4.7 s on two cores, 1.2 s of it at work). */
 static const double FILM_SECONDS = 1.55e-7, FILM_BYTES = 2.1, FILM_ITSELF = 0.1;
 
 /* Shots that are alike to a model, forecast once. */
@@ -164,10 +164,9 @@ static void judge(const struct gathering *g, struct plan_tier *t)
 
     if (!worst)
         return;
-    for (int i = 0; i < t->all.count; i++) {
+    for (int i = 0; i < t->all.count; i++)
         g->plan->checkpoints += t->all.stage[i].stored;
-        t->host = more(t->host, t->all.stage[i].host);
-    }
+    t->host = plan_host(&t->all);
     t->peak = forecast_peak(&t->all, m);
     t->fits = plan_fits(g->env, m, &t->all);
     judge_at_once(g, t, worst);

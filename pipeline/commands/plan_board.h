@@ -69,9 +69,12 @@ bool plan_is_timed(const struct plan_board *p);
 double plan_seconds(const struct plan_board *p, bool hoped);
 
 void plan_board_show(FILE *out, const struct plan_board *p);
-int plan_board_json(FILE *out, const struct plan_board *p, struct error *e);
+/* On stdout. */
+int plan_board_json(const struct plan_board *p, struct error *e);
 
 /* ---- parts */
+
+double plan_gib(double bytes);
 
 /* Whether `check` refuses the shot, *why; but for a checkpoint that is not there. *out: the
  * settings of a generated one that is not refused. */
@@ -81,6 +84,8 @@ int plan_add_fault(struct plan_board *p, const struct shot *shot, const struct e
                    bool refused, struct error *e);
 /* Whether nothing is to leave a GPU, so that all models must be there at once. */
 bool plan_is_at_once(const struct stage_env *env, const struct machine *m);
+/* What the stage that takes most of the host's memory takes. */
+double plan_host(const struct forecast *f);
 /* What one GPU must hold: of that, or of the models one after another. */
 double plan_needs(const struct stage_env *env, const struct machine *m, const struct forecast *f);
 bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f);

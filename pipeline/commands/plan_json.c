@@ -1,6 +1,7 @@
 /* A plan as JSON: all that is told people, bytes and seconds unrounded. */
 #include <jansson.h>
 
+#include "pipeline/commands/command.h"
 #include "pipeline/commands/plan_board.h"
 
 static json_t *bytes(double n)
@@ -112,10 +113,9 @@ static json_t *fault_json(const struct plan_fault *f)
                      f->refused);
 }
 
-int plan_board_json(FILE *out, const struct plan_board *p, struct error *e)
+int plan_board_json(const struct plan_board *p, struct error *e)
 {
     json_t *tiers = json_array(), *faults = json_array(), *root;
-    int rc;
 
     for (int i = 0; i < p->count; i++)
         json_array_append_new(tiers, tier_json(p, &p->tiers[i]));
@@ -134,9 +134,5 @@ int plan_board_json(FILE *out, const struct plan_board *p, struct error *e)
         json_object_set_new(root, "seconds", json_real(plan_seconds(p, false)));
         json_object_set_new(root, "hoped_seconds", json_real(plan_seconds(p, true)));
     }
-    rc = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF
-             ? 0
-             : error_memory(e);
-    json_decref(root);
-    return rc;
+    return command_json(root, e);
 }

@@ -1,7 +1,7 @@
 /* What would make fit what does not. */
 #include "pipeline/commands/plan_board.h"
 
-static double gib(double bytes)
+double plan_gib(double bytes)
 {
     return bytes / (1024.0 * 1024 * 1024);
 }
@@ -16,13 +16,18 @@ double plan_needs(const struct stage_env *env, const struct machine *m, const st
     return plan_is_at_once(env, m) ? forecast_resident(f, m, m->gpus) : forecast_peak(f, m);
 }
 
-bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f)
+double plan_host(const struct forecast *f)
 {
-    double host = 0;
+    double most = 0;
 
     for (int i = 0; i < f->count; i++)
-        host = f->stage[i].host > host ? f->stage[i].host : host;
-    return machine_holds(m, plan_needs(env, m, f)) && machine_hosts(m, host);
+        most = f->stage[i].host > most ? f->stage[i].host : most;
+    return most;
+}
+
+bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f)
+{
+    return machine_holds(m, plan_needs(env, m, f)) && machine_hosts(m, plan_host(f));
 }
 
 /* ---- other options: each says whether it changes anything */
@@ -38,7 +43,7 @@ static bool one_at_once(struct stage_env *env, const struct machine *m)
 
 static bool let_weights_go(struct stage_env *env, const struct machine *m)
 {
-    bool kept = env->device.memory == MEMORY_SPEED && m->gpus > 0;
+    bool kept = plan_is_at_once(env, m);
 
     env->device.memory = MEMORY_AUTO;
     return kept;
@@ -98,7 +103,7 @@ static bool fewer_frames(const struct stage_env *env, const struct shot *longest
     for (shot.frames /= 2; shot.frames >= 17; shot.frames /= 2)
         if (fits_with(env, &shot, m, &f)) {
             snprintf(mend, MEND_SIZE, "shots of at most %d frames fit: %.1f GiB",
-                     f.settings.geometry.frames, gib(plan_needs(env, m, &f)));
+                     f.settings.geometry.frames, plan_gib(plan_needs(env, m, &f)));
             return true;
         }
     return false;
@@ -115,7 +120,7 @@ void plan_find_mend(const struct stage_env *env, const struct shot *shot, const 
 
         if (options[i].change(&other, m) && fits_with(&other, shot, m, &f)) {
             snprintf(mend, MEND_SIZE, "%s it fits: %.1f GiB", options[i].words,
-                     gib(plan_needs(&other, m, &f)));
+                     plan_gib(plan_needs(&other, m, &f)));
             return;
         }
     }

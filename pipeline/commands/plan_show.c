@@ -7,11 +7,6 @@
 
 enum { TABLE = 80, PARAGRAPH = 600 }; /* columns, bytes */
 
-static double gib(double bytes)
-{
-    return bytes / (1024.0 * 1024 * 1024);
-}
-
 static const char *plural(size_t n)
 {
     return n == 1 ? "" : "s";
@@ -26,10 +21,10 @@ static void show_text(FILE *out, int indent, const char *text)
 /* "1.3 GiB", "25 MiB". */
 static void size_text(char text[24], double bytes)
 {
-    if (gib(bytes) < 0.95)
-        snprintf(text, 24, "%.0f MiB", gib(bytes) * 1024);
+    if (plan_gib(bytes) < 0.95)
+        snprintf(text, 24, "%.0f MiB", plan_gib(bytes) * 1024);
     else
-        snprintf(text, 24, "%.1f GiB", gib(bytes));
+        snprintf(text, 24, "%.1f GiB", plan_gib(bytes));
 }
 
 /* Of weeks no one wants the seconds. */
@@ -48,7 +43,7 @@ static void time_text(char text[24], double seconds)
 static void show_machine(FILE *out, const struct plan_board *p)
 {
     const struct machine *m = &p->machine;
-    double each = gib((double)m->facts.memory);
+    double each = plan_gib((double)m->facts.memory);
 
     char text[PARAGRAPH];
 
@@ -60,9 +55,9 @@ static void show_machine(FILE *out, const struct plan_board *p)
                  plural((size_t)m->gpus), each,
                  m->facts.unified ? ", one memory with the host's" : "");
     show_text(out, 0, text);
-    if (gib(m->taken) >= 0.1) {
+    if (plan_gib(m->taken) >= 0.1) {
         snprintf(text, sizeof text, "Others hold %.1f GiB of it now: %.1f GiB can be had",
-                 gib(m->taken), gib(machine_room(m)));
+                 plan_gib(m->taken), plan_gib(machine_room(m)));
         show_text(out, 0, text);
     }
     for (int i = 0; i < p->note_count; i++)
@@ -83,7 +78,7 @@ static void show_duration(FILE *out, const struct plan_board *p, double load, do
 /* In GiB; small ones with another digit. */
 static void show_size(FILE *out, int width, double bytes)
 {
-    fprintf(out, "%*.*f", width, gib(bytes) < 0.95 ? 2 : 1, gib(bytes));
+    fprintf(out, "%*.*f", width, plan_gib(bytes) < 0.95 ? 2 : 1, plan_gib(bytes));
 }
 
 static void show_stage(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
@@ -113,8 +108,8 @@ static void show_in_words(FILE *out, const struct plan_board *p, const struct fo
     snprintf(text, sizeof text,
              "%s: weights %s%.2f GiB, activations %.2f, workspace %.2f, peak %.2f; host %.2f; "
              "time %s",
-             s->name, models, gib(s->weights), gib(s->activations), gib(s->workspace), gib(s->peak),
-             gib(s->host), time);
+             s->name, models, plan_gib(s->weights), plan_gib(s->activations),
+             plan_gib(s->workspace), plan_gib(s->peak), plan_gib(s->host), time);
     show_text(out, 2, text);
 }
 
@@ -167,11 +162,12 @@ static void left_text(char text[80], const struct machine *m, double bytes)
     double left = machine_room(m) - bytes, wanted = bytes / 10;
 
     if (left < 0)
-        snprintf(text, 80, "%.1f too little", gib(-left));
+        snprintf(text, 80, "%.1f too little", plan_gib(-left));
     else if (machine_holds(m, bytes))
-        snprintf(text, 80, "%.1f left", gib(left));
+        snprintf(text, 80, "%.1f left", plan_gib(left));
     else
-        snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", gib(left), gib(wanted));
+        snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", plan_gib(left),
+                 plan_gib(wanted));
 }
 
 /* What it takes of the host's memory, where that is too little or not known. */
@@ -180,12 +176,12 @@ static void host_text(char text[160], const struct machine *m, double bytes)
     text[0] = '\0';
     if (!machine_hosts(m, bytes))
         snprintf(text, 160, "; of the host's memory %.1f GiB and %.1f for the system, of %.1f",
-                 gib(bytes), gib(machine_system()), gib((double)m->host));
-    else if (m->host == 0 && m->gpus > 0 && !m->facts.unified && gib(bytes) >= 1)
+                 plan_gib(bytes), plan_gib(machine_system()), plan_gib((double)m->host));
+    else if (m->host == 0 && m->gpus > 0 && !m->facts.unified && plan_gib(bytes) >= 1)
         snprintf(text, 160,
                  "; the host needs %.1f GiB of memory for it (with its memory named, as "
                  "%s,host=64GiB, that is judged, too)",
-                 gib(bytes + machine_system()), m->facts.name);
+                 plan_gib(bytes + machine_system()), m->facts.name);
 }
 
 static void show_turns(FILE *out, const struct plan_board *p, const struct plan_tier *t)
@@ -197,14 +193,14 @@ static void show_turns(FILE *out, const struct plan_board *p, const struct plan_
 
     if (machine_itself(m) > 0)
         snprintf(itself, sizeof itself, " with %.1f for the system and the program itself",
-                 gib(machine_itself(m)));
+                 plan_gib(machine_itself(m)));
     host_text(host, m, t->host);
     left_text(left, m, t->peak);
     snprintf(text, sizeof text, "%s: %s takes most, %.1f of %.1f GiB%s, %s%s%s%s%s",
              p->at_once ? "one model after another, as a run goes"
              : t->fits  ? "fits"
                         : "DOES NOT FIT",
-             most->name, gib(t->peak), gib(machine_room(m)), itself, left, host,
+             most->name, plan_gib(t->peak), plan_gib(machine_room(m)), itself, left, host,
              p->at_once ? "" : "; one model after another",
              forecast_streams(&t->all)
                  ? ", weights of large ones kept by the host and brought block by block"
@@ -234,10 +230,10 @@ static void show_place(FILE *out, const struct machine *m, const struct plan_tie
     if (n < sizeof text)
         snprintf(text + n, sizeof text - n,
                  ": weights %.1f, at work %.1f more, %s %.1f: %.1f of %.1f GiB, %s",
-                 gib(place->weights), gib(place->working),
+                 plan_gib(place->weights), plan_gib(place->working),
                  machine_itself(m) > 0 ? "driver and system" : "driver",
-                 gib(place->total - place->weights - place->working), gib(place->total),
-                 gib(machine_room(m)), left);
+                 plan_gib(place->total - place->weights - place->working), plan_gib(place->total),
+                 plan_gib(machine_room(m)), left);
     show_text(out, 4, text);
 }
 

@@ -63,7 +63,7 @@ static bool nobody_reads(int fd)
 {
     struct pollfd p = {.fd = fd};
 
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP));
 }
 
 static void go_on_alone(struct display *d)

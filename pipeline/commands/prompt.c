@@ -150,9 +150,8 @@ int command_prompt(const struct options *o)
         status = command_failed(&e);
     } else if (open_board(&w, o, &r, &e) != 0 || tell_shots(&w, o->only, list, &e) != 0) {
         status = command_failed(&e);
-    } else if (list) {
-        json_dumpf(list, stdout, JSON_INDENT(2));
-        putchar('\n');
+    } else if (list && command_json(json_incref(list), &e) != 0) {
+        status = command_failed(&e);
     }
     json_decref(list);
     workspace_close(&w);

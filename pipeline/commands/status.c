@@ -161,10 +161,15 @@ static int count_orphans(void *ctx, const char *shot, const char *stage,
     struct arena a = {0};
 
     (void)stage;
-    for (size_t i = 0; i < r->artefact_count && !is_on_board(&s->w->board, shot); i++) {
-        const char *path = path_join(&a, s->w->production.dir, r->artefacts[i].path);
+    for (size_t i = 0; i < r->artefact_count; i++) {
+        const char *path;
 
-        s->orphans += strncmp(r->artefacts[i].path, "shots/", 6) == 0 && path && path_exists(path);
+        if (strncmp(r->artefacts[i].path, "shots/", 6) != 0)
+            continue;
+        if (is_on_board(&s->w->board, shot))
+            break;
+        path = path_join(&a, s->w->production.dir, r->artefacts[i].path);
+        s->orphans += path && path_exists(path);
     }
     arena_free(&a);
     return 0;

@@ -6,7 +6,6 @@
 
 /* Forecasts are good to a tenth. */
 static const double SURELY = 0.9;
-enum { STEPS = 2 }; /* each of Wan 2.2's experts has one; more take no more memory */
 
 static bool is_due(const struct stage_env *env, const struct plan *plan, size_t shot)
 {
@@ -19,27 +18,21 @@ static bool is_due(const struct stage_env *env, const struct plan *plan, size_t 
 static bool cannot_fit(const struct stage_env *env, const struct shot *shot,
                        const struct machine *m, struct error *why)
 {
-    const struct forecast_stage *worst;
     struct error ignored = {0};
-    struct shot shorter = *shot;
     struct forecast f;
     double peak;
 
-    shorter.steps = STEPS;
-    if (forecast_shot(env, &shorter, m, &f, &ignored) != 0)
+    if (forecast_shot(env, shot, m, &f, &ignored) != 0)
         return false; /* the stages' own checks say why */
     peak = forecast_peak(&f, m);
     if (peak * SURELY <= (double)m->facts.memory)
         return false;
-    worst = f.stage;
-    for (int i = 1; i < f.count; i++)
-        worst = f.stage[i].peak > worst->peak ? &f.stage[i] : worst;
     error_set(why, ERROR_MEMORY,
               "tier %s cannot make %d frames of %dx%d on this GPU: %s would need %.1f GiB, and all "
               "of its memory is %.1f GiB; make the shot shorter or the picture smaller, or choose "
               "another tier (auteur-pipe plan tells what fits)",
               f.tier->name, f.settings.generation.frames, f.settings.generation.width,
-              f.settings.generation.height, worst->name, peak / 1073741824.0,
+              f.settings.generation.height, forecast_largest(&f, m)->name, peak / 1073741824.0,
               (double)m->facts.memory / 1073741824.0);
     return true;
 }

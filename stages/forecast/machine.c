@@ -381,8 +381,8 @@ static const struct reached {
 static const double MOVING = 0.6;
 /* Seconds between two short kernels: not measured. */
 static const double LAUNCH = 4e-6;
-/* Of what one large product reaches on a processor: previs' denoiser 0.71, its VAE 0.69
- * (bench/engine, EPYC Zen 5, 2026-11-21). */
+/* Of what one large product reaches on a processor: previs' denoiser 0.71 and 0.76, its VAE
+ * 0.69 and 0.79, in two runs (bench/engine, EPYC Zen 5, 2026-11-21). */
 static const double PROCESSOR = 0.7;
 
 struct dry_rates machine_rates(const struct machine *m)

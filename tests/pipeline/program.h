@@ -2,6 +2,11 @@
 #ifndef AUTEUR_TESTS_PIPELINE_PROGRAM_H
 #define AUTEUR_TESTS_PIPELINE_PROGRAM_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -85,6 +90,24 @@ static inline void program_free(struct program *p)
 {
     free(p->out);
     free(p->err);
+}
+
+static inline void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* No line that it printed is wider. */
+static inline void program_keeps_to(const struct program *p, int width)
+{
+    assert_non_null(strchr(p->out, '\n'));
+    for (const char *at = p->out, *end; (end = strchr(at, '\n')); at = end + 1)
+        if (end - at > width)
+            fail_msg("%.*s", (int)(end - at), at);
 }
 
 #endif

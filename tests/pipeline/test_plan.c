@@ -586,9 +586,7 @@ static void no_line_is_wider_than_a_terminal(void **state)
         assert_int_equal(setenv("COLUMNS", i % 2 ? "200" : "50", 1), 0);
         struct program p = PROGRAM("plan", path, "--gpu", gpus[i], "--step-cache", "timestep",
                                    "--precision", "fp8", "--memory", "safe");
-        for (char *line = p.out, *end; (end = strchr(line, '\n')); line = end + 1)
-            if (end - line > width)
-                fail_msg("%s: %.*s", gpus[i], (int)(end - line), line);
+        program_keeps_to(&p, width);
         assert_non_null(strstr(p.out, "workhorse"));
         assert_true(!strstr(p.out, "  GiB   ") == (width < 80));
         program_free(&p);

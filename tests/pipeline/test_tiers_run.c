@@ -258,6 +258,7 @@ static void a_processor_says_what_it_makes_of_limits(void **state)
     }
     assert_int_equal(path_remove(dir, &e), 0);
     p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "-v");
+    assert_int_equal(p.status, 0);
     assert_null(strstr(p.out, "changes nothing"));
     assert_null(strstr(p.out, "Tile Size"));
     program_free(&p);

@@ -115,9 +115,7 @@ static void a_gpu_that_was_asked_for_must_be_there(void **state)
     assert_non_null(strstr(p.out, "\nFAIL  GPU "));
     assert_non_null(strstr(p.out, "\nFAIL: "));
     /* No terminal is eighty columns. */
-    for (const char *at = p.out, *end; (end = strchr(at, '\n')); at = end + 1)
-        if (end - at > 80)
-            fail_msg("%.*s", (int)(end - at), at);
+    program_keeps_to(&p, 80);
     program_free(&p);
 }
 

@@ -4,15 +4,6 @@
 
 #include "tests/pipeline/models.h"
 
-static inline void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
 /* A board of one shot `a`; `size` as "64x48", `shot` its further fields. */
 static inline void write_board(const char *size, const char *shot)
 {
