@@ -39,6 +39,13 @@ bool launched(struct context *c, const char *what)
     return cuda_ok(c, cudaGetLastError(), what);
 }
 
+bool is_recording(struct context *c)
+{
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    return cudaStreamIsCapturing(c->stream, &status) != cudaSuccess ||
+           status != cudaStreamCaptureStatusNone;
+}
+
 /* All memory of the GPU comes through here. */
 void *memory_take(struct context *c, size_t size)
 {

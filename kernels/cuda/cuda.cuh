@@ -25,7 +25,7 @@ enum scratch_purpose {
     SCRATCH_VENDOR,    /* what a library asks for */
     SCRATCH_UNFUSED,   /* a product before what comes after it */
     SCRATCH_SCALES,    /* of FP8 rows, on 16 bytes */
-    SCRATCH_GATED,     /* scales and bias of a product with FP8 weights, times a gate */
+    SCRATCH_GATED,     /* scales and biases of a product that runs of rows have their own of */
     SCRATCHES
 };
 
@@ -79,6 +79,8 @@ bool cuda_ok(struct context *c, cudaError_t status, const char *what);
 bool blas_ok(struct context *c, cublasStatus_t status, const char *what);
 /* After a launch. */
 bool launched(struct context *c, const char *what);
+/* Whether what is issued now is only written down (kernels/device.h: graphs). */
+bool is_recording(struct context *c);
 /* GPU memory; NULL: there is none, which whoever asked reports. */
 void *memory_take(struct context *c, size_t size);
 /* The same of what can be done without: nobody is told that it was refused. */
@@ -163,12 +165,13 @@ void bulk_close(struct context *c);
 /* mover.cu */
 extern const struct weight_mover cuda_mover;
 
-/* ---- operations on rows that a block holds (rows.cu); out may be FP8 rows with scales, and then
- * these take any. Else false: rows of this form are not theirs, and nothing was done. */
+/* ---- operations on rows that a block or a warp holds (rows.cu). rows_norm(): out may be FP8 rows
+ * with scales, and then it takes any; else false: rows of this form are not its, nothing was done.
+ */
 bool rows_norm(struct context *c, bool layer, const struct tensor *out, const struct tensor *x,
                const struct tensor *weight, const struct tensor *bias, float eps);
-/* out = x * act(gate), or without a gate act(x). */
-bool rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
+/* FP8 rows: out = x * act(gate), or without a gate act(x). */
+void rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
               const struct tensor *gate, int act);
 /* FP8 rows with scales to numbers. */
 void rows_from_f8(struct context *c, const struct tensor *out, const struct tensor *x);

@@ -139,20 +139,21 @@ static float time_plan(struct context *c, const struct cudnn_plan *plan,
     return took;
 }
 
-/* `best` and all guesses after it; the fastest stays. */
+/* `best` and all guesses after it; the fastest stays. *least: its milliseconds; negative: none
+ * could be timed. */
 static struct cudnn_plan fastest(struct context *c, cudnn_graph &g, const struct conv_call *call,
-                                 struct cudnn_plan best, const cudaEvent_t *event)
+                                 struct cudnn_plan best, const cudaEvent_t *event, float *least)
 {
-    float least = time_plan(c, &best, call, event);
+    *least = time_plan(c, &best, call, event);
 
     for (struct cudnn_plan next = g.plan(WORKSPACE, best.guess + 1); next.plan;) {
         float took = time_plan(c, &next, call, event);
         int from = next.guess + 1;
-        if (took >= 0 && (least < 0 || took < MARGIN * least)) {
+        if (took >= 0 && (*least < 0 || took < MARGIN * *least)) {
             struct cudnn_plan slower = best;
             best = next;
             next = slower;
-            least = took;
+            *least = took;
         }
         c->cudnn->call.unmake(next.plan);
         next = g.plan(WORKSPACE, from);
@@ -160,9 +161,11 @@ static struct cudnn_plan fastest(struct context *c, cudnn_graph &g, const struct
     return best;
 }
 
-/* The best of some guesses, timed on the operands at hand. */
-static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call)
+/* The best of some guesses, timed on the operands at hand; or the first where none could be. */
+static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_call call,
+                                 bool *timed)
 {
+    float least = -1;
     struct cudnn_plan best = g.plan(WORKSPACE);
     size_t numbers = (size_t)(call.y.shape[0] * call.y.stride[0]);
     size_t size = call.add.data ? numbers * size_of(call.y.dtype) : 0;
@@ -172,21 +175,21 @@ static struct cudnn_plan compete(struct context *c, cudnn_graph &g, struct conv_
     if (best.plan && (!size || beside) && cudaEventCreate(&event[0]) == cudaSuccess &&
         cudaEventCreate(&event[1]) == cudaSuccess) {
         call.y.data = beside ? beside : call.y.data; /* not over what is read */
-        best = fastest(c, g, &call, best, event);
+        best = fastest(c, g, &call, best, event, &least);
     }
     for (int i = 0; i < 2; i++)
         if (event[i])
             cudaEventDestroy(event[i]);
     memory_give(c, beside, size);
     cudaGetLastError(); /* what did not run is not chosen */
+    *timed = least >= 0;
     return best;
 }
 
-static bool recording(struct context *c)
+/* The plan that a kept number stands for: it is from a file, which may hold anything. */
+static struct cudnn_plan plan_kept(cudnn_graph &g, int64_t guess)
 {
-    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-    return cudaStreamIsCapturing(c->stream, &status) != cudaSuccess ||
-           status != cudaStreamCaptureStatusNone;
+    return g.plan(WORKSPACE, guess >= 0 && guess < GUESSES ? (int)guess : 0);
 }
 
 static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *call,
@@ -198,24 +201,25 @@ static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *ca
     int64_t guess = 0;
 
     describe(g, call);
-    if (patience == PATIENCE_NONE || recording(c))
+    if (patience == PATIENCE_NONE || is_recording(c))
         return g.plan(WORKSPACE);
     if (c->tuning &&
         c->host.tuning_find(c->tuning, key.data(), size, patience, &guess, sizeof guess)) {
-        struct cudnn_plan known = g.plan(WORKSPACE, guess >= 0 && guess < GUESSES ? (int)guess : 0);
+        struct cudnn_plan known = plan_kept(g, guess);
         search_note(c);
         return known.plan ? known : g.plan(WORKSPACE);
     }
     if (patience != PATIENCE_ENOUGH)
         return g.plan(WORKSPACE);
-    struct cudnn_plan best = compete(c, g, *call);
+    bool timed;
+    struct cudnn_plan best = compete(c, g, *call, &timed);
     guess = best.guess;
-    if (best.plan && c->tuning && !c->device->failed) {
+    if (timed && c->tuning && !c->device->failed) {
         c->host.tuning_keep(c->tuning, key.data(), size, patience, &guess, sizeof guess);
         search_note(c);
     }
     if (best.plan && guess != best.guess) { /* another process was first: what it found counts */
-        struct cudnn_plan theirs = g.plan(WORKSPACE, (int)guess);
+        struct cudnn_plan theirs = plan_kept(g, guess);
         if (theirs.plan) {
             c->cudnn->call.unmake(best.plan);
             return theirs;

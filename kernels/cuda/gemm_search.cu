@@ -141,19 +141,12 @@ static int compete(struct context *c, const struct gemm_plan *plan, const struct
     return at;
 }
 
-static bool recording(struct context *c)
-{
-    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-    return cudaStreamIsCapturing(c->stream, &status) != cudaSuccess ||
-           status != cudaStreamCaptureStatusNone;
-}
-
 /* How many guesses to ask for: one, where looking for a better one does not pay. */
 static int wanted(struct context *c, const struct product *p)
 {
     double work = 2.0 * (double)p->m * (double)p->n * (double)p->k * (double)p->batch;
 
-    if (c->device->patience == PATIENCE_NONE || recording(c))
+    if (c->device->patience == PATIENCE_NONE || is_recording(c))
         return 1;
     return c->device->patience == PATIENCE_ENOUGH ? CANDIDATES : work >= LEAST_WORK ? 8 : 1;
 }

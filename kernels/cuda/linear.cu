@@ -221,6 +221,17 @@ static struct tensor rows_from(const struct tensor *t, int64_t from, int64_t cou
     return part;
 }
 
+/* The same product from row `from` of x on. */
+static struct product product_from(const struct product *p, int64_t from)
+{
+    struct product part = *p;
+
+    part.a.data = (const char *)p->a.data + (size_t)(from * p->a.ld) * size_of(p->a.type);
+    if (p->scale_a)
+        part.scale_a = p->scale_a + from;
+    return part;
+}
+
 static void f8_gated(struct context *c, struct tensor *out, const struct tensor *x,
                      const struct linear *w, const struct tensor *residual,
                      const struct tensor *gate)
@@ -233,12 +244,10 @@ static void f8_gated(struct context *c, struct tensor *out, const struct tensor 
     if (!gate_layer(c, w, gate, runs, f16, &l) || !f8_input(c, x, &p))
         return;
     for (int64_t g = 0; g < runs && !c->device->failed; g++) {
-        struct product part = p;
+        struct product part = product_from(&p, g * rows);
         struct f8_layer mine = l;
         struct tensor to = rows_from(out, g * rows, rows);
         struct tensor from = rows_from(residual, g * rows, rows);
-        part.a.data = (const char *)p.a.data + g * rows * p.a.ld;
-        part.scale_a = p.scale_a + g * rows;
         mine.scales += g * w->out;
         if (l.plain_bias) {
             mine.plain_bias += g * w->out;
@@ -306,11 +315,9 @@ void cuda_linear_shifted(struct device *d, struct tensor *out, const struct tens
         struct tensor to = rows_from(out, g * rows, rows), bias = rows_from(&biases, g, 1);
         struct tensor from = rows_from(residual, g * rows, rows);
         const float *plain = (const float *)shift->data + g * w->out;
-        struct product part = p;
-        part.a.data = (const char *)p.a.data + (size_t)(g * rows * p.a.ld) * size_of(p.a.type);
+        struct product part = product_from(&p, g * rows);
         if (f8) {
             struct f8_layer mine = {f8_parts(w).scales, {bias.data, bias.data}, plain};
-            part.scale_a = p.scale_a + g * rows;
             f8_multiply(c, &to, &part, w, &mine, ACT_NONE, &from);
         } else {
             part.b = {w->packed, d->activations, w->in, 0};

@@ -15,7 +15,7 @@ struct norm_job {
     bool aligned, vectors_aligned;
 };
 
-/* The sum (or most) over all threads of the row; the same in each. */
+/* The sum over all threads of the row; the same in each. */
 static __device__ float row_sum(float v, int lanes, float *shared)
 {
     v = lanes_sum(v, lanes < 32 ? lanes : 32);

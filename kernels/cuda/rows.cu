@@ -152,7 +152,7 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     if (WORK == ROW_GLU) {
         float y[CHUNKS][CHUNK] = {};
         read_row<READ, CHUNKS>(j.y, row_offset(j.shape, j.y, row), columns, j.aligned, y);
-        if (j.act == ACT_GELU && j.scales)
+        if (j.act == ACT_GELU) /* what a gated unit writes here is FP8 */
             EACH_CHUNK(EACH_NUMBER v[i][k] *= gelu_of_halves(y[i][k]);)
         else
             EACH_CHUNK(EACH_NUMBER v[i][k] *= activate(j.act, y[i][k]);)
@@ -228,7 +228,7 @@ static enum reading reading_of(const struct row_job *j)
 
 /* False: rows of this form are others' (see rows_norm()). */
 static bool run(struct context *c, enum row_work work, struct row_job *j, const struct tensor *out,
-                const struct tensor *x, const struct tensor *y, bool any)
+                const struct tensor *x, const struct tensor *y)
 {
     const struct tensor *t[3] = {out, x, y};
     struct operand o[3];
@@ -248,7 +248,7 @@ static bool run(struct context *c, enum row_work work, struct row_job *j, const 
                      (long long)j->shape.rows, (long long)j->shape.columns);
         return true;
     }
-    if (!fits || (!any && !f8 && (read == READ_ANY || j->shape.columns < 256)))
+    if (!fits || (!f8 && (read == READ_ANY || j->shape.columns < 256)))
         return false;
     if (f8) {
         j->scales = out->scale;
@@ -286,16 +286,16 @@ bool rows_norm(struct context *c, bool layer, const struct tensor *out, const st
     if (out->dtype == DTYPE_F8_E4M3)
         c->host.note(c->device, NOTE_FUSED_NORM, NOTE_ACTIVE,
                      "Fused Norm + Modulate + Quantise Activated.");
-    return run(c, layer ? ROW_LAYER : ROW_RMS, &j, out, x, NULL, false);
+    return run(c, layer ? ROW_LAYER : ROW_RMS, &j, out, x, NULL);
 }
 
-bool rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
+void rows_map(struct context *c, const struct tensor *out, const struct tensor *x,
               const struct tensor *gate, int act)
 {
     struct row_job j = {};
 
     j.act = act;
-    return run(c, gate ? ROW_GLU : ROW_ACT, &j, out, x, gate, true);
+    run(c, gate ? ROW_GLU : ROW_ACT, &j, out, x, gate);
 }
 
 /* ---- and back */

@@ -139,8 +139,8 @@ static void dry_memory(struct device *d, size_t *free_bytes, size_t *total_bytes
     *free_bytes = used < *total_bytes ? *total_bytes - used : 0;
 }
 
-/* f8_open() in kernels/cuda/linear.cu asks cuBLASLt for products with a scale for each row, which
- * Hopper alone was seen to have. */
+/* f8_open() in kernels/cuda/linear_pack.cu asks cuBLASLt for products with a scale for each row,
+ * which Hopper alone was seen to have. */
 bool dry_has_f8(const struct device_facts *facts)
 {
     return facts->major == 9;

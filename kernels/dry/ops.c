@@ -23,7 +23,7 @@ static void move(struct device *d, const struct tensor *out, const struct tensor
     dry_work(d, DRY_OTHER, 0, bytes_of(out) + bytes_of(x) + bytes_of(y));
 }
 
-/* ---- weights: as kernels/cuda/linear.cu and conv.cu pack them */
+/* ---- weights: as kernels/cuda/linear_pack.cu and conv_pack.cu pack them */
 
 enum { ALIGNMENT = 256 };
 
@@ -259,7 +259,7 @@ static void dry_normalise(struct device *d, struct tensor *out, const struct ten
     move(d, out, x, NULL);
 }
 
-static void dry_unary(struct device *d, struct tensor *out, const struct tensor *x)
+static void dry_copy(struct device *d, struct tensor *out, const struct tensor *x)
 {
     move(d, out, x, NULL);
 }
@@ -478,7 +478,7 @@ void dry_fill_slots(struct ops *ops)
         .add_gated = dry_add_gated,
         .modulate = dry_modulate,
         .distance = dry_distance,
-        .copy = dry_unary,
+        .copy = dry_copy,
         .conv = dry_conv,
         .conv_clips = dry_conv_clips,
         .patchify = dry_patchify,

@@ -1,4 +1,4 @@
-/* The runtime: errors, streams, events, kernels. */
+/* The runtime: errors, streams, events. */
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
 

@@ -54,7 +54,7 @@ struct tensor stored_weight(struct check *c, int rank, const int64_t *shape, flo
 
 void check_matrices(struct check *c); /* linear */
 void check_attention(struct check *c);
-void check_rows(struct check *c);     /* norms, softmax, elements, copies */
+void check_rows(struct check *c);     /* norms, elements, RoPE, tables, copies */
 void check_fused(struct check *c);    /* FP8, and operations that are several in one */
 void check_pictures(struct check *c); /* convolutions, patches */
 void check_graphs(struct check *c);   /* recorded and replayed */
