@@ -122,7 +122,7 @@ static void row(const char *what, double seconds)
 /* What it would cost to read mapped files where they are: their pages, found and given up. */
 static int map_files(void)
 {
-    double start;
+    double start, found;
 
     for (int i = 0; i < file_count; i++) {
         void *p = mmap(NULL, files[i].size, PROT_READ, MAP_PRIVATE, files[i].fd, 0);
@@ -130,7 +130,10 @@ static int map_files(void)
             return -1;
         files[i].map = p;
     }
-    row("finding the pages of the mapped files, 16 threads", read_all());
+    found = read_all();
+    if (found < 0)
+        return -1;
+    row("finding the pages of the mapped files, 16 threads", found);
     start = now();
     for (int i = 0; i < file_count; i++) {
         munmap((void *)(uintptr_t)files[i].map, files[i].size);

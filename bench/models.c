@@ -200,13 +200,6 @@ done:
     return rc;
 }
 
-static int drop_frame(void *ctx, int index, const float *rgb, int width, int height,
-                      struct error *e)
-{
-    (void)ctx, (void)index, (void)rgb, (void)width, (void)height, (void)e;
-    return 0;
-}
-
 static int time_decode(const struct options *o, const struct family *f, const struct generation *g,
                        struct device *d, struct result *out, struct error *e)
 {
@@ -226,7 +219,7 @@ static int time_decode(const struct options *o, const struct family *f, const st
         if (i == 0)
             profile_reset();
         start = now(o);
-        if (tiling_decode(f, vae, d, &limits, &latents, drop_frame, NULL, e))
+        if (tiling_decode(f, vae, d, &limits, &latents, rehearsal_frame, NULL, e))
             goto done;
         if (i >= 0)
             seconds[i] = now(o) - start;
@@ -260,8 +253,7 @@ static int measure(const struct options *o, const struct family *f, struct devic
 
 static void use_ledger(struct options *o, const struct machine *m)
 {
-    o->ledger =
-        (struct dry_run){.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)};
+    o->ledger = machine_ledger(m);
     o->dry = true;
     o->device.dry = &o->ledger;
     o->device.kind = DEVICE_CUDA;

@@ -39,25 +39,19 @@ static bool read_cache(const char *value, struct options *o)
     return false;
 }
 
-static int read_options(struct options *o, int argc, char **argv)
+static bool own_option(void *ctx, const char *name, const char *value)
 {
-    *o = (struct options){.shots = shots_options()};
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (argv[i][0] != '-' && !o->shots.dir) {
-            o->shots.dir = argv[i];
-            continue;
-        }
-        if (strcmp(argv[i], "--threshold") == 0 && o->thresholds < THRESHOLDS)
-            o->threshold[o->thresholds++] = atof(value);
-        else if (strcmp(argv[i], "--fp8") == 0)
-            o->fp8 = strcmp(value, "yes") == 0;
-        else if (strcmp(argv[i], "--cache") == 0 ? !read_cache(value, o)
-                                                 : !shots_option(&o->shots, argv[i], value))
-            return -1;
-        i++;
-    }
-    return shots_options_are_whole(&o->shots) ? 0 : -1;
+    struct options *o = ctx;
+
+    if (strcmp(name, "--cache") == 0)
+        return read_cache(value, o);
+    if (strcmp(name, "--threshold") == 0 && o->thresholds < THRESHOLDS)
+        o->threshold[o->thresholds++] = atof(value);
+    else if (strcmp(name, "--fp8") == 0)
+        o->fp8 = strcmp(value, "yes") == 0;
+    else
+        return false;
+    return true;
 }
 
 enum precision { PLAIN, BF16, FP8, PRECISIONS };
@@ -261,10 +255,10 @@ static int bench(struct bench *b, struct error *e)
 int main(int argc, char **argv)
 {
     static struct bench b;
-    struct options o;
+    struct options o = {0};
     struct error e = {0};
 
-    if (read_options(&o, argc, argv)) {
+    if (shots_read(&o.shots, argc, argv, own_option, &o)) {
         fprintf(stderr,
                 "usage: %s DIR [--frames N] [--size WxH] [--steps N] [--guidance G] [--shots N] "
                 "[--cache first-block|timestep]... [--threshold T]... [--fp8 yes] "

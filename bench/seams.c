@@ -3,8 +3,8 @@
  * there.
  *
  *   bench/seams DIR [--tile N]... [--overlap N]... [--save FOLDER]
- *               [--frames N] [--size WxH] [--shots N] [--steps N] [--guidance G] [--device
- * cpu|cuda]
+ *               [--frames N] [--size WxH] [--shots N] [--steps N] [--guidance G]
+ *               [--device cpu|cuda]
  *
  * Tiles of N x N pixels at most. All differences are of 8-bit steps, over all frames of all shots.
  * A seam is a line that the whole picture does not have, so `step` is how much the difference
@@ -29,30 +29,31 @@ struct options {
     const char *save;
 };
 
+static bool own_option(void *ctx, const char *name, const char *value)
+{
+    struct options *o = ctx;
+
+    if (strcmp(name, "--tile") == 0 && o->tiles < CHOICES)
+        o->tile[o->tiles++] = atoi(value);
+    else if (strcmp(name, "--overlap") == 0 && o->overlaps < CHOICES)
+        o->overlap[o->overlaps++] = atoi(value);
+    else if (strcmp(name, "--save") == 0)
+        o->save = value;
+    else
+        return false;
+    return true;
+}
+
 static int read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.shots = shots_options()};
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (argv[i][0] != '-' && !o->shots.dir) {
-            o->shots.dir = argv[i];
-            continue;
-        }
-        if (strcmp(argv[i], "--tile") == 0 && o->tiles < CHOICES)
-            o->tile[o->tiles++] = atoi(value);
-        else if (strcmp(argv[i], "--overlap") == 0 && o->overlaps < CHOICES)
-            o->overlap[o->overlaps++] = atoi(value);
-        else if (strcmp(argv[i], "--save") == 0)
-            o->save = value;
-        else if (!shots_option(&o->shots, argv[i], value))
-            return -1;
-        i++;
-    }
+    *o = (struct options){0};
+    if (shots_read(&o->shots, argc, argv, own_option, o) != 0)
+        return -1;
     if (o->tiles == 0)
         o->tile[o->tiles++] = 192;
     if (o->overlaps == 0)
         o->overlaps = 1; /* 0: as runs have it */
-    return shots_options_are_whole(&o->shots) ? 0 : -1;
+    return 0;
 }
 
 /* ---- differences */
@@ -141,9 +142,10 @@ static double quantile(const struct row *r, double part)
     return (i + 1) / 64.0;
 }
 
-static void print(const struct row *r, int width, int height, int factor)
+static void print(const struct row *r, int width, int height)
 {
     const struct tiling *t = &r->tiling;
+    int factor = t->factor;
     int64_t area = t->rows * t->columns * t->width * t->height * factor * factor;
     int64_t shared =
         t->columns > 1 ? (t->columns * t->width * factor - width) / (t->columns - 1) : 0;
@@ -206,8 +208,7 @@ struct bench {
     struct row row[CHOICES * CHOICES];
 };
 
-static int mark(struct bench *b, const struct tiling *t, const int64_t shape[4], int factor,
-                struct error *e)
+static int mark(struct bench *b, const struct tiling *t, const int64_t shape[4], struct error *e)
 {
     int width = b->whole.width, height = b->whole.height;
 
@@ -216,7 +217,7 @@ static int mark(struct bench *b, const struct tiling *t, const int64_t shape[4],
     if (!b->meets)
         return error_memory(e);
     for (int i = 0; i < width * height; i++)
-        b->meets[i] = tiling_shares(t, shape, factor, i % width, i / width);
+        b->meets[i] = tiling_shares(t, shape, i % width, i / width);
     return 0;
 }
 
@@ -225,7 +226,7 @@ static int compare(struct bench *b, int shot, const struct tensor *latents, int 
 {
     const struct options *o = b->o;
     const struct family *f = b->shots.family;
-    int tile = o->tile[choice / o->overlaps], factor = f->vae_factor(b->vae);
+    int tile = o->tile[choice / o->overlaps];
     struct vae_limits limits = {
         .tile_width = tile, .tile_height = tile, .overlap = o->overlap[choice % o->overlaps]};
     struct row *r = &b->row[choice];
@@ -233,7 +234,7 @@ static int compare(struct bench *b, int shot, const struct tensor *latents, int 
     b->tiled.count = 0;
     if (tiling_choose(f, b->vae, b->device, &limits, latents->shape, &r->tiling, e) ||
         tiling_decode(f, b->vae, b->device, &limits, latents, frames_keep, &b->tiled, e) ||
-        mark(b, &r->tiling, latents->shape, factor, e))
+        mark(b, &r->tiling, latents->shape, e))
         return -1;
     for (int i = 0; i < b->whole.count; i++) {
         struct view v = {&b->whole, &b->tiled, b->meets, i};
@@ -278,23 +279,22 @@ static int run(struct bench *b, struct error *e)
     printf("%-18s %7s %6s %8s %8s %8s %9s %8s %9s %8s\n", "tiles", "overlap", "work", "most",
            "99.9 %", "mean", "they meet", "away", "step there", "away");
     for (int c = 0; c < b->o->tiles * b->o->overlaps; c++)
-        print(&b->row[c], b->whole.width, b->whole.height, f->vae_factor(b->vae));
+        print(&b->row[c], b->whole.width, b->whole.height);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
+    static struct bench bench, *b = &bench;
     struct options o;
     struct error e = {0};
-    struct bench *b = calloc(1, sizeof *b);
-    int rc = -1;
+    int rc;
 
-    if (!b || read_options(&o, argc, argv)) {
+    if (read_options(&o, argc, argv)) {
         fprintf(stderr,
                 "usage: %s DIR [--tile N]... [--overlap N]... [--save FOLDER] [--frames N] "
                 "[--size WxH] [--shots N] [--steps N] [--guidance G] [--device cpu|cuda]\n",
                 argv[0]);
-        free(b);
         return 1;
     }
     b->o = &o;
@@ -310,6 +310,5 @@ int main(int argc, char **argv)
     frames_free(&b->tiled);
     free(b->meets);
     device_close(b->device);
-    free(b);
     return rc ? 1 : 0;
 }

@@ -18,7 +18,7 @@ static const char *const prompts[] = {
 };
 enum { PROMPTS = sizeof prompts / sizeof *prompts };
 
-struct shots_options shots_options(void)
+static struct shots_options defaults(void)
 {
     const struct tier *tier = tier_find("previs");
 
@@ -30,7 +30,7 @@ struct shots_options shots_options(void)
                                   .count = PROMPTS};
 }
 
-bool shots_option(struct shots_options *o, const char *name, const char *value)
+static bool take(struct shots_options *o, const char *name, const char *value)
 {
     if (strcmp(name, "--frames") == 0)
         o->frames = atoi(value);
@@ -47,10 +47,26 @@ bool shots_option(struct shots_options *o, const char *name, const char *value)
     return true;
 }
 
-bool shots_options_are_whole(const struct shots_options *o)
+static bool are_whole(const struct shots_options *o)
 {
     return o->dir && o->frames > 0 && o->steps > 0 && o->width > 0 && o->height > 0 &&
            o->count > 0 && o->count <= SHOTS_MAX;
+}
+
+int shots_read(struct shots_options *o, int argc, char **argv, shots_own_option_fn *own, void *ctx)
+{
+    *o = defaults();
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+        if (argv[i][0] != '-' && !o->dir)
+            o->dir = argv[i];
+        else if (own(ctx, argv[i], value) || take(o, argv[i], value))
+            i++;
+        else
+            return -1;
+    }
+    return are_whole(o) ? 0 : -1;
 }
 
 struct device_options shots_device(const struct shots_options *o)

@@ -22,11 +22,12 @@ struct shots {
     struct conditions conditions[SHOTS_MAX];
 };
 
-/* As previs makes them, but of 17 frames. */
-struct shots_options shots_options(void);
-/* Takes --frames, --size, --steps, --guidance, --shots, --device or a folder; true: it did. */
-bool shots_option(struct shots_options *o, const char *name, const char *value);
-bool shots_options_are_whole(const struct shots_options *o);
+/* An option of the program's own; true: it was taken. */
+typedef bool shots_own_option_fn(void *ctx, const char *name, const char *value);
+/* The checkpoint's folder, --frames, --size, --steps, --guidance, --shots and --device; what is not
+ * told is as previs makes them, but of 17 frames. `own` is asked first. -1: something is wrong or
+ * missing. */
+int shots_read(struct shots_options *o, int argc, char **argv, shots_own_option_fn *own, void *ctx);
 
 /* BF16 on a GPU, F32 on a processor. */
 struct device_options shots_device(const struct shots_options *o);

@@ -71,8 +71,7 @@ void rehearsal_smaller(struct rehearsal *r)
     forget(r);
 }
 
-static int take_frame(void *ctx, int index, const float *rgb, int width, int height,
-                      struct error *e)
+int rehearsal_frame(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
 {
     (void)ctx, (void)index, (void)rgb, (void)width, (void)height, (void)e;
     return 0;
@@ -103,7 +102,7 @@ static size_t go_through(const struct rehearsal *r, const int64_t shape[4], size
         f->vae_chunk(vae, r->chunk);
     if (f->vae_memory)
         f->vae_memory(vae, room);
-    if (f->decode(vae, &latents, take_frame, NULL, &ignored) == 0)
+    if (f->decode(vae, &latents, rehearsal_frame, NULL, &ignored) == 0)
         takes = run.peak - weights;
 done:
     f->vae_close(vae);

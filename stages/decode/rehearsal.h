@@ -23,4 +23,6 @@ void rehearsal_smaller(struct rehearsal *r);
 size_t rehearsal_takes(struct rehearsal *r, const struct family *f, void *vae,
                        const int64_t shape[4], size_t room);
 
+family_frame_fn rehearsal_frame; /* takes a picture and does nothing with it */
+
 #endif

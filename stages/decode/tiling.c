@@ -17,7 +17,7 @@ static int64_t ceiling(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-static int64_t least(int64_t a, int64_t b)
+static int64_t smaller_of(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
@@ -29,7 +29,7 @@ static int64_t tile_size(int64_t n, int64_t tiles, int64_t overlap)
     int64_t fixed = ceiling(n + (tiles - 1) * (overlap ? overlap : OVERLAP), tiles);
     int64_t quarter = overlap ? 0 : ceiling(4 * n, 3 * tiles + 1);
 
-    return least(fixed > quarter ? fixed : quarter, ceiling(2 * n, tiles + 1));
+    return smaller_of(fixed > quarter ? fixed : quarter, ceiling(2 * n, tiles + 1));
 }
 
 static void lay(struct tiling *t, const int64_t shape[4])
@@ -95,9 +95,7 @@ static size_t budget_of(struct device *d, const struct vae_limits *limits)
 static size_t least_of_all(const struct family *f, void *vae, const struct vae_limits *limits,
                            const int64_t shape[4])
 {
-    struct tiling t = {.rows = 1,
-                       .columns = 1,
-                       .overlap = limits->overlap / (f->vae_factor ? f->vae_factor(vae) : 8)};
+    struct tiling t = {.rows = 1, .columns = 1, .overlap = limits->overlap / f->vae_factor(vae)};
 
     for (lay(&t, shape); !is_smallest(&t);)
         divide(&t, shape);
@@ -108,7 +106,7 @@ static size_t least_of_all(const struct family *f, void *vae, const struct vae_l
 bool tiling_smaller(const struct family *f, void *vae, struct device *d, const int64_t shape[4],
                     struct vae_limits *limits)
 {
-    size_t budget = budget_of(d, limits), least;
+    size_t budget, least;
 
     if (f->vae_smaller && f->vae_smaller(vae)) {
         rehearsal_smaller(limits->rehearsal);
@@ -116,6 +114,7 @@ bool tiling_smaller(const struct family *f, void *vae, struct device *d, const i
     }
     if (!f->vae_bytes)
         return false;
+    budget = budget_of(d, limits);
     least = least_of_all(f, vae, limits, shape);
     if (budget <= least)
         return false;
@@ -163,6 +162,7 @@ static bool find_room(const struct family *f, void *vae, const struct vae_limits
     const size_t least = least_room(f, vae, t, shape), step = t->budget / 16 + 1;
     size_t taken;
 
+    t->room = least;
     if (least > t->budget)
         return false;
     t->room = t->budget;
@@ -202,8 +202,10 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
     lay(&t, shape);
     rehearsal_chunk(limits->rehearsal, limits->frames);
     while (f->vae_bytes && t.budget > 0 && !find_room(f, vae, limits, shape, &t)) {
-        if (is_smallest(&t))
-            return too_little(limits, &t, takes(f, vae, limits, &t, shape), e);
+        if (is_smallest(&t)) {
+            size_t needed = takes(f, vae, limits, &t, shape);
+            return too_little(limits, &t, needed > t.room ? needed : t.room, e);
+        }
         divide(&t, shape);
     }
     *out = t;
@@ -276,14 +278,14 @@ struct axis {
     int factor;             /* pixels a latent */
 };
 
-static struct axis across_of(const struct tiling *t, const int64_t shape[4], int factor)
+static struct axis across_of(const struct tiling *t, const int64_t shape[4])
 {
-    return (struct axis){t->columns, t->width, shape[3], factor};
+    return (struct axis){t->columns, t->width, shape[3], t->factor};
 }
 
-static struct axis down_of(const struct tiling *t, const int64_t shape[4], int factor)
+static struct axis down_of(const struct tiling *t, const int64_t shape[4])
 {
-    return (struct axis){t->rows, t->height, shape[2], factor};
+    return (struct axis){t->rows, t->height, shape[2], t->factor};
 }
 
 /* Where tile i begins: evenly apart, the last at the end. */
@@ -344,11 +346,11 @@ static int seen_by(const struct axis *a, int64_t at)
     return count;
 }
 
-bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y)
+bool tiling_shares(const struct tiling *t, const int64_t shape[4], int x, int y)
 {
-    const struct axis across = across_of(t, shape, factor), down = down_of(t, shape, factor);
+    const struct axis across = across_of(t, shape), down = down_of(t, shape);
 
-    return seen_by(&across, x / factor) > 1 || seen_by(&down, y / factor) > 1;
+    return seen_by(&across, x / t->factor) > 1 || seen_by(&down, y / t->factor) > 1;
 }
 
 static void cut(const struct tensor *latents, const struct tiling *t, int64_t y, int64_t x,
@@ -368,16 +370,15 @@ static int decode_tile(const struct family *f, void *vae, const struct tiling *t
                        struct error *e)
 {
     const int64_t *n = latents->shape;
-    int factor = f->vae_factor(vae);
-    const struct axis vertical = down_of(t, n, factor), horizontal = across_of(t, n, factor);
+    const struct axis vertical = down_of(t, n), horizontal = across_of(t, n);
     int64_t y = begin_of(&vertical, row), x = begin_of(&horizontal, column);
     float *down = weights_of(&vertical, row), *across = weights_of(&horizontal, column);
     struct arena a = {0};
     struct tensor tile = TENSOR_NEW(&a, n[0], n[1], t->height, t->width);
     int rc = down && across && tile.data ? 0 : error_memory(e);
 
-    c->top = (int)y * factor;
-    c->left = (int)x * factor;
+    c->top = (int)y * t->factor;
+    c->left = (int)x * t->factor;
     c->down = down;
     c->across = across;
     if (rc == 0) {
@@ -394,9 +395,8 @@ static int decode_tiles(const struct family *f, void *vae, const struct tiling *
                         const struct tensor *latents, family_frame_fn *frame, void *ctx,
                         struct error *e)
 {
-    int factor = f->vae_factor(vae);
-    struct canvas c = {.width = (int)latents->shape[3] * factor,
-                       .height = (int)latents->shape[2] * factor};
+    struct canvas c = {.width = (int)latents->shape[3] * t->factor,
+                       .height = (int)latents->shape[2] * t->factor};
     int rc = 0;
 
     for (int64_t i = 0; rc == 0 && i < t->rows * t->columns; i++)

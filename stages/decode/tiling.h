@@ -42,7 +42,7 @@ int tiling_choose(const struct family *f, void *vae, struct device *d,
                   struct error *e);
 
 /* Whether several tiles show this pixel of the picture. */
-bool tiling_shares(const struct tiling *t, const int64_t shape[4], int factor, int x, int y);
+bool tiling_shares(const struct tiling *t, const int64_t shape[4], int x, int y);
 
 /* family->decode() within the limits; says on the device which tiles were taken. */
 int tiling_decode(const struct family *f, void *vae, struct device *d,

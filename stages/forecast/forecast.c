@@ -227,13 +227,6 @@ static int denoise(struct walk *w, struct error *e)
     return rc;
 }
 
-static int take_frame(void *ctx, int index, const float *rgb, int width, int height,
-                      struct error *e)
-{
-    (void)ctx, (void)index, (void)rgb, (void)width, (void)height, (void)e;
-    return 0;
-}
-
 /* Whether a stage that takes so much is more than a GPU surely holds. */
 static bool is_doubtful(const struct walk *w, double peak)
 {
@@ -257,7 +250,7 @@ static int decode(struct walk *w, struct error *e)
         rc = rehearsal_open(w->family, w->dir, d, &limits.rehearsal, e);
     weights = loaded(w);
     while (rc == 0 && again) {
-        rc = tiling_decode(w->family, vae, d, &limits, &w->latents, take_frame, NULL, e);
+        rc = tiling_decode(w->family, vae, d, &limits, &w->latents, rehearsal_frame, NULL, e);
         again = rc == 0 && is_doubtful(w, (double)w->run.peak) &&
                 tiling_smaller(w->family, vae, d, w->latents.shape, &limits);
         if (!again)
@@ -342,26 +335,25 @@ static int add_picture(struct walk *w, struct error *e)
     return 0;
 }
 
-static int go_through(const struct stage_env *env, const struct machine *m,
-                      const struct family *family, const char *dir, const char *const *names,
-                      struct generation *g, struct forecast *f, struct error *e)
+static int go_through(const struct stage_env *env, const struct machine *m, bool picture,
+                      const char *dir, struct forecast *f, struct error *e)
 {
-    bool keyframe = g == &f->settings.keyframe;
-    struct walk w = {
-        .env = env,
-        .machine = m,
-        .family = family,
-        .dir = dir,
-        .names = names,
-        .sampler = keyframe ? "" : f->settings.sampler,
-        .flow_shift = keyframe ? 0 : f->settings.flow_shift,
-        .together = settings_batch(env, family),
-        .generation = g,
-        .forecast = f,
-        .run = {.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)}};
+    const struct family *family = picture ? f->tier->keyframe.family : f->tier->family;
+    struct settings *s = &f->settings;
+    struct generation *g = picture ? &s->keyframe : &s->generation;
+    struct walk w = {.env = env,
+                     .machine = m,
+                     .family = family,
+                     .dir = dir,
+                     .names = picture ? names_of_picture : names_of_shot,
+                     .sampler = picture ? "" : s->sampler,
+                     .flow_shift = picture ? 0 : s->flow_shift,
+                     .together = settings_batch(env, family),
+                     .generation = g,
+                     .forecast = f,
+                     .run = machine_ledger(m)};
     int rc = 0;
 
-    w.run.facts.memory = (size_t)machine_room(m);
     g->prompt = long_prompt(&w.arena, f->tier->text_length);
     g->negative = f->tier->negative;
     if (!g->prompt)
@@ -381,8 +373,6 @@ static int go_through(const struct stage_env *env, const struct machine *m,
 static int walk_one(const struct stage_env *env, const struct machine *m, bool picture,
                     struct forecast *f, struct error *e)
 {
-    struct settings *s = &f->settings;
-    const struct family *family = picture ? f->tier->keyframe.family : f->tier->family;
     struct arena a = {0};
     const char *dir;
     bool outlined;
@@ -390,8 +380,7 @@ static int walk_one(const struct stage_env *env, const struct machine *m, bool p
 
     outline_allow(rc == 0 && outlined);
     if (rc == 0)
-        rc = go_through(env, m, family, dir, picture ? names_of_picture : names_of_shot,
-                        picture ? &s->keyframe : &s->generation, f, e);
+        rc = go_through(env, m, picture, dir, f, e);
     outline_allow(false);
     arena_free(&a);
     return rc;

@@ -34,7 +34,7 @@ struct forecast {
     struct settings settings;
     /* Of a checkpoint that is not there the published one's sizes are told. */
     bool outlined;
-    const struct published *published[2]; /* those, NULL: none; of a keyframe's model first */
+    const struct published *published[2]; /* in the order of the walk, NULL after the last */
     struct error lack; /* why there is none where one should lie; ERROR_NONE: nothing says where */
     bool unusable;     /* something is there, in a layout that is not read */
     struct forecast_stage stage[FORECAST_STAGES];

@@ -153,7 +153,7 @@ static bool next_part(const char **text, struct part *out)
     for (const char *c = out->written; *c; c++)
         if (!isspace((unsigned char)*c) && *c != '-' && *c != '_')
             out->text[n++] = (char)tolower((unsigned char)*c);
-        else if (*c == '-' && c == out->written)
+        else if (*c == '-' && (n == 0 || out->text[n - 1] == '='))
             out->text[n++] = *c; /* no number is negative */
     out->text[n] = '\0';
     leave_out(out->text, "nvidia");
@@ -397,6 +397,14 @@ struct dry_rates machine_rates(const struct machine *m)
         r.flops[reached[i].class] =
             reached[i].part * (reached[i].fp8 && m->fp8 > 0 ? m->fp8 : m->bf16);
     return r;
+}
+
+struct dry_run machine_ledger(const struct machine *m)
+{
+    struct dry_run run = {.rates = machine_rates(m), .facts = m->facts, .base = machine_base(m)};
+
+    run.facts.memory = (size_t)machine_room(m);
+    return run;
 }
 
 /* A context, cuBLASLt and cuDNN with the kernels that they load, measured on an H200 with CUDA 13

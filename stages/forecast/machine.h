@@ -34,6 +34,8 @@ double machine_room(const struct machine *m);
 
 /* What operations of models reach of what the machine is sold with. Zeros where it is not known. */
 struct dry_rates machine_rates(const struct machine *m);
+/* For a dry device that passes for such a machine's GPU, with the memory that may be taken. */
+struct dry_run machine_ledger(const struct machine *m);
 /* What driver and libraries take of a GPU's memory before a model does. */
 size_t machine_base(const struct machine *m);
 

@@ -25,7 +25,8 @@ static enum step_cache_mode mode_of(const char *name)
     return step_cache_names[mode] ? (enum step_cache_mode)mode : STEP_CACHE_OFF;
 }
 
-/* What the command line says counts before the board. A family that has none is left alone. */
+/* What the command line says counts before the board. A family that has none is left alone, and
+ * that is kept to be told (no_step_cache). */
 static void fill_step_cache(const struct stage_env *env, const struct shot *shot,
                             struct settings *s)
 {

@@ -143,11 +143,21 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static const char *own_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
+/* What the board says; NULL: nothing. */
+static const char *board_folder(const struct stage_env *env, const struct tier *tier)
 {
     for (size_t i = 0; i < env->board->model_count; i++)
         if (strcmp(env->board->models[i].tier, tier->name) == 0)
             return env->board->models[i].path;
+    return NULL;
+}
+
+static const char *own_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
+{
+    const char *named = board_folder(env, tier);
+
+    if (named)
+        return named;
     if (tier->embedded)
         return path_join(a, env->data_dir, tier->name);
     return env->models_dir && *env->models_dir ? path_join(a, env->models_dir, tier->name) : NULL;
@@ -202,9 +212,8 @@ static int not_there(const struct stage_env *env, const struct tier *tier, const
     const char *mend = tier->embedded ? "it ships with the program: install that again"
                                       : "plug in the drive that it is on, say where it is with run "
                                         "--models DIR, or download it (see auteur-pipe models)";
-    for (size_t i = 0; i < env->board->model_count; i++)
-        if (strcmp(env->board->models[i].tier, tier->name) == 0)
-            mend = "plug in the drive that it is on, or mend the storyboard's `models`";
+    if (board_folder(env, tier))
+        mend = "plug in the drive that it is on, or mend the storyboard's `models`";
     return error_set(
         e, ERROR_ABSENT, "the checkpoint of tier %s is not there: %s %s: %s", tier->name, path,
         is_directory(path) ? "has no model_index.json and is empty" : "is no directory", mend);

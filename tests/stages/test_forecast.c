@@ -278,6 +278,8 @@ static void other_words_are_one_clear_error(void **state)
         {"0GiB", "no GPU's memory"},
         {"99999999999999GiB", "no GPU's memory"},
         {"-1GiB", "write its memory, as 16GiB"},
+        {"4090, -8GiB", "after the GPU may stand"},
+        {"4090,host=-64GiB", "written host=64GiB"},
         {"-3x49GiB", "write its memory, as 16GiB"},
         {"1x1e9GiB", "write its memory, as 16GiB"},
         {"RTX 9999", "write its memory, as 16GiB"},

@@ -280,7 +280,8 @@ static void test_a_gpu_holds_no_more_than_the_limit(void **unused)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct family *f = cases[i].family;
         struct error e = {0};
-        size_t whole = held(f, cases[i].dir, cases[i].shape, (size_t)60 << 30, &e), limit, takes;
+        size_t whole = held(f, cases[i].dir, cases[i].shape, (size_t)60 << 30, &e), limit, takes,
+               least;
         int fewer = 0;
 
         for (limit = whole; (takes = held(f, cases[i].dir, cases[i].shape, limit, &e)) > 0;
@@ -296,6 +297,12 @@ static void test_a_gpu_holds_no_more_than_the_limit(void **unused)
         assert_non_null(would_do);
         assert_int_equal(sscanf(would_do, ": --vae-memory %zuM would do", &limit), 1);
         assert_in_range(held(f, cases[i].dir, cases[i].shape, limit << 20, &e), 1, limit << 20);
+        /* Whoever asks for far less is told no more. */
+        assert_int_equal(held(f, cases[i].dir, cases[i].shape, 1, &e), 0);
+        would_do = strstr(e.text, ": --vae-memory ");
+        assert_non_null(would_do);
+        assert_int_equal(sscanf(would_do, ": --vae-memory %zuM would do", &least), 1);
+        assert_in_range(least, 1, limit);
     }
 }
 
