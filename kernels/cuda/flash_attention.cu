@@ -85,13 +85,6 @@ template <typename HALF> static __device__ __forceinline__ unsigned pair_of(floa
     }
 }
 
-static __device__ __forceinline__ float power_of_two(float x)
-{
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
 /* ---- the kernel: WARPS x 32 queries, KEYS keys a tile, DIM numbers a head or fewer */
 
 template <typename HALF, int DIM, int WARPS, int KEYS> struct tile {

@@ -123,13 +123,6 @@ static __device__ __forceinline__ void multiply_72(float *d, const unsigned *a, 
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1));
 }
 
-static __device__ __forceinline__ float power_of_two(float x)
-{
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
 static __device__ __forceinline__ unsigned four_bytes(float a, float b, float c, float d)
 {
     unsigned r;
