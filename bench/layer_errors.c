@@ -120,6 +120,7 @@ int layer_errors_record(struct device *d, struct error *e)
     real = d->ops;
     d->ops.linear = record;
     d->ops.linear_gated = NULL; /* a layer and what follows it, one after another */
+    d->ops.fuses_glu = NULL;
     return device_status(d, e);
 }
 
@@ -129,6 +130,7 @@ int layer_errors_compare(struct device *plain, struct device *fp8, struct error 
     real = fp8->ops;
     fp8->ops.linear = compare;
     fp8->ops.linear_gated = NULL;
+    fp8->ops.fuses_glu = NULL;
     return device_status(plain, e);
 }
 

@@ -89,6 +89,7 @@ TIMED(linear_gated, x, out,
 TIMED(linear_shifted, x, out,
       (D, const struct linear *w, const struct tensor *shift, const struct tensor *residual), d,
       out, x, w, shift, residual)
+TIMED(linear_glu, x, out, (D, const struct linear *w, enum activation act), d, out, x, w, act)
 TIMED(attention, x, k,
       (D, const struct tensor *k, const struct tensor *v, float scale,
        const struct attention_bias *bias),
@@ -167,6 +168,8 @@ void profile_start(struct device *d)
         PUT(linear_gated);
     if (real.linear_shifted)
         PUT(linear_shifted);
+    if (real.linear_glu)
+        PUT(linear_glu);
     PUT(attention);
     PUT(layer_norm);
     PUT(rms_norm);

@@ -31,6 +31,11 @@ struct ops {
     void (*linear_shifted)(struct device *d, struct tensor *out, const struct tensor *x,
                            const struct linear *w, const struct tensor *shift,
                            const struct tensor *residual);
+    /* NULL: op_linear_glu() is linear and glu. */
+    void (*linear_glu)(struct device *d, struct tensor *out, const struct tensor *x,
+                       const struct linear *w, enum activation act);
+    /* linear_glu_is_fused(); NULL: never. */
+    bool (*fuses_glu)(const struct device *d, const struct linear *w, enum activation act);
     void (*attention)(struct device *d, struct tensor *out, const struct tensor *q,
                       const struct tensor *k, const struct tensor *v, float scale,
                       const struct attention_bias *bias);

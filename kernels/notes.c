@@ -23,6 +23,7 @@ static const struct {
     [NOTE_FUSED_ATTENTION] = {"fused_attention", "Fused Attention", false},
     [NOTE_FUSED_NORM] = {"fused_norm", "Fused Norm", false},
     [NOTE_FUSED_ROPE] = {"fused_rope", "Fused QK-Norm + RoPE", false},
+    [NOTE_FUSED_GLU] = {"fused_glu", "Fused Linear + GEGLU", false},
     [NOTE_CHANNELS_LAST] = {"channels_last", "Channels_Last_3D", false},
     [NOTE_GRAPH] = {"graph", "CUDA Graph", true},
     [NOTE_SEARCH] = {"search", "Algorithm Search", true},

@@ -28,6 +28,7 @@ enum note_topic {
     NOTE_FUSED_ATTENTION, /* "Fused Attention Activated (cuDNN 9.19)." */
     NOTE_FUSED_NORM,      /* "Fused Norm + Modulate + Quantise Activated." */
     NOTE_FUSED_ROPE,      /* "Fused QK-Norm + RoPE Activated." */
+    NOTE_FUSED_GLU,       /* "Fused Linear + GEGLU Activated." */
     NOTE_CHANNELS_LAST,   /* "Channels_Last_3D Memory Format Applied." */
     NOTE_GRAPH,           /* "CUDA Graph Captured (Decoding Latency Optimized)." */
     NOTE_SEARCH,          /* "Algorithm Search: 12 of 40 shapes tuned, 28 from the cache." */

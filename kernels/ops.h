@@ -152,6 +152,13 @@ void op_linear_gated(struct device *d, struct tensor *out, const struct tensor *
 void op_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
                        const struct linear *w, const struct tensor *shift,
                        const struct tensor *residual);
+/* out[M, n] = value * act(gate): of the 2n outputs of x W^T + bias the first n are values and the
+ * others their gates: GEGLU, SwiGLU. */
+void op_linear_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct linear *w, enum activation act);
+/* Whether that stores neither values nor gates here. Else it takes memory for both, and whoever has
+ * some does the same with op_linear() and op_glu(). */
+bool linear_glu_is_fused(const struct device *d, const struct linear *w, enum activation act);
 /* q, out: [queries, heads, dim]; k, v: [keys, groups, dim], where groups divides heads and head h
  * reads group h / (heads / groups); or all four with an axis in front, [items, ...], each item by
  * itself under the same bias. Axes may be strided. All are of the device's activation dtype.

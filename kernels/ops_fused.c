@@ -3,16 +3,22 @@
 
 /* ---- linear layers */
 
-static bool check_linear(struct device *d, struct tensor *out, const struct tensor *x,
-                         const struct linear *w)
+static bool check_linear_input(struct device *d, const struct tensor *x, const struct linear *w)
 {
     bool f8 = x->dtype == DTYPE_F8_E4M3;
 
     if (d->failed)
         return false;
-    if ((f8 ? w->dtype != DTYPE_F8_E4M3 || !is_f8_rows(d, x) : !is_rows(d, x)) || x->rank != 2 ||
-        x->shape[1] != w->in)
-        return fails(d, "linear", "x", x);
+    return ((f8 ? w->dtype == DTYPE_F8_E4M3 && is_f8_rows(d, x) : is_rows(d, x)) && x->rank == 2 &&
+            x->shape[1] == w->in) ||
+           fails(d, "linear", "x", x);
+}
+
+static bool check_linear(struct device *d, struct tensor *out, const struct tensor *x,
+                         const struct linear *w)
+{
+    if (!check_linear_input(d, x, w))
+        return false;
     return (is_rows(d, out) && out->rank == 2 && out->shape[0] == x->shape[0] &&
             out->shape[1] == w->out) ||
            fails(d, "linear", "out", out);
@@ -106,6 +112,41 @@ void op_linear_shifted(struct device *d, struct tensor *out, const struct tensor
         bare.bias = NULL;
         d->ops.linear(d, out, x, &bare, ACT_NONE, residual);
         d->ops.modulate(d, out, out, NULL, shift);
+    }
+}
+
+/* ---- linear layers of gated units */
+
+bool linear_glu_is_fused(const struct device *d, const struct linear *w, enum activation act)
+{
+    return d->ops.fuses_glu && d->ops.fuses_glu(d, w, act);
+}
+
+void op_linear_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct linear *w, enum activation act)
+{
+    struct tensor *both, value, gate;
+
+    if (!check_linear_input(d, x, w))
+        return;
+    if (!is_rows(d, out) || out->rank != 2 || out->shape[0] != x->shape[0] ||
+        2 * out->shape[1] != w->out) {
+        fails(d, "linear_glu", "out", out);
+        return;
+    }
+    if (x->shape[0] == 0)
+        return;
+    x = readable(d, x, w);
+    if (x && d->ops.linear_glu) {
+        d->ops.linear_glu(d, out, x, w, act);
+    } else if (x) {
+        both = device_plain(d, 1, 2, (const int64_t[]){x->shape[0], w->out});
+        if (!both->data)
+            return;
+        value = tensor_slice(*both, 1, 0, out->shape[1]);
+        gate = tensor_slice(*both, 1, out->shape[1], out->shape[1]);
+        d->ops.linear(d, both, x, w, ACT_NONE, NULL);
+        d->ops.glu(d, out, &value, &gate, act);
     }
 }
 

@@ -224,6 +224,7 @@ static void fill_slots(struct ops *ops)
     ops->linear = cuda_linear;
     ops->linear_gated = cuda_linear_gated;
     ops->linear_shifted = cuda_linear_shifted;
+    ops->linear_glu = cuda_linear_glu;
     ops->attention = cuda_attention;
     ops->layer_norm = cuda_layer_norm;
     ops->rms_norm = cuda_rms_norm;
@@ -382,5 +383,6 @@ auteur_cuda_open(const struct cuda_host *host, struct device *d, int index, stru
     else
         host->note(d, NOTE_GRAPH, NOTE_OFF, "AUTEUR_GRAPHS=0");
     fill_slots(&d->ops);
+    linear_glu_open(c);
     return 0;
 }

@@ -207,6 +207,8 @@ void search_note(struct context *c);
 /* ---- cuDNN, opened at run time where it is installed */
 void cudnn_open(struct context *c);
 void cudnn_close(struct context *c);
+/* Has op_linear_glu() in one kernel where there is one for this GPU. */
+void linear_glu_open(struct context *c);
 /* ---- recording: graph.cu */
 extern const struct device_recorder cuda_recorder;
 
@@ -229,6 +231,8 @@ void cuda_linear_gated(struct device *d, struct tensor *out, const struct tensor
 void cuda_linear_shifted(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct linear *w, const struct tensor *shift,
                          const struct tensor *residual);
+void cuda_linear_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct linear *w, enum activation act);
 void cuda_attention(struct device *d, struct tensor *out, const struct tensor *q,
                     const struct tensor *k, const struct tensor *v, float scale,
                     const struct attention_bias *bias);

@@ -30,6 +30,7 @@ CUDA_SRC := \
 	kernels/cuda/group_norm.cu \
 	kernels/cuda/index.cu \
 	kernels/cuda/linear.cu \
+	kernels/cuda/linear_glu.cu \
 	kernels/cuda/linear_pack.cu \
 	kernels/cuda/map.cu \
 	kernels/cuda/mover.cu \

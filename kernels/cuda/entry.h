@@ -7,7 +7,7 @@
 #include "kernels/tuning.h"
 
 /* Goes up when anything changes that both sides must agree on. */
-enum { CUDA_INTERFACE = 7 };
+enum { CUDA_INTERFACE = 8 };
 
 /* What the object needs of the program, which exports nothing. The sizes catch an object built from
  * other headers than the program. */

@@ -310,17 +310,6 @@ static __global__ void __launch_bounds__(THREADS, 1) fp8_kernel(const __grid_con
 
 /* ---- choosing */
 
-/* Whether this GPU is one whose own instructions the kernel was compiled for. */
-static bool is_hopper(const void *kernel)
-{
-    struct cudaFuncAttributes attributes;
-    if (cudaFuncGetAttributes(&attributes, kernel) != cudaSuccess) {
-        cudaGetLastError();
-        return false;
-    }
-    return attributes.binaryVersion == 90;
-}
-
 /* Making the operands moves some 13 bytes for each number of q, in five small kernels before the
  * large one; of 1,024 tokens that takes about what the products gain (reckoned, not measured). */
 static bool is_long(const struct attention *a)

@@ -144,6 +144,37 @@ static void dry_linear_shifted(struct device *d, struct tensor *out, const struc
     dry_linear(d, out, x, w, ACT_NONE, residual);
 }
 
+static void dry_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                    const struct tensor *gate, enum activation act)
+{
+    (void)act;
+    move(d, out, x, gate);
+}
+
+/* As kernels/cuda/linear_glu.cu, which is for Hopper alone. */
+static bool dry_fuses_glu(const struct device *d, const struct linear *w, enum activation act)
+{
+    return act == ACT_GELU && w->dtype == d->activations && is_half(d) &&
+           d->dry->facts.major == 9 && w->in % 8 == 0 && w->out % 16 == 0;
+}
+
+static void dry_linear_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                           const struct linear *w, enum activation act)
+{
+    double weights = (double)w->in * (double)w->out;
+    int64_t shape[2] = {x->shape[0], w->out};
+
+    if (dry_fuses_glu(d, w, act)) {
+        dry_work(d, DRY_PRODUCT, 2 * weights * (double)x->shape[0],
+                 bytes_of(out) + bytes_of(x) + weights * (double)dtype_size(w->dtype));
+        return;
+    }
+    struct tensor both = tensor_of(d->activations, NULL, 2, shape);
+    dry_take_scratch(d, DRY_UNFUSED, (size_t)tensor_count(&both) * dtype_size(both.dtype));
+    dry_linear(d, &both, x, w, ACT_NONE, NULL);
+    dry_glu(d, out, &both, NULL, act);
+}
+
 static const int64_t SCORES_BYTES = (int64_t)384 << 20;
 
 /* What attention takes where there is no fused form of it (kernels/cuda/attention.cu). */
@@ -292,13 +323,6 @@ static void dry_activation(struct device *d, struct tensor *out, const struct te
 {
     (void)act;
     move(d, out, x, NULL);
-}
-
-static void dry_glu(struct device *d, struct tensor *out, const struct tensor *x,
-                    const struct tensor *gate, enum activation act)
-{
-    (void)act;
-    move(d, out, x, gate);
 }
 
 static void dry_blend(struct device *d, struct tensor *out, float a, const struct tensor *x,
@@ -461,6 +485,8 @@ void dry_fill_slots(struct ops *ops)
         .linear = dry_linear,
         .linear_gated = dry_linear_gated,
         .linear_shifted = dry_linear_shifted,
+        .linear_glu = dry_linear_glu,
+        .fuses_glu = dry_fuses_glu,
         .attention = dry_attention,
         .layer_norm = dry_layer_norm,
         .rms_norm = dry_rms_norm,

@@ -30,19 +30,40 @@ const void *reference_linear_pack(struct device *d, struct arena *a, int count,
     return linear_as_f32(a, count, weight, shape);
 }
 
+/* Output n of a row. */
+static double output(const float *x, const struct linear *w, int64_t n)
+{
+    const float *weight = (const float *)w->packed + n * w->in;
+    double sum = w->bias ? w->bias[n] : 0;
+
+    for (int64_t k = 0; k < w->in; k++)
+        sum += (double)x[k] * weight[k];
+    return sum;
+}
+
 void reference_linear(struct device *d, struct tensor *out, const struct tensor *x,
                       const struct linear *w, enum activation act, const struct tensor *residual)
 {
-    const float *weight = w->packed;
     (void)d;
     for (int64_t m = 0; m < x->shape[0]; m++)
         for (int64_t n = 0; n < w->out; n++) {
-            double sum = w->bias ? w->bias[n] : 0;
-            for (int64_t k = 0; k < w->in; k++)
-                sum += (double)tensor_row(x, m)[k] * weight[n * w->in + k];
+            double sum = output(tensor_row(x, m), w, n);
             if (residual)
                 sum += tensor_row(residual, m)[n];
             tensor_row(out, m)[n] = reference_activation(act, sum);
+        }
+}
+
+void reference_linear_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                          const struct linear *w, enum activation act)
+{
+    int64_t half = w->out / 2;
+    (void)d;
+    for (int64_t m = 0; m < x->shape[0]; m++)
+        for (int64_t n = 0; n < half; n++) {
+            double value = output(tensor_row(x, m), w, n);
+            double gate = output(tensor_row(x, m), w, half + n);
+            tensor_row(out, m)[n] = (float)(value * reference_activation(act, gate));
         }
 }
 

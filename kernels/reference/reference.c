@@ -10,6 +10,7 @@ void ops_init_reference(struct ops *ops)
         .read_begin = reference_read_begin,
         .read_end = reference_read_end,
         .linear = reference_linear,
+        .linear_glu = reference_linear_glu,
         .attention = reference_attention,
         .layer_norm = reference_layer_norm,
         .rms_norm = reference_rms_norm,

@@ -14,6 +14,8 @@ void reference_write(struct device *d, struct tensor *out, const struct tensor *
 void reference_read(struct device *d, struct tensor *host, const struct tensor *x);
 void reference_linear(struct device *d, struct tensor *out, const struct tensor *x,
                       const struct linear *w, enum activation act, const struct tensor *residual);
+void reference_linear_glu(struct device *d, struct tensor *out, const struct tensor *x,
+                          const struct linear *w, enum activation act);
 void reference_attention(struct device *d, struct tensor *out, const struct tensor *q,
                          const struct tensor *k, const struct tensor *v, float scale,
                          const struct attention_bias *bias);

@@ -73,6 +73,7 @@ int help_man(FILE *out)
             ".IP AUTEUR_CACHE\nwhere what was tuned for a GPU is kept; otherwise auteur\\-pipe in "
             "XDG_CACHE_HOME or ~/.cache. It may be deleted: the next run tunes again\n"
             ".IP AUTEUR_GRAPHS\n0: sampler steps and VAE tiles are not recorded as CUDA graphs\n"
+            ".IP AUTEUR_FUSED_GLU\n0: gated linear layers and their gates in two passes\n"
             ".IP AUTEUR_CUDNN\n0: as if cuDNN were not installed\n"
             ".IP NO_COLOR\nno colours, whatever the terminal can do\n"
             ".SH FILES\n"

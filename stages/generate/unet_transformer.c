@@ -41,6 +41,32 @@ static int64_t piece_of(int64_t rows, int64_t most)
     return whole <= most ? whole : each;
 }
 
+static bool is_one(const struct unet *m, const struct unet_feed_forward *ff)
+{
+    return ff->in.dtype == ff->out.dtype && linear_glu_is_fused(m->device, &ff->in, ACT_GELU);
+}
+
+/* The hidden layer of these rows, as `out` reads it. */
+static struct tensor hidden_layer(struct unet *m, const struct unet_feed_forward *ff,
+                                  const struct tensor *x)
+{
+    int64_t rows = x->shape[0];
+    struct tensor both, value, gate, hidden;
+
+    if (is_one(m, ff)) {
+        hidden = UNET_VIEW(&m->work.ff, rows, ff->width);
+        op_linear_glu(m->device, &hidden, x, &ff->in, ACT_GELU);
+        return hidden;
+    }
+    both = unet_scaled(UNET_VIEW(&m->work.ff, rows, 2 * ff->width), &m->work.ff_scales);
+    value = tensor_slice(both, 1, 0, ff->width);
+    gate = tensor_slice(both, 1, ff->width, ff->width);
+    hidden = activation_as_input(&ff->out, value);
+    op_linear(m->device, &both, x, &ff->in, ACT_NONE);
+    op_glu(m->device, &hidden, &value, &gate, ACT_GELU);
+    return hidden;
+}
+
 /* h += ff(norm(h)), a run of rows after the other, so that the hidden layer stays small. */
 static void feed_forward(struct unet *m, const struct unet_norm *n,
                          const struct unet_feed_forward *ff, struct rows *r)
@@ -48,20 +74,15 @@ static void feed_forward(struct unet *m, const struct unet_norm *n,
     struct device *d = m->device;
     struct tensor normed = norm(m, r, n, &ff->in);
     int64_t rows = r->h.shape[0];
-    int64_t step = piece_of(rows, tensor_count(&m->work.ff) / (2 * ff->width));
+    int64_t row = is_one(m, ff) ? ff->width : 2 * ff->width;
+    int64_t step = piece_of(rows, tensor_count(&m->work.ff) / row);
 
     for (int64_t from = 0; from < rows; from += step) {
         int64_t run = rows - from < step ? rows - from : step;
         struct tensor x = tensor_slice(normed, 0, from, run);
         struct tensor h = tensor_slice(r->h, 0, from, run);
-        struct tensor both =
-            unet_scaled(UNET_VIEW(&m->work.ff, run, 2 * ff->width), &m->work.ff_scales);
-        struct tensor value = tensor_slice(both, 1, 0, ff->width);
-        struct tensor gate = tensor_slice(both, 1, ff->width, ff->width);
-        struct tensor hidden = activation_as_input(&ff->out, value);
+        struct tensor hidden = hidden_layer(m, ff, &x);
 
-        op_linear(d, &both, &x, &ff->in, ACT_NONE);
-        op_glu(d, &hidden, &value, &gate, ACT_GELU);
         op_linear_add(d, &h, &hidden, &ff->out, &h);
     }
 }

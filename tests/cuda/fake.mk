@@ -5,6 +5,7 @@ FAKE_CUDA_SRC := \
 	tests/cuda/copies.c \
 	tests/cuda/cublaslt.c \
 	tests/cuda/cudnn.c \
+	tests/cuda/driver.c \
 	tests/cuda/graphs.c \
 	tests/cuda/kernels.c \
 	tests/cuda/memory.c \

@@ -250,6 +250,55 @@ static void check_gated(struct check *c)
             (long long)k, (long long)runs);
 }
 
+/* The whole of it on the device, some rows of it against the reference. */
+static void run_linear_glu(struct check *c, struct pair *out, const struct pair *x,
+                           const struct linear *host, const struct linear *device,
+                           enum activation act)
+{
+    int64_t m = x->host.shape[0], rows = m < 96 ? m : 96;
+
+    poison(c, out);
+    op_linear_glu(c->tested, &out->device, &x->device, device, act);
+    for (int i = 0; i < 3; i++) {
+        int64_t from = (m - rows) * i / 2;
+        struct tensor some = tensor_slice(x->host, 0, from, rows);
+        struct pair part = {tensor_slice(out->host, 0, from, rows),
+                            tensor_slice(out->device, 0, from, rows)};
+        op_linear_glu(c->reference, &part.host, &some, host, act);
+        compare(c, "linear_glu", &part, "m %lld from %lld n %lld k %lld act %d bias %d x %s out %s",
+                (long long)m, (long long)from, (long long)host->out / 2, (long long)host->in, act,
+                host->bias != NULL, dtype_name(x->device.dtype), dtype_name(out->device.dtype));
+    }
+}
+
+/* First what every processor has several tiles of, then tiles that are not whole, and sizes that
+ * are two operations on every device. */
+static void check_linear_glu(struct check *c)
+{
+    static const int64_t many[] = {1, 63, 64, 127, 128, 129, 300, 5000};
+    static const int64_t deep[] = {8, 64, 72, 128, 192, 256, 320, 640, 1280};
+    bool large = c->first && !c->small;
+    int64_t m = large ? 20001 : many[between(c, 0, c->small ? 5 : 7)];
+    int64_t k = large ? 320 : between(c, 0, 3) ? deep[between(c, 0, 8)] : random_size(c, 300);
+    int64_t n = large ? 1280 : between(c, 0, 3) ? 8 * between(c, 1, 40) : random_size(c, 150);
+    bool plain = large || between(c, 0, 2), biased = between(c, 0, 2);
+    int64_t gap = between(c, 0, 4) ? 8 * between(c, 0, 2) : 3;
+    struct pair x = NUMBERS(c, plain ? ACTIVATIONS_ : either(c), gap, 1, m, k);
+    struct pair out = NUMBERS(c, plain ? ACTIVATIONS_ : either(c), gap, 1, m, n);
+    struct pair w = NUMBERS(c, ACTIVATIONS_, 0, 0.3f, 2 * n, k);
+    struct tensor bias = NUMBERS(c, VECTORS_, 0, 1, 2 * n).host;
+    struct linear host, device;
+    struct error e = {0};
+
+    if (linear_pack(c->reference, &c->host, &w.host, biased ? &bias : NULL, &host, &e) ||
+        linear_pack(c->tested, &c->device, &w.host, biased ? &bias : NULL, &device, &e)) {
+        printf("pack: %s\n", e.text);
+        c->failed++;
+        return;
+    }
+    run_linear_glu(c, &out, &x, &host, &device, between(c, 0, 4) ? ACT_GELU : ACT_SILU);
+}
+
 struct heads_case {
     struct pair x, w, b, cos, sin;
     int64_t from;
@@ -306,5 +355,7 @@ void check_fused(struct check *c)
     check_f8_rows(c);
     check_f8_linear(c);
     check_gated(c);
+    if (wanted(c, "linear_glu"))
+        check_linear_glu(c);
     check_norm_rope(c);
 }

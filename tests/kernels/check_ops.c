@@ -50,6 +50,7 @@ static const struct limit {
     {"FP8, outliers", {0, 0.05, 0.05}},
     {"linear_gated", {2e-6, PRODUCT}},
     {"linear_shifted", {2e-6, PRODUCT}},
+    {"linear_glu", {1e-5, PRODUCT}},
     {"f8 linear_shifted", {FP8_PRODUCT}},
     {"f8 linear", {FP8_PRODUCT}},
     {"f8 linear_gated", {FP8_PRODUCT}},

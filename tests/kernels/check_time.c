@@ -118,6 +118,19 @@ static void run_linear(struct bench *b, void *p)
     struct job *j = p;
     op_linear(b->d, &j->out, &j->x, &j->linear, j->act);
 }
+static void run_linear_glu(struct bench *b, void *p)
+{
+    struct job *j = p;
+    op_linear_glu(b->d, &j->out, &j->x, &j->linear, j->act);
+}
+static void run_linear_then_glu(struct bench *b, void *p)
+{
+    struct job *j = p;
+    int64_t n = j->out.shape[1];
+    struct tensor value = tensor_slice(j->y, 1, 0, n), gate = tensor_slice(j->y, 1, n, n);
+    op_linear(b->d, &j->y, &j->x, &j->linear, ACT_NONE);
+    op_glu(b->d, &value, &value, &gate, j->act);
+}
 static void run_gated(struct bench *b, void *p)
 {
     struct job *j = p;
@@ -236,6 +249,26 @@ static void time_linear(struct bench *b, const char *name, int64_t m, int64_t n,
     arena_free(&b->memory);
 }
 
+/* The feed-forward layers of SVD and SDXL, and the same in two operations. */
+static void time_linear_glu(struct bench *b, int64_t m, int64_t k, int64_t n)
+{
+    double flop = 4.0 * (double)m * (double)n * (double)k;
+    char name[64];
+
+    snprintf(name, sizeof name, "linear_glu %lld x 2 x %lld x %lld", (long long)m, (long long)n,
+             (long long)k);
+    if (skips(b, name))
+        return;
+    struct job j = {.x = BIG(m, k), .y = BIG(m, 2 * n), .out = BIG(m, n), .act = ACT_GELU};
+    j.linear = random_linear(b, device_activations(b->d), 2 * n, k);
+    if (j.linear.packed) {
+        tell_product(b, name, seconds(b, name, run_linear_glu, &j), flop, false);
+        tell_product(b, "   linear and glu", seconds(b, name, run_linear_then_glu, &j), flop,
+                     false);
+    }
+    arena_free(&b->memory);
+}
+
 static void time_conv(struct bench *b, const char *name, int64_t frames, int64_t h, int64_t w,
                       int64_t in, int64_t out, int kt, int kernel, struct conv_form form)
 {
@@ -339,6 +372,12 @@ static void time_matrices(struct bench *b)
     time_linear(b, "linear 20000 x 5120 x 5120", 20000, 5120, 5120, ACT_NONE);
     time_linear(b, "linear 20000 x 13824 x 5120 gelu", 20000, 13824, 5120, ACT_GELU_TANH);
     time_linear(b, "linear 256 x 4096 x 4096", 256, 4096, 4096, ACT_NONE);
+    time_linear_glu(b, 51200, 320, 1280);
+    time_linear_glu(b, 23040, 640, 2560);
+    time_linear_glu(b, 9728, 1280, 5120);
+    time_linear_glu(b, 8192, 1280, 5120);
+    time_linear_glu(b, 8192, 640, 2560);
+    time_linear_glu(b, 2048, 1280, 5120);
 }
 
 static void time_pictures(struct bench *b)

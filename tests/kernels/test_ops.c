@@ -25,10 +25,11 @@ static const struct tolerance {
     {"linear", 2e-6},     /* depth up to 600, activation after */
     {"attention", 4e-6},  /* two products and an exponential of scores up to +-30 */
     {"layer_norm", 2e-6}, /* a difference of near numbers when the mean is large */
-    {"rms_norm", 1e-6},   {"channel_norm", 1e-6}, {"rope", 5e-7}, {"activation", 1e-6},
+    {"rms_norm", 1e-6},   {"channel_norm", 1e-6}, {"rope", 5e-7},  {"activation", 1e-6},
     {"add_gated", 2e-7},  {"modulate", 2e-7},     {"conv", 3e-6}, /* depth up to 27 * 70 */
-    {"add", 1e-7},        {"blend", 2e-7},        {"glu", 1e-6},  {"linear_add", 2e-6},
-    {"group_norm", 6e-6}, /* numbers about a mean of 100 have lost 7 of their 24 bits */
+    {"linear_glu", 2e-6}, {"add", 1e-7},          {"blend", 2e-7}, {"glu", 1e-6},
+    {"linear_add", 2e-6}, {"group_norm", 6e-6}, /* numbers about a mean of 100 have lost 7 of their
+                                                   24 bits */
 };
 
 static uint64_t seed, state;
@@ -153,6 +154,25 @@ static void check_linear(void)
     op_linear_add(reference, &want, &x, &a, &residual);
     op_linear_add(tested, &got, &x, &b, &residual);
     compare("linear_add", &got, &want, "residual elsewhere");
+}
+
+static void check_linear_glu(void)
+{
+    int64_t m = between(1, 40), n = between(1, 60), k = between(1, 200);
+    enum activation act = (enum activation)between(0, ACTIVATIONS - 1);
+    struct tensor x = NUMBERS(between(0, 5), 1, m, k), w = NUMBERS(0, 0.3f, 2 * n, k);
+    struct tensor bias = NUMBERS(0, 1, 2 * n), got = NUMBERS(between(0, 5), 1, m, n);
+    struct tensor want = twin(got);
+    struct linear a, b;
+    struct error e = {0};
+
+    assert_int_equal(linear_pack(reference, &arena, &w, &bias, &a, &e), 0);
+    assert_int_equal(linear_pack(tested, &arena, &w, &bias, &b, &e), 0);
+    assert_false(linear_glu_is_fused(tested, &b, act));
+    op_linear_glu(reference, &want, &x, &a, act);
+    op_linear_glu(tested, &got, &x, &b, act);
+    compare("linear_glu", &got, &want,
+            text("m %lld n %lld k %lld act %d", (long long)m, (long long)n, (long long)k, act));
 }
 
 /* Layers that read the same input, as one. */
@@ -417,6 +437,7 @@ TEST(attention)
 TEST(rows)
 TEST(in_place)
 TEST(linears)
+TEST(linear_glu)
 TEST(conv)
 TEST(groups)
 
@@ -549,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_in_place),
         cmocka_unit_test(test_linears),
+        cmocka_unit_test(test_linear_glu),
         cmocka_unit_test(test_conv),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_nan_is_kept),

@@ -116,6 +116,49 @@ static void arithmetic_is_the_models(void **state)
     arena_free(&a);
 }
 
+/* Bytes that a gated layer moves on a GPU of this capability, whose rows are x's; *scratch: takes.
+ */
+static double gated_layer_moves(int major, int64_t rows, struct linear w, size_t *scratch)
+{
+    struct dry_run run = {.facts.major = major};
+    struct device *d = open_dry(&run, DTYPE_BF16);
+    struct arena a = device_arena(d);
+    struct tensor x = ACTIVATION_NEW(d, &a, rows, w.in);
+    struct tensor out = ACTIVATION_NEW(d, &a, rows, w.out / 2);
+    struct error e = {0};
+    double moved;
+
+    dry_begin(&run);
+    op_linear_glu(d, &out, &x, &w, ACT_GELU);
+    if (device_status(d, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_true(run.flops[DRY_PRODUCT] == 2.0 * (double)(rows * w.in * w.out));
+    moved = run.bytes;
+    *scratch = run.scratch;
+    assert_int_equal(linear_glu_is_fused(d, &w, ACT_GELU), run.scratch == 0);
+    arena_free(&a);
+    device_close(d);
+    return moved;
+}
+
+/* In one kernel neither values nor gates are in memory: on Hopper, where rows lie on 16 bytes. */
+static void gated_layers_are_one_pass_on_hopper(void **state)
+{
+    const int64_t rows = 1000, k = 320, n = 1280;
+    struct linear w = {.in = k, .out = 2 * n, .dtype = DTYPE_BF16, .packed = &w};
+    double least = 2.0 * (double)(rows * k + rows * n + 2 * n * k);
+    size_t scratch;
+
+    (void)state;
+    assert_true(gated_layer_moves(9, rows, w, &scratch) == least);
+    assert_int_equal(scratch, 0);
+    assert_true(gated_layer_moves(8, rows, w, &scratch) == least + 2.0 * (double)(4 * rows * n));
+    assert_true(scratch >= (size_t)(4 * rows * n));
+    w.in = k + 4;
+    gated_layer_moves(9, rows, w, &scratch);
+    assert_true(scratch >= (size_t)(4 * rows * n));
+}
+
 /* ---- machines */
 
 /* Scratch of one call of attention on a GPU of this capability that was opened for FP8. */
@@ -610,6 +653,7 @@ int main(void)
         cmocka_unit_test(arithmetic_is_the_models),
         cmocka_unit_test(attention_in_fp8_has_operands),
         cmocka_unit_test(attention_has_the_rate_of_its_form),
+        cmocka_unit_test(gated_layers_are_one_pass_on_hopper),
         cmocka_unit_test(machines_are_read_as_written),
         cmocka_unit_test(gpus_are_known_by_many_names),
         cmocka_unit_test(other_words_are_one_clear_error),
