@@ -115,11 +115,25 @@ static void compare(struct device *d, struct tensor *out, const struct tensor *x
     arena_free(&host);
 }
 
+/* A layer and what follows it, one after another. */
+static void in_two(struct device *d, struct tensor *out, const struct tensor *x,
+                   const struct linear *w, const struct tensor *residual, const struct tensor *gate)
+{
+    struct arena a = device_arena(d);
+    struct tensor product = ACTIVATION_NEW(d, &a, out->shape[0], out->shape[1]);
+
+    if (product.data) {
+        d->ops.linear(d, &product, x, w, ACT_NONE, NULL);
+        d->ops.add_gated(d, out, residual, &product, gate);
+    }
+    arena_free(&a);
+}
+
 int layer_errors_record(struct device *d, struct error *e)
 {
     real = d->ops;
     d->ops.linear = record;
-    d->ops.linear_gated = NULL; /* a layer and what follows it, one after another */
+    d->ops.linear_gated = in_two;
     d->ops.fuses_glu = NULL;
     return device_status(d, e);
 }
@@ -129,7 +143,7 @@ int layer_errors_compare(struct device *plain, struct device *fp8, struct error 
     plain->ops = real;
     real = fp8->ops;
     fp8->ops.linear = compare;
-    fp8->ops.linear_gated = NULL;
+    fp8->ops.linear_gated = in_two;
     fp8->ops.fuses_glu = NULL;
     return device_status(plain, e);
 }

@@ -249,6 +249,7 @@ CASES = {
     "cogvideox step": cogvideox_step,
     "svd step": svd_step,
     "sdxl step 2": lambda: sdxl_step(2, True),
+    "sdxl step 2 eager": lambda: sdxl_step(2, False),
     "sdxl step 8": lambda: sdxl_step(8, False),
     "sdxl step 16": lambda: sdxl_step(16, False),
     "sdxl step 32": lambda: sdxl_step(32, False),

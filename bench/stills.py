@@ -46,7 +46,7 @@ def main():
     for batch in (1, 4, 8, 16):
         step = run_ours(o.models, folder, f"{SIZE} --guidance 5 --batch {batch} --repeat 5 "
                                           f"--precision {o.precision}")
-        peer_step = of_peer(peer.run(f"sdxl step {2 * batch}"))
+        peer_step = of_peer(peer.run("sdxl step 2 eager" if batch == 1 else f"sdxl step {2 * batch}"))
         print(f"| {batch} | {a_picture(step, decode, batch, o.steps)} | "
               f"{a_picture(peer_step, peer_decode, batch, o.steps)} |", flush=True)
     peer.process.stdin.close()

@@ -10,8 +10,9 @@
 
 #include "kernels/cuda/cuda.cuh"
 
-/* At most and at least of a piece, and of what is cut in pieces. */
-static const size_t PIECE = 1 << 20, GRAIN = 1 << 16, LEAST = 8 << 20;
+/* Pinned memory for all threads; at most and at least of a piece, of which a thread has two there,
+ * and of what is cut in pieces. With pieces of 1 MiB calls of the driver hold up 16 threads. */
+static const size_t SLAB = 128 << 20, PIECE = 4 << 20, GRAIN = 1 << 16, LEAST = 8 << 20;
 
 struct lane {
     char *bytes[2];
@@ -22,7 +23,7 @@ struct lane {
 struct bulk {
     void *slab;
     bool pinned;
-    size_t size;
+    size_t size, most; /* bytes of it; of a piece */
     int lanes;
     struct lane *lane; /* a thread */
 };
@@ -90,7 +91,8 @@ static void bulk_part(const void *job, int64_t from, int64_t to, int thread)
 /* So that all threads have as many, whatever the size. */
 static size_t piece_of(const struct bulk *b, size_t size)
 {
-    size_t round = PIECE * (size_t)b->lanes, pieces = (size + round - 1) / round * (size_t)b->lanes;
+    size_t round = b->most * (size_t)b->lanes,
+           pieces = (size + round - 1) / round * (size_t)b->lanes;
     size_t piece = (size + pieces - 1) / pieces;
 
     return (piece + GRAIN - 1) / GRAIN * GRAIN;
@@ -122,13 +124,15 @@ static bool bulk_open(struct context *c)
         return false;
     c->bulk = b;
     b->lanes = c->device->threads;
-    b->size = PIECE * 2 * (size_t)b->lanes;
+    b->most = SLAB / 2 / (size_t)b->lanes / GRAIN * GRAIN;
+    b->most = b->most > PIECE ? PIECE : b->most < GRAIN ? GRAIN : b->most;
+    b->size = b->most * 2 * (size_t)b->lanes;
     b->lane = new (std::nothrow) lane[b->lanes]();
     b->pinned = true;
     b->slab = b->lane ? cuda_mover.take(c->device, b->size, &b->pinned) : NULL;
     cudaError_t status = b->slab && b->pinned ? cudaSuccess : cudaErrorMemoryAllocation;
     for (int i = 0; status == cudaSuccess && i < 2 * b->lanes; i++) {
-        b->lane[i / 2].bytes[i % 2] = (char *)b->slab + (size_t)i * PIECE;
+        b->lane[i / 2].bytes[i % 2] = (char *)b->slab + (size_t)i * b->most;
         status = cudaEventCreateWithFlags(&b->lane[i / 2].done[i % 2], cudaEventDisableTiming);
     }
     if (status == cudaSuccess)

@@ -1,6 +1,6 @@
-/* Operations on whole rows: a block, or a warp where they are narrow, holds one in registers, reads
- * it once and writes it once. What goes to a layer with FP8 weights is written as such, with the
- * row's scale. */
+/* Operations on whole rows: a block, or a warp or a part of one where they are narrow, holds one in
+ * registers, reads it once and writes it once. What goes to a layer with FP8 weights is written as
+ * such, with the row's scale. */
 #include "kernels/cuda/numbers.cuh"
 
 enum row_work { ROW_LAYER, ROW_RMS, ROW_ACT, ROW_GLU };
@@ -8,8 +8,9 @@ enum row_work { ROW_LAYER, ROW_RMS, ROW_ACT, ROW_GLU };
  * of one width and lie well, so that their loads are under way together. */
 enum reading { READ_ANY, READ_HALVES, READ_F32 };
 enum { MOST_THREADS = 512, MOST_CHUNKS = 8 };
-/* Rows that a warp has, with NARROW_CHUNKS chunks a thread, and so many of them a block. */
-enum { NARROW_CHUNKS = 2, NARROW_ROWS = 8 };
+/* Rows of at most a warp's NARROW_CHUNKS chunks a thread. Those of 8, 16 or 32 threads' FIVE, as
+ * U-Nets and their kin have them (320, 640 and 1280 numbers), leave no thread idle. */
+enum { NARROW_CHUNKS = 2, FIVE = 5, NARROW_THREADS = 256 };
 static_assert(MOST_THREADS * MOST_CHUNKS * CHUNK >= F8_MAX_COLUMNS, "every F8 row fits a block");
 
 struct row_job {
@@ -23,12 +24,13 @@ struct row_job {
     bool aligned;
 };
 
+/* Over the blockDim.x threads of a row. */
 static __device__ __forceinline__ float block_sum(float v, float *shared)
 {
-    int warps = (int)blockDim.x / 32;
+    int lanes = (int)blockDim.x, warps = lanes / 32;
 
-    v = lanes_sum(v, 32);
-    if (warps == 1)
+    v = lanes_sum(v, lanes < 32 ? lanes : 32);
+    if (lanes <= 32)
         return v;
     if (threadIdx.x % 32 == 0)
         shared[threadIdx.x / 32] = v;
@@ -41,10 +43,10 @@ static __device__ __forceinline__ float block_sum(float v, float *shared)
 
 static __device__ __forceinline__ float block_max(float v, float *shared)
 {
-    int warps = (int)blockDim.x / 32;
+    int lanes = (int)blockDim.x, warps = lanes / 32;
 
-    v = lanes_max(v, 32);
-    if (warps == 1)
+    v = lanes_max(v, lanes < 32 ? lanes : 32);
+    if (lanes <= 32)
         return v;
     if (threadIdx.x % 32 == 0)
         shared[threadIdx.x / 32] = v;
@@ -142,8 +144,9 @@ static __global__ void __launch_bounds__(MOST_THREADS)
 {
     __shared__ float shared[3][MOST_THREADS / 32];
     int64_t row = (int64_t)blockIdx.x * blockDim.y + threadIdx.y;
-    if (row >= j.shape.rows) /* of narrow rows, which wait for nobody */
-        return;
+    bool real = row < j.shape.rows; /* else it only keeps the others of its warp company */
+    if (!real)
+        row = j.shape.rows - 1;
     int64_t from = row_offset(j.shape, j.x, row), to = row_offset(j.shape, j.out, row);
     int columns = (int)j.shape.columns;
     float v[CHUNKS][CHUNK] = {}, mean = 0, scale = 1, sum = 0, most = 0;
@@ -171,15 +174,15 @@ static __global__ void __launch_bounds__(MOST_THREADS)
         normalise<READ, CHUNKS>(j, v, row, mean, scale);
     }
     if (!j.scales) {
-        EACH_CHUNK(store_chunk(j.out.data, j.out.type, to + column, WIDTH,
-                               READ != READ_ANY || j.aligned, v[i]);)
+        EACH_CHUNK(if (real) store_chunk(j.out.data, j.out.type, to + column, WIDTH,
+                                         READ != READ_ANY || j.aligned, v[i]);)
         return;
     }
     EACH_CHUNK(EACH_NUMBER most = fmaxf(most, fabsf(v[i][k]));)
     most = fmaxf(block_max(most, shared[2]), 1e-30f); /* as kernels/f8.h */
     float inverse = 448.0f / most;
-    EACH_CHUNK(store_f8(j.out.data, to + column, v[i], inverse);)
-    if (threadIdx.x == 0)
+    EACH_CHUNK(if (real) store_f8(j.out.data, to + column, v[i], inverse);)
+    if (real && threadIdx.x == 0)
         j.scales[divide(to, j.out_row)] = most / 448.0f;
 }
 
@@ -198,6 +201,16 @@ static bool lies_well(const struct row_job *j, const struct operand *o)
     return well;
 }
 
+/* Some rows a block, each of so many threads. */
+template <int WORK, int CHUNKS>
+static void launch_narrow(cudaStream_t stream, const struct row_job *j, int lanes)
+{
+    int64_t each = NARROW_THREADS / lanes;
+
+    row_kernel<WORK, CHUNKS, READ_HALVES>
+        <<<(unsigned)((j->shape.rows + each - 1) / each), dim3(lanes, each), 0, stream>>>(*j);
+}
+
 template <int WORK>
 static void launch(cudaStream_t stream, const struct row_job *j, int chunks, enum reading read)
 {
@@ -208,11 +221,12 @@ static void launch(cudaStream_t stream, const struct row_job *j, int chunks, enu
         row_kernel<WORK, 8, READ_ANY><<<rows, eight, 0, stream>>>(*j);
     else if (read == READ_F32)
         row_kernel<WORK, 4, READ_F32><<<rows, four, 0, stream>>>(*j);
+    else if (chunks == 8 * FIVE || chunks == 16 * FIVE || chunks == 32 * FIVE)
+        launch_narrow<WORK, FIVE>(stream, j, chunks / FIVE);
     else if (chunks > 32 * NARROW_CHUNKS)
         row_kernel<WORK, 4, READ_HALVES><<<rows, four, 0, stream>>>(*j);
     else
-        row_kernel<WORK, NARROW_CHUNKS, READ_HALVES>
-            <<<(rows + NARROW_ROWS - 1) / NARROW_ROWS, dim3(32, NARROW_ROWS), 0, stream>>>(*j);
+        launch_narrow<WORK, NARROW_CHUNKS>(stream, j, 32);
 }
 
 /* How x, and y, may be read. */

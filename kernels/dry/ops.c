@@ -364,19 +364,28 @@ static bool is_phased(const struct device *d, const struct conv *w)
     return is_half(d) && w->form.scale == 2 && w->in % 8 == 0 && w->out % 8 == 0;
 }
 
-static void gather(struct device *d, const struct tensor *out, const struct tensor *in,
-                   const struct conv *w, bool clip)
+/* Output frames of one call where it enlarges in phases, half of which lies beside. */
+static int64_t phased_frames(const struct tensor *out)
 {
-    int64_t edge = w->form.edge == CONV_REPLICATE ? 2 : 0,
-            scale = is_phased(d, w) ? 1 : w->form.scale;
+    int64_t most = MOST_BESIDE / (out->stride[0] > 0 ? out->stride[0] : 1);
+
+    return least(out->shape[0], most < 1 ? 1 : most);
+}
+
+static void gather(struct device *d, const struct tensor *out, const struct tensor *in,
+                   const struct conv *w, bool clip, bool phased)
+{
+    int64_t edge = w->form.edge == CONV_REPLICATE ? 2 : 0, scale = phased ? 1 : w->form.scale;
     int64_t size = (int64_t)dtype_size(d->activations);
     int64_t frame = (in->shape[1] * scale + edge) * (in->shape[2] * scale + edge) * w->in;
-    int64_t frames = clip ? out->shape[0] + w->kt - 1 : out->shape[0] * w->kt;
+    int64_t made = phased ? phased_frames(out) : out->shape[0];
+    int64_t calls = made > 0 ? (out->shape[0] + made - 1) / made : 1;
+    int64_t frames = clip ? made + w->kt - 1 : made * w->kt;
     int64_t most = frame > 0 ? MOST_NUMBERS / frame : 1;
 
     frames = least(frames, most < w->kt ? w->kt : most);
     dry_take_scratch(d, DRY_UNFOLDED, (size_t)(frames * frame * size));
-    dry_work(d, DRY_OTHER, 0, (double)(2 * frames * frame * size));
+    dry_work(d, DRY_OTHER, 0, (double)(2 * calls * frames * frame * size));
 }
 
 /* Outputs beyond those that are wanted, to make a multiple of 8. */
@@ -388,13 +397,17 @@ static void wide(struct device *d, const struct tensor *out, const struct conv *
                      (size_t)(pixels * ((w->out + 7) / 8 * 8)) * dtype_size(out->dtype));
 }
 
-static bool is_clip(const struct tensor *const *x, const struct conv *w)
+/* Frames that follow one another, or one frame; taps on the same frames are one where it enlarges
+ * in phases. */
+static bool is_clip(const struct tensor *const *x, const struct conv *w, bool phased)
 {
     for (int t = 0; t < w->kt; t++) {
         if (!x[t])
             return false;
         size_t frame = (size_t)x[t]->stride[0] * dtype_size(x[t]->dtype);
-        if (t > 0 && (char *)x[t]->data != (char *)x[t - 1]->data + frame)
+        if (t == 0 || (phased && w->kt == 3 && x[t]->data == x[t - 1]->data))
+            continue;
+        if ((char *)x[t]->data != (char *)x[t - 1]->data + frame)
             return false;
     }
     return true;
@@ -405,7 +418,7 @@ static void conv_scratch(struct device *d, const struct tensor *out, const struc
 {
     int64_t taps = (int64_t)w->kt * w->kh * w->kw, pixels = tensor_count(out) / w->out;
     int64_t row = (taps * w->in + 7) / 8 * 8 * (int64_t)dtype_size(d->activations);
-    bool clip = is_clip(x, w);
+    bool phased = is_phased(d, w), clip = is_clip(x, w, phased);
 
     dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
     if (taps == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0)
@@ -416,14 +429,14 @@ static void conv_scratch(struct device *d, const struct tensor *out, const struc
     }
     if (w->out % 8)
         wide(d, out, w);
-    if (is_phased(d, w)) { /* half a frame, or of several, beside */
-        int64_t frame = out->shape[1] * out->shape[2] * w->out, least_frames = MOST_BESIDE / frame;
-        int64_t frames = least(out->shape[0], least_frames < 1 ? 1 : least_frames);
-        dry_take_scratch(d, DRY_CHANNELS, (size_t)(frames * frame / 2) * dtype_size(out->dtype));
+    if (phased) { /* half a frame, or of several, beside */
+        int64_t frame = out->shape[1] * out->shape[2] * w->out;
+        dry_take_scratch(d, DRY_CHANNELS,
+                         (size_t)(phased_frames(out) * frame / 2) * dtype_size(out->dtype));
     }
-    if ((w->form.scale == 2 && !is_phased(d, w)) ||
-        (w->form.edge == CONV_REPLICATE && w->kh * w->kw > 1) || (!clip && w->kt > 1))
-        gather(d, out, in, w, clip);
+    if ((w->form.scale == 2 && !phased) || (w->form.edge == CONV_REPLICATE && w->kh * w->kw > 1) ||
+        (!clip && w->kt > 1))
+        gather(d, out, in, w, clip, phased);
 }
 
 static void dry_conv(struct device *d, struct tensor *out, const struct tensor *const *x,

@@ -100,6 +100,7 @@ void tiles_difference_print(const struct tiles_difference *t)
            t->height);
     tell("all pixels", &t->all);
     tell("where tiles meet", &t->shared);
+    printf("  of noise, where every pixel is an edge: of shots see bench/README.md\n");
 }
 
 static json_t *difference_json(const struct picture_difference *d)

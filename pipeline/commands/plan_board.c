@@ -232,7 +232,7 @@ static int forecast_alike(struct gathering *g, struct alike *a, struct error *e)
     }
     a->faulty = true;
     for (size_t i = 0; i < a->shots; i++)
-        if (plan_add_fault(p, a->shot, &why, false, e) != 0)
+        if (plan_add_fault(p, a->shot, &why, why.code == ERROR_USAGE, e) != 0)
             return -1;
     return 0;
 }
@@ -257,6 +257,10 @@ static void add_notes(const struct stage_env *env, struct plan_board *p)
                   "to have its products; layers stay in 16 bits."
                 : "--precision fp8 is not counted: name the GPU, for only Hopper ones (h100, h200) "
                   "are known to have its products.";
+    if (env->device.linears == DTYPE_F8_E4M3 && m->gpus == 0)
+        p->notes[p->note_count++] =
+            "--precision fp8 takes a processor several times as long as is told: it rounds as a "
+            "GPU would.";
     if (!plan_is_timed(p))
         p->notes[p->note_count++] =
             "Times are not told: name the GPU, or add its GB/s and TFLOP/s to --gpu.";

@@ -45,7 +45,8 @@ int plan_add_fault(struct plan_board *p, const struct shot *shot, const struct e
                    bool refused, struct error *e)
 {
     for (size_t i = 0; i < p->fault_count; i++)
-        if (strcmp(p->faults[i].why.text, why->text) == 0) {
+        if (strcmp(p->faults[i].why.text, why->text) == 0 &&
+            strcmp(p->faults[i].shot->tier, shot->tier) == 0) {
             p->faults[i].more++;
             return 0;
         }

@@ -144,23 +144,32 @@ fail:
     return command_failed(&e);
 }
 
+/* One memory is all there is: weights stay where they are. */
+static void refuse_safe(const char *whose)
+{
+    fprintf(stderr,
+            "auteur-pipe: --memory safe is refused: %s, so that weights on the host take the same "
+            "room and are copied besides; they stay where they are\n",
+            whose);
+}
+
 /* A GPU that was asked for must be there before any work is done; so must the memory that weights
  * are to be kept out of. */
 static int check_device(struct workspace *w, struct error *e)
 {
     bool safe = w->env.device.memory == MEMORY_SAFE;
     struct device *d;
+    char whose[sizeof((struct device_facts *)0)->name + 64];
 
-    if (w->env.device.kind != DEVICE_CUDA || (w->env.device.or_cpu && !safe))
+    if (!safe && (w->env.device.kind != DEVICE_CUDA || w->env.device.or_cpu))
         return 0;
     if (device_open(&w->env.device, &d, e) != 0)
         return -1;
-    if (safe && device_facts(d)->unified) {
-        fprintf(stderr,
-                "auteur-pipe: --memory safe is refused: %s shares its memory with the processor, "
-                "so that weights on the host take the same room and are copied besides; they stay "
-                "where they are\n",
-                device_facts(d)->name);
+    snprintf(whose, sizeof whose, "%s shares its memory with the processor", device_facts(d)->name);
+    if (safe && device_kind(d) == DEVICE_CPU)
+        refuse_safe("a processor's memory is the host's");
+    else if (safe && device_facts(d)->unified) {
+        refuse_safe(whose);
         w->env.device.memory = MEMORY_SPEED;
     }
     device_close(d);
@@ -173,6 +182,7 @@ int produce(struct workspace *w, const struct request *r, const struct options *
 
     interrupt_install(); /* before anything is written: whenever it comes, the same is left */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error, like a full disk */
     /* A request is remembered when it has been judged: one that is refused leaves a production as
      * it was, and begins none. */
     if (workspace_only(w, r->only, &e) != 0 || check_device(w, &e) != 0 ||

@@ -7,10 +7,9 @@
  *
  * Memory: the frames of the largest layer and of the one before it, and slices of a few frames with
  * their edges around them (hunyuan_vae_work.c). With the published sizes that is at 720 x 1280, for
- * a tile of 17 pictures in 16 bits, 11.7 GB where slices are of two frames (0.2 GB of it pictures
- * on their way to the host, as many as a tile has), and little more for longer slices; plus the
- * weights (0.25 GB) and what the convolutions' implementation takes for itself. Longer clips take
- * no more. The length of slices does not change a picture.
+ * a tile of 17 pictures in 16 bits, 11.3 GiB where slices are of one frame, with what convolutions
+ * take for themselves, and little more for longer slices; plus the weights (0.3 GiB). Longer clips
+ * take no more. The length of slices does not change a picture.
  *
  * Tiles in time are told to the device one after another without waiting: the pictures of one are
  * joined to those before them while the next is decoded. A tile's layers are a recorded graph

@@ -6,6 +6,7 @@
 #include "stages/decode/picture_stream.h"
 
 enum { HUNYUAN_VAE_MAX_BLOCKS = 8, HUNYUAN_VAE_MAX_RESNETS = 16 };
+enum { HUNYUAN_VAE_SLICE_MOST = 4 }; /* frames: longer slices are no faster */
 
 struct hunyuan_norm {
     struct tensor weight, bias;
@@ -28,7 +29,7 @@ struct hunyuan_up {
 struct hunyuan_level {
     int64_t frames, height, width, in, out;
     int64_t slot;  /* numbers from frame to frame */
-    int64_t slice; /* frames that its first block takes together, at most */
+    int64_t slice; /* frames that its first convolution takes together, at most */
 };
 
 struct hunyuan_vae {

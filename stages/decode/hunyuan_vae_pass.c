@@ -78,7 +78,9 @@ static int64_t slice_of(const struct pass *p, const struct tensor *x)
     int64_t most = p->v->room[(p->level + 1) % 2].shape[0] / frame - PAST;
 
     most = most < x->shape[0] ? most : x->shape[0];
-    return most < level_of(p)->slice ? most : level_of(p)->slice;
+    /* What comes into a level has as many slots in front of it as its slices are long. */
+    return hunyuan_least(most, x->shape[3] == level_of(p)->in ? level_of(p)->slice
+                                                              : HUNYUAN_VAE_SLICE_MOST);
 }
 
 /* Frames first .. first + count - 1 of x as a convolution wants them: normed, their edges around

@@ -6,7 +6,7 @@
 #include "stages/decode/hunyuan_vae_impl.h"
 #include "stages/decode/vae_limits.h"
 
-enum { PAST = 2, EDGES = 2, SLICE_MOST = 4 };
+enum { PAST = 2, EDGES = 2 };
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -139,7 +139,7 @@ int hunyuan_vae_make_work(struct hunyuan_vae *v, const int64_t shape[3], struct 
         memcpy(v->shape, shape, sizeof v->shape);
         return 0;
     }
-    choose_slice(v, shape, SLICE_MOST, room);
+    choose_slice(v, shape, HUNYUAN_VAE_SLICE_MOST, room);
     arena_free(&v->work);
     arena_free(&v->host);
     memset(v->shape, 0, sizeof v->shape);

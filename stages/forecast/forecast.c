@@ -179,6 +179,8 @@ static int sample(struct walk *w, void *model, struct error *e)
     struct sampling s[SAMPLING_MOST] = {0}, *all[SAMPLING_MOST];
     int rc = sampling_config(w->dir, w->sampler, w->flow_shift, &config, e);
 
+    if (rc != 0 && e->code == ERROR_INPUT)
+        e->code = ERROR_USAGE; /* no limit that could be wider */
     for (int i = 0; rc == 0 && i < w->together; i++) {
         all[i] = &s[i];
         rc = sampling_prepare(all[i], w->family, model, &config, w->generation, &w->conditions, e);

@@ -55,7 +55,8 @@ static const struct known *known_by_title(const char *name)
 {
     for (int i = 0; i < KNOWN && !strcasestr(name, "laptop"); i++) {
         const char *at = strcasestr(name, known_gpus[i].title);
-        if (at && !isalnum((unsigned char)at[strlen(known_gpus[i].title)]))
+        if (at && (at == name || !isalnum((unsigned char)at[-1])) && /* a GH200 is no H200 */
+            !isalnum((unsigned char)at[strlen(known_gpus[i].title)]))
             return &known_gpus[i];
     }
     return NULL;
@@ -214,8 +215,14 @@ static bool read_memory(const struct part *p, const char *text, struct machine *
         size *= GIB;
     else if (measure(text, "mib", &size)) /* as nvidia-smi has it */
         size *= GIB / 1024;
+    else if (measure(text, "tib", &size))
+        size *= GIB * 1024;
     else if (measure(text, "gb", &size))
         size *= GB;
+    else if (measure(text, "mb", &size))
+        size *= GB / 1000;
+    else if (measure(text, "tb", &size))
+        size *= GB * 1000;
     else
         return false;
     if (size < GIB / 4 || size > 4096 * GIB)
@@ -225,7 +232,25 @@ static bool read_memory(const struct part *p, const char *text, struct machine *
     return true;
 }
 
-static const struct known *known_by_word(const struct part *p, const char *text)
+/* What drivers write behind a name: the board's form, its memory's kind, and how much it is, which
+ * must be what the GPU is known by. */
+static bool is_same(const struct known *k, const char *more)
+{
+    static const char *const forms[] = {"pcie",  "sxm2",  "sxm3", "sxm4", "sxm5",      "sxm",
+                                        "hbm2e", "hbm3e", "hbm3", "hbm2", "generation"};
+    size_t digits = strspn(more, "0123456789");
+
+    if (!*more)
+        return true;
+    if (digits > 0 && digits < 5 && strncmp(more + digits, "gb", 2) == 0)
+        return fabs(atof(more) / k->gib - 1) < 0.1 && is_same(k, more + digits + 2);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strncmp(more, forms[i], strlen(forms[i])) == 0)
+            return is_same(k, more + strlen(forms[i]));
+    return false;
+}
+
+static const struct known *known_by_word(const char *text)
 {
     if (strcmp(text, "spark") == 0 || strcmp(text, "dgxspark") == 0)
         text = "gb10";
@@ -233,10 +258,10 @@ static const struct known *known_by_word(const struct part *p, const char *text)
         char word[24];
         snprintf(word, sizeof word, "%s", known_gpus[i].word);
         leave_out(word, "rtx");
-        if (strcmp(text, word) == 0)
+        if (strncmp(text, word, strlen(word)) == 0 && is_same(&known_gpus[i], text + strlen(word)))
             return &known_gpus[i];
     }
-    return known_by_title(p->written);
+    return NULL;
 }
 
 static int read_which(const struct part *p, const char *text, struct machine *m, struct error *e)
@@ -245,7 +270,7 @@ static int read_which(const struct part *p, const char *text, struct machine *m,
 
     if (read_memory(p, text, m, e))
         return e->code == ERROR_NONE ? 0 : -1;
-    known = known_by_word(p, text);
+    known = known_by_word(text);
     if (!known)
         return unknown_gpu(p, text, e);
     take_known(m, known);
@@ -273,7 +298,8 @@ static int read_first(const struct part *p, struct machine *m, struct error *e)
                          "--gpu: '%s' does not say which GPU: write its memory or name, as "
                          "2x49GiB or 2xh200",
                          p->written);
-    if (strspn(p->written, "0123456789. xX") == strlen(p->written) && !known_by_word(p, text)) {
+    if (strspn(p->written, "0123456789. xX") == strlen(p->written) && !known_by_word(text) &&
+        atof(text) > 0 && atof(text) <= 1024) {
         char meant[48];
         meant_text(meant, text);
         return error_set(e, ERROR_USAGE,
@@ -297,7 +323,8 @@ static int read_host(const struct part *p, struct machine *m, struct error *e)
     return m->host ? 0 : -1;
 }
 
-static int read_more(const struct part *p, struct machine *m, struct error *e)
+/* stated: memory was, and is not to be again. */
+static int read_more(const struct part *p, struct machine *m, bool *stated, struct error *e)
 {
     double value = 0;
 
@@ -310,8 +337,15 @@ static int read_more(const struct part *p, struct machine *m, struct error *e)
     }
     if (strncmp(p->text, "host=", 5) == 0)
         return read_host(p, m, e);
-    if (read_memory(p, p->text, m, e))
+    if (read_memory(p, p->text, m, e)) {
+        if (e->code == ERROR_NONE && *stated)
+            error_set(e, ERROR_USAGE,
+                      "--gpu: '%s' is memory, which stands before it already: bandwidth is written "
+                      "1008GB/s, the host's memory host=64GiB",
+                      p->written);
+        *stated = true;
         return e->code == ERROR_NONE ? 0 : -1;
+    }
     if (measure(p->text, "gb/s", &value) && value > 0 && value <= 1e6)
         m->bandwidth = value * GB;
     else if ((measure(p->text, "tflop/s", &value) || measure(p->text, "tflops", &value)) &&
@@ -330,7 +364,7 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
 {
     struct machine m = {.link = LINK, .disk = DISK};
     struct part part;
-    bool more;
+    bool more, stated;
 
     snprintf(m.facts.name, sizeof m.facts.name, "%s", text);
     if (strlen(text) >= sizeof part.written)
@@ -341,9 +375,10 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
     more = next_part(&text, &part);
     if (read_first(&part, &m, e) != 0)
         return -1;
+    stated = m.facts.major == 0; /* it has no name */
     while (more) {
         more = next_part(&text, &part);
-        if (read_more(&part, &m, e) != 0)
+        if (read_more(&part, &m, &stated, e) != 0)
             return -1;
     }
     *out = m;

@@ -14,7 +14,7 @@ struct rows_case {
 static struct rows_case random_rows(struct check *c)
 {
     static const float scales[] = {1, 0.05f, 200, 30};
-    static const int64_t wide[] = {1024, 1536, 3072, 5120, 8200, 10001};
+    static const int64_t wide[] = {320, 640, 1280, 1024, 1536, 3072, 5120, 8200, 10001};
     struct rows_case r = {
         .runs = between(c, 0, 1) ? between(c, 2, 4) : 1,
         .columns = random_size(c, 300),
@@ -26,7 +26,7 @@ static struct rows_case random_rows(struct check *c)
 
     r.rows = r.runs * between(c, 1, 20);
     if (between(c, 0, 3) == 0) {
-        r.columns = wide[between(c, 0, c->small ? 1 : 5)];
+        r.columns = wide[between(c, 0, c->small ? 4 : 8)];
         r.rows = r.runs * between(c, 1, 3);
     }
     return r;

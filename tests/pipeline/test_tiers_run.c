@@ -254,6 +254,7 @@ static void a_processor_says_what_it_makes_of_limits(void **state)
         assert_non_null(first);
         assert_null(strstr(first + 1, modes[i][1]));
         assert_non_null(strstr(p.out, "[CPU_ENGINE] Tile Size: "));
+        assert_int_equal(strstr(p.err, "--memory safe is refused: a processor") != NULL, i == 0);
         program_free(&p);
     }
     assert_int_equal(path_remove(dir, &e), 0);

@@ -264,6 +264,11 @@ static void machines_are_read_as_written(void **state)
     assert_int_equal(m.host, 0);
     assert_int_equal(machine_parse("4090, host=64GiB", &m, &e), 0);
     assert_true((double)m.host == 64 * GIB && (double)m.facts.memory == 23.5 * GIB);
+    assert_int_equal(machine_parse("NVIDIA A100-SXM4-80GB", &m, &e), 0);
+    assert_int_equal(machine_parse("NVIDIA H100 80GB HBM3", &m, &e), 0);
+    assert_int_equal(m.facts.major, 9);
+    assert_int_equal(machine_parse("a100,40GB", &m, &e), 0);
+    assert_int_equal(m.facts.memory, (size_t)40000000000);
     assert_int_equal(machine_parse("4xA6000", &m, &e), 0);
     assert_int_equal(m.gpus, 4);
     assert_int_equal(m.facts.major, 8);
@@ -316,7 +321,16 @@ static void other_words_are_one_clear_error(void **state)
         {"0x49GiB", "no number of GPUs: write 1 to 1024"},
         {"99999xh100", "no number of GPUs: write 1 to 1024"},
         {"49", "has no unit and is no GPU that is known here: write its memory, as 49GiB"},
-        {"2x4000", "write its memory, as 4000GiB"},
+        {"2x400", "write its memory, as 400GiB"},
+        {"2x4000", "write its memory, as 16GiB"},
+        {"A100-SXM4-40GB", "write its memory, as 16GiB"},
+        {"NVIDIA GH200 480GB", "write its memory, as 16GiB"},
+        {"H100 NVL", "write its memory, as 16GiB"},
+        {"h200 foo", "write its memory, as 16GiB"},
+        {"2*h200", "(did you mean h200?)"},
+        {"2x2xh200", "(did you mean h200?)"},
+        {"24GiB,1008GB", "memory, which stands before it already"},
+        {"a100,40GB,80GB", "memory, which stands before it already"},
         {"49MiB", "no GPU's memory: write from 0.25GiB"},
         {"0GiB", "no GPU's memory"},
         {"99999999999999GiB", "no GPU's memory"},

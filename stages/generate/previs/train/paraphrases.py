@@ -1,0 +1,329 @@
+"""How each thing a clip can show is said: words for training and, after the bar, words kept for evaluation alone.
+
+SLOTS[slot][concept] = (phrases for training, phrases held out). The concepts' names are those of the teacher's
+specs. A held-out phrase has a word in it that no training phrase of its slot has; run this file to check that.
+ROOTS names WordNet senses whose lemmas and hyponyms say the concept, too; what is held out is taken out of those.
+"""
+import functools
+import re
+
+
+def _table(text):
+    """Lines "concept: phrase; phrase | held out; held out"."""
+    out = {}
+    for line in text.strip().splitlines():
+        name, _, rest = line.partition(": ")
+        seen, _, held = rest.partition("|")
+        out[name.strip()] = tuple([p.strip() for p in part.split(";") if p.strip()] for part in (seen, held))
+    return out
+
+
+SLOTS = {
+    "setting": _table("""
+sea: the sea; the ocean; open sea; the open ocean; grey Atlantic swell; rolling waves; a wide seascape; Pacific waters; salt water; the waves; blue sea; a seascape; the Atlantic; the Mediterranean; a bay; ocean waves; the North Sea; tidal water; surf | the briny deep; the high main; open brine; the Baltic; maritime expanse; whitecapped surf; offshore breakers
+harbour: a harbour; a harbor town; a fishing port; a marina; a quay; a seaside town; the docks; a quiet port; boats moored at a pier; a harbour basin; a dock; a pier; a port with cranes; the waterside; a ferry terminal; a naval base | a wharf; a jetty; an anchorage; a boatyard; a haven for fishing boats; moorings; a waterfront with berths
+mountains: mountains; a mountain range; snow-capped peaks; the Alps; jagged peaks; a mountain valley; rocky summits; highlands; alpine landscape; cliffs and ridges; a mountain pass; a volcano; hills; a canyon; high plateaus; rock faces; a mountain lake | the Himalayas; a sierra; the Rockies; lofty crags; an Andean massif; a steep escarpment; foothills and pinnacles
+desert: the desert; sand dunes; the Sahara; rolling dunes; a vast desert; dry sand; an arid plain; golden sand; a sandy waste; a salt flat; the Kalahari; a dry canyon; wasteland; cactus country; a sandy desert | the Gobi; barren badlands; parched wilderness; a sun-baked outback; the Mojave; a sea of dunes and scrub
+forest: a forest; a pine forest; the woods; deep woods; tall pine trees; woodland; evergreen trees; a birch grove; fir trees; a jungle; a wood; bushland; a bamboo grove; redwoods; an orchard; trees everywhere; mossy trees | a thicket; the taiga; a copse of oaks; a rainforest; timberland; a spruce stand; undergrowth and trunks
+river: a river; a stream between green banks; a winding river; a river valley; the river bank; a creek; running water; a canal; a riverside; a waterfall; a flowing stream; the Rhine; a river bend; a torrent; a riverbed | a brook; a meandering waterway; the Danube; river rapids; an estuary; a tributary; a rivulet through meadows
+city_night: a city skyline; city lights; skyscrapers; downtown towers; a metropolis; lit windows of high-rise buildings; neon streets; an illuminated city; a skyline of glowing windows; a city of lights; New York; Hong Kong; a big city; a town full of lights; downtown; high-rises; a city centre | a glittering megacity; lit-up office blocks; Manhattan; an urban sprawl of lamps; Tokyo; a luminous cityscape; the glow of tower blocks
+street_day: a street; a city street; a town street; an avenue; a road between houses; a busy street; a suburban road; pavement and shop fronts; a narrow street; a road; a motorway; a town square; a residential street; a highway; a lane; a pavement with shops | a boulevard; a cobbled lane; a thoroughfare; an alley; a mews; a roadway lined with storefronts; a crossroads in town
+sky: the sky; high in the sky; above the clouds; the open sky; among the clouds; up in the air; a sky of clouds; a sea of clouds; over a cloud layer; blue sky; the air; mid-air; open air high above; cloud tops; the upper air | the heavens; the stratosphere; aloft; the firmament; the airspace; high altitude; cumulus tops
+space: outer space; space; among the stars; the stars and a planet; a galaxy; deep space; orbit round a planet; the Milky Way; a nebula; the solar system; a planet; Mars; the moon and the earth from space; a black sky of stars; a comet | the cosmos; interstellar void; the moon's orbit; the universe; a cosmic vacuum; Saturn and its rings; an asteroid belt
+snow: a snowy field; a snow-covered plain; the tundra; a winter landscape; snowfields; an arctic landscape; an ice field; a snowy valley; frozen land; a white winter plain; Greenland; an ice sheet; a ski slope; Lapland; a frozen lake; the North Pole; deep snow | the polar wastes; Antarctica; a glacier; snowdrifts; a wintry expanse; Siberia; an icy steppe
+interior: a room; an interior; a living room; indoors; inside a house; a hall; an office; a kitchen; a room with a window; a bedroom; a corridor; a dining room; a library; a basement; a hotel lobby; a workshop; a cosy room with a fireplace | a parlour; a lounge; inside an apartment; a study with shelves; a chamber; a flat with a sofa; the inside of a cabin
+"""),
+    "subject": _table("""
+ship: ship; frigate; warship; navy ship; destroyer; freighter; cargo ship; ocean liner; steamer; tanker; grey ship; big ship; cruiser; aircraft carrier; barge; fishing boat; motor ship; steamship; patrol boat; icebreaker; boat; bulk carrier | vessel; battleship; galleon; cruise liner; container carrier; trawler; corvette; merchantman; ferry
+sailing_boat: sailing boat; sailboat; yacht; sailing yacht; small boat with white sails; boat under sail; dinghy with a sail; schooner; sailing ship; tall ship; clipper; three-masted ship; brig; junk with sails; boat with a white sail; racing yacht | sloop; catamaran; ketch; windjammer; cutter under canvas; racing skiff; dhow; regatta boat
+submarine: submarine; surfaced submarine; nuclear submarine; navy submarine; attack submarine; diving boat of the navy; diving submarine; submarine at the surface; midget submarine; bathyscaphe; underwater boat | U-boat; sub; submersible; undersea craft; periscope and conning tower
+car: car; automobile; red sports car; sedan; taxi; jeep; motor car; station wagon; racing car; parked car; vehicle; pickup truck; van; lorry; sports car; police car; race car; truck; motor vehicle; bus | convertible; hatchback; limousine; cab; coupe; roadster; SUV; old jalopy; minivan
+train: train; passenger train; railway train; freight train; express train; steam train; fast train; tram; goods train; railroad train; tram car; streetcar; railway carriages; high-speed train; rail engine | locomotive; railcar; bullet train; commuter rail carriages; subway; diesel engine on rails; monorail
+aeroplane: aeroplane; airplane; plane; jet; airliner; passenger jet; propeller plane; jet plane; small aircraft with wings; airbus; propeller aircraft; fixed-wing aircraft; light aircraft; stealth jet; cargo plane; monoplane; aircraft | biplane; jumbo jet; Boeing; fighter aircraft; seaplane; bomber; turboprop; glider
+helicopter: helicopter; rescue helicopter; military helicopter; black helicopter; small helicopter; helicopter with spinning rotor; transport helicopter; police helicopter; ambulance helicopter; autogiro | chopper; rotorcraft; whirlybird; gunship; copter; Apache with rotor blades
+drone: drone; quadcopter; camera drone; small drone; flying drone; quadcopter drone; unmanned aircraft; unmanned aerial vehicle; remote-controlled drone; toy drone; surveillance drone; robot aircraft | UAV; hexacopter; multirotor; remote-controlled flyer; octocopter; unpiloted aerial robot
+person: person; man; woman; lone figure; walker; traveller; hiker; person walking; pedestrian; girl; boy; man in a coat; child; old man; tourist; sailor; worker; somebody; someone; runner; monk; guy; pilgrim; adventurer; people | stranger; wanderer; lady; fellow strolling; human being; backpacker; youth; soldier; gentleman; passer-by
+birds: bird; seagull; gull; flying bird; goose; white bird; crow; swallow; bird in flight; duck; swan; hawk; sparrow; parrot; owl; migrating bird; flock of birds; sea bird; fowl; vulture | albatross; stork; pelican; raven; heron; tern; eagle; winged creature; pigeon
+balloon: balloon; hot air balloon; striped balloon; balloon with a basket; coloured balloon; big round balloon; aerial balloon; gas balloon; weather balloon; observation balloon; inflated balloon; passenger balloon | airship; blimp; zeppelin; montgolfiere; dirigible; aerostat; gondola under an envelope of hot gas
+lighthouse: lighthouse; old lighthouse; white lighthouse; lighthouse tower; lone lighthouse; lighthouse with a red lantern; lighthouse on a rock; stone lighthouse; harbour light; lamp tower; striped lighthouse | beacon; signal tower; pharos; lightkeeper's tower; coastal signal light
+rocket: rocket; space rocket; rocket on its launch pad; spaceship; rocket lifting off; spacecraft; launching rocket; moon rocket; rocket ship; ballistic rocket; space vehicle; space capsule; rising rocket; lunar lander | booster; space shuttle; starship; launcher; missile; Saturn five; orbiter
+nobody: |
+"""),
+    "time": _table("""
+dawn: at dawn; at sunrise; in the early morning; first light; at daybreak; sunrise; pastel dawn sky; in pink morning light; early in the morning; at first light; the sun rises; morning; dawn light; the rising sun; early hours of the morning | at cockcrow; as the sun comes up; sunup; at the break of day; aurora of a new day; when the day begins; before breakfast
+day: by day; at midday; in bright daylight; at noon; in the daytime; in the afternoon; under a blue sky; a sunny day; natural daylight; in the sunshine; daytime; daylight; noon; midday; morning sun high above; afternoon sun; a bright day | at the meridian; at lunchtime; under the blazing sun; sunlit; midafternoon; in broad sunlight; at twelve o'clock
+dusk: at dusk; at sunset; golden hour; at twilight; blue hour; in the evening; in warm evening light; as the sun goes down; the sun sets; under an orange sunset sky; sunset; dusk; twilight; evening; the setting sun; evening glow; half-light of the sunset; end of the day | at sundown; in the gloaming; at eventide; the dying light; as daylight fades; late in the eve; crepuscular glow
+night: at night; by night; under a starry night sky; at midnight; under the stars; in the dark of night; night; moonlight; by moonlight; a dark night; late at night; midnight; nocturne; in the night; darkness; black night; starlight; stars up above | at nightfall; after dark; in the small hours; nocturnal; nighttime; in pitch darkness; under a full moon
+"""),
+    "weather": _table("""
+clear: clear sky; clear weather; cloudless sky; clear air; clean dry air; fine weather; blue sky without clouds; bright and clear; a spotless sky; good visibility; sunny and dry | not a cloud in sight; unclouded; fair weather; crisp visibility; serene blue heavens
+cloudy: scattered clouds; drifting clouds; a cloudy sky; clouds in the sky; partly cloudy; white clouds; broken clouds; some clouds; a few clouds; billowing clouds; mackerel sky; clouds sail past | puffy cumulus; wispy cirrus; cottony puffs overhead; fleecy patches; clouded over in parts
+overcast: overcast sky; under grey clouds; an overcast day; heavy clouds; dull grey sky; a grey day; a blanket of cloud; cloud-covered; grey and cloudy; low grey clouds; sombre sky; under a heavy sky | a leaden sky; gloomy; sunless; murky ceiling of stratus; dreary and dim; drab weather
+fog: in thick fog; in the mist; foggy; morning mist; shrouded in fog; misty; haze; fog rolls in; hazy air; a bank of fog; low visibility in fog; steamy air; sea mist; fog-bound; dim in the haze | in dense brume; smog; vapour hangs low; pea-souper; veiled and blurred by damp; murk; mist-wreathed
+rain: in the rain; in heavy rain; rainy; rain falls; a rainy day; pouring rain; it's raining; light rain; a shower of rain; rainstorm; wet weather; a rain shower; rain-swept; soaking rain; it pours; rainwater streams | drizzle; downpour; in a deluge; drenched by a cloudburst; wet and dripping; raindrops; sprinkling showers
+snow: snow is falling; it snows; falling snowflakes; snowy weather; in falling snow; snowfall; in a snowstorm; snowing; in heavy snow; light snow; snowflakes | blizzard; flurries; sleet and ice crystals; whiteout; drifting flakes; powdery snowfall from above
+storm: in a storm; stormy; a thunderstorm with lightning; in a violent storm; storm clouds; lightning; thunder; stormy weather; strong wind and storm; a thundery storm; a cyclonic storm; storm-swept; violent winds; lightning bolts; a wild windstorm; monsoon storm | tempest; in a gale; hurricane; squall; rough weather; a raging typhoon; tempestuous; cyclone
+"""),
+    "colour": _table("""
+red: red; crimson; scarlet; bright red; dark red; blood-red; burgundy; wine-red; brick-red; rose-red; fire-engine red; reddish | ruby; vermilion; cherry; maroon; carmine
+orange: orange; bright orange; deep orange; orange-coloured; copper; carrot; burnt orange; peach-coloured; orangey | tangerine; amber; apricot; rust-coloured; pumpkin
+yellow: yellow; golden yellow; lemon yellow; bright yellow; pale yellow; gold; golden; butter-yellow; straw-coloured; yellowish | canary; mustard; saffron; lemon-coloured; blond
+green: green; dark green; bright green; emerald; olive green; leaf-green; mint; pea-green; forest green; bottle-green; sea-green; greenish | jade; lime; moss-coloured; viridian; verdant
+blue: blue; dark blue; navy blue; light blue; sky-blue; deep blue; turquoise; teal; cyan; royal blue; aquamarine; bluish | azure; cobalt; ultramarine; indigo; sapphire; cerulean
+purple: purple; violet; dark purple; light purple; amethyst; grape; aubergine; purplish | mauve; lavender; plum; lilac; magenta
+pink: pink; rose-pink; hot pink; pale pink; light pink; bubblegum pink; flamingo; candy pink; peachy pink; pinkish | salmon; fuchsia; rosy; blush; coral
+white: white; pure white; snow-white; off-white; pale white; cream; bleached; whitewashed; cotton-white; whitish | ivory; alabaster; milky; chalk-coloured; pearl
+black: black; jet-black; deep black; pitch-black; raven-black; tar-black; dark as coal; soot-black; blackened | ebony; sable; inky; coal-coloured; onyx
+grey: grey; gray; dark grey; light gray; steel-grey; silver-grey; silver; pewter; iron-grey; stone-grey; lead-coloured; greyish | ashen; slate; charcoal; gunmetal; smoky
+"""),
+    "count": _table("""
+1: a; one; a single; 1; a lone; only one; one solitary | a sole; exactly one; just one isolated; an individual
+2: two; a pair of; 2; two of the; both; twin | a couple of; a duo of; dual; paired
+3: three; 3; a group of three; three of the; a set of three | a trio of; a threesome of; triple; triplet
+"""),
+    "move": _table("""
+static: static camera; locked-off camera; static shot; the camera is still; tripod shot; fixed camera; still camera; no camera movement; the camera does not move | motionless camera; the frame holds steady; stationary viewpoint; the camera stays put; unmoving lens
+pan_left: camera pans left; pan left; slow pan left; the camera pans to the left; panning left; camera turns left; pan to the left; leftward pan; the camera turns to the left | swing to the left; the lens swivels left; sweep leftwards; whip round to the left; the view rotates left
+pan_right: camera pans right; pan right; slow pan right; the camera pans to the right; panning right; camera turns right; pan to the right; rightward pan; the camera turns to the right | swing to the right; the lens swivels right; sweep rightwards; whip round to the right; the view rotates right
+tilt_up: tilt up; camera tilts up; slow tilt up; the camera tilts upward; tilting up; the camera looks up; upward tilt | the lens rises toward the sky; angle goes upwards; the gaze lifts up; head raised skyward; the view climbs up
+tilt_down: tilt down; camera tilts down; slow tilt down; the camera tilts downward; tilting down; the camera looks down; downward tilt | the lens drops toward the ground; angle goes downwards; the gaze lowers down; head bowed earthward; the view sinks down
+dolly_in: dolly in; slow dolly in; camera moves forward; push in; dolly forward; the camera moves in; the camera pushes forward; zoom in; slow push in; the camera moves closer | approach; travel inward; the lens creeps nearer; advance toward it; the view glides ahead; close in on it
+dolly_out: dolly out; slow dolly out; camera moves backward; pull back; dolly back; the camera moves out; the camera pulls back; zoom out; slow pull back; the camera moves away | retreat; travel outward; the lens creeps off; recede from it; the view glides backwards; withdraw from it
+orbit: orbit; orbit shot; the camera orbits; the camera circles around; circling camera; 360 degree orbit; the camera moves around it in a circle; arc shot | revolve about it; the lens goes round it; encircling view; a rotating ring path; loops around the subject
+aerial: aerial shot; aerial view; drone shot; bird's eye view; flying over; from above; high angle from the air; aerial flyover; helicopter shot | overhead flight; seen from an aircraft; airborne viewpoint; soaring above; top view in flight; high fly-past
+tracking: tracking shot; the camera follows; tracking the subject; following shot; the camera tracks alongside; the camera moves along with it; side tracking shot | keeping pace with it; trailing behind it; the lens accompanies it; a chase view; pursuing it
+"""),
+    "style": _table("""
+photo: photo-like; photorealistic; realistic; a photograph; cinematic photo; natural photographic look; live action; 35mm film; photographic; a realistic photo; high-resolution photograph; like a real film; a snapshot | true to life; lifelike; documentary footage; naturalistic; shot on celluloid
+ink: ink drawing; ink; pen and ink; black ink sketch; ink wash; line drawing in ink; inked line art; ink on paper; black and white ink; Chinese ink painting; comic-book ink | brush and sumi; etching; hatched engraving; calligraphic strokes; quill sketch
+watercolour: watercolour; watercolor painting; painted in watercolour; soft watercolour; aquarelle; wet paint on paper; a painting in watercolours; water-based paint; a loose watercolour sketch; tinted paper painting | gouache; washes of pigment; pastel brushwork on paper; translucent tinted washes
+neon: neon; neon style; neon glow; glowing neon colours; cyberpunk neon; neon lights look; neon lit; bright neon tubes; glowing in neon; ultraviolet neon light; laser colours | fluorescent; synthwave; vaporwave; electric luminous hues; retrowave glow
+"""),
+}
+ABSENT = "unsaid"
+
+# how a subject stands in a setting
+PREPOSITIONS = {"sea": "on in across", "harbour": "in at near", "mountains": "in over near", "desert": "in across through", "forest": "in through near", "river": "on along near",
+                "city_night": "in above through", "street_day": "on in along", "sky": "in across against", "space": "in through", "snow": "in across over", "interior": "in inside"}
+VERBS = {"ship": "cuts through;sails on;crosses;is underway in;steams across", "sailing_boat": "glides over;sails on;leans in the wind on", "submarine": "surfaces in;moves through",
+         "car": "drives through;drives along;races across;parked in", "train": "passes through;runs past;speeds across", "aeroplane": "flies over;crosses;climbs over",
+         "helicopter": "hovers over;flies above;circles", "drone": "hovers over;flies above;patrols", "person": "walks through;stands in;walks across;runs along", "birds": "flies over;soars above;crosses",
+         "balloon": "floats over;drifts across;rises above", "lighthouse": "stands by;shines over", "rocket": "climbs over;flies through;stands in"}
+PLURALS = {"man": "men", "woman": "women", "person": "people", "goose": "geese", "person walking": "people walking", "bird in flight": "birds in flight", "passer-by": "passers-by", "lady": "ladies",
+           "ferry": "ferries", "lorry": "lorries", "people": "people", "child": "children", "old man": "old men", "somebody": "people", "someone": "people", "aircraft": "aircraft", "small aircraft with wings": "small aircraft with wings", "man in a coat": "men in coats", "fellow strolling": "fellows strolling"}
+# any verb of motion with one of these says the camera's move, if it is not a verb that has a way of its own
+WAYS = {"pan_left": "left; to the left; leftward; towards the left", "pan_right": "right; to the right; rightward; towards the right", "tilt_up": "up; upward; to the top", "tilt_down": "down; downward; to the bottom",
+        "dolly_in": "in; forward; closer; near to it; into the scene; toward the subject", "dolly_out": "out; back; backward; away; farther off; away from the subject", "orbit": "around it; in a circle; all the way around the subject",
+        "tracking": "along with the subject; beside it; after it; behind the subject"}
+LENSES = "the camera; camera; the lens; the view; the shot; the frame".split("; ")
+
+HARMLESS = ("cinematic; cinematic lighting; 35mm film grain; shallow depth of field; highly detailed; 4k; 8k; high quality; film look; epic; atmospheric; moody; dramatic; soft light; sharp focus; "
+            "wide shot; establishing shot; medium shot; long shot; beautiful; volumetric light; smooth motion; serene; peaceful; on the left side of the frame; on the right; in the centre").split("; ")
+
+# WordNet 3.0 senses: lemma, number of the sense as a noun, how deep the hyponyms go
+ROOTS = {
+    "setting": {"sea": [("sea", 1, 0), ("ocean", 1, 1), ("bay", 1, 1), ("wave", 1, 2)], "harbour": [("seaport", 1, 0), ("dock", 1, 2), ("marina", 1, 0)], "mountains": [("mountain", 1, 1), ("peak", 4, 1), ("ridge", 1, 1), ("range", 4, 0)],
+                "desert": [("desert", 1, 1), ("dune", 1, 1), ("sand", 1, 0)], "forest": [("forest", 1, 2), ("forest", 2, 2), ("conifer", 1, 2)], "river": [("stream", 1, 2), ("canal", 3, 1)],
+                "city_night": [("skyscraper", 1, 0), ("city", 1, 1)], "street_day": [("street", 1, 2), ("road", 1, 2)], "sky": [("sky", 1, 1), ("cloud", 2, 1)], "space": [("outer space", 1, 1), ("galaxy", 3, 1), ("planet", 1, 1), ("star", 1, 2), ("nebula", 3, 1)],
+                "snow": [("snow", 2, 1), ("tundra", 1, 0), ("glacier", 1, 1), ("snowfield", 1, 0)], "interior": [("room", 1, 2)]},
+    "subject": {"ship": [("ship", 1, 3)], "sailing_boat": [("sailing vessel", 1, 3)], "submarine": [("submarine", 1, 2)], "car": [("car", 1, 2), ("truck", 1, 1)], "train": [("train", 1, 1), ("locomotive", 1, 2)],
+                "aeroplane": [("airplane", 1, 2)], "helicopter": [("helicopter", 1, 1)], "drone": [("drone", 4, 1)], "person": [("traveler", 1, 2), ("pedestrian", 1, 2), ("worker", 1, 1), ("male", 2, 2), ("female", 2, 2)],
+                "birds": [("seabird", 1, 3), ("bird of prey", 1, 3), ("wading bird", 1, 2), ("duck", 1, 1), ("passerine", 1, 3)], "balloon": [("balloon", 1, 1), ("airship", 1, 1)], "lighthouse": [("lighthouse", 1, 0)], "rocket": [("rocket", 1, 1), ("spacecraft", 1, 2)]},
+    "time": {"dawn": [("dawn", 1, 0)], "day": [("day", 4, 0), ("noon", 1, 0)], "dusk": [("dusk", 1, 0), ("sunset", 1, 0), ("evening", 1, 1)], "night": [("night", 1, 1), ("midnight", 1, 0)]},
+    "weather": {"fog": [("fog", 1, 1), ("haze", 1, 1)], "rain": [("rain", 1, 2)], "snow": [("snow", 1, 1), ("snowstorm", 1, 0)], "storm": [("storm", 1, 2), ("gale", 1, 1)], "overcast": [("overcast", 1, 0)], "cloudy": [("cumulus", 1, 0)]},
+    "colour": {"red": [("red", 1, 1)], "orange": [("orange", 2, 1)], "yellow": [("yellow", 1, 1)], "green": [("green", 1, 1)], "blue": [("blue", 1, 1)], "purple": [("purple", 1, 1)], "pink": [("pink", 1, 1)],
+               "white": [("white", 2, 1)], "black": [("black", 1, 1)], "grey": [("gray", 1, 1)]},
+}
+
+
+def plural(noun):
+    if noun in PLURALS:
+        return PLURALS[noun]
+    if noun.endswith("aircraft"):
+        return noun
+    head, at, rest = noun.partition(" with ")
+    for joint in (" under ", " on ", " of ", " and "):
+        if joint in head:
+            head, at, rest = head.partition(joint)[0], joint, head.partition(joint)[2] + at + rest
+            break
+    end = "es" if head.endswith(("s", "x", "ch", "sh")) else "s"
+    return head + end + at + rest
+
+
+def words(phrases):
+    return {w.strip(".,'").lower() for p in phrases for w in p.split()}
+
+
+def stem(word):
+    return re.sub(r"(ings?|ed|ies|es|s|ly|e|y)$", "", word) if len(word) > 3 else word
+
+
+def stems(all_words):
+    return {stem(w) for whole in all_words for w in whole.split("-")}
+
+
+@functools.cache
+def held_stems():
+    """What words kept for evaluation begin with, and no word of the training phrases does."""
+    return stems(held_words()) - stems(words(p for slot in SLOTS.values() for pair in slot.values() for p in pair[0]))
+
+
+@functools.cache
+def held_phrases():
+    return [p for slot in SLOTS.values() for _, held in slot.values() for p in held]
+
+
+def held_words():
+    """Words that only evaluation may use: those of held-out phrases that no training phrase of any slot has."""
+    seen = words(p for slot in SLOTS.values() for pair in slot.values() for p in pair[0]) | words(HARMLESS)
+    return words(p for slot in SLOTS.values() for pair in slot.values() for p in pair[1]) - seen
+
+
+ADJECTIVES = {"storm": (["stormy", "storm-lashed", "thundery"], ["tempestuous", "rough", "turbulent"]), "fog": (["foggy", "misty", "hazy"], ["vaporous", "murky"]),
+              "rain": (["rainy", "rain-soaked"], ["drizzly", "drenched"]), "cloudy": (["cloudy"], []), "overcast": (["overcast", "grey-clouded"], ["gloomy", "leaden"])}
+CHANCE = {"setting": .96, "subject": .8, "time": .75, "weather": .6, "move": .7, "style": .3, "colour": .45, "count": 1.0}   # how often a caption says it
+
+
+def draw_meaning(rng):
+    """{slot: concept} of what a caption will say; any combination."""
+    m = {slot: rng.choice(list(SLOTS[slot])) for slot in SLOTS if rng.random() < CHANCE[slot]}
+    if m.get("subject", "nobody") == "nobody":
+        for slot in ("subject", "count", "colour"):
+            m.pop(slot, None)
+    elif m["count"] != "1" and rng.random() < .3:
+        m["count"] = "1"
+    return m if len(m) > 1 else draw_meaning(rng)
+
+
+def twist(m, rng):
+    """The same but for one thing, mostly one that sentence encoders tell badly: a direction, a count, a colour."""
+    slot = rng.choice([s for s in m if s in ("move", "count", "colour")] * 3 + [s for s in m if s != "count"])
+    opposite = {"left": "right", "right": "left", "up": "down", "down": "up", "in": "out", "out": "in"}
+    stem, _, way = m[slot].rpartition("_")
+    others = [c for c in SLOTS[slot] if c not in (m[slot], "nobody")]
+    new = f"{stem}_{opposite[way]}" if slot == "move" and way in opposite and rng.random() < .7 else rng.choice(others)
+    return {**m, slot: new}
+
+
+class Wording:
+    """Says meanings in words. held: with held-out phrases wherever there are; more: {(slot, concept): further phrases};
+    open_words: things of any kind that now and then stand for a subject that is no concept."""
+
+    def __init__(self, rng, held=False, more=None, open_words=()):
+        self.rng, self.held, self.more, self.open_words = rng, held, more or {}, open_words
+
+    def phrase(self, slot, concept):
+        seen, held = SLOTS[slot][concept]
+        if self.held and held:
+            return self.rng.choice(held)
+        more = self.more.get((slot, concept))
+        return self.rng.choice(more if more and self.rng.random() < .35 else seen)
+
+    def part(self, m, slot, text=None):
+        return [(text or self.phrase(slot, m[slot]), slot, m[slot])] if slot in m else []
+
+    def setting(self, m):
+        """The place, sometimes with the weather as its adjective: then that needs no words of its own."""
+        pair = ADJECTIVES.get(m.get("weather"))
+        text = self.phrase("setting", m["setting"])
+        choice = pair and pair[1 if self.held else 0]
+        if not choice or self.rng.random() > .3:
+            return [(text, "setting", m["setting"])], False
+        article, _, rest = text.partition(" ")
+        if article not in ("a", "an", "the"):
+            article, rest = "", text
+        elif article != "the":
+            article = "a"
+        return [(article, None, None)] * bool(article) + [(self.rng.choice(choice), "weather", m["weather"]), (rest, "setting", m["setting"])], True
+
+    def subject(self, m):
+        rng = self.rng
+        noun = self.phrase("subject", m["subject"])
+        concept = m["subject"]
+        if self.open_words and rng.random() < .12:
+            noun, concept = rng.choice(self.open_words), None
+        many = m["count"] != "1"
+        named = [(plural(noun) if many else noun, "subject", concept)]
+        colour = self.part(m, "colour")
+        count = self.phrase("count", m["count"]) if self.held or many or rng.random() < .35 else "a"
+        if count == "a" and (colour[0][0] if colour else noun)[0] in "aeiou":
+            count = "an"
+        body = named + [("painted", None, None)] + colour if colour and rng.random() < .15 else colour + named
+        return [(count, "count", m["count"])] + body
+
+    def head(self, m):
+        rng, done = self.rng, False
+        place, done = self.setting(m) if "setting" in m else ([], False)
+        if "subject" not in m:
+            return [(w, None, None) for w in rng.choice(("", "", "a view of", "a scene of", "a shot of")).split()] + place, done
+        body = self.subject(m)
+        if not place:
+            return body, done
+        r = rng.random()
+        if r < .2:
+            return place + [("with", None, None)] + body, done
+        if r < .3:
+            return body + [(",", None, None)] + place, done
+        verbs = VERBS[m["subject"]].split(";")
+        join = rng.choice(verbs) if not self.held and m["count"] == "1" and r < .65 else rng.choice(PREPOSITIONS[m["setting"]].split())
+        return body + [(join, None, None)] + place, done
+
+    def parts(self, m):
+        """[(words, slot or None, concept or None)] in the order of the caption."""
+        rng = self.rng
+        lead, weathered = self.head(m)
+        tails = [self.part(m, s) for s in ("time", "weather", "move") if s in m and not (s == "weather" and weathered)]
+        if "style" in m:
+            tails.append(self.part(m, "style") + [("style", None, None)] * (rng.random() < .3))
+        tails += [[(x, None, None)] for x in rng.sample(HARMLESS, rng.choice((0, 0, 0, 1, 2)))]
+        rng.shuffle(tails)
+        comma = [(",", None, None)]
+        if tails and lead and tails[0][0][1] == "time" and rng.random() < .7:
+            lead = lead + tails.pop(0)
+        groups = [g for g in [lead] + tails if g]
+        if rng.random() < .15:
+            rng.shuffle(groups)
+        out = groups[0]
+        for g in groups[1:]:
+            out = out + comma + g
+        return out
+
+
+def said_of(spec, rng):
+    """{slot: concept} of what a caption tells of a clip: nearly all that shows, less of what goes without saying."""
+    usual = {"weather": "clear", "move": "static", "style": "photo", "time": "day"}
+    m = {slot: str(spec[slot]) for slot in SLOTS if spec.get(slot) is not None and rng.random() < (.5 if spec[slot] == usual.get(slot) else .7 if slot == "colour" else .97)}
+    m["setting"], m["count"] = spec["setting"], str(spec["count"])
+    if spec["subject"] == "nobody":
+        for slot in ("subject", "count", "colour"):
+            m.pop(slot, None)
+    return m if "subject" in m or "count" not in m else {k: v for k, v in m.items() if k not in ("count", "colour")}
+
+
+def caption(spec, rng, more=None):
+    """A caption for a clip of the teacher's spec, in training words. more: phrases.json, that text_encoder.py leaves."""
+    return joined(Wording(rng, more=more and {tuple(k.split()): v for k, v in more.items()}).parts(said_of(spec, rng)))
+
+
+def joined(parts):
+    return " ".join(p[0] for p in parts).replace(" ,", ",")
+
+
+
+def check():
+    for name, slot in SLOTS.items():
+        seen = words(p for pair in slot.values() for p in pair[0])
+        for concept, (_, held) in slot.items():
+            for p in held:
+                if words([p]) <= seen:
+                    print(f"{name} {concept}: every word of the held-out {p!r} is in a training phrase")
+
+
+if __name__ == "__main__":
+    import random
+    check()
+    for held in (False, True):
+        rng = random.Random(3)
+        for _ in range(8):
+            print("held-out " if held else "training ", joined(Wording(rng, held).parts(draw_meaning(rng))))
+    print({k: (len(v), sum(len(p[0]) for p in v.values()), sum(len(p[1]) for p in v.values())) for k, v in SLOTS.items()}, len(held_words()), "held-out words")

@@ -1,0 +1,82 @@
+"""Rendered clips in streams: some processes draw and frame specs, the device renders and styles them."""
+import random
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import torch
+
+from spec import draw, fixed
+from styles import STYLES, styled
+from teacher import Clip, View, render
+
+STYLE_SHARE = dict(zip(STYLES, (.70, .10, .10, .10)))
+
+
+def prepared(job):
+    """(spec, Clip, Views) as bytes; in a process of its own, since framing asks the renderer about the ground."""
+    seed, frames = job
+    rng = random.Random(seed)
+    s = draw(rng)
+    s["style"] = rng.choices(list(STYLE_SHARE), list(STYLE_SHARE.values()))[0]
+    clip, views = fixed(s, frames)
+    return s, bytes(clip), b"".join(bytes(v) for v in views)
+
+
+def unpacked(packed, frames):
+    s, clip, views = packed
+    return s, Clip.from_buffer_copy(clip), list((View * frames).from_buffer_copy(views))
+
+
+MIRRORED = {"pan_left": "pan_right", "pan_right": "pan_left"}
+
+
+def mirrored(s, pictures):
+    """Left for right: another clip for nothing."""
+    return {**s, "move": MIRRORED.get(s["move"], s["move"])}, pictures.flip(2)
+
+
+class Stream:
+    """Endless (specs, pictures [n, frames, height, width, 3] uint8), each clip and its mirror image apart by chance."""
+
+    def __init__(self, frames, height, width, seed, device, samples=2, at_once=8, workers=6):
+        self.frames, self.size, self.device = frames, (height, width), device
+        self.samples, self.at_once, self.seed = samples, at_once, seed
+        self.workers = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers else None
+        self.ahead = []
+
+    def _ask(self):
+        jobs = [(self.seed + i, self.frames) for i in range(self.at_once)]
+        self.seed += self.at_once
+        self.ahead.append([self.workers.submit(prepared, j) for j in jobs] if self.workers else [prepared(j) for j in jobs])
+
+    def next(self):
+        while len(self.ahead) < (8 if self.workers else 1):
+            self._ask()
+        packed = [j.result() if self.workers else j for j in self.ahead.pop(0)]
+        specs, clips, views = zip(*(unpacked(p, self.frames) for p in packed))
+        pictures = render(clips, views, *self.size, self.samples, self.device)
+        out = []
+        for s, p in zip(specs, pictures):
+            p = styled(p, s["style"], s["seed"] & 0xffff)
+            out.append(mirrored(s, p) if s["seed"] & 1 else (s, p))
+        return [s for s, _ in out], torch.stack([p for _, p in out])
+
+    def close(self):
+        if self.workers:
+            self.workers.shutdown(cancel_futures=True)
+
+
+if __name__ == "__main__":  # how fast
+    import sys
+    import time
+    device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+    small = device == "cpu"
+    stream = Stream(5 if small else 49, 60 if small else 240, 104 if small else 416, 1, device, workers=2 if small else 12)
+    stream.next()
+    start = time.time()
+    for i in range(2 if small else 12):
+        specs, pictures = stream.next()
+        if not small:
+            torch.cuda.synchronize()
+        print(f"{(i + 1) * len(specs) / (time.time() - start):.2f} clips/s", tuple(pictures.shape), flush=True)
+    stream.close()

