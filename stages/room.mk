@@ -145,6 +145,7 @@ STAGES_SRC += \
 	stages/models/weights.c
 
 STAGES_TESTS := \
+	tests/stages/test_described_machine.c \
 	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \

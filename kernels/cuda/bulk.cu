@@ -11,7 +11,7 @@
 #include "kernels/cuda/cuda.cuh"
 
 /* Pinned memory for all threads; at most and at least of a piece, of which a thread has two there,
- * and of what is cut in pieces. With pieces of 1 MiB calls of the driver hold up 16 threads. */
+ * and of what is cut in pieces. Pieces of 1 MiB and of 8 were slower (bench/README.md). */
 static const size_t SLAB = 128 << 20, PIECE = 4 << 20, GRAIN = 1 << 16, LEAST = 8 << 20;
 
 struct lane {

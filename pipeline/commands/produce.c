@@ -166,9 +166,9 @@ static int check_device(struct workspace *w, struct error *e)
     if (device_open(&w->env.device, &d, e) != 0)
         return -1;
     snprintf(whose, sizeof whose, "%s shares its memory with the processor", device_facts(d)->name);
-    if (safe && device_kind(d) == DEVICE_CPU)
+    if (safe && device_kind(d) == DEVICE_CPU) {
         refuse_safe("a processor's memory is the host's");
-    else if (safe && device_facts(d)->unified) {
+    } else if (safe && device_facts(d)->unified) {
         refuse_safe(whose);
         w->env.device.memory = MEMORY_SPEED;
     }

@@ -43,8 +43,9 @@ struct forecast {
 
 /* A stage that does not surely fit is forecast as the ladder has it: a VAE in smaller pieces,
  * weights on the host. The shot is SHOT_GENERATED, with as many like it as may go together
- * (settings_batch()). Faults of a checkpoint that is there are ERROR_MODEL; settings that cannot
- * be, ERROR_INPUT. */
+ * (settings_batch()). Faults of a checkpoint that is there are ERROR_MODEL; limits that a
+ * person set and that are too narrow ERROR_INPUT, a sampler that does not go with the model
+ * ERROR_USAGE. */
 int forecast_shot(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                   struct forecast *out, struct error *e);
 

@@ -196,26 +196,24 @@ FN float noise(v3 p, uint32_t seed)
     return mix(noise(v2{p.x, p.y}, seed + at * 7919u), noise(v2{p.x, p.y}, seed + (at + 1) * 7919u),
                w);
 }
-// Octaves turned against each other; 0 to 1.
-FN float fbm(v2 p, int octaves, uint32_t seed)
+// The next octave's place: twice as fine, and turned or moved against the one before.
+FN v2 finer(v2 p)
 {
-    float sum = 0, size = 0.5f, all = 0;
-    for (int i = 0; i < octaves; i++) {
-        sum += size * noise(p, seed + i);
-        all += size;
-        size *= 0.5f;
-        p = vec(1.6f * p.x - 1.2f * p.y + 17.3f, 1.2f * p.x + 1.6f * p.y - 9.1f);
-    }
-    return sum / all;
+    return vec(1.6f * p.x - 1.2f * p.y + 17.3f, 1.2f * p.x + 1.6f * p.y - 9.1f);
 }
-FN float fbm(v3 p, int octaves, uint32_t seed)
+FN v3 finer(v3 p)
+{
+    return vec(2.02f * p.x + 3.1f, 2.02f * p.y - 7.7f, 2.02f * p.z + 1.9f);
+}
+// Octaves of noise in a plane or in space; 0 to 1.
+template <typename V> FN float fbm(V p, int octaves, uint32_t seed)
 {
     float sum = 0, size = 0.5f, all = 0;
     for (int i = 0; i < octaves; i++) {
         sum += size * noise(p, seed + i);
         all += size;
         size *= 0.5f;
-        p = vec(2.02f * p.x + 3.1f, 2.02f * p.y - 7.7f, 2.02f * p.z + 1.9f);
+        p = finer(p);
     }
     return sum / all;
 }
@@ -230,7 +228,7 @@ FN float ridges(v2 p, int octaves, uint32_t seed)
         all += size;
         before = n;
         size *= 0.5f;
-        p = vec(1.6f * p.x - 1.2f * p.y + 17.3f, 1.2f * p.x + 1.6f * p.y - 9.1f);
+        p = finer(p);
     }
     return sum / all;
 }
