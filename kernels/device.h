@@ -10,9 +10,10 @@
  * on disk, by GPU and library (AUTEUR_CACHE, else auteur-pipe in XDG_CACHE_HOME or ~/.cache): the
  * next run starts with it, and computes the same bytes. */
 enum patience {
-    PATIENCE_NONE,  /* what the library guesses */
-    PATIENCE_SOME,  /* the best few guesses are timed, where it can matter */
-    PATIENCE_ENOUGH /* everything is */
+    PATIENCE_NONE,   /* what the library guesses */
+    PATIENCE_SOME,   /* the best few guesses for products are timed, where it can matter */
+    PATIENCE_ENOUGH, /* all guesses for them are, and convolutions', where it can matter */
+    PATIENCE_ALL     /* everything is, for tests */
 };
 
 /* For tests: memory that fails, or is smaller than the machine's. It counts for every device that

@@ -5,6 +5,9 @@
 
 static const size_t WORKSPACE = (size_t)512 << 20;
 enum { GUESSES = 16, ROUNDS = 2 };
+/* Convolutions of fewer operations are over in some 40 microseconds, and an engine takes a second
+ * to compile. */
+static const double LEAST_WORK = 3e10;
 /* What is less than this much faster is not: timing is no more precise. */
 static const float MARGIN = 0.98f;
 
@@ -192,6 +195,13 @@ static struct cudnn_plan plan_kept(cudnn_graph &g, int64_t guess)
     return g.plan(WORKSPACE, guess >= 0 && guess < GUESSES ? (int)guess : 0);
 }
 
+/* Multiplications and additions. */
+static double work_of(const struct conv_call *call)
+{
+    return 2.0 * (double)tensor_count(&call->y) * (double)call->x.shape[4] *
+           (double)(call->kernel[0] * call->kernel[1] * call->kernel[2]);
+}
+
 static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *call,
                                    const std::vector<int64_t> &key)
 {
@@ -209,7 +219,7 @@ static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *ca
         search_note(c);
         return known.plan ? known : g.plan(WORKSPACE);
     }
-    if (patience != PATIENCE_ENOUGH)
+    if (patience < PATIENCE_ENOUGH || (patience == PATIENCE_ENOUGH && work_of(call) < LEAST_WORK))
         return g.plan(WORKSPACE);
     bool timed;
     struct cudnn_plan best = compete(c, g, *call, &timed);

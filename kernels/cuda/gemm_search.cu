@@ -148,7 +148,7 @@ static int wanted(struct context *c, const struct product *p)
 
     if (c->device->patience == PATIENCE_NONE || is_recording(c))
         return 1;
-    return c->device->patience == PATIENCE_ENOUGH ? CANDIDATES : work >= LEAST_WORK ? 8 : 1;
+    return c->device->patience >= PATIENCE_ENOUGH ? CANDIDATES : work >= LEAST_WORK ? 8 : 1;
 }
 
 static bool known(struct context *c, const struct gemm_key *key, struct gemm_plan *plan)

@@ -220,9 +220,9 @@ const struct option options_all[] = {
      .type = OPTION_FLAG,
      .offset = FIELD(compile),
      .commands = " run resume ",
-     .help = "Look for the fastest algorithm of every product and convolution on the GPU, where "
-             "otherwise the best few guesses are timed and only where it can matter. What was "
-             "found is kept by GPU and library version: only the first run takes longer."},
+     .help = "Look for the fastest algorithm of every product and large convolution on the GPU, "
+             "where otherwise the best few guesses for large products are timed. What was found is "
+             "kept by GPU and library version: only the first run takes longer, up to minutes."},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
