@@ -198,8 +198,13 @@ static struct cudnn_plan plan_kept(cudnn_graph &g, int64_t guess)
 /* Multiplications and additions. */
 static double work_of(const struct conv_call *call)
 {
-    return 2.0 * (double)tensor_count(&call->y) * (double)call->x.shape[4] *
-           (double)(call->kernel[0] * call->kernel[1] * call->kernel[2]);
+    double work = 2.0 * (double)call->x.shape[4];
+
+    for (int i = 0; i < 5; i++)
+        work *= (double)call->y.shape[i];
+    for (int i = 0; i < 3; i++)
+        work *= (double)call->kernel[i];
+    return work;
 }
 
 static struct cudnn_plan plan_conv(struct context *c, const struct conv_call *call,
