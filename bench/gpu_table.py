@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""The table of README: our steps and decodes beside diffusers' on one GPU, in one run.
+"""The table of README: our steps, decodes, a whole shot and pictures at volume beside diffusers' on
+one GPU.
 
-  bench/gpu_table.py --models build/bench/models --checkpoints DIR [--out bench/results] [CASE...]
+  bench/gpu_table.py --checkpoints DIR [--program build/auteur-pipe] [--models build/bench/models]
+                     [--out bench/results] [CASE...]
 
-DIR holds, or is given, checkpoints of bench/make_checkpoint.py --sparse. For every case ours and the
-peer's run one after the other; after each a dated result file is written: OUT/DATE-GPU.json with all
-figures, and the table as text beside it. Rows of that day and GPU that are there already stay where
-CASE names only others. All take some 12 minutes of an H200. Needs the CUDA object (AUTEUR_CUDA or
-beside the program), PyTorch and diffusers.
+DIR holds, or is given, checkpoints of bench/make_checkpoint.py --sparse; for the whole shot (CASE
+"shot") DIR/workhorse, 38.5 GiB of it in full. For every case ours and the peer's run one after the
+other; after each a dated result file is written: OUT/DATE-GPU.json with all figures, and the table
+as text beside it. Rows of that day and GPU that are there already stay where CASE names only others,
+each with what the chip reached in its own call. All take some 17 minutes of an H200: steps 7, VAEs
+4, the shot 4, pictures 1. Needs the CUDA object (AUTEUR_CUDA or beside the program), PyTorch and
+diffusers.
 
 "of limit" is the time that the pass would take if each of its FLOPs ran at the best rate that the
 chip was measured at in this run for their kind (product, attention, convolution), over ours. For
@@ -18,7 +22,9 @@ the ratio of the fp8 product's to the 16-bit product's.
 within a tenth.
 """
 import argparse
+import contextlib
 import datetime
+import io
 import json
 import os
 import re
@@ -74,6 +80,10 @@ CASES = [
 ]
 
 
+SHOT = "Whole shot, HunyuanVideo, 17 f 1280x720, from the process's start to the file"
+STILLS = "Pictures at volume, SDXL 1024x1024, f16"
+
+
 class Peer:
     """One process for all cases: starting PyTorch takes as long as most of them."""
 
@@ -127,7 +137,9 @@ def checkpoint(root, family):
 
 
 def limit_seconds(flops, chip, arguments, peer_case):
-    """None where a kind of FLOPs has no measured rate."""
+    """None where a kind of FLOPs has no measured rate, or the peer computes pixels twice."""
+    if "tiled" in peer_case:
+        return None
     fp8 = "fp8" in arguments
     narrow = any(name in peer_case for name in ("cogvideox", "svd", "sdxl"))
     attention = chip["attention 64" if narrow else "attention"]
@@ -158,14 +170,30 @@ def line(row):
             f"{memory} / {peer['gib']:.1f} GiB | {told_text(ours)} |")
 
 
-def table(rows, chip, date):
-    head = (f"{date}, {chip['gpu']}, PyTorch {chip['torch']}, cuDNN {chip['cudnn']}. Measured limits: "
-            + ", ".join(f"{k} {v / 1e12:.0f} TFLOP/s" for k, v in chip.items()
-                        if isinstance(v, float) and k != "copy")
-            + f", copy {chip['copy'] / 1e9:.0f} GB/s.\n")
-    titles = ("| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory "
-              "| plan's time, memory |\n")
-    return head + "\n" + titles + "| --- " * 8 + "|\n" + "\n".join(map(line, rows)) + "\n"
+def limits(chip):
+    return (", ".join(f"{k} {v / 1e12:.0f} TFLOP/s" for k, v in chip.items()
+                      if isinstance(v, float) and k != "copy") + f", copy {chip['copy'] / 1e9:.0f} GB/s")
+
+
+def table(rows, date):
+    """Rows of a call stand under what the chip reached in it."""
+    chips = []
+    for row in rows:
+        if row["chip"] not in chips:
+            chips.append(row["chip"])
+    one = chips[0]
+    text = f"{date}, {one['gpu']}, PyTorch {one['torch']}, cuDNN {one['cudnn']}, diffusers {one['diffusers']}.\n"
+    for chip in chips:
+        mine = [row for row in rows if row["chip"] == chip]
+        text += f"\nMeasured limits: {limits(chip)}.\n"
+        if any("peer" in row for row in mine):
+            text += ("\n| case | ours | diffusers | ours/eager | ours/compiled | of limit | memory "
+                     "| plan's time, memory |\n" + "| --- " * 8 + "|\n"
+                     + "".join(line(row) + "\n" for row in mine if "peer" in row))
+        for row in mine:
+            if "peer" not in row:
+                text += f"\n{row['name']}:\n\n" + "\n".join(row["said"]) + "\n"
+    return text
 
 
 class Results:
@@ -180,22 +208,37 @@ class Results:
                 self.rows = {row["name"]: row for row in json.load(f)["rows"]}
 
     def text(self):
-        return table(list(self.rows.values()), self.chip, self.date)
+        return table(list(self.rows.values()), self.date)
 
     def put(self, row):
-        self.rows[row["name"]] = row
-        order = [case[0] for case in CASES]
+        self.rows[row["name"]] = {**row, "chip": self.chip}
+        order = [case[0] for case in CASES] + [SHOT, STILLS]
         self.rows = {name: self.rows[name] for name in order if name in self.rows}
         with open(self.stem + ".json", "w") as f:
-            json.dump({"date": self.date, "chip": self.chip, "rows": list(self.rows.values())}, f,
-                      indent=1)
+            json.dump({"date": self.date, "rows": list(self.rows.values())}, f, indent=1)
         with open(self.stem + ".md", "w") as f:
             f.write(self.text())
+
+
+def whole_shot(o):
+    """What bench/shot.sh says; it needs a folder whose workhorse is not sparse."""
+    done = subprocess.run([os.path.join(HERE, "shot.sh"), o.program, o.checkpoints], text=True,
+                          capture_output=True, env={**os.environ, "PYTHON": sys.executable})
+    return {"name": SHOT, "said": (done.stdout if done.returncode == 0 else done.stderr).splitlines()}
+
+
+def pictures(o, peer):
+    from stills import show
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        show(o.models, o.checkpoints, peer)
+    return {"name": STILLS, "said": said.getvalue().splitlines()}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default="build/auteur-pipe")
     parser.add_argument("--models", default="build/bench/models")
     parser.add_argument("--checkpoints", required=True)
     parser.add_argument("--out", default=os.path.join(HERE, "results"))
@@ -218,6 +261,9 @@ def main():
                "limit": limit_seconds(peer.get("flops"), chip, arguments, peer_case)}
         print(line(row), flush=True)
         results.put(row)
+    for name, make in ((SHOT, lambda: whole_shot(o)), (STILLS, lambda: pictures(o, peer_process))):
+        if not o.case or any(word in name for word in o.case):
+            results.put(make())
     peer_process.process.stdin.close()
     print(results.text())
 

@@ -112,7 +112,8 @@ def chip():
         y = torch.empty_like(x)
         return 2 * 2**31 / seconds(lambda: y.copy_(x), 10, 3)
 
-    return {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__,
+    import diffusers
+    return {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__, "diffusers": diffusers.__version__,
             "cudnn": torch.backends.cudnn.version(),
             "linear": max(product(18256, 12288, 3072), product(8192, 8192, 8192)),
             "linear fp8": max(product_fp8(18256, 12288, 3072), product_fp8(8192, 8192, 8192)),

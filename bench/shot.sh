@@ -4,12 +4,13 @@
 # Usage: shot.sh PROGRAM MODELS [PRECISION...]
 #
 # MODELS/workhorse is made with random weights where it is missing (38.5 GiB, bench/make_checkpoint.py).
+# PRECISION: bf16 (as published) and fp8 where none is named.
 # Each is run once uncounted, so that files and what was tuned are there for both, then once more.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 program=$1 models=$2
 shift 2
-[ $# -gt 0 ] || set -- fp8 bf16
+[ $# -gt 0 ] || set -- bf16 fp8
 python=${PYTHON:-python3}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

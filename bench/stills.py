@@ -29,6 +29,20 @@ def of_peer(result):
     return result if "failed" in result else {"seconds": result["eager"], "gib": result["gib"]}
 
 
+def show(models, checkpoints, peer, steps=20, precision="f16"):
+    folder = checkpoint(checkpoints, SDXL)
+    decode = run_ours(models, folder, f"--part vae {SIZE} --repeat 9")
+    peer_decode = of_peer(peer.run("sdxl vae"))
+    print("| pictures at once | a picture | a minute | memory | diffusers: a picture | a minute | memory |")
+    print("| --- " * 7 + "|")
+    for batch in (1, 4, 8, 16):
+        step = run_ours(models, folder, f"{SIZE} --guidance 5 --batch {batch} --repeat 5 "
+                                        f"--precision {precision}")
+        peer_step = of_peer(peer.run("sdxl step 2 eager" if batch == 1 else f"sdxl step {2 * batch}"))
+        print(f"| {batch} | {a_picture(step, decode, batch, steps)} | "
+              f"{a_picture(peer_step, peer_decode, batch, steps)} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -37,18 +51,8 @@ def main():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--precision", default="f16")
     o = parser.parse_args()
-
-    peer, folder = Peer(), checkpoint(o.checkpoints, SDXL)
-    decode = run_ours(o.models, folder, f"--part vae {SIZE} --repeat 9")
-    peer_decode = of_peer(peer.run("sdxl vae"))
-    print("| pictures at once | a picture | a minute | memory | diffusers: a picture | a minute | memory |")
-    print("| --- " * 7 + "|")
-    for batch in (1, 4, 8, 16):
-        step = run_ours(o.models, folder, f"{SIZE} --guidance 5 --batch {batch} --repeat 5 "
-                                          f"--precision {o.precision}")
-        peer_step = of_peer(peer.run("sdxl step 2 eager" if batch == 1 else f"sdxl step {2 * batch}"))
-        print(f"| {batch} | {a_picture(step, decode, batch, o.steps)} | "
-              f"{a_picture(peer_step, peer_decode, batch, o.steps)} |", flush=True)
+    peer = Peer()
+    show(o.models, o.checkpoints, peer, o.steps, o.precision)
     peer.process.stdin.close()
 
 

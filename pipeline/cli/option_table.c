@@ -4,7 +4,7 @@ static const char *const tiers[] = {"previs",   "validator", "workhorse", "exper
                                     "flagship", "picture",   NULL};
 static const char *const presets[] = {"balanced", "batch", "quality", NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
-static const char *const film_precisions[] = {"fp8", NULL};
+static const char *const film_precisions[] = {"bf16", "f16", "fp8", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const memories[] = {"auto", "safe", "speed", NULL};
@@ -141,11 +141,11 @@ const struct option options_all[] = {
      .initial = "",
      .argument = "DTYPE",
      .commands = " run resume plan ",
-     .help = "What a GPU computes in. fp8: the large layers of the video models and UNets with FP8 "
-             "weights and inputs, on Hopper GPUs their long attention in 8 bits as well, all else "
-             "in bf16: faster and less memory, and nearly the same picture. Otherwise each model "
-             "in the dtype that it was published for. A processor computes in f32; with fp8 it "
-             "rounds those layers as a GPU would, slowly: to judge the picture."},
+     .help = "What a GPU samples in, where not in the dtype that the model was published for. fp8: "
+             "the large layers of the video models and UNets with FP8 weights and inputs, on "
+             "Hopper GPUs their long attention in 8 bits as well, all else as published: faster "
+             "and less memory, and much the same picture. A processor computes in f32; with fp8 "
+             "it rounds those layers as a GPU would, slowly: to judge the picture."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
@@ -190,6 +190,18 @@ const struct option options_all[] = {
      .commands = " run resume plan bench ",
      .help = "Decode pictures in tiles of at most so many pixels (640x480), whatever memory there "
              "is."},
+    {.name = "vae-frames",
+     .type = OPTION_INT,
+     .offset = FIELD(vae_frames),
+     .min = 8,
+     .max = 1000,
+     .initial = "0",
+     .argument = "N",
+     .commands = " run resume plan bench ",
+     .help = "Frames that the VAEs of HunyuanVideo and SVD decode as one; otherwise as published, "
+             "tiles of 16 frames that fade into one another and eight without regard for others. "
+             "A shot of no more frames is decoded faster; more memory is taken. The other VAEs "
+             "give the same frames however many go together."},
     {.name = "size",
      .type = OPTION_STRING,
      .offset = FIELD(size),

@@ -19,6 +19,7 @@ struct options {
     double step_cache_threshold;
     int jobs; /* 0: as many as suit the machine */
     const char *vae_memory, *vae_tile, *size;
+    int vae_frames;     /* 0: as published */
     int frames, repeat; /* of a benchmark */
     bool no_offload, compile, json, watch, verbose, monitor, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */

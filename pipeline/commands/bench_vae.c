@@ -331,6 +331,7 @@ int bench_vae(const struct options *o, struct error *e)
                  paths_data_dir(&b.arena, &b.env.data_dir, e)
              ? -1
              : 0;
+    b.job.limits.frames = o->vae_frames;
     for (int i = 1; rc == 0 && i < o->operand_count; i++) {
         const struct tier *tier = tier_find(o->operands[i]);
 

@@ -67,6 +67,7 @@ int command_plan(const struct options *o)
                         .precision = o->precision,
                         .vae_memory = o->vae_memory,
                         .vae_tile = o->vae_tile,
+                        .vae_frames = o->vae_frames,
                         .step_cache = o->step_cache,
                         .step_cache_threshold = o->step_cache_threshold,
                         .preset = o->preset,

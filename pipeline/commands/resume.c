@@ -61,6 +61,8 @@ int command_resume(const struct options *o)
         r.vae_memory = o->vae_memory;
     if (o->vae_tile[0])
         r.vae_tile = o->vae_tile;
+    if (o->vae_frames)
+        r.vae_frames = o->vae_frames;
     if (o->compile)
         r.compile = true;
     if (workspace_board(&w, &r, stderr, &e) != 0 || find_shots(&w, &r, &e) != 0)

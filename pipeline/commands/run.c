@@ -19,6 +19,7 @@ int command_run(const struct options *o)
                         .device = o->device,
                         .vae_memory = o->vae_memory,
                         .vae_tile = o->vae_tile,
+                        .vae_frames = o->vae_frames,
                         .jobs = o->jobs};
     double began = clock_monotonic();
     struct workspace w = {0};

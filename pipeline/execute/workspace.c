@@ -15,16 +15,19 @@ enum { LONGEST_BOARD = 64 << 20 };
 static struct device_options device_of(const struct request *r)
 {
     const char *name = r->device, *memory = r->memory ? r->memory : "";
+    const char *precision = r->precision ? r->precision : "";
 
-    return (struct device_options){
-        .kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
-        .memory = strcmp(memory, "safe") == 0    ? MEMORY_SAFE
-                  : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
-                                                 : MEMORY_AUTO,
-        .linears = r->precision && strcmp(r->precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
-        .patience = r->compile ? PATIENCE_ENOUGH : PATIENCE_SOME,
-        .threads = paths_cores(),
-        .or_cpu = strcmp(name, "cuda") != 0};
+    return (struct device_options){.kind = strcmp(name, "cpu") == 0 ? DEVICE_CPU : DEVICE_CUDA,
+                                   .memory = strcmp(memory, "safe") == 0    ? MEMORY_SAFE
+                                             : strcmp(memory, "speed") == 0 ? MEMORY_SPEED
+                                                                            : MEMORY_AUTO,
+                                   .activations = strcmp(precision, "bf16") == 0  ? DTYPE_BF16
+                                                  : strcmp(precision, "f16") == 0 ? DTYPE_F16
+                                                                                  : DTYPE_F32,
+                                   .linears = strcmp(precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
+                                   .patience = r->compile ? PATIENCE_ENOUGH : PATIENCE_SOME,
+                                   .threads = paths_cores(),
+                                   .or_cpu = strcmp(name, "cuda") != 0};
 }
 
 static int surroundings(struct workspace *w, const struct request *r, struct error *e)
@@ -42,6 +45,7 @@ static int surroundings(struct workspace *w, const struct request *r, struct err
                                 .identify = identify_path};
     if (vae_limits_read(r->vae_memory, r->vae_tile, &w->env.vae, e))
         return -1;
+    w->env.vae.frames = r->vae_frames;
     if (models && models[0])
         w->env.models_dir = paths_absolute(&w->arena, models);
     if (!w->env.models_dir)
@@ -162,22 +166,23 @@ int workspace_recall(struct workspace *w, struct request *r, struct error *e)
         goto done;
     }
     options = json_loads(text, 0, NULL);
-    *r = (struct request){.board = arena_strdup(&w->arena, board),
-                          .tier = text_of(w, options, "tier"),
-                          .only = text_of(w, options, "only"),
-                          .models = text_of(w, options, "models"),
-                          .device = text_of(w, options, "device"),
-                          .memory = text_of(w, options, "memory"),
-                          .vae_memory = text_of(w, options, "vae_memory"),
-                          .vae_tile = text_of(w, options, "vae_tile"),
-                          .precision = text_of(w, options, "precision"),
-                          .step_cache = text_of(w, options, "step_cache"),
-                          .step_cache_threshold =
-                              json_number_value(json_object_get(options, "step_cache_threshold")),
-                          .compile = json_is_true(json_object_get(options, "compile")),
-                          .preset = text_of(w, options, "preset"),
-                          .batch = (int)json_integer_value(json_object_get(options, "batch")),
-                          .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
+    *r = (struct request){
+        .board = arena_strdup(&w->arena, board),
+        .tier = text_of(w, options, "tier"),
+        .only = text_of(w, options, "only"),
+        .models = text_of(w, options, "models"),
+        .device = text_of(w, options, "device"),
+        .memory = text_of(w, options, "memory"),
+        .vae_memory = text_of(w, options, "vae_memory"),
+        .vae_tile = text_of(w, options, "vae_tile"),
+        .vae_frames = (int)json_integer_value(json_object_get(options, "vae_frames")),
+        .precision = text_of(w, options, "precision"),
+        .step_cache = text_of(w, options, "step_cache"),
+        .step_cache_threshold = json_number_value(json_object_get(options, "step_cache_threshold")),
+        .compile = json_is_true(json_object_get(options, "compile")),
+        .preset = text_of(w, options, "preset"),
+        .batch = (int)json_integer_value(json_object_get(options, "batch")),
+        .jobs = (int)json_integer_value(json_object_get(options, "jobs"))};
     if (!r->board || !r->tier || !r->only || !r->models || !r->device || !r->memory ||
         !r->vae_memory || !r->vae_tile || !r->step_cache || !r->precision || !r->preset)
         error_memory(e);
@@ -245,13 +250,13 @@ int workspace_remember(struct workspace *w, const struct request *r, struct erro
     int rc;
 
     options =
-        json_pack("{ss ss ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
+        json_pack("{ss ss si ss ss ss ss ss ss ss sf sb ss si si}", "vae_memory",
                   r->vae_memory ? r->vae_memory : "", "vae_tile", r->vae_tile ? r->vae_tile : "",
-                  "precision", r->precision ? r->precision : "", "tier", r->tier, "only", r->only,
-                  "models", r->models[0] ? w->env.models_dir : "", "device", r->device, "memory",
-                  r->memory ? r->memory : "auto", "step_cache", w->env.step_cache,
-                  "step_cache_threshold", r->step_cache_threshold, "compile", (int)r->compile,
-                  "preset", w->env.preset, "batch", r->batch, "jobs", r->jobs);
+                  "vae_frames", r->vae_frames, "precision", r->precision ? r->precision : "",
+                  "tier", r->tier, "only", r->only, "models", r->models[0] ? w->env.models_dir : "",
+                  "device", r->device, "memory", r->memory ? r->memory : "auto", "step_cache",
+                  w->env.step_cache, "step_cache_threshold", r->step_cache_threshold, "compile",
+                  (int)r->compile, "preset", w->env.preset, "batch", r->batch, "jobs", r->jobs);
     text = options ? json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(options);
     if (!text)

@@ -32,6 +32,7 @@ struct request {
     const char *memory;          /* "auto", "safe" or "speed"; NULL: not given */
     const char *vae_memory;      /* "12G"; NULL, "": not given */
     const char *vae_tile;        /* "640x480"; likewise */
+    int vae_frames;              /* 0: as published */
     const char *precision;       /* "fp8"; NULL, "": as models are published */
     const char *step_cache;      /* NULL, "": as the board says */
     double step_cache_threshold; /* 0: likewise */

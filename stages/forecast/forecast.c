@@ -203,7 +203,7 @@ static int denoise(struct walk *w, struct error *e)
     double threshold = g->step_cache.threshold, weights, first;
     void *model = NULL;
 
-    if (open_device(w, w->family->gpu.model, &d, e) != 0)
+    if (open_device(w, family_model_dtype(w->family, &w->env->device), &d, e) != 0)
         return -1;
     int rc = w->family->model_open(w->dir, d, &model, e);
     weights = loaded(w);

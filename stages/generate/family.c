@@ -10,6 +10,11 @@
 const struct family *const families_all[] = {&family_wan,  &family_hunyuan_video, &family_cogvideox,
                                              &family_sdxl, &family_svd,           NULL};
 
+enum dtype family_model_dtype(const struct family *family, const struct device_options *asked)
+{
+    return asked->activations == DTYPE_F32 ? family->gpu.model : asked->activations;
+}
+
 static const struct family *family_of_class(const char *class)
 {
     for (const struct family *const *f = families_all; *f; f++)

@@ -78,7 +78,8 @@ struct family {
     /* Pixels of the pictures that the checkpoint was trained on; 0: it does not say. NULL: none
      * does. */
     int64_t (*trained_pixels)(const char *dir);
-    /* What its parts compute in on a GPU: as published, but where that is known to overflow. */
+    /* What its parts compute in on a GPU: as published, but where that is known to overflow. The
+     * model in another half where that was asked for: family_model_dtype(). */
     struct {
         enum dtype encoder, model, vae;
     } gpu;
@@ -174,6 +175,8 @@ extern const struct family *const families_all[];
 extern const struct family family_wan, family_hunyuan_video, family_cogvideox, family_sdxl,
     family_svd;
 
+/* What its model computes in on a GPU: as it is asked for (activations; F32: as published). */
+enum dtype family_model_dtype(const struct family *family, const struct device_options *asked);
 /* By model_index.json's _class_name. ERROR_MODEL names the file and what it says. */
 int family_of_checkpoint(const char *dir, const struct family **out, struct error *e);
 

@@ -155,7 +155,7 @@ static int try_sampling(struct work *w, struct ladder *l, bool *again, struct er
     struct device_options options = w->group->env->device;
     struct device *d;
     void *model = NULL;
-    options.activations = w->family->gpu.model;
+    options.activations = family_model_dtype(w->family, &options);
     *again = false;
     if (device_open(&options, &d, e) != 0)
         return -1;

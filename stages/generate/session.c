@@ -144,7 +144,7 @@ static int open_model(struct session *s, struct error *e)
 {
     const struct generation *g = largest(s);
     struct device_options options = s->env->device;
-    options.activations = s->tier->family->gpu.model;
+    options.activations = family_model_dtype(s->tier->family, &options);
     options.attention = s->tier->family->fp8 ? options.linears : 0;
     bool again;
     do {

@@ -133,6 +133,15 @@ static int check_shot(const struct shot *shot, const struct tier *tier, struct e
     return 0;
 }
 
+static const char *precision_of(const struct device_options *asked, const struct family *family)
+{
+    if (asked->linears == DTYPE_F8_E4M3 && family->fp8)
+        return "fp8";
+    if (family_model_dtype(family, asked) == family->gpu.model)
+        return NULL;
+    return asked->activations == DTYPE_BF16 ? "bf16" : "f16";
+}
+
 int settings_of(const struct stage_env *env, const struct shot *shot, struct settings *out,
                 struct error *e)
 {
@@ -148,7 +157,7 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
                   &out->geometry);
     fill_generation(env, &used, out);
     fill_step_cache(env, shot, out);
-    out->fp8 = env->device.linears == DTYPE_F8_E4M3 && tier->family->fp8;
+    out->precision = precision_of(&env->device, tier->family);
     out->makes_keyframe = tier->keyframe.family && !*shot->keyframe;
     if (out->makes_keyframe)
         fill_keyframe(env, shot, out);
@@ -176,8 +185,8 @@ void settings_describe(const struct settings *s, struct inputs *in)
         in->text(in, "sampler", s->sampler);
     if (s->flow_shift > 0)
         in->number(in, "shift", s->flow_shift);
-    if (s->fp8)
-        in->text(in, "precision", "fp8");
+    if (s->precision)
+        in->text(in, "precision", s->precision);
     if (g->step_cache.mode != STEP_CACHE_OFF) {
         in->text(in, "step_cache", step_cache_names[g->step_cache.mode]);
         in->number(in, "step_cache_threshold", g->step_cache.threshold);

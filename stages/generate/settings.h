@@ -9,7 +9,7 @@ struct settings {
     struct tier_geometry geometry;
     struct generation generation; /* all but prompt, negative and picture */
     const char *sampler;          /* "" for the checkpoint's own */
-    bool fp8;                     /* asked for, and the family has it */
+    const char *precision;        /* that was asked for, and is not what it has anyway; or NULL */
     bool no_step_cache;           /* asked for by the command line or `defaults`; it has none */
     double flow_shift;            /* 0: the checkpoint's own */
     /* Of a tier of two models, when the shot brings no picture: how its keyframe is made. The

@@ -71,6 +71,14 @@ static int begin(struct running *r, struct session *session, struct error *e)
 
 /* What it ran on; on a GPU, how much of its memory was in use at most; what was done because
  * memory was short. */
+/* A processor computes in F32, where it does not round as FP8 would. */
+static bool takes_effect(const struct device *d, const char *precision)
+{
+    if (strcmp(precision, "fp8") == 0)
+        return device_linears(d) == DTYPE_F8_E4M3;
+    return device_activations(d) != DTYPE_F32;
+}
+
 static int note_device(struct stage_job *job, const struct session *session, struct error *e)
 {
     const char *name = device_kind(session->device) == DEVICE_CUDA ? "\"cuda\"" : "\"cpu\"";
@@ -135,8 +143,12 @@ static int finish(const struct running *r, const struct session *session, struct
     job->note(job, "steps", steps);
     job->note(job, "guidance", guidance);
     job->note(job, "sampler", sampler);
-    if (device_linears(session->device) == DTYPE_F8_E4M3 && s->fp8)
-        job->note(job, "precision", "\"fp8\"");
+    if (s->precision && takes_effect(session->device, s->precision)) {
+        const char *precision = arena_printf(job->arena, "\"%s\"", s->precision);
+        if (!precision)
+            return error_memory(e);
+        job->note(job, "precision", precision);
+    }
     if (note_step_cache(r, session->device, e) != 0 || note_device(job, session, e) != 0)
         return -1;
     latents_write(&r->sampling.latents, bytes);

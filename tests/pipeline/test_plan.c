@@ -314,6 +314,7 @@ static void options_change_what_they_should(void **state)
         {"h200", "--precision", "fp8", "sampling", "weights", 0.5, 0.75},
         {"h200", "--precision", "fp8", "sampling", "work_seconds", 0.4, 0.8},
         {"h200", "--precision", "fp8", "decoding", "peak", 1, 1},
+        {"h200", "--precision", "f16", "sampling", "peak", 1, 1.02}, /* other halves */
         {"h200", "--vae-memory", "1500M", "decoding", "peak", 0.1, 0.5},
         {"h200", "--vae-memory", "1500M", "sampling", "peak", 1, 1},
         {"h200", "--vae-tile", "256x256", "decoding", "peak", 0.1, 0.5},
