@@ -15,7 +15,8 @@
 
 enum { CHUNK = 8 << 20, ALIGNMENT = 4096 };
 static const double LONGEST = 10; /* seconds; a slow disk is known before its end */
-static const long MEMORY_FILE_SYSTEM = 0x01021994; /* tmpfs, of statfs(2) */
+/* Of statfs(2): tmpfs; /proc, whose links lead into what every process sees. */
+static const long MEMORY_FILE_SYSTEM = 0x01021994, PROCESSES = 0x9fa0;
 
 static double now(void)
 {
@@ -31,11 +32,20 @@ static _Thread_local struct {
     off_t size;
 } largest;
 
+static bool is_of(const char *path, long file_system)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && (long)fs.f_type == file_system;
+}
+
 static int see_file(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     bool whole = (off_t)st->st_blocks * 512 >= st->st_size / 10 * 9; /* holes are not read */
 
     (void)at;
+    if (kind == FTW_D && is_of(path, PROCESSES))
+        return FTW_SKIP_SUBTREE;
     if (kind == FTW_F && S_ISREG(st->st_mode) && whole && st->st_size > largest.size &&
         strlen(path) < sizeof largest.path && access(path, R_OK) == 0) {
         largest.size = st->st_size;
@@ -164,7 +174,9 @@ static int find_largest(const char *models, struct error *e)
         return error_set(e, ERROR_USAGE,
                          "%.200s is no folder: --models names the one where checkpoints are",
                          models);
-    return nftw(models, see_file, 16, 0) == 0 ? 0 : error_errno(e, errno, "look through", models);
+    return nftw(models, see_file, 16, FTW_ACTIONRETVAL) == 0
+               ? 0
+               : error_errno(e, errno, "look through", models);
 }
 
 int measure_disk(const char *models, const char *scratch, size_t most, struct measured *out,

@@ -164,13 +164,13 @@ static void print_times(const struct bench_subject *j, const struct times *t)
 
 static json_t *times_json(const struct bench_subject *j, const struct times *t)
 {
-    return json_pack("{ss si si si ss sf sf sf sf sf so sI}", "name", j->name, "width", j->width,
+    return json_pack("{ss si si si ss sf sf sf sf sf so so}", "name", j->name, "width", j->width,
                      "height", j->height, "frames", t->frames, "dtype", t->dtype, "seconds",
                      t->seconds, "ms_per_frame", t->seconds / t->frames * 1e3, "frames_per_second",
                      t->frames / t->seconds, "flop", t->flops, "convolution_flop_per_second",
                      t->rate, "share_of_convolution",
                      is_comparable(t) ? json_real(t->flops / t->seconds / t->rate) : json_null(),
-                     "gpu_peak_bytes", (json_int_t)t->peak);
+                     "gpu_peak_bytes", t->peak ? json_integer((json_int_t)t->peak) : json_null());
 }
 
 /* The times, and what tiles change where they were asked for: lines, or an object in one. */
@@ -250,6 +250,7 @@ struct bench {
     struct stage_env env;
     struct arena arena;
     int done, failed;
+    struct error usage; /* what was asked for cannot be: nothing more is timed */
 };
 
 /* The failure is told at once, in e. */
@@ -259,7 +260,10 @@ static void count(struct bench *b, int rc, const struct error *e)
     if (rc == 0)
         return;
     b->failed++;
-    command_failed(e);
+    if (e->code == ERROR_USAGE)
+        b->usage = *e;
+    else
+        command_failed(e);
 }
 
 static void bench_folder(struct bench *b, const struct tier *tier, const char *name,
@@ -268,6 +272,8 @@ static void bench_folder(struct bench *b, const struct tier *tier, const char *n
     struct error e = {0};
     int rc;
 
+    if (b->usage.code)
+        return;
     b->job.tier = tier;
     b->job.name = name;
     b->job.dir = dir;
@@ -347,6 +353,10 @@ int bench_vae(const struct options *o, struct error *e)
         return error_set(e, ERROR_USAGE,
                          "no tier's checkpoint is there: name a folder, or where they are with "
                          "--models");
+    if (b.usage.code) {
+        *e = b.usage;
+        return -1;
+    }
     if (b.failed)
         return error_set(e, ERROR_MODEL, "%d of %d VAEs could not be timed", b.failed, b.done);
     return rc;

@@ -168,7 +168,7 @@ static void judge(const struct gathering *g, struct plan_tier *t)
         g->plan->checkpoints += t->all.stage[i].stored;
     t->host = plan_host(&t->all);
     t->peak = forecast_peak(&t->all, m);
-    t->fits = plan_fits(g->env, m, &t->all);
+    t->fits = plan_fits(m, &t->all);
     judge_at_once(g, t, worst);
     if (!t->fits) {
         struct stage_env env = env_of(g, worst);
@@ -242,7 +242,7 @@ static void add_notes(const struct stage_env *env, struct plan_board *p)
 {
     const struct machine *m = &p->machine;
 
-    if (m->gpus > 1 && !p->at_once)
+    if (m->gpus > 1)
         p->notes[p->note_count++] =
             "This version computes on one of them, models taking turns: the others make nothing "
             "fit, and nothing faster.";
@@ -263,7 +263,10 @@ static void add_notes(const struct stage_env *env, struct plan_board *p)
             "GPU would.";
     if (!plan_is_timed(p))
         p->notes[p->note_count++] =
-            "Times are not told: name the GPU, or add its GB/s and TFLOP/s to --gpu.";
+            m->bandwidth > 0 ? "Times are not told: name the GPU, or add its TFLOP/s to --gpu, too."
+            : m->bf16 > 0
+                ? "Times are not told: name the GPU, or add its GB/s to --gpu, too."
+                : "Times are not told: name the GPU, or add its GB/s and TFLOP/s to --gpu.";
 }
 
 int plan_board_make(const struct stage_env *env, const char *path, const char *only,
@@ -273,7 +276,7 @@ int plan_board_make(const struct stage_env *env, const char *path, const char *o
     struct gathering g = {.env = env, .plan = out};
     int rc = 0;
 
-    *out = (struct plan_board){.path = path, .machine = *m, .at_once = plan_is_at_once(env, m)};
+    *out = (struct plan_board){.path = path, .machine = *m};
     g.alike = calloc(b->shot_count + 1, sizeof *g.alike);
     if (!g.alike)
         return error_memory(e);
@@ -324,6 +327,11 @@ bool plan_board_is_bad(const struct plan_board *p)
 bool plan_is_timed(const struct plan_board *p)
 {
     return machine_rates(&p->machine).bytes > 0;
+}
+
+double plan_loading(const struct plan_board *p)
+{
+    return p->checkpoints / p->machine.disk;
 }
 
 /* Films are made on the processor beside the models' work on a GPU, but for the last. */

@@ -17,9 +17,9 @@ struct plan_tier {
      * the host's, loaded once, and the work of all shots. */
     struct forecast all;
     double peak, host;    /* with models taking turns: of a GPU's memory, of the host's */
-    bool fits;            /* so, or all at once where that is what was asked about */
+    bool fits;            /* so, as a run has them */
     char mend[MEND_SIZE]; /* when it does not: what would; else "" */
-    /* When nothing leaves. */
+    /* All models there at once, which no run does. */
     struct forecast at_once;
     struct place places[PLACES_MOST]; /* on the machine's GPUs, the fullest first */
     int place_count;
@@ -38,7 +38,6 @@ enum { PLAN_TIERS = 8, PLAN_NOTES = 4 };
 struct plan_board {
     const char *path; /* as the user typed it */
     struct machine machine;
-    bool at_once; /* --no-offload: whether it fits is asked of all models there at once */
     const char *notes[PLAN_NOTES]; /* what was asked for in vain */
     int note_count;
     struct plan_tier tiers[PLAN_TIERS];
@@ -67,6 +66,8 @@ bool plan_board_is_bad(const struct plan_board *p);
 bool plan_is_timed(const struct plan_board *p);
 /* All of it, with the gain of step caches that may be hoped for and without any. */
 double plan_seconds(const struct plan_board *p, bool hoped);
+/* What of it is the reading of weights, at machine.disk bytes a second. */
+double plan_loading(const struct plan_board *p);
 
 void plan_board_show(FILE *out, const struct plan_board *p);
 /* On stdout. */
@@ -82,13 +83,10 @@ bool plan_refuses(const struct stage_env *env, const struct shot *shot, struct s
                   struct error *why);
 int plan_add_fault(struct plan_board *p, const struct shot *shot, const struct error *why,
                    bool refused, struct error *e);
-/* Whether nothing is to leave a GPU, so that all models must be there at once. */
-bool plan_is_at_once(const struct stage_env *env, const struct machine *m);
 /* What the stage that takes most of the host's memory takes. */
 double plan_host(const struct forecast *f);
-/* What one GPU must hold: of that, or of the models one after another. */
-double plan_needs(const struct stage_env *env, const struct machine *m, const struct forecast *f);
-bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f);
+/* Of models that take turns, as a run has them. */
+bool plan_fits(const struct machine *m, const struct forecast *f);
 /* What would make the shot fit: other options, fewer frames, or that neither would. */
 void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
                     char mend[MEND_SIZE]);

@@ -6,16 +6,6 @@ double plan_gib(double bytes)
     return bytes / (1024.0 * 1024 * 1024);
 }
 
-bool plan_is_at_once(const struct stage_env *env, const struct machine *m)
-{
-    return env->device.memory == MEMORY_SPEED && m->gpus > 0;
-}
-
-double plan_needs(const struct stage_env *env, const struct machine *m, const struct forecast *f)
-{
-    return plan_is_at_once(env, m) ? forecast_resident(f, m, m->gpus) : forecast_peak(f, m);
-}
-
 double plan_host(const struct forecast *f)
 {
     double most = 0;
@@ -25,9 +15,9 @@ double plan_host(const struct forecast *f)
     return most;
 }
 
-bool plan_fits(const struct stage_env *env, const struct machine *m, const struct forecast *f)
+bool plan_fits(const struct machine *m, const struct forecast *f)
 {
-    return machine_holds(m, plan_needs(env, m, f)) && machine_hosts(m, plan_host(f));
+    return machine_holds(m, forecast_peak(f, m)) && machine_hosts(m, plan_host(f));
 }
 
 /* ---- other options: each says whether it changes anything */
@@ -43,7 +33,7 @@ static bool one_at_once(struct stage_env *env, const struct machine *m)
 
 static bool let_weights_go(struct stage_env *env, const struct machine *m)
 {
-    bool kept = plan_is_at_once(env, m);
+    bool kept = env->device.memory == MEMORY_SPEED && m->gpus > 0;
 
     env->device.memory = MEMORY_AUTO;
     return kept;
@@ -90,23 +80,33 @@ static bool fits_with(const struct stage_env *env, const struct shot *shot, cons
 {
     struct error ignored = {0};
 
-    return forecast_shot(env, shot, m, f, &ignored) == 0 && plan_fits(env, m, f);
+    return forecast_shot(env, shot, m, f, &ignored) == 0 && plan_fits(m, f);
 }
 
-/* Fewer frames, as many as still fit by halves. */
+/* Fewer frames, as many as still fit: video models make them in steps of four or eight. */
 static bool fewer_frames(const struct stage_env *env, const struct shot *longest,
                          const struct machine *m, char mend[MEND_SIZE])
 {
+    enum { FEWEST = 17, STEP = 4 };
     struct shot shot = *longest;
-    struct forecast f;
+    struct forecast f, most;
+    int fit = FEWEST, too_many = longest->frames;
 
-    for (shot.frames /= 2; shot.frames >= 17; shot.frames /= 2)
+    shot.frames = fit;
+    if (too_many <= fit || !fits_with(env, &shot, m, &most))
+        return false;
+    while (too_many - fit > STEP) {
+        shot.frames = fit + (too_many - fit) / 2;
         if (fits_with(env, &shot, m, &f)) {
-            snprintf(mend, MEND_SIZE, "shots of at most %d frames fit: %.1f GiB",
-                     f.settings.geometry.frames, plan_gib(plan_needs(env, m, &f)));
-            return true;
+            most = f;
+            fit = f.settings.geometry.frames;
+        } else {
+            too_many = shot.frames;
         }
-    return false;
+    }
+    snprintf(mend, MEND_SIZE, "shots of at most %d frames fit: %.1f GiB",
+             most.settings.geometry.frames, plan_gib(forecast_peak(&most, m)));
+    return true;
 }
 
 void plan_find_mend(const struct stage_env *env, const struct shot *shot, const struct machine *m,
@@ -120,19 +120,18 @@ void plan_find_mend(const struct stage_env *env, const struct shot *shot, const 
 
         if (options[i].change(&other, m) && fits_with(&other, shot, m, &f)) {
             snprintf(mend, MEND_SIZE, "%s it fits: %.1f GiB", options[i].words,
-                     plan_gib(plan_needs(&other, m, &f)));
+                     plan_gib(forecast_peak(&f, m)));
             return;
         }
     }
     if (fewer_frames(env, shot, m, mend))
         return;
-    if (forecast_shot(env, shot, m, &f, &ignored) == 0 && machine_holds(m, plan_needs(env, m, &f)))
+    if (forecast_shot(env, shot, m, &f, &ignored) == 0 && machine_holds(m, forecast_peak(&f, m)))
         snprintf(mend, MEND_SIZE,
                  "it is the host that needs more memory, or a GPU so large that "
                  "no weights stay with the host");
     else
         snprintf(mend, MEND_SIZE,
                  "nothing that was tried helps: take a smaller frame, or a %s with more memory%s",
-                 m->gpus > 0 ? "GPU" : "machine",
-                 m->gpus == 0 || plan_is_at_once(env, m) ? "" : "; more GPUs would not help");
+                 m->gpus > 0 ? "GPU" : "machine", m->gpus == 0 ? "" : "; more GPUs would not help");
 }

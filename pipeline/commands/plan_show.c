@@ -91,8 +91,9 @@ static void show_stage(FILE *out, const struct plan_board *p, const struct forec
     show_size(out, 6, s->weights);
     show_size(out, 12, s->activations);
     show_size(out, 10, s->workspace);
-    show_size(out, 10, s->peak);
-    show_size(out, 10, s->host);
+    show_size(out, 7, s->peak);
+    show_size(out, 6, s->host);
+    show_size(out, 7, s->stored);
     show_duration(out, p, s->load, s->work);
 }
 
@@ -107,9 +108,10 @@ static void show_in_words(FILE *out, const struct plan_board *p, const struct fo
         snprintf(models, sizeof models, "%d x ", s->models);
     snprintf(text, sizeof text,
              "%s: weights %s%.2f GiB, activations %.2f, workspace %.2f, peak %.2f; host %.2f; "
-             "time %s",
+             "disk %.2f; time %s",
              s->name, models, plan_gib(s->weights), plan_gib(s->activations),
-             plan_gib(s->workspace), plan_gib(s->peak), plan_gib(s->host), time);
+             plan_gib(s->workspace), plan_gib(s->peak), plan_gib(s->host), plan_gib(s->stored),
+             time);
     show_text(out, 2, text);
 }
 
@@ -139,8 +141,8 @@ static void show_stages(FILE *out, const struct plan_board *p, const struct plan
     bool wide = help_width(out) >= TABLE;
 
     if (wide)
-        fprintf(out, "  %-17s%10s %11s %9s %9s %9s%9s\n", "GiB", "weights", "activations",
-                "workspace", "peak", "host", "time");
+        fprintf(out, "  %-17s%10s %11s %9s %6s %5s %6s%9s\n", "GiB", "weights", "activations",
+                "workspace", "peak", "host", "disk", "time");
     for (int i = 0; i < t->all.count; i++)
         (wide ? show_stage : show_in_words)(out, p, &t->all.stage[i]);
     for (int i = 0; i < t->all.count; i++) {
@@ -188,7 +190,6 @@ static void show_turns(FILE *out, const struct plan_board *p, const struct plan_
 {
     const struct machine *m = &p->machine;
     const struct forecast_stage *most = forecast_largest(&t->all, m);
-    const char *mend = p->at_once ? "" : t->mend;
     char text[MEND_SIZE + PARAGRAPH], itself[80] = "", left[80], host[160];
 
     if (machine_itself(m) > 0)
@@ -196,18 +197,14 @@ static void show_turns(FILE *out, const struct plan_board *p, const struct plan_
                  plan_gib(machine_itself(m)));
     host_text(host, m, t->host);
     left_text(left, m, t->peak);
-    snprintf(text, sizeof text, "%s: %s takes most, %.1f of %.1f GiB%s, %s%s%s%s%s",
-             p->at_once ? "one model after another, as a run goes"
-             : t->fits  ? "fits"
-                        : "DOES NOT FIT",
-             most->name, plan_gib(t->peak), plan_gib(machine_room(m)), itself, left, host,
-             p->at_once ? "" : "; one model after another",
+    snprintf(text, sizeof text,
+             "%s: %s takes most, %.1f of %.1f GiB%s, %s%s; one model after another%s%s%s",
+             t->fits ? "fits" : "DOES NOT FIT", most->name, plan_gib(t->peak),
+             plan_gib(machine_room(m)), itself, left, host,
              forecast_streams(&t->all)
                  ? ", weights of large ones kept by the host and brought block by block"
                  : "",
-             *mend ? "; " : "");
-    size_t n = strlen(text);
-    snprintf(text + n, sizeof text - n, "%s", mend);
+             *t->mend ? "; " : "", t->mend);
     show_text(out, 2, text);
 }
 
@@ -237,28 +234,22 @@ static void show_place(FILE *out, const struct machine *m, const struct plan_tie
     show_text(out, 4, text);
 }
 
-/* All of it there at once: what is called no offload. */
+/* All of it there at once: what is called no offload. Of one GPU or several no run does that. */
 static void show_at_once(FILE *out, const struct plan_board *p, const struct plan_tier *t)
 {
     const struct machine *m = &p->machine;
     bool holds = machine_holds(m, t->places[0].total);
-    char text[MEND_SIZE + PARAGRAPH];
+    char text[PARAGRAPH], more[48] = "";
 
     if (m->gpus == 0)
         return;
-    int n = snprintf(text, sizeof text, "%swithout offload, all models there at once%s%s",
-                     !p->at_once ? ""
-                     : t->fits   ? "fits "
-                                 : "DOES NOT FIT ",
-                     m->gpus > 1 ? ", each whole on one GPU (this version does not do that)" : "",
-                     p->at_once ? ""
-                     : holds    ? ": fits"
-                                : ": does not fit");
     if (!holds && t->resident_gpus > m->gpus)
-        n += snprintf(text + n, sizeof text - (size_t)n, "; on %d such GPUs it would",
-                      t->resident_gpus);
-    if (p->at_once && t->mend[0])
-        snprintf(text + n, sizeof text - (size_t)n, "; %s", t->mend);
+        snprintf(more, sizeof more, "; on %d such GPUs it would", t->resident_gpus);
+    snprintf(text, sizeof text,
+             "without offload, all models there at once%s: %s%s (this version does not do that: "
+             "its models take turns%s)",
+             m->gpus > 1 ? ", each whole on one GPU" : "", holds ? "fits" : "does not fit", more,
+             m->gpus > 1 ? " on one GPU" : "");
     show_text(out, 2, text);
     for (int i = 0; i < t->place_count; i++)
         show_place(out, m, t, i);
@@ -270,13 +261,12 @@ static void show_at_once(FILE *out, const struct plan_board *p, const struct pla
 static void show_outlined(FILE *out, const struct forecast *f)
 {
     char text[sizeof f->lack.text + PARAGRAPH];
-    int n = snprintf(text, sizeof text, "its checkpoint %s: sizes of the published one, %s",
-                     f->unusable ? "cannot be used" : "is not there", f->published[0]->repository);
+    int n = snprintf(text, sizeof text, "%s%s sizes of the published one, %s",
+                     f->lack.code ? f->lack.text : "its checkpoint is not there",
+                     f->lack.code ? "; these are the" : ":", f->published[0]->repository);
 
     if (f->published[1])
-        n += snprintf(text + n, sizeof text - (size_t)n, " and %s", f->published[1]->repository);
-    if (f->lack.code != ERROR_NONE)
-        snprintf(text + n, sizeof text - (size_t)n, " (%s)", f->lack.text);
+        snprintf(text + n, sizeof text - (size_t)n, " and %s", f->published[1]->repository);
     show_text(out, 2, text);
 }
 
@@ -298,11 +288,8 @@ static void show_tier(FILE *out, const struct plan_board *p, const struct plan_t
     if (t->all.outlined)
         show_outlined(out, &t->all);
     show_stages(out, p, t);
-    if (p->at_once)
-        show_at_once(out, p, t);
     show_turns(out, p, t);
-    if (!p->at_once)
-        show_at_once(out, p, t);
+    show_at_once(out, p, t);
 }
 
 /* ---- all of it */
@@ -362,12 +349,16 @@ static void show_totals(FILE *out, const struct plan_board *p)
         return;
     time_text(least, plan_seconds(p, true));
     time_text(most, plan_seconds(p, false));
+    int n = snprintf(text, sizeof text, "time: about %s", most);
     if (plan_seconds(p, true) < plan_seconds(p, false))
-        snprintf(text, sizeof text,
-                 "time: about %s without any gain of step caches, with what is hoped %s", most,
-                 least);
-    else
-        snprintf(text, sizeof text, "time: about %s, loading included", most);
+        n += snprintf(text + n, sizeof text - (size_t)n,
+                      " without any gain of step caches, with what is hoped %s", least);
+    time_text(least, plan_loading(p));
+    if (p->checkpoints > 0)
+        snprintf(text + n, sizeof text - (size_t)n,
+                 "; %s of it for loading from a disk taken to read %.0f GB/s, which was not "
+                 "measured: less where files are in memory already",
+                 least, p->machine.disk / 1e9);
     show_text(out, 0, text);
 }
 

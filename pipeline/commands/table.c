@@ -27,12 +27,14 @@ const struct command commands_all[] = {
      command_check},
     {"plan", "BOARD.yaml", 1, 1, "what a storyboard would take, and whether it fits",
      "Goes through every tier's models without computing anything and tells for each stage its "
-     "weights, activations and workspace on the GPU, what it takes of the host, and how long it "
-     "would work, on this machine or on one that --gpu describes. Where a checkpoint is not there "
+     "weights, activations and workspace on the GPU, what it takes of the host and reads of the "
+     "disk, and how long it would work, on this machine or on one that --gpu describes. Where a "
+     "checkpoint is not there "
      "yet, the published one's sizes are taken: ask before you download.\n\n"
-     "A stage fits when a tenth of what it needs is left over. Exits 3 when something does not "
-     "fit, and says what would help; 2 when check would refuse a shot, which is told with its line "
-     "while the others are planned.",
+     "A stage fits when a tenth of what it needs is left over, models taking turns on one GPU as "
+     "in a run; whether all would fit at once, without offload, is told besides. Exits 3 when a "
+     "run would not fit, and says what would help; 2 when check would refuse a shot, which is told "
+     "with its line while the others are planned.",
      command_plan},
     {"prompt", "[BOARD.yaml]", 0, 1, "what the model will be told",
      "Shows for every shot (or for --text) the prompt after enhancement, the negative prompt, "
@@ -80,7 +82,8 @@ const struct command commands_all[] = {
     {"bench", "vae [DIR|TIER]...", 1, OPERANDS, "how fast this machine decodes",
      "vae decodes noise with the VAE of each checkpoint (a folder, or a tier's; otherwise of every "
      "tier that is there) and prints milliseconds a frame, frames a second, the memory that was "
-     "taken, and the share of a convolution's rate that was measured beside. With --vae-tile it "
+     "taken on a GPU, and the share of a convolution's rate that was measured beside. With "
+     "--vae-tile it "
      "also decodes whole and prints how far the two are apart, at most and on average, on all "
      "pixels and where tiles meet.",
      command_bench},

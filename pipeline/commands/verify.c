@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pipeline/cli/help.h"
 #include "pipeline/commands/command.h"
@@ -87,6 +88,18 @@ static void print_note(void *ctx, const struct note *note)
         printf("%s\n", line);
 }
 
+static int check_folder(const char *models, struct error *e)
+{
+    struct stat st;
+
+    if (!models[0] || (stat(models, &st) == 0 && S_ISDIR(st.st_mode)))
+        return 0;
+    return error_set(e, ERROR_USAGE,
+                     "%.200s is no folder: --models, else AUTEUR_MODELS, names the one where "
+                     "checkpoints are",
+                     models);
+}
+
 static int measure(const struct options *o, void (*row)(void *, const struct report_row *),
                    void *ctx, int counts[REPORT_STATES], struct error *e)
 {
@@ -105,7 +118,7 @@ static int measure(const struct options *o, void (*row)(void *, const struct rep
         .ctx = ctx,
         .cancelled = interrupt_requested};
 
-    return machine_report(&r, counts, e);
+    return check_folder(r.models, e) || machine_report(&r, counts, e) ? -1 : 0;
 }
 
 int command_verify(const struct options *o)

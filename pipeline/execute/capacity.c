@@ -14,18 +14,18 @@ static bool is_due(const struct stage_env *env, const struct plan *plan, size_t 
             plan_job(plan, shot, STAGE_DECODE)->verdict == VERDICT_RUN);
 }
 
-/* Whether the shot surely does not fit, and then why. */
+/* Whether the shot surely cannot be made, and then why. */
 static bool cannot_fit(const struct stage_env *env, const struct shot *shot,
                        const struct machine *m, struct error *why)
 {
-    struct error ignored = {0};
     struct forecast f;
     double peak;
 
-    if (forecast_shot(env, shot, m, &f, &ignored) != 0)
-        return false; /* the stages' own checks say why */
+    error_clear(why);
+    if (forecast_shot(env, shot, m, &f, why) != 0) /* of the rest stages' own checks say why */
+        return why->code == ERROR_INPUT && env->vae.memory_asked;
     peak = forecast_peak(&f, m);
-    if (peak * SURELY <= (double)m->facts.memory)
+    if (m->gpus == 0 || peak * SURELY <= (double)m->facts.memory)
         return false;
     error_set(why, ERROR_MEMORY,
               "tier %s cannot make %d frames of %dx%d on this GPU: %s would need %.1f GiB, and all "
@@ -50,18 +50,30 @@ static int64_t longest_due(const struct stage_env *env, const struct plan *plan,
     return longest;
 }
 
+/* Whether the limit that was too narrow for the last shot is so for this one, too. */
+static bool is_like(const struct shot *last, const struct shot *shot, const struct error *why)
+{
+    return last && why->code == ERROR_INPUT && shot->frames == last->frames &&
+           !*shot->keyframe == !*last->keyframe;
+}
+
 int capacity_check_on(const struct stage_env *env, struct plan *plan, const struct machine *m,
                       struct error *e)
 {
     for (int t = 0; t < tier_count; t++) {
         int64_t i;
-        struct error why;
+        const struct shot *last = NULL;
+        struct error why = {0};
 
         /* Shots that are no longer than one that fits fit as well. */
         while ((i = longest_due(env, plan, tiers_all[t].name)) >= 0 &&
-               cannot_fit(env, &env->board->shots[i], m, &why))
-            if (plan_break(plan, (size_t)i, STAGE_GENERATE, &why, e) != 0)
+               (is_like(last, &env->board->shots[i], &why) ||
+                cannot_fit(env, &env->board->shots[i], m, &why))) {
+            last = &env->board->shots[i];
+            if (plan_break(plan, (size_t)i, why.code == ERROR_INPUT ? STAGE_DECODE : STAGE_GENERATE,
+                           &why, e) != 0)
                 return -1;
+        }
     }
     return 0;
 }
@@ -72,15 +84,17 @@ int capacity_check(const struct stage_env *env, struct plan *plan, struct error 
     struct error ignored = {0};
     struct machine m = {0};
     struct device *d;
-    bool due = false;
+    bool due = false, limited;
 
     for (size_t i = 0; i < plan->shots && !due; i++)
         due = is_due(env, plan, i);
     options.notes = (struct note_listener){0};
-    if (!due || options.kind != DEVICE_CUDA || device_open(&options, &d, &ignored) != 0)
+    if (!due || (options.kind != DEVICE_CUDA && !env->vae.memory_asked) ||
+        device_open(&options, &d, &ignored) != 0)
         return 0;
-    if (device_kind(d) == DEVICE_CUDA)
+    limited = device_kind(d) == DEVICE_CUDA || env->vae.memory_asked;
+    if (limited)
         machine_of_device(d, &m);
     device_close(d);
-    return m.gpus > 0 ? capacity_check_on(env, plan, &m, e) : 0;
+    return limited ? capacity_check_on(env, plan, &m, e) : 0;
 }

@@ -1,5 +1,6 @@
 #include "stages/forecast/fit.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The system, and the program besides its models. */
@@ -91,22 +92,62 @@ static void put(struct place *to, const struct forecast *f, const struct machine
     to->total = to->weights + to->working + (double)machine_base(m) + machine_itself(m);
 }
 
-/* The heaviest first, each where least lies. One model works at a time. */
+/* The search for the way of laying models that leaves the fullest GPU least full. */
+struct packing {
+    const struct forecast *forecast;
+    const struct machine *machine;
+    struct placed models[PLACED_MOST];
+    int count, gpus;
+    struct place now[PLACES_MOST];
+    struct place *best; /* [PLACES_MOST] */
+    double least;       /* on the fullest of `best` */
+};
+
+static double fullest_of(const struct place places[PLACES_MOST])
+{
+    double most = 0;
+
+    for (int g = 0; g < PLACES_MOST; g++)
+        most = places[g].total > most ? places[g].total : most;
+    return most;
+}
+
+/* Every way in which the models from `next` on can lie, now that `used` GPUs have one. GPUs are
+ * alike, so one empty one stands for all; it comes first, so that of ways that are as good the one
+ * that spreads models most is kept. */
+static void pack(struct packing *p, int next, int used)
+{
+    if (fullest_of(p->now) >= p->least)
+        return;
+    if (next == p->count) {
+        memcpy(p->best, p->now, sizeof p->now);
+        p->least = fullest_of(p->now);
+        return;
+    }
+    for (int g = used < p->gpus ? used : used - 1; g >= 0; g--) {
+        const struct place before = p->now[g];
+
+        put(&p->now[g], p->forecast, p->machine, p->models[next]);
+        pack(p, next + 1, used + (g == used));
+        p->now[g] = before;
+    }
+}
+
 int forecast_place(const struct forecast *f, const struct machine *m, int gpus,
                    struct place places[PLACES_MOST])
 {
-    struct placed models[PLACED_MOST];
-    int count = list_models(f, models), used = 0, fullest = 0;
+    struct packing p = {.forecast = f,
+                        .machine = m,
+                        .gpus = gpus > PLACES_MOST ? PLACES_MOST
+                                : gpus < 1         ? 1
+                                                   : gpus,
+                        .best = places,
+                        .least = INFINITY};
+    int used = 0, fullest = 0;
 
-    memset(places, 0, PLACES_MOST * sizeof *places);
-    gpus = gpus > PLACES_MOST ? PLACES_MOST : gpus < 1 ? 1 : gpus;
-    for (int i = 0; i < count; i++) {
-        struct place *to = places;
-        for (int g = 1; g < gpus; g++)
-            to = places[g].weights < to->weights ? &places[g] : to;
-        put(to, f, m, models[i]);
-    }
-    while (used < gpus && places[used].count > 0)
+    p.count = list_models(f, p.models);
+    pack(&p, 0, 0);
+    while (used < p.gpus && places[used].count > 0)
         used++;
     for (int g = 1; g < used; g++)
         fullest = places[g].total > places[fullest].total ? g : fullest;

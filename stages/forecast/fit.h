@@ -40,7 +40,8 @@ struct place {
     double working; /* what the one of them takes besides that takes most at work */
     double total;   /* with driver and libraries, and of one memory the system */
 };
-/* On at most PLACES_MOST GPUs. Returns how many have a model; places[0] is the fullest. */
+/* On at most PLACES_MOST GPUs, one model at work at a time, so that the fullest has as much left as
+ * can be. Returns how many have a model; places[0] is the fullest. */
 int forecast_place(const struct forecast *f, const struct machine *m, int gpus,
                    struct place places[PLACES_MOST]);
 /* Bytes on the fullest of `gpus` GPUs when nothing leaves. */

@@ -206,8 +206,9 @@ static bool measure(const char *text, const char *unit, double *out)
     return end == text + digits && isfinite(*out);
 }
 
-/* Memory of one GPU. false: it is none; an error is in *e where it cannot be. */
-static bool read_memory(const struct part *p, const char *text, struct machine *m, struct error *e)
+/* Bytes of memory. false: it is none; an error is in *e where there is none such. */
+static bool read_memory(const struct part *p, const char *text, const char *whose, size_t *out,
+                        struct error *e)
 {
     double size;
 
@@ -226,9 +227,9 @@ static bool read_memory(const struct part *p, const char *text, struct machine *
     else
         return false;
     if (size < GIB / 4 || size > 4096 * GIB)
-        error_set(e, ERROR_USAGE, "--gpu: '%s' is no GPU's memory: write from 0.25GiB to 4096GiB",
-                  p->written);
-    m->facts.memory = e->code == ERROR_NONE ? (size_t)size : 0;
+        error_set(e, ERROR_USAGE, "--gpu: '%s' is no %s's memory: write from 0.25GiB to 4096GiB",
+                  p->written, whose);
+    *out = e->code == ERROR_NONE ? (size_t)size : 0;
     return true;
 }
 
@@ -268,7 +269,7 @@ static int read_which(const struct part *p, const char *text, struct machine *m,
 {
     const struct known *known;
 
-    if (read_memory(p, text, m, e))
+    if (read_memory(p, text, "GPU", &m->facts.memory, e))
         return e->code == ERROR_NONE ? 0 : -1;
     known = known_by_word(text);
     if (!known)
@@ -313,18 +314,18 @@ static int read_first(const struct part *p, struct machine *m, struct error *e)
 /* "host=64GiB" */
 static int read_host(const struct part *p, struct machine *m, struct error *e)
 {
-    struct machine host = {0};
-
-    if (!read_memory(p, p->text + 5, &host, e))
+    if (!read_memory(p, p->text + 5, "host", &m->host, e))
         return error_set(e, ERROR_USAGE,
                          "--gpu: '%s' is not understood: the host's memory is written host=64GiB",
                          p->written);
-    m->host = host.facts.memory;
     return m->host ? 0 : -1;
 }
 
-/* stated: memory was, and is not to be again. */
-static int read_more(const struct part *p, struct machine *m, bool *stated, struct error *e)
+/* What a part says. */
+enum { SAYS_UNIFIED = 1, SAYS_HOST = 2, SAYS_MEMORY = 4, SAYS_BANDWIDTH = 8, SAYS_SPEED = 16 };
+
+/* Returns which of them it was; -1 with *e. */
+static int read_more(const struct part *p, struct machine *m, struct error *e)
 {
     double value = 0;
 
@@ -333,30 +334,62 @@ static int read_more(const struct part *p, struct machine *m, bool *stated, stru
             return error_set(e, ERROR_USAGE,
                              "--gpu: 'unified' is not so: such a GPU has memory of its own");
         m->facts.unified = true;
-        return 0;
+        return SAYS_UNIFIED;
     }
     if (strncmp(p->text, "host=", 5) == 0)
-        return read_host(p, m, e);
-    if (read_memory(p, p->text, m, e)) {
-        if (e->code == ERROR_NONE && *stated)
-            error_set(e, ERROR_USAGE,
-                      "--gpu: '%s' is memory, which stands before it already: bandwidth is written "
-                      "1008GB/s, the host's memory host=64GiB",
-                      p->written);
-        *stated = true;
-        return e->code == ERROR_NONE ? 0 : -1;
-    }
-    if (measure(p->text, "gb/s", &value) && value > 0 && value <= 1e6)
+        return read_host(p, m, e) == 0 ? SAYS_HOST : -1;
+    if (read_memory(p, p->text, "GPU", &m->facts.memory, e))
+        return e->code == ERROR_NONE ? SAYS_MEMORY : -1;
+    if (measure(p->text, "gb/s", &value) && value > 0 && value <= 1e6) {
         m->bandwidth = value * GB;
-    else if ((measure(p->text, "tflop/s", &value) || measure(p->text, "tflops", &value)) &&
-             value > 0 && value <= 1e6)
+        return SAYS_BANDWIDTH;
+    }
+    if ((measure(p->text, "tflop/s", &value) || measure(p->text, "tflops", &value)) && value > 0 &&
+        value <= 1e6) {
         m->bf16 = value * TERA;
-    else
+        return SAYS_SPEED;
+    }
+    return error_set(e, ERROR_USAGE,
+                     "--gpu: '%s' is not understood: after the GPU may stand unified, its "
+                     "memory (94GiB), bandwidth (1008GB/s), speed (165TFLOP/s) and the "
+                     "host's memory (host=64GiB)",
+                     p->written);
+}
+
+static int said_twice(const struct part *p, int what, struct error *e)
+{
+    if (what == SAYS_MEMORY)
         return error_set(e, ERROR_USAGE,
-                         "--gpu: '%s' is not understood: after the GPU may stand unified, its "
-                         "memory (94GiB), bandwidth (1008GB/s), speed (165TFLOP/s) and the "
-                         "host's memory (host=64GiB)",
+                         "--gpu: '%s' is memory, which stands before it already: bandwidth is "
+                         "written 1008GB/s, the host's memory host=64GiB",
                          p->written);
+    return error_set(e, ERROR_USAGE,
+                     "--gpu: '%s' says again what stands before it already: write it once",
+                     p->written);
+}
+
+/* What stands after the GPU, in any order. */
+static int read_rest(const char *text, struct machine *m, struct error *e)
+{
+    int said = m->facts.major == 0 ? SAYS_MEMORY : 0; /* it has no name */
+    bool more = true;
+
+    while (more) {
+        struct part part;
+        int what;
+
+        more = next_part(&text, &part);
+        what = read_more(&part, m, e);
+        if (what < 0)
+            return -1;
+        if (said & what)
+            return said_twice(&part, what, e);
+        said |= what;
+    }
+    if (m->facts.unified && m->host > 0)
+        return error_set(e, ERROR_USAGE,
+                         "--gpu: 'host=' is too much: with unified memory the host has none of its "
+                         "own; the GPU's may be written, as gb10,64GiB or 128GiB,unified");
     return 0;
 }
 
@@ -364,7 +397,7 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
 {
     struct machine m = {.link = LINK, .disk = DISK};
     struct part part;
-    bool more, stated;
+    bool more;
 
     snprintf(m.facts.name, sizeof m.facts.name, "%s", text);
     if (strlen(text) >= sizeof part.written)
@@ -373,14 +406,8 @@ int machine_parse(const char *text, struct machine *out, struct error *e)
                          "or name, as 2x49GiB or h200",
                          text);
     more = next_part(&text, &part);
-    if (read_first(&part, &m, e) != 0)
+    if (read_first(&part, &m, e) != 0 || (more && read_rest(text, &m, e) != 0))
         return -1;
-    stated = m.facts.major == 0; /* it has no name */
-    while (more) {
-        more = next_part(&text, &part);
-        if (read_more(&part, &m, &stated, e) != 0)
-            return -1;
-    }
     *out = m;
     return 0;
 }

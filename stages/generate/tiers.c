@@ -214,6 +214,9 @@ static int not_there(const struct stage_env *env, const struct tier *tier, const
                                         "--models DIR, or download it (see auteur-pipe models)";
     if (board_folder(env, tier))
         mend = "plug in the drive that it is on, or mend the storyboard's `models`";
+    else if (!tier->embedded && is_directory(env->models_dir) && !is_empty(env->models_dir) &&
+             !is_directory(path))
+        mend = "download it there (see auteur-pipe models), or say where it is with --models DIR";
     return error_set(
         e, ERROR_ABSENT, "the checkpoint of tier %s is not there: %s %s: %s", tier->name, path,
         is_directory(path) ? "has no model_index.json and is empty" : "is no directory", mend);

@@ -303,6 +303,9 @@ static void the_disk_of_the_models_is_read(void **state)
     assert_int_equal(measure_disk("/nowhere/models", "/tmp", 16 * MIB, &m, &e), -1);
     assert_non_null(strstr(e.text, "/nowhere/models"));
     error_clear(&e);
+    /* The links there lead into what every process sees. */
+    assert_int_equal(measure_disk("/proc", "/tmp", 16 * MIB, &m, &e), 1);
+    assert_non_null(strstr(m.note, "no large file to read"));
     assert_int_equal(path_remove(dir, &e), 0);
 }
 

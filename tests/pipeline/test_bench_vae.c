@@ -63,6 +63,7 @@ static void a_vae_is_timed_at_the_size_that_is_told(void **state)
     assert_int_equal(json_integer_value(json_object_get(line, "width")), 288);
     assert_true(json_number_value(json_object_get(line, "ms_per_frame")) > 0);
     assert_true(json_is_null(json_object_get(line, "share_of_convolution")));
+    assert_true(json_is_null(json_object_get(line, "gpu_peak_bytes"))); /* of a processor */
     assert_int_equal(json_integer_value(json_object_get(json_object_get(line, "tiles"), "columns")),
                      3);
     json_decref(line);
@@ -76,6 +77,23 @@ static void a_vae_is_timed_at_the_size_that_is_told(void **state)
     assert_int_equal(p.status, 0);
     assert_non_null(strstr(p.out, " 384x224    1 frame "));
     program_free(&p);
+}
+
+/* One error, with the sizes that are possible, and no VAE that could not be timed. */
+static void a_size_that_cannot_be_is_a_usage_error(void **state)
+{
+    static const char *const sizes[] = {"0x0", "100x100", "64x99999", "64", "large"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct program p = PROGRAM("bench", "vae", "flagship", "experimental", "--models", models,
+                                   "--device", "cpu", "--size", sizes[i]);
+        assert_int_equal(p.status, 1);
+        assert_string_equal(p.out, "");
+        assert_non_null(strstr(p.err, "WIDTHxHEIGHT, multiples of 8 from 64 to 16384"));
+        assert_ptr_equal(strchr(p.err, '\n'), p.err + strlen(p.err) - 1);
+        program_free(&p);
+    }
 }
 
 /* What a file does not show is no difference. */
@@ -100,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(every_vae_is_timed),
         ONE(a_vae_is_timed_at_the_size_that_is_told),
+        ONE(a_size_that_cannot_be_is_a_usage_error),
         ONE(differences_are_those_of_the_file),
     };
 

@@ -221,24 +221,31 @@ static void a_checkpoint_that_cannot_be_used_is_told(void **state)
 {
     const char *path = write_board(
         "832x480", "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: flagship}\n");
-    char models[100], own[140];
+    char models[100], own[140], other[140];
     struct error e = {0};
 
     (void)state;
     snprintf(models, sizeof models, "%s/models", scratch);
+    snprintf(other, sizeof other, "%s/validator", models);
     snprintf(own, sizeof own, "%s/flagship/low_noise_model", models);
     struct program p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models);
     assert_int_equal(p.status, EXIT_DELIVERED);
-    assert_non_null(strstr(joined(&p), "its checkpoint is not there: sizes of the published one,"));
-    assert_non_null(strstr(p.out, "Wan-AI/Wan2.2-T2V-A14B-Diffusers"));
-    assert_non_null(strstr(p.out, "is no directory"));
+    assert_non_null(strstr(joined(&p), "is no directory: plug in the drive"));
+    assert_non_null(strstr(p.out, "; these are the sizes of the published one, "
+                                  "Wan-AI/Wan2.2-T2V-A14B-Diffusers"));
+    program_free(&p);
+    assert_int_equal(dir_make(other, &e), 0);
+    p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models);
+    assert_int_equal(p.status, EXIT_DELIVERED);
+    assert_non_null(strstr(joined(&p), "is no directory: download it there"));
+    assert_null(strstr(p.out, "plug in"));
     program_free(&p);
     assert_int_equal(dir_make(own, &e), 0);
     p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models);
     assert_int_equal(p.status, EXIT_BOARD);
-    assert_non_null(
-        strstr(joined(&p), "its checkpoint cannot be used: sizes of the published one,"));
+    assert_non_null(strstr(joined(&p), "the checkpoint of tier flagship cannot be used: "));
     assert_non_null(strstr(p.out, "original layout"));
+    assert_non_null(strstr(p.out, "; these are the sizes of the published one, "));
     program_free(&p);
     p = PROGRAM("plan", path, "--gpu", "49GiB", "--models", models, "--json");
     json_t *root = json_loads(p.out, 0, NULL);
@@ -360,40 +367,83 @@ static void options_change_what_they_should(void **state)
     json_decref(with);
 }
 
-/* With --no-offload it is asked whether all models fit at once, one after another otherwise: in
- * text, JSON and exit status alike. */
-static void without_offload_the_verdict_is_of_all_at_once(void **state)
+/* The exit status is of what a run would do, models taking turns on one GPU, with --no-offload as
+ * without; that all of them at once fit neither one nor two such GPUs is told in any case. */
+static void the_verdict_is_of_a_run_and_all_at_once_is_told_besides(void **state)
 {
     static const struct {
         const char *gpu;
-        int status;
-    } cases[] = {{"49GiB", EXIT_SHOTS}, {"2x49GiB", EXIT_SHOTS}, {"4x49GiB", EXIT_DELIVERED}};
+        bool at_once;
+    } cases[] = {{"1x49GiB", false}, {"2x49GiB", false}, {"4x49GiB", true}};
     const char *path = write_board(
         "1280x720", "  - {id: a, prompt: A ship, frames: 81, steps: 2, tier: flagship}\n");
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct program p = PROGRAM("plan", path, "--gpu", cases[i].gpu, "--no-offload");
-        struct program j = PROGRAM("plan", path, "--gpu", cases[i].gpu, "--no-offload", "--json");
-        json_t *root = json_loads(j.out, 0, NULL);
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const char *gpu = cases[i / 2].gpu, *memory = i % 2 ? "speed" : "auto";
+        struct program p = PROGRAM("plan", path, "--gpu", gpu, "--memory", memory);
+        json_t *root = stages_with(path, gpu, "--memory", memory);
         const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0);
-        bool fits = cases[i].status == EXIT_DELIVERED;
+        bool at_once = cases[i / 2].at_once;
 
-        assert_int_equal(p.status, cases[i].status);
-        assert_int_equal(j.status, cases[i].status);
-        assert_true(json_is_true(json_object_get(root, "at_once")));
-        assert_int_equal(json_is_true(json_object_get(tier, "fits")), fits);
-        assert_int_equal(json_is_true(json_object_get(tier, "resident_fits")), fits);
-        assert_non_null(strstr(joined(&p), fits ? "fits without offload" : "DOES NOT FIT without"));
-        assert_true(fits ||
-                    strstr(p.out, "without --no-offload (--memory speed) it fits: 35.4 GiB"));
-        assert_true(fits || strstr(p.out, "such GPUs it would"));
+        assert_int_equal(p.status, EXIT_DELIVERED);
+        assert_true(json_is_true(json_object_get(root, "fits")));
+        assert_true(json_is_true(json_object_get(tier, "fits")));
+        assert_int_equal(json_is_true(json_object_get(tier, "resident_fits")), at_once);
+        assert_non_null(strstr(joined(&p), " fits: sampling takes most, 35.4 of 49.0 GiB"));
+        assert_non_null(strstr(p.out, "without offload, all models there at once"));
+        assert_non_null(strstr(p.out, at_once ? ": fits (this version does not do that"
+                                              : ": does not fit; on 3 such GPUs it would (this "
+                                                "version does not do that"));
         json_decref(root);
-        program_free(&j);
         program_free(&p);
     }
-    struct program p = PROGRAM("plan", path, "--gpu", "2x49GiB");
-    assert_int_equal(p.status, EXIT_DELIVERED);
+    struct program p = PROGRAM("plan", path, "--gpu", "32GiB", "--no-offload");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(joined(&p), "without --no-offload (--memory speed) it fits: "));
+    program_free(&p);
+}
+
+/* So many fit, and no more. */
+static void the_most_frames_that_fit_are_told(void **state)
+{
+    static const char shot[] =
+        "  - {id: a, prompt: A ship, frames: %d, steps: 2, tier: flagship}\n";
+    char shots[120];
+    int most = 0;
+
+    (void)state;
+    snprintf(shots, sizeof shots, shot, 81);
+    json_t *root = stages_with(write_board("832x480", shots), "5GiB", "--memory", "auto");
+    const json_t *tier = json_array_get(json_object_get(root, "tiers"), 0);
+    const char *mend = json_string_value(json_object_get(tier, "mend"));
+    assert_int_equal(sscanf(mend, "shots of at most %d frames fit", &most), 1);
+    json_decref(root);
+    for (int more = 0; more <= 1; more++) {
+        snprintf(shots, sizeof shots, shot, most + more);
+        struct program p = PROGRAM("plan", write_board("832x480", shots), "--gpu", "5GiB");
+        if (p.status != (more ? EXIT_SHOTS : EXIT_DELIVERED))
+            fail_msg("%d frames of %s: %s", most + more, mend, p.out);
+        program_free(&p);
+    }
+}
+
+/* What is supposed of the disk is told with what comes of it. */
+static void loading_is_told_apart(void **state)
+{
+    const char *path = write_board(
+        "832x480", "  - {id: a, prompt: A ship, frames: 17, steps: 2, tier: workhorse}\n");
+    struct program p = PROGRAM("plan", path, "--gpu", "h200");
+    json_t *root = stages_with(path, "h200", "--only", "a");
+    double load = number(root, "load_seconds");
+
+    (void)state;
+    assert_non_null(strstr(joined(&p), "; 20 s of it for loading from a disk taken to read 2 GB/s, "
+                                       "which was not measured"));
+    assert_non_null(strstr(p.out, " host disk time words "));
+    assert_true(load > 19 && load < 20.5 && load < number(root, "seconds"));
+    assert_true(load == number(root, "disk_read") / number(root, "disk_bytes_per_second"));
+    json_decref(root);
     program_free(&p);
 }
 
@@ -548,6 +598,10 @@ static void what_has_no_effect_is_said(void **state)
     } cases[] = {{"gb10", "--memory", "safe", "--memory safe is refused there"},
                  {"a100", "--precision", "fp8", "--precision fp8 changes nothing there"},
                  {"49GiB", "--precision", "fp8", "--precision fp8 is not counted"},
+                 {"49GiB,1008GB/s", "--memory", "auto",
+                  "Times are not told: name the GPU, or add its TFLOP/s to --gpu"},
+                 {"49GiB,165TFLOP/s", "--memory", "auto",
+                  "Times are not told: name the GPU, or add its GB/s to --gpu"},
                  {"4xh200", "--memory", "auto", "This version computes on one of them"},
                  {"h200", "--precision", "fp8", NULL},
                  {"h200", "--memory", "safe", NULL}};
@@ -697,6 +751,38 @@ static void a_run_refuses_what_cannot_fit(void **state)
     }
 }
 
+/* A limit that no tile keeps to is told before anything is made, on a processor too. */
+static void a_run_refuses_a_limit_that_is_too_narrow(void **state)
+{
+    char out[100];
+    struct program p;
+
+    (void)state;
+    snprintf(out, sizeof out, "%s/narrow", scratch);
+    p = PROGRAM("run", board, "-o", out, "--only", "c", "--device", "cpu", "--vae-memory", "1M");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(p.err, "FAILED c: --vae-memory is 1.0 MiB"));
+    assert_null(strstr(p.out, "start "));
+    program_free(&p);
+    for (int i = 0; i < 2; i++) {
+        const struct request r = {.board = board,
+                                  .tier = "",
+                                  .only = "c",
+                                  .models = "",
+                                  .vae_memory = i ? "1M" : "100M",
+                                  .device = "cpu"};
+        struct workspace w = {0};
+        struct error e = {0};
+
+        if (workspace_board(&w, &r, NULL, &e) != 0 || workspace_plan(&w, &r, &e) != 0)
+            fail_msg("%s", e.text);
+        assert_int_equal(capacity_check(&w.env, &w.plan, &e), 0);
+        assert_int_equal(w.plan.problem_count, i);
+        assert_true(i == 0 || w.plan.problems[0].stage == STAGE_DECODE);
+        workspace_close(&w);
+    }
+}
+
 static void bad_words_end_at_once(void **state)
 {
     static const char *const bad[] = {"2x", "49MiB", "h20", "2x49GiB,fast"};
@@ -725,7 +811,9 @@ int main(void)
         cmocka_unit_test(a_checkpoint_that_cannot_be_used_is_told),
         cmocka_unit_test(data_that_is_missing_is_told),
         cmocka_unit_test(options_change_what_they_should),
-        cmocka_unit_test(without_offload_the_verdict_is_of_all_at_once),
+        cmocka_unit_test(the_verdict_is_of_a_run_and_all_at_once_is_told_besides),
+        cmocka_unit_test(the_most_frames_that_fit_are_told),
+        cmocka_unit_test(loading_is_told_apart),
         cmocka_unit_test(memory_of_the_host_is_judged),
         cmocka_unit_test(the_disk_is_judged),
         cmocka_unit_test(rows_add_up_and_what_cannot_be_mended_says_so),
@@ -737,6 +825,7 @@ int main(void)
         cmocka_unit_test(pictures_are_made_together),
         cmocka_unit_test(this_machine_is_planned_for_without_a_gpu),
         cmocka_unit_test(a_run_refuses_what_cannot_fit),
+        cmocka_unit_test(a_run_refuses_a_limit_that_is_too_narrow),
         cmocka_unit_test(bad_words_end_at_once),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -119,6 +119,17 @@ static void a_gpu_that_was_asked_for_must_be_there(void **state)
     program_free(&p);
 }
 
+static void a_folder_that_is_not_there_is_no_slow_disk(void **state)
+{
+    struct program p = PROGRAM("verify", "--models", "/nowhere/models", "--device", "cpu");
+
+    (void)state;
+    assert_int_equal(p.status, 1);
+    assert_string_equal(p.out, "");
+    assert_non_null(strstr(p.err, "/nowhere/models is no folder"));
+    program_free(&p);
+}
+
 static void every_tier_makes_its_smoke_film(void **state)
 {
     static const char *const tiers[] = {"previs",    "validator",    "picture",
@@ -260,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_machine_without_a_gpu_says_so),
         cmocka_unit_test(a_gpu_that_was_asked_for_must_be_there),
+        cmocka_unit_test(a_folder_that_is_not_there_is_no_slow_disk),
         cmocka_unit_test(every_tier_makes_its_smoke_film),
         cmocka_unit_test(smoke_says_what_took_effect),
         cmocka_unit_test(a_tier_that_fails_is_named),

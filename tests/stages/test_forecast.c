@@ -373,6 +373,21 @@ static void models_lie_whole_on_one_card(void **state)
     assert_true(p[0].total == 75 * GIB + machine_itself(&one));
 }
 
+/* Models are laid so that as few cards do as can: the heaviest first where least lies needs three
+ * of these. */
+static void every_way_of_laying_models_is_tried(void **state)
+{
+    struct machine m = machine("2xRTX 5060 Ti");
+    struct forecast f = forecast("validator", 1024, 576, 25, &m);
+    struct place p[PLACES_MOST];
+
+    (void)state;
+    assert_int_equal(forecast_gpus(&f, &m), 2);
+    assert_int_equal(forecast_place(&f, &m, 2, p), 2);
+    assert_int_equal(p[0].count + p[1].count, 6);
+    assert_true(machine_holds(&m, p[0].total) && p[1].total <= p[0].total);
+}
+
 /* A shot that no card holds is refused, however many there are: they are not shared out. */
 static void more_cards_do_not_help_one_shot(void **state)
 {
@@ -542,6 +557,7 @@ int main(void)
         cmocka_unit_test(outlines_are_read_as_written),
         cmocka_unit_test(wan_a14b_is_told_of_49_gib_cards),
         cmocka_unit_test(models_lie_whole_on_one_card),
+        cmocka_unit_test(every_way_of_laying_models_is_tried),
         cmocka_unit_test(more_cards_do_not_help_one_shot),
         cmocka_unit_test(memory_of_others_is_taken_off),
         cmocka_unit_test(weights_are_streamed_where_they_do_not_fit),
