@@ -67,6 +67,8 @@ struct ops {
                   const struct tensor *ids);
     void (*activation)(struct device *d, struct tensor *out, const struct tensor *x,
                        enum activation act);
+    void (*prelu)(struct device *d, struct tensor *out, const struct tensor *x,
+                  const struct tensor *slope);
     void (*glu)(struct device *d, struct tensor *out, const struct tensor *x,
                 const struct tensor *gate, enum activation act);
     /* y is NULL for none; op_add too */
@@ -82,6 +84,9 @@ struct ops {
     /* [N, H, W, C] all; residual is NULL for none */
     void (*conv)(struct device *d, struct tensor *out, const struct tensor *const *x,
                  const struct conv *w, const struct tensor *residual);
+    /* Likewise. NULL, or false: nothing was done, and op_conv_prelu() is conv and prelu. */
+    bool (*conv_prelu)(struct device *d, struct tensor *out, const struct tensor *const *x,
+                       const struct conv *w, const struct tensor *slope);
     /* [N, T, H, W, C]. NULL, or false: nothing was done, and op_conv_clips() is conv, some frames
      * of a clip at a time. */
     bool (*conv_clips)(struct device *d, struct tensor *out, const struct tensor *x,

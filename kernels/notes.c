@@ -34,6 +34,7 @@ static const struct {
     [NOTE_OFFLOAD] = {"offload", "Offload", true},
     [NOTE_STEP_CACHE] = {"step_cache", "Step Cache", true},
     [NOTE_BATCH] = {"batch", "Batched Forward", true},
+    [NOTE_UPSCALER] = {"upscaler", "Learned Upscaler", false},
 };
 
 struct notebook {

@@ -39,6 +39,7 @@ enum note_topic {
     NOTE_OFFLOAD,         /* off on unified memory: "one pool of memory: nothing to gain" */
     NOTE_STEP_CACHE,      /* "Step Cache Activated (threshold 0.08)." */
     NOTE_BATCH,           /* "Batched Forward: 8 shots at once." */
+    NOTE_UPSCALER,        /* "Learned Upscaler Activated (3x)." */
     NOTE_TOPICS
 };
 

@@ -232,6 +232,13 @@ void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
         F8_SLOT(d, out, activation, x, act);
 }
 
+void op_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+              const struct tensor *slope)
+{
+    if (check_pair(d, "prelu", out, x) && check_vectors(d, "prelu", "slope", slope, x))
+        d->ops.prelu(d, out, x, slope);
+}
+
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y)
 {
     if (check_pair(d, "add", out, x) && check_pair(d, "add", out, y))

@@ -240,6 +240,9 @@ void op_embed(struct device *d, struct tensor *out, const struct tensor *table,
 
 void op_activation(struct device *d, struct tensor *out, const struct tensor *x,
                    enum activation act); /* in place; or F8 */
+/* PReLU: out = x where x > 0, else slope x; slope [C] or [G, C], or NULL (1). In place. */
+void op_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+              const struct tensor *slope);
 void op_add(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *y);
 /* out = x * act(gate): GEGLU, SwiGLU. out may be x or gate; or F8. */
 void op_glu(struct device *d, struct tensor *out, const struct tensor *x, const struct tensor *gate,
@@ -276,6 +279,9 @@ enum { CONV_MAX_TAPS = 3 };
  * frames (x[0] = x[1]: frames that come twice) cost as much as one. */
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual);
+/* out = op_prelu(op_conv(x)), slope [out]: in one pass where the device can. */
+void op_conv_prelu(struct device *d, struct tensor *out, const struct tensor *const *x,
+                   const struct conv *w, const struct tensor *slope);
 /* Whole clips in one call: x [N, T, H, W, in], out and residual [N, T, H', W', out], contiguous;
  * tap i lies on frame t + i - kt / 2, zeros where there is none; kt is odd. Else as op_conv(). */
 void op_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,

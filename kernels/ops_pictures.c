@@ -53,6 +53,17 @@ static bool check_conv(struct device *d, const struct tensor *out, const struct 
            fails(d, "conv", "residual", residual);
 }
 
+/* The taps as frames [N, H, W, C], in frames[], and where they are. */
+static void taps_as_frames(const struct tensor *const *x, const struct conv *w,
+                           struct tensor *frames, const struct tensor **at)
+{
+    for (int t = 0; t < w->kt; t++)
+        if (x[t]) {
+            frames[t] = as_items(x[t], 4);
+            at[t] = &frames[t];
+        }
+}
+
 void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x,
              const struct conv *w, const struct tensor *residual)
 {
@@ -61,15 +72,33 @@ void op_conv(struct device *d, struct tensor *out, const struct tensor *const *x
 
     if (d->failed)
         return;
-    for (int t = 0; t < w->kt; t++)
-        if (x[t]) {
-            frames[t] = as_items(x[t], 4);
-            at[t] = &frames[t];
-        }
+    taps_as_frames(x, w, frames, at);
     if (residual)
         r = as_items(residual, 4);
     if (check_conv(d, &o, at, w, residual ? &r : NULL) && tensor_count(&o) > 0)
         d->ops.conv(d, &o, at, w, residual ? &r : NULL);
+}
+
+void op_conv_prelu(struct device *d, struct tensor *out, const struct tensor *const *x,
+                   const struct conv *w, const struct tensor *slope)
+{
+    struct tensor frames[CONV_MAX_TAPS], o = as_items(out, 4);
+    const struct tensor *at[CONV_MAX_TAPS] = {0};
+
+    if (d->failed)
+        return;
+    taps_as_frames(x, w, frames, at);
+    if (!is_vector(d, slope, w->out)) {
+        fails(d, "conv_prelu", "slope", slope);
+        return;
+    }
+    if (!check_conv(d, &o, at, w, NULL) || tensor_count(&o) == 0)
+        return;
+    if (d->ops.conv_prelu && d->ops.conv_prelu(d, &o, at, w, slope))
+        return;
+    d->ops.conv(d, &o, at, w, NULL);
+    if (!d->failed)
+        d->ops.prelu(d, &o, &o, slope);
 }
 
 /* Frames from..from + count - 1 of one clip of [N, T, H, W, C]. */

@@ -55,6 +55,8 @@ STAGES_SRC += \
 	stages/decode/resample.c \
 	stages/decode/still.c \
 	stages/decode/tiling.c \
+	stages/decode/upscaler.c \
+	stages/decode/upscaler_choice.c \
 	stages/decode/vae_limits.c \
 	stages/decode/vae_session.c \
 	stages/encode/encode.c \
@@ -166,6 +168,7 @@ STAGES_TESTS := \
 	tests/stages/test_sdxl.c \
 	tests/stages/test_tiers.c \
 	tests/stages/test_torch_random.c \
+	tests/stages/test_upscaler.c \
 	tests/stages/test_sampling.c \
 	tests/stages/test_unet.c
 

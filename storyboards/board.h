@@ -133,9 +133,13 @@ struct shot {
 };
 
 enum deliver_codec { DELIVER_H264, DELIVER_PRORES, DELIVER_CODECS };
+/* How a model's pictures that are smaller than the board are enlarged: by the upscaler that lies
+ * with the model, where there is one, else by the filter. */
+enum deliver_upscale { UPSCALE_LEARNED, UPSCALE_LANCZOS, DELIVER_UPSCALES };
 struct deliver {
     enum deliver_codec codec;
     int quality; /* 1 (small) .. 100 (visually lossless); 80 by default: CRF 14 for H.264 */
+    enum deliver_upscale upscale;
 };
 
 struct model_path {

@@ -15,6 +15,7 @@ static const char *const move_names[] = {"none",      "push-in", "pull-out",  "p
 static const char *const fit_names[] = {"cover", "contain", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
 static const char *const codec_names[] = {"h264", "prores", NULL};
+static const char *const upscale_names[] = {"learned", "lanczos", NULL};
 /* Those of stages/generate/sampler.h, which this room may not know; a test compares them. */
 static const char *const samplers[] = {
     "euler", "euler_karras", "euler_ancestral", "euler_ancestral_karras",
@@ -169,6 +170,9 @@ static const struct field deliver_fields[] = {
      .help = "H.264 in MP4, or ProRes in QuickTime"},
     {"quality", FIELD_WHOLE, AT(deliver, quality), .min = 1, .max = 100, .fallback = "80",
      .help = "1 is small, 100 visually lossless; 80 is CRF 14 of H.264"},
+    {"upscale", FIELD_CHOICE, AT(deliver, upscale), .choices = upscale_names, .fallback = "learned",
+     .help = "how pictures smaller than the board are enlarged: by the upscaler that lies with the "
+             "model, where there is one, or by a filter"},
 };
 
 static const struct field board_fields[] = {

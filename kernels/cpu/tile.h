@@ -24,6 +24,7 @@ struct tile {
     const float *bias;     /* [columns] or NULL */
     const float *residual; /* to add; may be out; or NULL */
     int64_t ldr;
+    const float *slope; /* [columns] of a PReLU, or NULL */
 };
 
 /* Registers decide: 24 sums of 16 lanes leave room in AVX-512's 32, 12 of 8 in AVX2's 16. */
@@ -97,6 +98,8 @@ SIMD_INLINE void tile_finish(const struct tile *t, int64_t row, int64_t column, 
         return;
     if (t->residual)
         sum += tile_vector(t->residual + row * t->ldr, t, column);
+    if (t->slope)
+        sum = vf_select(sum > 0, sum, sum * tile_vector(t->slope, t, column));
     if (left >= SIMD_FLOATS)
         vf_store(out, sum);
     else

@@ -240,6 +240,7 @@ static void fill_slots(struct ops *ops)
     ops->glu = cuda_glu;
     ops->blend = cuda_blend;
     ops->add_gated = cuda_add_gated;
+    ops->prelu = cuda_prelu;
     ops->modulate = cuda_modulate;
     ops->distance = cuda_distance;
     ops->copy = cuda_copy;

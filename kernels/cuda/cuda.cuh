@@ -266,6 +266,8 @@ void cuda_blend(struct device *d, struct tensor *out, float a, const struct tens
                 const struct tensor *y);
 void cuda_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
                     const struct tensor *y, const struct tensor *gate);
+void cuda_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+                const struct tensor *slope);
 void cuda_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *scale, const struct tensor *shift);
 void cuda_distance(struct device *d, struct tensor *out, const struct tensor *x,

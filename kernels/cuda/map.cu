@@ -78,6 +78,7 @@ enum map {
     MAP_GLU,
     MAP_BLEND,
     MAP_ADD_GATED,
+    MAP_PRELU,
     MAP_MODULATE,
     MAP_BIAS, /* and activation */
 };
@@ -104,6 +105,8 @@ static __device__ __forceinline__ float mapped(const struct map_job &j, float x,
         return j.y.data ? j.ka * x + j.kb * y : j.ka * x;
     case MAP_ADD_GATED:
         return x + (j.a.data ? a * y : y);
+    case MAP_PRELU:
+        return x > 0 || !j.a.data ? x : a * x;
     case MAP_MODULATE:
         return x * (1.0f + a) + b;
     case MAP_BIAS:
@@ -177,6 +180,7 @@ static void run_map(struct context *c, enum map map, struct map_job *j, const st
         CASE(MAP_GLU);
         CASE(MAP_BLEND);
         CASE(MAP_ADD_GATED);
+        CASE(MAP_PRELU);
         CASE(MAP_MODULATE);
         CASE(MAP_BIAS);
 #undef CASE
@@ -223,6 +227,14 @@ void cuda_add_gated(struct device *d, struct tensor *out, const struct tensor *x
     struct map_job j = {};
     j.a = vector_of(gate, x);
     run_map(context_of(d), MAP_ADD_GATED, &j, out, x, y);
+}
+
+void cuda_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+                const struct tensor *slope)
+{
+    struct map_job j = {};
+    j.a = vector_of(slope, x);
+    run_map(context_of(d), MAP_PRELU, &j, out, x, NULL);
 }
 
 void cuda_modulate(struct device *d, struct tensor *out, const struct tensor *x,

@@ -339,6 +339,13 @@ static void dry_add_gated(struct device *d, struct tensor *out, const struct ten
     move(d, out, x, y);
 }
 
+static void dry_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+                      const struct tensor *slope)
+{
+    (void)slope;
+    move(d, out, x, NULL);
+}
+
 static void dry_modulate(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct tensor *scale, const struct tensor *shift)
 {
@@ -455,6 +462,15 @@ static void dry_conv(struct device *d, struct tensor *out, const struct tensor *
     dry_work(d, DRY_CONVOLUTION, 2 * numbers(out) * (double)w->in * taps, bytes + bytes_of(in));
 }
 
+static bool dry_conv_prelu(struct device *d, struct tensor *out, const struct tensor *const *x,
+                           const struct conv *w, const struct tensor *slope)
+{
+    (void)slope;
+    dry_conv(d, out, x, w, NULL);
+    move(d, out, out, NULL);
+    return true;
+}
+
 static bool dry_conv_clips(struct device *d, struct tensor *out, const struct tensor *x,
                            const struct conv *w, const struct tensor *residual)
 {
@@ -515,10 +531,12 @@ void dry_fill_slots(struct ops *ops)
         .glu = dry_glu,
         .blend = dry_blend,
         .add_gated = dry_add_gated,
+        .prelu = dry_prelu,
         .modulate = dry_modulate,
         .distance = dry_distance,
         .copy = dry_copy,
         .conv = dry_conv,
+        .conv_prelu = dry_conv_prelu,
         .conv_clips = dry_conv_clips,
         .patchify = dry_patchify,
         .unpatchify = dry_unpatchify,

@@ -21,6 +21,7 @@ void ops_init_reference(struct ops *ops)
         .rope = reference_rope,
         .embed = reference_embed,
         .activation = reference_activate,
+        .prelu = reference_prelu,
         .glu = reference_glu,
         .blend = reference_blend,
         .add_gated = reference_add_gated,

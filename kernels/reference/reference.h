@@ -41,6 +41,8 @@ void reference_embed(struct device *d, struct tensor *out, const struct tensor *
                      const struct tensor *ids);
 void reference_activate(struct device *d, struct tensor *out, const struct tensor *x,
                         enum activation act);
+void reference_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct tensor *slope);
 void reference_glu(struct device *d, struct tensor *out, const struct tensor *x,
                    const struct tensor *gate, enum activation act);
 void reference_blend(struct device *d, struct tensor *out, float a, const struct tensor *x, float b,

@@ -172,6 +172,18 @@ void reference_blend(struct device *d, struct tensor *out, float a, const struct
                                             (y ? (double)b * tensor_row(y, r)[i] : 0));
 }
 
+void reference_prelu(struct device *d, struct tensor *out, const struct tensor *x,
+                     const struct tensor *slope)
+{
+    int64_t c = x->shape[x->rank - 1];
+    (void)d;
+    for (int64_t r = 0; r < tensor_rows(x); r++)
+        for (int64_t i = 0; i < c; i++) {
+            float v = tensor_row(x, r)[i];
+            tensor_row(out, r)[i] = v > 0 ? v : v * at_row(slope, x, r, i, 1);
+        }
+}
+
 void reference_add_gated(struct device *d, struct tensor *out, const struct tensor *x,
                          const struct tensor *y, const struct tensor *gate)
 {

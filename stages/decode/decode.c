@@ -3,9 +3,14 @@
 
 #include "kernels/base/file.h"
 #include "stages/decode/sources.h"
+#include "stages/decode/upscaler_choice.h"
 #include "stages/generate/latents.h"
-#include "stages/generate/tiers.h"
 #include "stages/stage.h"
+
+struct decode_session {
+    struct vae_session vae;
+    struct upscaler *upscaler; /* on the VAE's device; NULL: none */
+};
 
 static enum lane decode_lane(const struct stage_env *env, const struct shot *shot)
 {
@@ -35,6 +40,21 @@ static int vae_path(const struct stage_env *env, const struct tier *tier, struct
     return *out ? 0 : error_memory(e);
 }
 
+static int describe_upscaler(const struct stage_env *env, const struct tier *tier,
+                             const struct shot *shot, struct arena *a, struct inputs *in,
+                             struct error *e)
+{
+    const char *path;
+    struct hash128 digest;
+
+    if (upscaler_choose(env, tier, shot, a, &path, e) != 0 ||
+        (path && env->identify(env->identify_ctx, path, &digest, e) != 0))
+        return -1;
+    if (path)
+        in->digest(in, "model.upscaler", digest);
+    return 0;
+}
+
 static int describe_generated(const struct stage_env *env, const struct shot *shot,
                               struct inputs *in, struct error *e)
 {
@@ -49,7 +69,7 @@ static int describe_generated(const struct stage_env *env, const struct shot *sh
         in->digest(in, "model.vae", digest);
         if (env->vae.frames > 0 && tier->family->vae_chunk)
             in->integer(in, "vae.frames", env->vae.frames);
-        rc = 0;
+        rc = describe_upscaler(env, tier, shot, &a, in, e);
     }
     arena_free(&a);
     return rc;
@@ -125,11 +145,12 @@ static int decode_check(const struct stage_env *env, const struct shot *shot, st
 
 static void decode_close(void *opaque)
 {
-    struct vae_session *s = opaque;
+    struct decode_session *s = opaque;
 
     if (!s)
         return;
-    vae_session_close(s);
+    upscaler_close(s->upscaler);
+    vae_session_close(&s->vae);
     free(s);
 }
 
@@ -146,19 +167,34 @@ static void decode_soon(const struct stage_env *env, const struct shot *shot, st
     arena_free(&a);
 }
 
+static int open_upscaler(struct decode_session *s, const char *path, struct error *e)
+{
+    int scale;
+
+    if (upscaler_open(path, s->vae.device, &s->upscaler, e) != 0)
+        return -1;
+    scale = upscaler_scale(s->upscaler);
+    device_note(s->vae.device, NOTE_UPSCALER, "Learned Upscaler Activated (%dx).", scale);
+    return 0;
+}
+
 static int decode_open(const struct stage_group *group, void **session, struct error *e)
 {
-    struct vae_session *s = calloc(1, sizeof *s);
+    struct decode_session *s = calloc(1, sizeof *s);
     struct arena a = {0};
     const struct tier *tier;
-    const char *path;
+    const char *path, *upscaler;
     int rc = -1;
 
     if (!s)
         return error_memory(e);
     if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
         tier_checkpoint(group->env, tier, &a, &path, e) == 0)
-        rc = vae_session_open(s, group->env, tier->family, path, tier->name, e);
+        rc = vae_session_open(&s->vae, group->env, tier->family, path, tier->name, e);
+    if (rc == 0)
+        rc = upscaler_choose(group->env, tier, group->shots[0], &a, &upscaler, e);
+    if (rc == 0 && upscaler)
+        rc = open_upscaler(s, upscaler, e);
     if (rc == 0)
         *session = s;
     else
@@ -193,8 +229,9 @@ static int note_memory(const struct vae_session *s, const struct tensor *latents
 }
 
 /* In smaller pieces when memory runs out; the master is begun anew. */
-static int decode_latents(struct vae_session *s, struct stage_job *job, struct error *e)
+static int decode_latents(struct decode_session *session, struct stage_job *job, struct error *e)
 {
+    struct vae_session *s = &session->vae;
     const struct artefact *a = job->input(job, STAGE_GENERATE, "latents");
     struct tensor latents;
     int rc;
@@ -204,7 +241,7 @@ static int decode_latents(struct vae_session *s, struct stage_job *job, struct e
     if (latents_read(a->bytes, a->size, job->arena, &latents, e) != 0)
         return -1;
     do
-        rc = decode_generated(s, &latents, job, e);
+        rc = decode_generated(s, session->upscaler, &latents, job, e);
     while (rc != 0 && vae_session_again(s, &latents, e));
     return rc == 0 ? note_memory(s, &latents, job, e) : -1;
 }

@@ -2,11 +2,13 @@
 
 #include "stages/decode/master.h"
 #include "stages/decode/sources.h"
-#include "stages/generate/tiers.h"
+#include "stages/decode/upscaler_choice.h"
 
 struct delivery {
     struct master *master;
     struct tier_geometry geometry;
+    struct upscaler *upscaler;     /* NULL: none */
+    int scale;                     /* of it; else 1 */
     struct picture picture, board; /* the picture's part of a frame; on the board */
     struct resampler *resampler;   /* NULL when they are of one size */
     int done;                      /* frames of the shot */
@@ -16,14 +18,18 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
                         struct error *e)
 {
     const struct tier_geometry *g = &d->geometry;
+    int scale = d->scale;
 
     if (width != g->width || height != g->height)
         return error_set(e, ERROR_MODEL, "the VAE made pictures of %dx%d, not %dx%d", width, height,
                          g->width, g->height);
-    for (int y = 0; y < g->picture_height; y++) {
-        const float *row = rgb + ((size_t)(g->top + y) * (size_t)width + (size_t)g->left) * 3;
+    if (d->upscaler && upscaler_run(d->upscaler, rgb, width, height, &rgb, e) != 0)
+        return -1;
+    for (int y = 0; y < g->picture_height * scale; y++) {
+        const float *row = rgb + ((size_t)(g->top * scale + y) * (size_t)width + (size_t)g->left) *
+                                     (size_t)scale * 3;
 
-        for (int x = 0; x < g->picture_width; x++)
+        for (int x = 0; x < d->picture.width; x++)
             for (int c = 0; c < 3; c++) {
                 float value = (row[3 * x + c] + 1) * 32767.5f;
 
@@ -32,7 +38,7 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
                                      "the model made a picture that is no picture: frame %d holds "
                                      "numbers that are not finite",
                                      index);
-                d->picture.planes[c][(size_t)y * (size_t)g->picture_width + (size_t)x] =
+                d->picture.planes[c][(size_t)y * (size_t)d->picture.width + (size_t)x] =
                     (uint16_t)(fminf(fmaxf(value, 0), 65535) + 0.5f);
             }
     }
@@ -57,7 +63,7 @@ static int on_frame(void *ctx, int index, const float *rgb, int width, int heigh
 {
     struct delivery *d = ctx;
     const struct tier_geometry *g = &d->geometry;
-    struct window all = {0, 0, g->picture_width, g->picture_height};
+    struct window all = {0, 0, d->picture.width, d->picture.height};
 
     if (d->done == g->picture_frames || model_frame(g, d->done) != index)
         return 0; /* the model's own rounding up, or it is not shown */
@@ -76,11 +82,12 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
 {
     const struct board *b = job->env->board;
 
-    tier_geometry(tier, b, job->shot, tier->own_size ? tier_trained_pixels(job->env, tier) : 0,
-                  &d->geometry);
-    if (picture_alloc(&d->picture, d->geometry.picture_width, d->geometry.picture_height, e) != 0)
+    shot_geometry(job->env, tier, job->shot, &d->geometry);
+    d->scale = d->upscaler ? upscaler_scale(d->upscaler) : 1;
+    if (picture_alloc(&d->picture, d->geometry.picture_width * d->scale,
+                      d->geometry.picture_height * d->scale, e) != 0)
         return -1;
-    if ((d->geometry.picture_width != b->width || d->geometry.picture_height != b->height) &&
+    if ((d->picture.width != b->width || d->picture.height != b->height) &&
         resampler_open(b->width, b->height, &d->resampler, e) != 0)
         return -1;
     if (master_open(job, &d->master, e) != 0)
@@ -90,10 +97,10 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
     return 0;
 }
 
-int decode_generated(struct vae_session *vae, const struct tensor *latents, struct stage_job *job,
-                     struct error *e)
+int decode_generated(struct vae_session *vae, struct upscaler *upscaler,
+                     const struct tensor *latents, struct stage_job *job, struct error *e)
 {
-    struct delivery d = {0};
+    struct delivery d = {.upscaler = upscaler};
     const struct tier *tier;
     int rc = -1;
 

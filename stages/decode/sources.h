@@ -5,11 +5,13 @@
 
 #include "stages/decode/picture.h"
 #include "stages/decode/resample.h"
+#include "stages/decode/upscaler.h"
 #include "stages/decode/vae_session.h"
 #include "stages/stage.h"
 
-int decode_generated(struct vae_session *vae, const struct tensor *latents, struct stage_job *job,
-                     struct error *e);
+/* upscaler: NULL for none. */
+int decode_generated(struct vae_session *vae, struct upscaler *upscaler,
+                     const struct tensor *latents, struct stage_job *job, struct error *e);
 int decode_still(struct stage_job *job, struct error *e);
 int decode_footage(struct stage_job *job, struct error *e);
 int decode_card(struct stage_job *job, struct error *e);

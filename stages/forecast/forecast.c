@@ -8,6 +8,8 @@
 #include "kernels/outline.h"
 #include "stages/decode/rehearsal.h"
 #include "stages/decode/tiling.h"
+#include "stages/decode/upscaler.h"
+#include "stages/decode/upscaler_choice.h"
 #include "stages/forecast/checkpoint.h"
 #include "stages/forecast/fit.h"
 #include "stages/generate/sampling.h"
@@ -16,6 +18,7 @@
 struct walk {
     const struct stage_env *env;
     const struct machine *machine;
+    const struct shot *shot; /* whose pictures these are; NULL: they are keyframes */
     const struct family *family;
     const char *dir;
     const char *const *names;
@@ -235,10 +238,36 @@ static bool is_doubtful(const struct walk *w, double peak)
     return w->machine->gpus > 0 && !machine_holds(w->machine, peak);
 }
 
+/* Each picture through the upscaler, if there is one. */
+static int enlarge(void *upscaler, int index, const float *rgb, int width, int height,
+                   struct error *e)
+{
+    (void)index, (void)rgb;
+    return upscaler ? upscaler_rehearse(upscaler, width, height, e) : 0;
+}
+
+/* The one that would enlarge the shot's pictures; *out is NULL where there is none. */
+static int open_upscaler(const struct walk *w, struct device *d, struct upscaler **out,
+                         struct error *e)
+{
+    struct arena a = {0};
+    struct error ignored = {0};
+    const char *path;
+    int rc = 0;
+
+    /* A checkpoint that is not there has none. */
+    if (w->shot && upscaler_choose(w->env, w->forecast->tier, w->shot, &a, &path, &ignored) == 0 &&
+        path)
+        rc = upscaler_open(path, d, out, e);
+    arena_free(&a);
+    return rc;
+}
+
 /* In smaller pieces where it might not fit, as the ladder has it (stages/ladder.h). */
 static int decode(struct walk *w, struct error *e)
 {
     struct device *d = NULL;
+    struct upscaler *upscaler = NULL;
     void *vae = NULL;
     struct vae_limits limits = w->env->vae;
     double weights;
@@ -250,9 +279,11 @@ static int decode(struct walk *w, struct error *e)
     rc = w->family->vae_open(w->dir, d, &vae, e);
     if (rc == 0 && w->machine->gpus > 0)
         rc = rehearsal_open(w->family, w->dir, d, &limits.rehearsal, e);
+    if (rc == 0)
+        rc = open_upscaler(w, d, &upscaler, e);
     weights = loaded(w);
     while (rc == 0 && again) {
-        rc = tiling_decode(w->family, vae, d, &limits, &w->latents, rehearsal_frame, NULL, e);
+        rc = tiling_decode(w->family, vae, d, &limits, &w->latents, enlarge, upscaler, e);
         again = rc == 0 && is_doubtful(w, (double)w->run.peak) &&
                 tiling_smaller(w->family, vae, d, w->latents.shape, &limits);
         if (!again)
@@ -264,6 +295,7 @@ static int decode(struct walk *w, struct error *e)
     if (rc == 0)
         add_stage(w, DECODING, weights)->cuts = cuts;
     rehearsal_close(limits.rehearsal);
+    upscaler_close(upscaler);
     w->family->vae_close(vae);
     device_close(d);
     return rc;
@@ -337,14 +369,17 @@ static int add_picture(struct walk *w, struct error *e)
     return 0;
 }
 
-static int go_through(const struct stage_env *env, const struct machine *m, bool picture,
+/* shot: NULL for its keyframe. */
+static int go_through(const struct stage_env *env, const struct machine *m, const struct shot *shot,
                       const char *dir, struct forecast *f, struct error *e)
 {
+    bool picture = !shot;
     const struct family *family = picture ? f->tier->keyframe.family : f->tier->family;
     struct settings *s = &f->settings;
     struct generation *g = picture ? &s->keyframe : &s->generation;
     struct walk w = {.env = env,
                      .machine = m,
+                     .shot = shot,
                      .family = family,
                      .dir = dir,
                      .names = picture ? names_of_picture : names_of_shot,
@@ -372,17 +407,17 @@ static int go_through(const struct stage_env *env, const struct machine *m, bool
     return rc;
 }
 
-static int walk_one(const struct stage_env *env, const struct machine *m, bool picture,
+static int walk_one(const struct stage_env *env, const struct machine *m, const struct shot *shot,
                     struct forecast *f, struct error *e)
 {
     struct arena a = {0};
     const char *dir;
     bool outlined;
-    int rc = forecast_checkpoint(env, picture, &a, f, &dir, &outlined, e);
+    int rc = forecast_checkpoint(env, !shot, &a, f, &dir, &outlined, e);
 
     outline_allow(rc == 0 && outlined);
     if (rc == 0)
-        rc = go_through(env, m, picture, dir, f, e);
+        rc = go_through(env, m, shot, dir, f, e);
     outline_allow(false);
     arena_free(&a);
     return rc;
@@ -395,7 +430,7 @@ int forecast_shot(const struct stage_env *env, const struct shot *shot, const st
     if (settings_of(env, shot, &out->settings, e) != 0)
         return -1;
     out->tier = out->settings.tier;
-    if (out->settings.makes_keyframe && walk_one(env, m, true, out, e) != 0)
+    if (out->settings.makes_keyframe && walk_one(env, m, NULL, out, e) != 0)
         return -1;
-    return walk_one(env, m, false, out, e);
+    return walk_one(env, m, shot, out, e);
 }

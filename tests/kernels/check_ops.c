@@ -71,10 +71,12 @@ static const struct limit {
     {"glu", {2e-6, SMALL}},
     {"blend", {1e-6, ROUNDING}},
     {"add_gated", {1e-6, ROUNDING}},
+    {"prelu", {1e-6, ROUNDING}},
     {"modulate", {1e-6, ROUNDING}},
     {"distance", {1e-5, 1e-5, 1e-5}}, /* sums in F32 of what both sides read alike */
     {"copy", {0, ROUNDING}},
     {"conv", {2e-6, PRODUCT}},
+    {"conv_prelu", {2e-6, PRODUCT}},
     {"conv_clips", {2e-6, PRODUCT}},
     {"patchify", {0, ROUNDING}},
     {"unpatchify", {0, ROUNDING}},

@@ -98,12 +98,22 @@ static void make_taps(struct check *c, const struct conv_case *v, struct pair *t
     }
 }
 
-static void check_conv(struct check *c)
+#define CONV_CASE(v)                                                                               \
+    "n %lld h %lld w %lld in %lld out %lld kernel %d %d %d scale %d stride %d edge %d clip "       \
+    "%d absent %d shared %d residual %d in place %d bias %d apart %d",                             \
+        (long long)(v).n, (long long)(v).h, (long long)(v).w, (long long)(v).in,                   \
+        (long long)(v).out, (v).kt, (v).kh, (v).kw, (v).form.scale, (v).form.stride,               \
+        (v).form.edge, (v).clip, (v).absent, (v).shared, (v).add, (v).in_place, (v).biased,        \
+        (v).apart
+
+/* bend: with a PReLU after it. */
+static void check_conv(struct check *c, bool bend)
 {
     struct conv_case v = random_conv(c);
     int64_t shape[5] = {v.out, v.in, v.kt, v.kh, v.kw};
     struct pair weight = numbers(c, ACTIVATIONS_, 5, shape, 0, 0, 0.2f);
     struct pair bias = NUMBERS(c, VECTORS_, 0, 1, v.out), taps[CONV_MAX_TAPS];
+    struct pair slope = NUMBERS(c, VECTORS_, 0, 1, v.out);
     int64_t h = out_size(&v.form, v.h, v.kh), w = out_size(&v.form, v.w, v.kw);
     struct pair out = make_frames(c, ACTIVATIONS_, v.apart, v.n, h, w, v.out);
     struct pair add = make_frames(c, ACTIVATIONS_, v.apart, v.n, h, w, v.out);
@@ -120,18 +130,19 @@ static void check_conv(struct check *c)
         c->failed++;
         return;
     }
-    if (v.add && v.in_place)
+    if (v.add && v.in_place && !bend)
         add = out;
     else
         poison(c, &out);
+    if (bend) {
+        op_conv_prelu(c->reference, &out.host, host, &a, &slope.host);
+        op_conv_prelu(c->tested, &out.device, device, &b, &slope.device);
+        compare(c, "conv_prelu", &out, CONV_CASE(v));
+        return;
+    }
     op_conv(c->reference, &out.host, host, &a, v.add ? &add.host : NULL);
     op_conv(c->tested, &out.device, device, &b, v.add ? &add.device : NULL);
-    compare(c, "conv", &out,
-            "n %lld h %lld w %lld in %lld out %lld kernel %d %d %d scale %d stride %d edge %d clip "
-            "%d absent %d shared %d residual %d in place %d bias %d apart %d",
-            (long long)v.n, (long long)v.h, (long long)v.w, (long long)v.in, (long long)v.out, v.kt,
-            v.kh, v.kw, v.form.scale, v.form.stride, v.form.edge, v.clip, v.absent, v.shared, v.add,
-            v.in_place, v.biased, v.apart);
+    compare(c, "conv", &out, CONV_CASE(v));
 }
 
 static void check_conv_clips(struct check *c)
@@ -258,7 +269,9 @@ static void check_patches(struct check *c)
 void check_pictures(struct check *c)
 {
     if (wanted(c, "conv"))
-        check_conv(c);
+        check_conv(c, false);
+    if (wanted(c, "conv_prelu"))
+        check_conv(c, true);
     if (wanted(c, "conv_clips"))
         check_conv_clips(c);
     if (wanted(c, "group_statistics"))

@@ -101,6 +101,7 @@ static void check_norms_and_elements(struct check *c)
     BOTH(blend, 0.3f, in, -1.7f, other);
     BOTH(blend, -2.5f, in, 0, NULL);
     BOTH(add_gated, in, other, weight);
+    BOTH(prelu, in, weight);
     BOTH(modulate, in, weight, bias);
     BOTH(copy, in);
     for (act = 0; act < ACTIVATIONS; act++) {
@@ -137,6 +138,7 @@ static void check_in_place(struct check *c)
     /* Softmax last: what follows it would be too small for F16. */
     IN_PLACE(glu, y, a, b, ACT_GELU_TANH);
     IN_PLACE(modulate, y, b, NULL, NULL);
+    IN_PLACE(prelu, x, a, NULL);
     IN_PLACE(add_gated, y, a, b, NULL);
     IN_PLACE(layer_norm, x, a, NULL, NULL, 1e-6f);
     IN_PLACE(blend, x, 2, a, -1, b);

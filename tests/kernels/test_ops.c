@@ -26,7 +26,8 @@ static const struct tolerance {
     {"attention", 4e-6},  /* two products and an exponential of scores up to +-30 */
     {"layer_norm", 2e-6}, /* a difference of near numbers when the mean is large */
     {"rms_norm", 1e-6},   {"channel_norm", 1e-6}, {"rope", 5e-7},  {"activation", 1e-6},
-    {"add_gated", 2e-7},  {"modulate", 2e-7},     {"conv", 3e-6}, /* depth up to 27 * 70 */
+    {"add_gated", 2e-7},  {"modulate", 2e-7},     {"prelu", 1e-7}, {"conv_prelu", 3e-6},
+    {"conv", 3e-6}, /* depth up to 27 * 70 */
     {"linear_glu", 2e-6}, {"add", 1e-7},          {"blend", 2e-7}, {"glu", 1e-6},
     {"linear_add", 2e-6}, {"group_norm", 6e-6}, /* numbers about a mean of 100 have lost 7 of their
                                                    24 bits */
@@ -261,6 +262,7 @@ static void check_rows(void)
     BOTH(channel_norm, &x, weight, act);
     BOTH(add, &x, &y);
     BOTH(add_gated, &x, &y, weight);
+    BOTH(prelu, &x, weight);
     BOTH(modulate, &x, weight, bias);
     BOTH(blend, 0.3f, &x, -1.7f, &y);
     BOTH(blend, 0.3f, &x, 0, NULL);

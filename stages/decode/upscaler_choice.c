@@ -1,0 +1,40 @@
+#include "stages/decode/upscaler_choice.h"
+
+#include "kernels/base/file.h"
+
+void shot_geometry(const struct stage_env *env, const struct tier *tier, const struct shot *shot,
+                   struct tier_geometry *out)
+{
+    tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0, out);
+}
+
+/* `upscaler` in this folder, where it is there. */
+static int beside(const char *folder, struct arena *a, const char **path, struct error *e)
+{
+    const char *at = path_join(a, folder, "upscaler");
+
+    if (!at)
+        return error_memory(e);
+    *path = path_exists(at) ? at : NULL;
+    return 0;
+}
+
+int upscaler_choose(const struct stage_env *env, const struct tier *tier, const struct shot *shot,
+                    struct arena *a, const char **path, struct error *e)
+{
+    const struct board *b = env->board;
+    struct tier_geometry g;
+    const char *checkpoint;
+
+    *path = NULL;
+    if (b->deliver.upscale != UPSCALE_LEARNED)
+        return 0;
+    shot_geometry(env, tier, shot, &g);
+    if (g.picture_width >= b->width && g.picture_height >= b->height)
+        return 0;
+    if (tier_checkpoint(env, tier, a, &checkpoint, e) != 0 || beside(checkpoint, a, path, e) != 0)
+        return -1;
+    if (*path || !env->models_dir || !*env->models_dir)
+        return 0;
+    return beside(env->models_dir, a, path, e);
+}
