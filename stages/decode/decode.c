@@ -118,6 +118,21 @@ static int decode_describe(const struct stage_env *env, const struct shot *shot,
     return 0;
 }
 
+/* The upscaler's weights, if there are any. */
+static int check_upscaler(const struct stage_env *env, const struct tier *tier,
+                          const struct shot *shot, struct arena *a, struct error *e)
+{
+    struct upscaler *u = NULL;
+    const char *path;
+    int rc;
+
+    if (upscaler_choose(env, tier, shot, a, &path, e) != 0)
+        return -1;
+    rc = path ? upscaler_open(path, NULL, &u, e) : 0;
+    upscaler_close(u);
+    return rc;
+}
+
 /* generate's check has looked the checkpoint through, its VAE too; there must be one. */
 static int check_generated(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
@@ -130,6 +145,8 @@ static int check_generated(const struct stage_env *env, const struct shot *shot,
         rc = path_exists(path)
                  ? 0
                  : error_set(e, ERROR_MODEL, "the checkpoint is incomplete: there is no %s", path);
+    if (rc == 0)
+        rc = check_upscaler(env, tier, shot, &a, e);
     arena_free(&a);
     return rc;
 }

@@ -18,8 +18,9 @@ enum { UPSCALER_MOST_SCALE = 8, UPSCALER_MOST_WIDTH = 512, UPSCALER_MOST_LAYERS 
 
 struct upscaler;
 
-/* path: a .safetensors file or a folder that holds one. The device outlives it. Weights of another
- * form are ERROR_MODEL. */
+/* path: a .safetensors file or a folder that holds one. The device outlives it; NULL: weights are
+ * only looked through, and it can be closed and nothing else. Weights of another form are
+ * ERROR_MODEL. */
 int upscaler_open(const char *path, struct device *d, struct upscaler **out, struct error *e);
 void upscaler_close(struct upscaler *u); /* NULL-safe */
 int upscaler_scale(const struct upscaler *u);

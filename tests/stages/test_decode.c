@@ -172,6 +172,82 @@ static void latents_that_are_none_are_refused(void **state)
     media_job_free(m);
 }
 
+/* ---- pictures smaller than the board */
+
+static int identify(void *ctx, const char *path, struct hash128 *out, struct error *e)
+{
+    (void)ctx, (void)e;
+    *out = hash_bytes(path, strlen(path));
+    return 0;
+}
+
+struct listed {
+    struct inputs in;
+    bool upscaler;
+};
+
+static void hear_digest(struct inputs *in, const char *name, struct hash128 value)
+{
+    (void)value;
+    ((struct listed *)in)->upscaler |= strcmp(name, "model.upscaler") == 0;
+}
+
+static void hear_integer(struct inputs *in, const char *name, int64_t value)
+{
+    (void)in, (void)name, (void)value;
+}
+
+static void hear_text(struct inputs *in, const char *name, const char *value)
+{
+    (void)in, (void)name, (void)value;
+}
+
+static bool key_has_upscaler(struct media_job *m)
+{
+    struct listed l = {{.text = hear_text, .integer = hear_integer, .digest = hear_digest}, false};
+
+    m->env.identify = identify;
+    assert_int_equal(stage_decode.describe(&m->env, &m->shot, &l.in, &m->e), 0);
+    return l.upscaler;
+}
+
+/* Its pixels, as a digest; `upscaler`: whether one is expected to take part. */
+static struct hash128 enlarged(int width, int height, const char *models_dir,
+                               enum deliver_upscale how, bool upscaler)
+{
+    struct media_job *m = generated(width, height, 2);
+    struct model_path small = {"previs", "tests/fixtures/wan2.2-t2v-a14b", 1};
+    struct hash128 digest;
+
+    m->shot.tier = "previs"; /* 384 x 224 at most */
+    m->board.models = &small;
+    m->board.deliver.upscale = how;
+    m->env.models_dir = models_dir;
+    assert_int_equal(key_has_upscaler(m), upscaler);
+    assert_int_equal(stage_decode.check(&m->env, &m->shot, &m->e), 0);
+    make_latents(m, true, 0);
+    if (run_generated(m) != 0)
+        fail_msg("%s", m->e.text);
+    assert_int_equal(read_master(m, NULL, NULL), 2);
+    assert_int_equal(hash_file(m->made[m->made_count - 1].path, &digest, &m->e), 0);
+    media_job_free(m);
+    return digest;
+}
+
+static void an_upscaler_takes_part_where_it_should(void **state)
+{
+    const char *with = "tests/stages/data", *without = "tests/stages";
+    struct hash128 filtered = enlarged(1152, 672, without, UPSCALE_LEARNED, false);
+    struct hash128 learned = enlarged(1152, 672, with, UPSCALE_LEARNED, true);
+
+    (void)state;
+    assert_true(hash_equal(filtered, enlarged(1152, 672, with, UPSCALE_LANCZOS, false)));
+    assert_false(hash_equal(filtered, learned));
+    assert_true(hash_equal(learned, enlarged(1152, 672, with, UPSCALE_LEARNED, true)));
+    enlarged(1280, 720, with, UPSCALE_LEARNED, true); /* three times is not the board's size */
+    enlarged(72, 40, with, UPSCALE_LEARNED, false);   /* nothing to enlarge */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +256,7 @@ int main(void)
         cmocka_unit_test(cancelling_stops_between_frames),
         cmocka_unit_test(latents_become_exactly_the_shot),
         cmocka_unit_test(latents_that_are_none_are_refused),
+        cmocka_unit_test(an_upscaler_takes_part_where_it_should),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

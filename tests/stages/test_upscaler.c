@@ -89,10 +89,13 @@ static void refused(const char *from, const char *to, const char *says)
     struct upscaler *u;
 
     assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
-    assert_int_equal(upscaler_open(copy, d, &u, &e), -1);
-    assert_int_equal(e.code, ERROR_MODEL);
-    if (!strstr(e.text, says))
-        fail_msg("%s, not %s", e.text, says);
+    for (int with = 0; with < 2; with++) {
+        error_clear(&e);
+        assert_int_equal(upscaler_open(copy, with ? d : NULL, &u, &e), -1);
+        assert_int_equal(e.code, ERROR_MODEL);
+        if (!strstr(e.text, says))
+            fail_msg("%s, not %s", e.text, says);
+    }
     device_close(d);
     assert_int_equal(path_remove(copy, &e), 0);
     arena_free(&a);
@@ -117,6 +120,8 @@ static void a_bare_close_is_harmless(void **unused)
 
     (void)unused;
     upscaler_close(NULL);
+    assert_int_equal(upscaler_open(SMALL, NULL, &u, &e), 0); /* looked through */
+    upscaler_close(u);
     assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     assert_int_equal(upscaler_open("tests/stages/data/no-such-folder", d, &u, &e), -1);
     device_close(d);
