@@ -119,12 +119,11 @@ static int add_category(struct work *w, const struct category *c, const char *pr
         return error_memory(w->e);
     if (matches(c->known, said))
         return 0;
-    const struct addition *add = c->add[w->request->small];
-    for (size_t i = 0; i < c->add_count[w->request->small]; i++) {
-        if (add[i].when && !matches(add[i].when, said))
+    for (size_t i = 0; i < c->add_count; i++) {
+        if (!matches(c->add[i].when, prompt))
             continue;
         size_t before = to->count;
-        if (split(w, add[i].words, said, true, to) != 0)
+        if (split(w, c->add[i].words, said, true, to) != 0)
             return -1;
         for (size_t k = before; k < to->count; k++)
             to->items[k].category = c->name;
@@ -134,18 +133,22 @@ static int add_category(struct work *w, const struct category *c, const char *pr
 }
 
 /* The shot's camera, light, the shot's look: in the order of the lexicon's categories. What the
- * shot says for itself stands in its category's place and fills it. */
+ * shot says for itself stands in its category's place and fills it. What is added, if anything,
+ * follows from the prompt alone. */
 static int gather(struct work *w, const char *prompt, struct phrases *to)
 {
+    if (w->request->small && w->request->additions)
+        notes_add(&w->notes, false,
+                  "additions: none for this tier, whose model was taught on short captions");
     for (size_t i = 0; i < w->lexicon->category_count; i++) {
         const struct category *c = &w->lexicon->categories[i];
-        const char *own = strcmp(c->name, "camera") == 0 ? w->request->camera
-                          : strcmp(c->name, "look") == 0 ? w->request->look
-                                                         : "";
+        const char *own = c->kind == WORDS_CAMERA ? w->request->camera
+                          : c->kind == WORDS_LOOK ? w->request->look
+                                                  : "";
         size_t before = to->count;
         if (split(w, own, prompt, false, to) != 0)
             return -1;
-        if (to->count > before || *own)
+        if (to->count > before || *own || w->request->small || !(w->request->additions & c->kind))
             continue;
         /* Look words that the shot brings may say light too: they are asked as well. */
         const char *all =
@@ -295,8 +298,8 @@ static int lift(struct work *w, const char *original, char **prompt, struct enha
         return -1;
     if (*original && !*lettering.prompt)
         notes_add(&w->notes, true,
-                  "nothing but lettering stood in the prompt: the model is told "
-                  "only what is added");
+                  "nothing but lettering stood in the prompt: the model is told only what the "
+                  "look and camera fields say");
     *prompt = lettering.prompt;
     out->overlays = lettering.overlays;
     out->overlay_count = lettering.count;

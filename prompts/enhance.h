@@ -7,8 +7,10 @@
  *     Without quotation marks ("with the text hello world in red letters") the words are the run of
  *     capitalised words, else what stands before punctuation or a word that begins a place or an
  *     action (lexicon.yaml: lettered, after-words).
- *  2. The shot's camera and look are added, then camera, light and look words of the lexicon's
- *     where nothing of the kind is said yet.
+ *  2. The shot's camera and look are joined in. Nothing else is added unasked: a prompt may say in
+ *     words that the lexicon does not know what an addition would deny. Of the kinds that are asked
+ *     for, where nothing of the kind is said, the lexicon adds what follows from a word of the
+ *     prompt. A model that was taught on short captions gets nothing added in any case.
  *  3. All is fitted to the model's tokens: added words go first, then the shot's own look and
  *     camera from their end, then words from the prompt's end. A word is never cut.
  *  4. The negative prompt is the tier's and the shot's, each phrase once.
@@ -32,7 +34,8 @@ struct enhance_request {
     const char *prompt, *camera, *look, *negative; /* "" for none; any bytes */
     enum lettering_policy lettering;
     const char *base_negative; /* of the tier */
-    bool small;                /* the model was taught on short captions: few words are added */
+    bool small;                /* the model was taught on short captions */
+    unsigned additions;        /* the kinds of words asked for: enum word_kind, or'ed; 0: none */
     int limit;                 /* tokens that the model reads, </s> included; >= 2 */
 };
 

@@ -193,42 +193,61 @@ static int read_tidy(struct lexicon_reader *r, const yaml_node_t *list)
     return 0;
 }
 
-static pcre2_code *compile_words(struct lexicon_reader *r, const yaml_node_t *list)
+/* before: what the words must not stand behind, in PCRE2's syntax; "" for nothing. */
+static pcre2_code *compile_words(struct lexicon_reader *r, const char *before,
+                                 const yaml_node_t *list)
 {
-    char *text = pattern_of_words(r, list);
-    pcre2_code *code = text ? pattern_compile(r, list, text) : NULL;
-    free(text);
-    return code;
+    char *words = pattern_of_words(r, list);
+    const char *text = words ? arena_printf(&r->to->arena, "%s%s", before, words) : NULL;
+    if (words && !text)
+        error_memory(r->e);
+    free(words);
+    return text ? pattern_compile(r, list, text) : NULL;
 }
 
-static int read_additions(struct lexicon_reader *r, const yaml_node_t *list, struct addition **out,
-                          size_t *out_count)
+static int read_additions(struct lexicon_reader *r, const yaml_node_t *list, struct category *to)
 {
     static const char *const names[] = {"words", "when"};
+    static const char denied[] = "(?<!\\bno[ ])(?<!\\bnot[ ])(?<!\\bnot[ ]at[ ])(?<!\\bwithout[ ])";
     yaml_node_t *f[2];
     size_t count;
     if (yaml_list(&r->file, list, &count, r->e) != 0)
         return -1;
-    struct addition *a = arena_array(&r->to->arena, count + 1, sizeof *a);
-    if (!a)
+    to->add = arena_array(&r->to->arena, count + 1, sizeof *to->add);
+    if (!to->add)
         return error_memory(r->e);
-    for (size_t i = 0; i < count; i++) {
-        if (yaml_fields(&r->file, yaml_item(&r->file, list, i), names, 2, 1, f, r->e) != 0 ||
-            copy_text(r, f[0], &a[i].words) != 0)
-            return -1;
-        if (f[1] && !(a[i].when = compile_words(r, f[1])))
+    for (; to->add_count < count; to->add_count++) {
+        struct addition *a = &to->add[to->add_count];
+        const yaml_node_t *item = yaml_item(&r->file, list, to->add_count);
+        if (yaml_fields(&r->file, item, names, 2, 2, f, r->e) != 0 ||
+            copy_text(r, f[0], &a->words) != 0 || !(a->when = compile_words(r, denied, f[1])))
             return -1;
     }
-    *out = a;
-    *out_count = count;
     return 0;
+}
+
+static int read_category(struct lexicon_reader *r, const yaml_node_t *item, struct category *to)
+{
+    static const char *const names[] = {"name", "known", "add"};
+    static const struct {
+        const char *name;
+        enum word_kind kind;
+    } kinds[] = {{"camera", WORDS_CAMERA}, {"light", WORDS_LIGHT}, {"look", WORDS_LOOK}};
+    yaml_node_t *f[3];
+    if (yaml_fields(&r->file, item, names, 3, 3, f, r->e) != 0 || copy_text(r, f[0], &to->name))
+        return -1;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, to->name) == 0)
+            to->kind = kinds[i].kind;
+    if (!to->kind)
+        return yaml_complain(&r->file, f[0], r->e, "a category is camera, light or look");
+    to->known = compile_words(r, "", f[1]);
+    return to->known ? read_additions(r, f[2], to) : -1;
 }
 
 static int read_categories(struct lexicon_reader *r, const yaml_node_t *list)
 {
-    static const char *const names[] = {"name", "known", "add", "small"};
     struct lexicon *to = r->to;
-    yaml_node_t *f[4];
     size_t count;
     if (yaml_list(&r->file, list, &count, r->e) != 0)
         return -1;
@@ -236,12 +255,8 @@ static int read_categories(struct lexicon_reader *r, const yaml_node_t *list)
     if (!to->categories)
         return error_memory(r->e);
     for (; to->category_count < count; to->category_count++) {
-        struct category *c = &to->categories[to->category_count];
         const yaml_node_t *item = yaml_item(&r->file, list, to->category_count);
-        if (yaml_fields(&r->file, item, names, 4, 4, f, r->e) != 0 ||
-            copy_text(r, f[0], &c->name) != 0 || !(c->known = compile_words(r, f[1])) ||
-            read_additions(r, f[2], &c->add[0], &c->add_count[0]) != 0 ||
-            read_additions(r, f[3], &c->add[1], &c->add_count[1]) != 0)
+        if (read_category(r, item, &to->categories[to->category_count]) != 0)
             return -1;
     }
     return 0;

@@ -34,16 +34,20 @@ struct tidy_rule {
     const char *becomes;
 };
 
+/* What follows from a word that stands in the prompt. */
 struct addition {
-    pcre2_code *when; /* NULL: always */
+    pcre2_code *when;
     const char *words;
 };
 
+enum word_kind { WORDS_CAMERA = 1, WORDS_LIGHT = 2, WORDS_LOOK = 4 };
+
 struct category {
-    const char *name;
-    pcre2_code *known;       /* the prompt says something of this kind already */
-    struct addition *add[2]; /* [1]: for small models */
-    size_t add_count[2];
+    const char *name; /* "camera", "light" or "look" */
+    enum word_kind kind;
+    pcre2_code *known; /* the prompt says something of this kind already */
+    struct addition *add;
+    size_t add_count;
 };
 
 struct lexicon {

@@ -79,6 +79,12 @@ int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, stru
         [TEXT_DROP] = LETTERING_DROP,
         [TEXT_KEEP] = LETTERING_KEEP,
     };
+    static const unsigned kinds[ADDITIONS] = {
+        [ADDITIONS_CAMERA] = WORDS_CAMERA,
+        [ADDITIONS_LIGHT] = WORDS_LIGHT,
+        [ADDITIONS_LOOK] = WORDS_LOOK,
+        [ADDITIONS_ALL] = WORDS_CAMERA | WORDS_LIGHT | WORDS_LOOK,
+    };
     struct enhance_request request = {
         .prompt = shot->prompt,
         .camera = shot->camera,
@@ -87,6 +93,7 @@ int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, stru
         .lettering = policies[shot->text],
         .base_negative = enhancer->tier->negative,
         .small = enhancer->tier->small,
+        .additions = kinds[shot->additions],
         .limit = enhancer_limit(enhancer),
     };
     return enhance(enhancer->lexicon, enhancer->tokenizer, &request, a, out, e);
@@ -141,6 +148,7 @@ static int describe(const struct stage_env *env, const struct shot *shot, struct
                     struct arena *a, struct error *e)
 {
     static const char *const policies[TEXT_POLICIES] = {"overlay", "drop", "keep"};
+    static const char *const additions[ADDITIONS] = {"none", "camera", "light", "look", "all"};
     const struct tier *tier;
     struct hash128 lexicon, tokenizer = {0};
     if (tier_of_shot(env, shot, &tier, e) != 0)
@@ -158,6 +166,7 @@ static int describe(const struct stage_env *env, const struct shot *shot, struct
     in->text(in, "look", shot->look);
     in->text(in, "negative", shot->negative);
     in->text(in, "text", policies[shot->text]);
+    in->text(in, "additions", additions[shot->additions]);
     in->text(in, "tier.negative", tier->negative);
     in->integer(in, "tier.small", tier->small);
     in->digest(in, "lexicon", lexicon);
@@ -278,7 +287,7 @@ static void enhance_close(void *session)
 
 const struct stage stage_enhance = {
     .name = "enhance",
-    .version = 2,
+    .version = 3,
     .lane = enhance_lane,
     .group = enhance_group,
     .describe = enhance_describe,

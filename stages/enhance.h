@@ -13,7 +13,8 @@ int enhancer_open(const struct stage_env *env, const struct tier *tier, struct e
 void enhancer_close(struct enhancer *enhancer);      /* NULL-safe */
 int enhancer_limit(const struct enhancer *enhancer); /* tokens the model reads */
 
-/* Uses the shot's prompt, camera, look, negative and text policy. *out lives in the arena. */
+/* Uses the shot's prompt, camera, look, negative, text policy and additions. *out lives in the
+ * arena. */
 int enhancer_shot(const struct enhancer *enhancer, const struct shot *shot, struct arena *a,
                   struct enhanced *out, struct error *e);
 

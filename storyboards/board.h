@@ -101,6 +101,16 @@ enum text_policy {
     TEXT_POLICIES
 };
 
+/* Which kinds of words may be added to a prompt that has none of the kind. */
+enum additions {
+    ADDITIONS_NONE,
+    ADDITIONS_CAMERA,
+    ADDITIONS_LIGHT,
+    ADDITIONS_LOOK,
+    ADDITIONS_ALL,
+    ADDITIONS
+};
+
 struct shot {
     const char *id; /* [A-Za-z0-9][A-Za-z0-9._-]{0,63}, unique without regard to case */
     enum shot_kind kind;
@@ -108,6 +118,7 @@ struct shot {
     const char *prompt; /* "" for media shots */
     const char *negative, *look, *camera; /* "" for none */
     enum text_policy text;
+    enum additions additions;
     uint64_t seed;               /* none written: the first 32 bits of XXH3-128 of the id */
     int frames;                  /* >= 1, exactly what is delivered */
     int steps;                   /* 0: the tier's default */

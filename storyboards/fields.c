@@ -14,6 +14,7 @@ static const char *const move_names[] = {"none",      "push-in", "pull-out",  "p
                                          "pan-right", "tilt-up", "tilt-down", NULL};
 static const char *const fit_names[] = {"cover", "contain", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
+static const char *const addition_names[] = {"none", "camera", "light", "look", "all", NULL};
 static const char *const codec_names[] = {"h264", "prores", NULL};
 static const char *const upscale_names[] = {"learned", "lanczos", NULL};
 /* Those of stages/generate/sampler.h, which this room may not know; a test compares them. */
@@ -138,6 +139,10 @@ static const struct field shot_fields[] = {
      .fallback = "overlay", .flags = FIELD_MODEL_ONLY,
      .help = "words that the prompt asks to see as lettering: make overlays of them, drop them, or "
              "keep them in the prompt"},
+    {"additions", FIELD_CHOICE, AT(shot_values, shot.additions), .choices = addition_names,
+     .fallback = "none", .flags = FIELD_MODEL_ONLY,
+     .help = "words of these kinds that follow from the prompt's own (at night: night-time "
+             "lighting) may be added where it has none; none for previs"},
     {"overlays", FIELD_LIST, AT(shot_values, shot.overlays), .table = &overlay_table,
      .without = "none", .help = "words over the picture"},
     {"source", FIELD_OBJECT, AT(shot_values, shot.source), .table = &source_table,

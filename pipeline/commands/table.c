@@ -37,8 +37,9 @@ const struct command commands_all[] = {
      "with its line while the others are planned.",
      command_plan},
     {"prompt", "[BOARD.yaml]", 0, 1, "what the model will be told",
-     "Shows for every shot (or for --text) the prompt after enhancement, the negative prompt, "
-     "the words that became overlays, and the token counts against the tier's limit.",
+     "Shows for every shot (or for --text) the prompt after enhancement, with what was taken out "
+     "or added and why, the negative prompt, the words that became overlays, and the token counts "
+     "against the tier's limit.",
      command_prompt},
     {"why", "[SHOT] [DIR]", 0, 2, "which input changed, and what running would cost",
      "Names, for one shot or for every shot that is not up to date, the input that changed since "

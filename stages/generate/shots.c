@@ -1,6 +1,7 @@
 #include "stages/generate/shots.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "kernels/notes.h"

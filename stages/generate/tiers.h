@@ -10,7 +10,7 @@ struct tier {
     const char *model;           /* for people */
     const struct family *family; /* of the model that makes the frames */
     bool embedded;               /* its checkpoint ships with the program, in data_dir/NAME */
-    bool small;                  /* was taught on short captions: few words are added to prompts */
+    bool small;                  /* was taught on short captions: nothing is added to prompts */
     int steps;                   /* by default */
     double guidance;             /* by default; 1: no guidance, one forward a step */
     double guidance_2;    /* of Wan's second expert, of SVD's first frame; else as guidance */

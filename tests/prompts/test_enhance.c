@@ -114,11 +114,9 @@ static int check_notes(const struct test_case *c, const struct enhanced *out)
     return wrong;
 }
 
-/* "camera: -" and "look: -" with policy words; `left` is what is told when nothing is added. */
 static int run_case(const struct test_case *c)
 {
     const char *policy = value(c, "policy", "overlay");
-    bool bare = find(c, "left") != NULL;
     struct enhance_request r = {
         .prompt = value(c, "prompt", ""),
         .camera = value(c, "camera", ""),
@@ -129,18 +127,17 @@ static int run_case(const struct test_case *c)
                      : strcmp(policy, "drop") == 0 ? LETTERING_DROP
                                                    : LETTERING_OVERLAY,
         .small = find(c, "small") != NULL,
+        .additions = find(c, "add") ? WORDS_CAMERA | WORDS_LIGHT | WORDS_LOOK : 0,
         .limit = atoi(value(c, "limit", "100000")),
     };
-    struct lexicon nothing_added = *lexicon;
-    nothing_added.category_count = 0;
     struct arena a = {0};
     struct enhanced out;
     struct error e = {0};
     int wrong = 0;
-    if (enhance(bare ? &nothing_added : lexicon, tokenizer, &r, &a, &out, &e) != 0) {
+    if (enhance(lexicon, tokenizer, &r, &a, &out, &e) != 0) {
         wrong = complain(&c->lines[0], "fails", e.text);
     } else {
-        const struct line *told = find(c, bare ? "left" : "told"), *negative = find(c, "negative");
+        const struct line *told = find(c, "told"), *negative = find(c, "negative");
         if (told && strcmp(told->value, out.prompt) != 0)
             wrong += complain(told, "prompt", out.prompt);
         if (negative && strcmp(negative->value, out.negative) != 0)

@@ -47,7 +47,7 @@ static const char *const good[] = {
     "patterns: {quote: '[\\x{E100}-\\x{E4FF}]', two: '@noun _ @quote'}",
     "rules: [{name: a, find: '(?<text> @two )', overlay: title}]",
     "tidy: [['_ _+', _]]",
-    "categories: [{name: light, known: [sun], add: [{words: sunny, when: [sea]}], small: []}]",
+    "categories: [{name: light, known: [sun], add: [{words: sunny, when: [sea]}]}]",
 };
 enum { SECTIONS = sizeof good / sizeof *good };
 
@@ -91,9 +91,10 @@ static void mistakes_are_named_with_their_place(void **state)
         {4, "rules: {a: b}", "4:8: must be a list"},
         {5, "tidy: [[a]]", "5:8: must be [pattern, what it becomes]"},
         {5, "tidy: [['[', '']]", "5:9:"},
-        {6, "categories: [{name: a, known: [b], add: [{when: [c]}], small: []}]",
-         "\"words\" is mis"},
-        {6, "categories: [{name: a, known: [b], add: []}]", "6:14: \"small\" is missing"},
+        {6, "categories: [{name: look, known: [b], add: [{when: [c]}]}]", "\"words\" is missing"},
+        {6, "categories: [{name: look, known: [b], add: [{words: c}]}]", "\"when\" is missing"},
+        {6, "categories: [{name: look, known: [b]}]", "6:14: \"add\" is missing"},
+        {6, "categories: [{name: a, known: [b], add: []}]", "6:21: a category is camera, light or"},
         {6, "", "\"categories\" is missing"},
         {6, "categories: [\n", "did not find"},
         {6, "categories: []\nextra: 1", "7:1: unknown key \"extra\""},

@@ -518,6 +518,12 @@ static void keys_follow_what_matters(void **state)
     char *after[] = {describe(&stage_enhance, &changed), describe(&stage_generate, &changed)};
     assert_string_equal(before[0], after[0]);
     assert_string_equal(before[1], after[1]);
+    struct shot asking = shots[0];
+    asking.additions = ADDITIONS_LIGHT;
+    char *asked = describe(&stage_enhance, &asking);
+    assert_string_not_equal(before[0], asked);
+    assert_non_null(strstr(asked, "additions=light\n"));
+    free(asked);
     changed.seed++;
     char *seeded = describe(&stage_generate, &changed);
     assert_string_not_equal(before[1], seeded);
