@@ -63,6 +63,7 @@ PIPELINE_SRC := \
 
 PIPELINE_TESTS := \
 	tests/pipeline/test_bench_vae.c \
+	tests/pipeline/test_capacity.c \
 	tests/pipeline/test_commands.c \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
@@ -72,8 +73,9 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_models.c \
 	tests/pipeline/test_monitor.c \
 	tests/pipeline/test_options.c \
-	tests/pipeline/test_plan.c \
 	tests/pipeline/test_pictures.c \
+	tests/pipeline/test_plan.c \
+	tests/pipeline/test_plan_options.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_killed.c \

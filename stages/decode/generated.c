@@ -82,7 +82,7 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
 {
     const struct board *b = job->env->board;
 
-    shot_geometry(job->env, tier, job->shot, &d->geometry);
+    tier_shot_geometry(job->env, tier, job->shot, &d->geometry);
     d->scale = d->upscaler ? upscaler_scale(d->upscaler) : 1;
     if (picture_alloc(&d->picture, d->geometry.picture_width * d->scale,
                       d->geometry.picture_height * d->scale, e) != 0)

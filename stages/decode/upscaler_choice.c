@@ -2,12 +2,6 @@
 
 #include "kernels/base/file.h"
 
-void shot_geometry(const struct stage_env *env, const struct tier *tier, const struct shot *shot,
-                   struct tier_geometry *out)
-{
-    tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0, out);
-}
-
 /* `upscaler` in this folder, where it is there. */
 static int beside(const char *folder, struct arena *a, const char **path, struct error *e)
 {
@@ -29,7 +23,7 @@ int upscaler_choose(const struct stage_env *env, const struct tier *tier, const 
     *path = NULL;
     if (b->deliver.upscale != UPSCALE_LEARNED)
         return 0;
-    shot_geometry(env, tier, shot, &g);
+    tier_shot_geometry(env, tier, shot, &g);
     if (g.picture_width >= b->width && g.picture_height >= b->height)
         return 0;
     if (tier_checkpoint(env, tier, a, &checkpoint, e) != 0 || beside(checkpoint, a, path, e) != 0)

@@ -10,8 +10,5 @@
  * All shots of a tier have the same. The path lives in the arena or the board. */
 int upscaler_choose(const struct stage_env *env, const struct tier *tier, const struct shot *shot,
                     struct arena *a, const char **path, struct error *e);
-/* What tier_geometry() says of the shot as it is generated. */
-void shot_geometry(const struct stage_env *env, const struct tier *tier, const struct shot *shot,
-                   struct tier_geometry *out);
 
 #endif

@@ -153,8 +153,7 @@ int settings_of(const struct stage_env *env, const struct shot *shot, struct set
     if (check_shot(&used, tier, e) != 0)
         return -1;
     *out = (struct settings){.tier = tier, .sampler = shot->sampler, .flow_shift = shot->shift};
-    tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0,
-                  &out->geometry);
+    tier_shot_geometry(env, tier, shot, &out->geometry);
     fill_generation(env, &used, out);
     fill_step_cache(env, shot, out);
     out->precision = precision_of(&env->device, tier->family);

@@ -348,6 +348,12 @@ void tier_geometry(const struct tier *tier, const struct board *board, const str
     *out = g;
 }
 
+void tier_shot_geometry(const struct stage_env *env, const struct tier *tier,
+                        const struct shot *shot, struct tier_geometry *out)
+{
+    tier_geometry(tier, env->board, shot, tier->own_size ? tier_trained_pixels(env, tier) : 0, out);
+}
+
 void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int64_t trained,
                         int *width, int *height)
 {

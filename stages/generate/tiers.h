@@ -78,6 +78,9 @@ void tier_geometry(const struct tier *tier, const struct board *board, const str
 /* What a checkpoint says of the pixels that it was trained on: the one that reads the tier's
  * prompts, where it makes single pictures; 0 where it does not, does not say or is not there. */
 int64_t tier_trained_pixels(const struct stage_env *env, const struct tier *tier);
+/* tier_geometry() of a shot on its board, with what its checkpoint says. */
+void tier_shot_geometry(const struct stage_env *env, const struct tier *tier,
+                        const struct shot *shot, struct tier_geometry *out);
 /* The size of the keyframe for such frames: of their aspect, about as many pixels as its model was
  * trained on (0: as the tier's published one was). */
 void tier_keyframe_size(const struct tier *tier, const struct tier_geometry *g, int64_t trained,

@@ -42,8 +42,7 @@ static void add_latents(struct media_job *m)
     void *model = NULL;
     struct error e = {0};
 
-    tier_geometry(tier, &m->board, &m->shot,
-                  tier->own_size ? tier_trained_pixels(&m->env, tier) : 0, &geometry);
+    tier_shot_geometry(&m->env, tier, &m->shot, &geometry);
     g = any_generation(geometry.width, geometry.height, geometry.frames, 1);
     assert_int_equal(device_open(&(struct device_options){.threads = 1}, &d, &e), 0);
     if (tier->family->model_open(m->board.models[0].path, d, &model, &e) != 0 ||

@@ -8,19 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "stages/forecast/machine.h"
+#include "tests/stages/machines.h"
 
 static const double GIB = 1024.0 * 1024 * 1024;
-
-static struct machine machine(const char *text)
-{
-    struct machine m;
-    struct error e = {0};
-
-    if (machine_parse(text, &m, &e) != 0)
-        fail_msg("%s", e.text);
-    return m;
-}
 
 static void machines_are_read_as_written(void **state)
 {

@@ -15,6 +15,7 @@
 #include "kernels/safetensors.h"
 #include "stages/forecast/fit.h"
 #include "stages/generate/wan_transformer.h"
+#include "tests/stages/machines.h"
 
 #define WAN "tests/fixtures/wan2.2-t2v-a14b/transformer"
 
@@ -231,16 +232,6 @@ static void attention_has_the_rate_of_its_form(void **state)
     assert_true(r.flops[DRY_ATTENTION8_64] > 1.3 * r.flops[DRY_ATTENTION_64]);
     assert_int_equal(machine_parse("a100", &m, &e), 0);
     assert_true(machine_rates(&m).flops[DRY_ATTENTION8] > 0);
-}
-
-static struct machine machine(const char *text)
-{
-    struct machine m;
-    struct error e = {0};
-
-    if (machine_parse(text, &m, &e) != 0)
-        fail_msg("%s", e.text);
-    return m;
 }
 
 /* ---- outlines */
