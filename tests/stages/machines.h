@@ -2,6 +2,12 @@
 #ifndef AUTEUR_TESTS_STAGES_MACHINES_H
 #define AUTEUR_TESTS_STAGES_MACHINES_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
 #include "stages/forecast/machine.h"
 
 static inline struct machine machine(const char *text)
