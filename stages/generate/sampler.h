@@ -59,7 +59,8 @@ struct sampler_config {
     /* flow_euler, unipc */
     double flow_shift; /* sigma' = shift sigma / (1 + (shift - 1) sigma) */
     /* unipc */
-    int order; /* 1 or 2 */
+    int order;            /* 1 or 2 */
+    uint64_t uncorrected; /* bit k: the corrector leaves alone what step k led to */
 };
 
 /* Reads a published scheduler_config.json; what it does not name has its class's published default.

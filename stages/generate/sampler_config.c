@@ -1,5 +1,6 @@
 /* Reading a published scheduler_config.json: what is not named there has its class's published
  * default, and keys that its class does not know are passed over, as the published loader does. */
+#include <math.h>
 #include <string.h>
 
 #include "stages/generate/sampler.h"
@@ -89,7 +90,6 @@ static const struct {
     const char *name;
 } unset[] = {
     {UNIPC, "solver_p"},
-    {UNIPC, "disable_corrector"},
     {UNIPC | FLOW, "shift_terminal"},
     {EULER | ANCESTRAL | DDIM, "trained_betas"},
 };
@@ -227,14 +227,40 @@ static int read_diffusion(const json_t *root, const char *path, struct sampler_c
     return c->kind == SAMPLER_DDIM ? read_ddim(root, path, c, e) : 0;
 }
 
+/* Numbers of steps as a set of bits. */
+static int get_steps(const json_t *root, const char *path, const char *name, uint64_t *steps,
+                     struct error *e)
+{
+    const json_t *list = json_object_get(root, name), *step;
+    size_t i;
+    *steps = 0;
+    if (!list || json_is_null(list))
+        return 0;
+    if (!json_is_array(list))
+        return error_set(e, ERROR_MODEL, "%s: %s must be a list of steps", path, name);
+    json_array_foreach((json_t *)list, i, step)
+    {
+        double at = json_is_number(step) ? json_number_value(step) : -1;
+        if (!(at >= 0 && at < 64 && at == floor(at)))
+            return error_set(e, ERROR_MODEL, "%s: %s[%zu] must be a step from 0 to 63", path, name,
+                             i);
+        *steps |= UINT64_C(1) << (int)at;
+    }
+    return 0;
+}
+
 static int read_flow(const json_t *root, const char *path, struct sampler_config *c,
                      struct error *e)
 {
     const char *shift = c->kind == SAMPLER_UNIPC ? "flow_shift" : "shift";
     if (json_get_number(root, path, shift, 1e-3, 1e3, &c->flow_shift, e) != 0)
         return -1;
-    return c->kind == SAMPLER_UNIPC ? json_get_int(root, path, "solver_order", 1, 2, &c->order, e)
-                                    : 0;
+    if (c->kind != SAMPLER_UNIPC)
+        return 0;
+    return json_get_int(root, path, "solver_order", 1, 2, &c->order, e) ||
+                   get_steps(root, path, "disable_corrector", &c->uncorrected, e)
+               ? -1
+               : 0;
 }
 
 static int find_class(const json_t *root, const char *path, size_t *class, struct error *e)

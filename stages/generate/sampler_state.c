@@ -9,9 +9,9 @@
 #include "stages/generate/little_endian.h"
 #include "stages/generate/sampler_method.h"
 
-static const char MAGIC[8] = "sample1"; /* the last character is the version */
+static const char MAGIC[8] = "sample2"; /* the last character is the version */
 enum {
-    SETTINGS = 8 + 13 * 4 + 6 * 8 + 8,
+    SETTINGS = 8 + 13 * 4 + 6 * 8 + 2 * 8,
     RANDOM = TORCH_RANDOM_WORDS * 4 + 4 + 4 + 8,
     CHECKSUM = sizeof(struct hash128)
 };
@@ -40,6 +40,7 @@ static void write_settings(const struct sampler *s, uint8_t *p)
         put_u32(&p, whole[i]);
     for (size_t i = 0; i < sizeof real / sizeof *real; i++)
         put_f64(&p, real[i]);
+    put_u64(&p, c->uncorrected);
     put_u64(&p, s->count);
 }
 

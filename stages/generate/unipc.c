@@ -1,7 +1,8 @@
 /* UniPC, a predictor-corrector solver of the diffusion ODE: W. Zhao et al., "UniPC: A Unified
  * Predictor-Corrector Framework for Fast Sampling of Diffusion Models" (2023), in the form the Wan
  * checkpoints publish: flow prediction over flow sigmas, data prediction, B(h) = e^h - 1 ("bh2"),
- * order 2 with a lower order at the first and the last step, last sigma zero.
+ * order 2 with a lower order at the first and the last step, last sigma zero. Of order 1 and with
+ * no corrector it is Euler's method, which distilled models are taught to step by.
  *
  * With x_t = (1 - sigma) x_0 + sigma noise, the model's output v gives x_0 = x_t - sigma v, and
  * steps are taken in lambda = log((1 - sigma) / sigma).
@@ -109,6 +110,12 @@ static struct weights predictor(const struct sampler *s)
     return weigh(&d, order == 2 ? 0.5 / d.r : 0, 0);
 }
 
+/* What a step led to is not corrected. */
+static bool leaves_alone(const struct sampler *s, int index)
+{
+    return index < 64 && (s->config.uncorrected >> index & 1);
+}
+
 static void step(struct sampler *s, const float *output, float *latents)
 {
     float *last_sample = s->arrays;   /* the corrected latents before the last predictor */
@@ -116,12 +123,13 @@ static void step(struct sampler *s, const float *output, float *latents)
     float *x0_before = x0 + s->count; /* and the one before */
     float sigma = s->sigmas[s->index];
     struct weights p = predictor(s), c = {0};
-    if (s->index > 0)
+    bool corrects = s->index > 0 && !leaves_alone(s, s->index - 1);
+    if (corrects)
         c = corrector(s);
     for (size_t i = 0; i < s->count; i++) {
         float here = latents[i] - sigma * output[i];
         float x = latents[i];
-        if (s->index > 0)
+        if (corrects)
             x = c.carried * last_sample[i] + c.x0_before * x0_before[i] + c.x0 * x0[i] +
                 c.x0_here * here;
         last_sample[i] = x;

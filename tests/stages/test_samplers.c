@@ -47,7 +47,7 @@ static void goldens_hold(void **state)
 {
     static const struct {
         const char *golden;
-        const char *const last[12];
+        const char *const last[14];
     } files[] = {
         {NULL,
          {"hunyuan_flow_euler_20.x20", "hunyuan_flow_euler_50.x50", "wan_unipc_40_shift3.x40",
@@ -57,7 +57,7 @@ static void goldens_hold(void **state)
          {"ancestral_leading_20.x20", "ancestral_v_trailing_7.x7", "euler_linear_linspace_50.x50",
           "euler_trailing_sigma_min_9.x9", "euler_karras_continuous_1.x1",
           "ddim_epsilon_linspace_10.x10", "ddim_v_leading_33.x33", "flow_euler_1.x1",
-          "unipc_order1_5.x5", "unipc_2.x2"}},
+          "unipc_order1_5.x5", "unipc_2.x2", "unipc_euler_8.x8", "unipc_some_corrected_6.x6"}},
     };
     struct error e = {0};
     char *lines;
