@@ -18,6 +18,7 @@ KERNELS_SRC := \
 	kernels/dry/dry.c \
 	kernels/dry/mover.c \
 	kernels/dry/ops.c \
+	kernels/dry/processor.c \
 	kernels/graph.c \
 	kernels/load_watch.c \
 	kernels/loader.c \

@@ -75,6 +75,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_options.c \
 	tests/pipeline/test_pictures.c \
 	tests/pipeline/test_plan.c \
+	tests/pipeline/test_plan_memory.c \
 	tests/pipeline/test_plan_options.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_scheduler.c \

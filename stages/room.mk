@@ -135,6 +135,7 @@ STAGES_SRC += \
 
 STAGES_SRC += \
 	stages/forecast/checkpoint.c \
+	stages/forecast/films.c \
 	stages/forecast/fit.c \
 	stages/forecast/forecast.c \
 	stages/forecast/machine.c
@@ -148,6 +149,7 @@ STAGES_SRC += \
 
 STAGES_TESTS := \
 	tests/stages/test_described_machine.c \
+	tests/stages/test_dry_processor.c \
 	tests/stages/test_forecast.c \
 	tests/stages/test_generate.c \
 	tests/stages/test_hunyuan_video.c \

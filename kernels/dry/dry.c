@@ -5,9 +5,10 @@
 
 #include "kernels/dry/impl.h"
 
-/* The driver gives memory in pages of this size. */
-static const size_t PAGE = (size_t)2 << 20;
-static const size_t BLOCK = (size_t)32 << 20; /* as the CUDA side's arenas have it */
+/* The driver gives memory in pages of this size, the system in smaller ones. */
+static const size_t PAGE = (size_t)2 << 20, SMALL_PAGE = 4096;
+/* As the CUDA side's arenas have it, and those of the heap. */
+static const size_t BLOCK = (size_t)32 << 20, SMALL_BLOCK = 64 * 1024;
 
 struct dry {
     struct arena_source source; /* first: arenas hand back its address */
@@ -15,16 +16,18 @@ struct dry {
     size_t scratch[DRY_SCRATCHES];
 };
 
-static size_t pages(size_t size)
+static size_t pages(const struct dry *y, size_t size)
 {
-    return (size + PAGE - 1) / PAGE * PAGE;
+    size_t page = y->run->threads > 0 ? SMALL_PAGE : PAGE;
+
+    return (size + page - 1) / page * page;
 }
 
 static void take(struct dry *y, size_t size)
 {
     struct dry_run *r = y->run;
 
-    r->used += pages(size);
+    r->used += pages(y, size);
     if (r->used > r->peak) {
         r->peak = r->used;
         r->scratch_peak = r->scratch;
@@ -33,7 +36,8 @@ static void take(struct dry *y, size_t size)
 
 void dry_begin(struct dry_run *run)
 {
-    struct dry_run fresh = {.rates = run->rates, .facts = run->facts, .base = run->base};
+    struct dry_run fresh = {
+        .rates = run->rates, .facts = run->facts, .threads = run->threads, .base = run->base};
 
     fresh.used = run->used > run->base ? run->used : run->base;
     fresh.scratch = fresh.scratch_peak = run->scratch;
@@ -44,9 +48,11 @@ void dry_begin(struct dry_run *run)
 
 /* ---- memory for arenas */
 
+/* A processor's is the host's, where small weights are put without an operation. */
 static void *source_get(struct arena_source *s, size_t size)
 {
-    void *bytes = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int may = s->host ? PROT_READ | PROT_WRITE : PROT_NONE;
+    void *bytes = mmap(NULL, size, may, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (bytes == MAP_FAILED)
         return NULL;
@@ -57,7 +63,7 @@ static void *source_get(struct arena_source *s, size_t size)
 static void source_put(struct arena_source *s, void *bytes, size_t size)
 {
     munmap(bytes, size);
-    ((struct dry *)s)->run->used -= pages(size);
+    ((struct dry *)s)->run->used -= pages((struct dry *)s, size);
 }
 
 static void source_clear(struct arena_source *s, void *bytes, size_t size)
@@ -68,14 +74,22 @@ static void source_clear(struct arena_source *s, void *bytes, size_t size)
 void dry_take_scratch(struct device *d, enum dry_scratch purpose, size_t size)
 {
     struct dry *y = d->backend;
-    size_t had = pages(y->scratch[purpose]), has = pages(size);
+    size_t had = pages(y, y->scratch[purpose]), has = pages(y, size);
 
-    if (has <= had)
+    if (has <= had || (purpose == DRY_PROCESSOR) != (y->run->threads > 0))
         return;
     y->scratch[purpose] = size;
     y->run->scratch += has - had;
     y->run->used -= had; /* the old one goes first */
     take(y, has);
+}
+
+void dry_pass(struct device *d, size_t size)
+{
+    struct dry *y = d->backend;
+
+    take(y, size);
+    y->run->used -= pages(y, size);
 }
 
 /* ---- what is counted */
@@ -115,8 +129,8 @@ static void dry_trim(struct device *d)
     struct dry *y = d->backend;
 
     for (int i = 0; y && i < DRY_SCRATCHES; i++) {
-        y->run->used -= pages(y->scratch[i]);
-        y->run->scratch -= pages(y->scratch[i]);
+        y->run->used -= pages(y, y->scratch[i]);
+        y->run->scratch -= pages(y, y->scratch[i]);
         y->scratch[i] = 0;
     }
 }
@@ -150,24 +164,30 @@ int dry_open(struct device *d, struct error *e)
 {
     struct dry_run *run = d->dry;
     struct dry *y = calloc(1, sizeof *y);
+    bool gpu = run->threads == 0;
 
     if (!y)
         return error_memory(e);
-    y->source = (struct arena_source){
-        .get = source_get, .put = source_put, .clear = source_clear, .block_size = BLOCK};
+    y->source = (struct arena_source){.get = source_get,
+                                      .put = source_put,
+                                      .clear = source_clear,
+                                      .block_size = gpu ? BLOCK : SMALL_BLOCK,
+                                      .host = !gpu};
     y->run = run;
     if (run->used < run->base)
         run->used = run->peak = run->base;
-    d->kind = DEVICE_CUDA;
+    d->kind = gpu ? DEVICE_CUDA : DEVICE_CPU;
     d->source = &y->source;
     d->backend = y;
     d->facts = run->facts;
     d->has_f8 = dry_has_f8(&run->facts);
     d->own_f8 = true;
     d->memory = dry_memory;
-    d->mover = &dry_mover;
+    d->mover = gpu ? &dry_mover : NULL;
     d->trim = dry_trim;
     d->close = dry_close;
     dry_fill_slots(&d->ops);
+    if (!gpu)
+        dry_processor_slots(&d->ops);
     return 0;
 }

@@ -2,8 +2,9 @@
  * that GPU would have had to hold and to do: so a model's memory and time are known from its very
  * code, without its weights, without the GPU, in seconds.
  *
- * It is opened by device_options.dry and passes for a GPU (DEVICE_CUDA). Its memory is addresses
- * that nothing lies behind. What op_read() gives is DRY_NUMBER everywhere: finite, and not zero, so
+ * It is opened by device_options.dry and passes for a GPU (DEVICE_CUDA), or for a processor
+ * (DEVICE_CPU), which packs weights and works in other ways. Its memory is addresses that nothing
+ * lies behind. What op_read() gives is DRY_NUMBER everywhere: finite, and not zero, so
  * that what it is mistaken for (states of real tokens, pixels) counts as there. */
 #ifndef AUTEUR_KERNELS_DRY_H
 #define AUTEUR_KERNELS_DRY_H
@@ -36,7 +37,8 @@ struct dry_rates {
 /* One ledger serves all devices that are opened on it, one after another or together. */
 struct dry_run {
     struct dry_rates rates;
-    struct device_facts facts; /* of the GPU that it passes for; memory: more may be taken */
+    struct device_facts facts; /* of what it passes for; memory: more may be taken */
+    int threads;               /* of the processor that it passes for; 0: a GPU */
     size_t base;               /* of it in use before anything is put there: driver and libraries */
 
     size_t used, peak;            /* bytes of the device's memory, base included */

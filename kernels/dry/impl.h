@@ -16,6 +16,7 @@ enum dry_scratch {
     DRY_TRANSFER,  /* numbers on their way in or out in another dtype */
     DRY_VENDOR,    /* workspaces of libraries */
     DRY_UNFUSED,   /* a product before what comes after it */
+    DRY_PROCESSOR, /* all that a processor takes; it has none of the others */
     DRY_SCRATCHES
 };
 
@@ -27,8 +28,17 @@ extern const struct weight_mover dry_mover;
 /* An operation of the device: its arithmetic, and the bytes that it reads and writes. */
 void dry_work(struct device *d, enum dry_class class, double flops, double bytes);
 void dry_take_scratch(struct device *d, enum dry_scratch purpose, size_t size);
+/* So much besides, for a moment. */
+void dry_pass(struct device *d, size_t size);
 void dry_stored(struct device *d, const struct tensor *weight);
 /* Looks how large the heap is. */
 void dry_see_host(struct device *d);
+
+/* Of one that passes for a processor. */
+const void *dry_processor_linear(struct device *d, struct arena *a, const struct linear *shape);
+const void *dry_processor_conv(struct device *d, struct arena *a, const struct conv *shape);
+void dry_processor_heads(struct device *d, const struct tensor *q, const struct tensor *k);
+void dry_processor_patches(struct device *d, const struct conv *w);
+void dry_processor_slots(struct ops *ops);
 
 #endif

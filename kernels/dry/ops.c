@@ -46,6 +46,8 @@ static const void *dry_linear_pack(struct device *d, struct arena *a, int count,
     }
     if (converted)
         dry_take_scratch(d, DRY_TRANSFER, (size_t)64 << 20);
+    if (d->kind == DEVICE_CPU)
+        return dry_processor_linear(d, a, shape);
     return pack(d, a, (size_t)(shape->out * shape->in) * dtype_size(shape->dtype) + scales,
                 shape->out, shape->bias != NULL);
 }
@@ -57,6 +59,8 @@ static const void *dry_conv_pack(struct device *d, struct arena *a, const struct
     size_t element = dtype_size(d->activations);
 
     dry_stored(d, weight);
+    if (d->kind == DEVICE_CPU)
+        return dry_processor_conv(d, a, shape);
     dry_take_scratch(d, DRY_UNFOLDED, (size_t)tensor_count(weight) * element);
     return pack(d, a, (size_t)(shape->out * row) * element, shape->out, true);
 }
@@ -184,6 +188,10 @@ static void scores(struct device *d, const struct tensor *q, const struct tensor
     int64_t row = ld * (is_half(d) ? 6 : 4), rows = queries < 256 ? queries : 256;
     int64_t heads = SCORES_BYTES / (row * rows);
 
+    if (d->kind == DEVICE_CPU) {
+        dry_processor_heads(d, q, k);
+        return;
+    }
     heads = heads < 1 ? 1 : heads > groups ? groups : heads;
     rows = SCORES_BYTES / (row * heads);
     rows = rows < 1 ? 1 : rows > queries ? queries : rows;
@@ -427,6 +435,8 @@ static void conv_scratch(struct device *d, const struct tensor *out, const struc
     int64_t row = (taps * w->in + 7) / 8 * 8 * (int64_t)dtype_size(d->activations);
     bool phased = is_phased(d, w), clip = is_clip(x, w, phased);
 
+    if (d->kind == DEVICE_CPU)
+        dry_processor_patches(d, w);
     dry_take_scratch(d, DRY_VENDOR, GEMM_WORKSPACE);
     if (taps == 1 && w->form.scale == 1 && w->form.stride == 1 && w->in % 8 == 0)
         return;

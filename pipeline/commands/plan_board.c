@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/paths.h"
+#include "stages/forecast/films.h"
 
 /* Processor time and bytes for a pixel of a frame: 120 frames of 1280x720 took 17.1 s on 2026-11-21
  * to composite, encode and check (bench/README.md); a 10-bit FFV1 master of a photographed scene
@@ -194,7 +195,8 @@ static int add_generated(struct gathering *g, const struct shot *shot, const str
     return 0;
 }
 
-static void add_films(struct gathering *g, size_t shots, double frames)
+/* Of so many frames together. Those that no model makes have their master made there, too. */
+static void add_films(struct gathering *g, size_t shots, double frames, const struct shot *shot)
 {
     const struct board *b = g->env->board;
     double pixels = (double)b->width * b->height * frames;
@@ -203,6 +205,9 @@ static void add_films(struct gathering *g, size_t shots, double frames)
     g->plan->films += pixels * FILM_SECONDS / (cores < 8 ? cores : 8) + (double)shots * FILM_ITSELF;
     g->plan->made += pixels * FILM_BYTES;
     g->plan->planned += shots;
+    g->plan->film = more(g->plan->film, film_delivery(b, shot->frames, g->env->device.threads));
+    if (shot->kind != SHOT_GENERATED)
+        g->plan->film = more(g->plan->film, film_master(b, b->width, b->height));
 }
 
 static int add_shot(struct gathering *g, const struct shot *shot, struct error *e)
@@ -214,7 +219,7 @@ static int add_shot(struct gathering *g, const struct shot *shot, struct error *
         return plan_add_fault(g->plan, shot, &why, true, e);
     if (shot->kind == SHOT_GENERATED)
         return add_generated(g, shot, &s, e);
-    add_films(g, 1, shot->frames);
+    add_films(g, 1, shot->frames, shot);
     g->plan->shots++;
     return 0;
 }
@@ -227,7 +232,7 @@ static int forecast_alike(struct gathering *g, struct alike *a, struct error *e)
 
     if (forecast_shot(&env, a->shot, &p->machine, &a->forecast, &why) == 0) {
         add_alike(tier_of(p, a->settings.tier), a);
-        add_films(g, a->shots, a->frames);
+        add_films(g, a->shots, a->frames, a->shot);
         return 0;
     }
     a->faulty = true;
@@ -305,12 +310,32 @@ bool plan_board_fits(const struct plan_board *p)
     for (int i = 0; i < p->count; i++)
         if (!p->tiers[i].fits)
             return false;
-    return p->fault_count == 0 && plan_disk_holds(p);
+    return p->fault_count == 0 && plan_disk_holds(p) && plan_films_fit(p);
 }
 
 bool plan_disk_holds(const struct plan_board *p)
 {
     return p->disk == 0 || p->made <= p->disk;
+}
+
+double plan_beside_films(const struct plan_board *p)
+{
+    const struct machine *m = &p->machine;
+    double most = 0;
+
+    for (int i = 0; i < p->count && p->planned > 1; i++)
+        most = more(most, machine_itself(m) > 0 ? p->tiers[i].peak - machine_itself(m)
+                                                : p->tiers[i].host);
+    return most;
+}
+
+bool plan_films_fit(const struct plan_board *p)
+{
+    const struct machine *m = &p->machine;
+    double all = p->film + plan_beside_films(p);
+
+    return machine_itself(m) > 0 ? machine_holds(m, all + machine_itself(m))
+                                 : machine_hosts(m, all);
 }
 
 bool plan_board_is_bad(const struct plan_board *p)

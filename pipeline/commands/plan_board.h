@@ -47,6 +47,7 @@ struct plan_board {
     size_t shots;       /* that no model makes: cards, stills, clips */
     size_t planned;     /* of all kinds */
     double films;       /* seconds for the titles and films of all shots */
+    double film;        /* bytes of the host's memory for those of one shot, the most */
     double made;        /* bytes of masters and films */
     double disk;        /* bytes free where they go; 0: not known */
     double checkpoints; /* bytes of weight files that are read */
@@ -60,6 +61,11 @@ void plan_board_free(struct plan_board *p);
 bool plan_board_fits(const struct plan_board *p);
 /* Whether the disk has room for what is made. */
 bool plan_disk_holds(const struct plan_board *p);
+/* What models' work takes of the memory that films are made in, the host's or the one that there
+ * is: they are at work on the next shot then, where there are several. */
+double plan_beside_films(const struct plan_board *p);
+/* Whether that memory has room for titles and films beside it. */
+bool plan_films_fit(const struct plan_board *p);
 /* Whether `check` would refuse a shot, or a tier's checkpoint lies there in a layout that is not
  * read. */
 bool plan_board_is_bad(const struct plan_board *p);

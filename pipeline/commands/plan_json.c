@@ -121,11 +121,11 @@ int plan_board_json(const struct plan_board *p, struct error *e)
         json_array_append_new(tiers, tier_json(p, &p->tiers[i]));
     for (size_t i = 0; i < p->fault_count; i++)
         json_array_append_new(faults, fault_json(&p->faults[i]));
-    root =
-        json_pack("{so so so so so sf so so sb}", "board", typed(p->path), "machine",
-                  machine_json(p), "tiers", tiers, "faults", faults, "other_shots",
-                  json_integer((json_int_t)p->shots), "films_seconds", p->films, "disk_made",
-                  bytes(p->made), "disk_read", bytes(p->checkpoints), "fits", plan_board_fits(p));
+    root = json_pack("{so so so so so sf so sb so so sb}", "board", typed(p->path), "machine",
+                     machine_json(p), "tiers", tiers, "faults", faults, "other_shots",
+                     json_integer((json_int_t)p->shots), "films_seconds", p->films, "film_memory",
+                     bytes(p->film), "films_fit", plan_films_fit(p), "disk_made", bytes(p->made),
+                     "disk_read", bytes(p->checkpoints), "fits", plan_board_fits(p));
     if (root && p->disk > 0) {
         json_object_set_new(root, "disk_free", bytes(p->disk));
         json_object_set_new(root, "disk_fits", json_boolean(plan_disk_holds(p)));

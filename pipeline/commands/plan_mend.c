@@ -127,9 +127,9 @@ void plan_find_mend(const struct stage_env *env, const struct shot *shot, const 
     if (fewer_frames(env, shot, m, mend))
         return;
     if (forecast_shot(env, shot, m, &f, &ignored) == 0 && machine_holds(m, forecast_peak(&f, m)))
-        snprintf(mend, MEND_SIZE,
-                 "it is the host that needs more memory, or a GPU so large that "
-                 "no weights stay with the host");
+        snprintf(mend, MEND_SIZE, "it is the host that needs more memory, or %s",
+                 forecast_streams(&f) ? "a GPU so large that no weights stay with the host"
+                                      : "the board a smaller size");
     else
         snprintf(mend, MEND_SIZE,
                  "nothing that was tried helps: take a smaller frame, or a %s with more memory%s",

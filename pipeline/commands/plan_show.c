@@ -321,19 +321,41 @@ static void show_faults(FILE *out, const struct plan_board *p)
     }
 }
 
+static void show_films_fault(FILE *out, const struct plan_board *p)
+{
+    const struct machine *m = &p->machine;
+    double beside = plan_beside_films(p);
+    char text[PARAGRAPH], models[80] = "";
+
+    if (beside > 0)
+        snprintf(models, sizeof models, ", %.1f for models at work on the next shot",
+                 plan_gib(beside));
+    snprintf(text, sizeof text,
+             "DOES NOT FIT the host's memory: a film takes %.1f GiB%s, the system %.1f, of %.1f",
+             plan_gib(p->film), models, plan_gib(machine_system()),
+             plan_gib(machine_itself(m) > 0 ? machine_room(m) : (double)m->host));
+    show_text(out, 0, text);
+}
+
 static void show_totals(FILE *out, const struct plan_board *p)
 {
-    char text[PARAGRAPH], least[24], most[24], made[24];
+    char text[PARAGRAPH], least[24], most[24], made[24], film[24];
 
     if (p->planned == 0) {
         fprintf(out, "\nno shot is planned\n");
         return;
     }
     time_text(most, p->films);
-    snprintf(text, sizeof text, "titles and films: %s of this machine's processor%s", most,
-             p->machine.gpus > 0 ? ", beside the GPU's work" : "");
+    size_text(film, p->film);
+    snprintf(text, sizeof text,
+             "titles and films: %s of this machine's processor%s; one at a time takes up to %s of "
+             "%s memory",
+             most, p->machine.gpus > 0 ? ", beside the GPU's work" : "", film,
+             p->machine.gpus > 0 ? "the host's" : "its");
     fputc('\n', out);
     show_text(out, 0, text);
+    if (!plan_films_fit(p))
+        show_films_fault(out, p);
     size_text(least, p->checkpoints);
     size_text(made, p->made);
     if (p->checkpoints > 0)

@@ -16,8 +16,7 @@ struct master {
     int frames;
 };
 
-/* Slices are what lets several cores work on a frame; FFV1 knows certain counts only. */
-static int slices_of(int height)
+int master_slices(int height)
 {
     return height < 400 ? 4 : 16;
 }
@@ -25,7 +24,7 @@ static int slices_of(int height)
 int master_open(struct stage_job *job, struct master **out, struct error *e)
 {
     const struct board *b = job->env->board;
-    int slices = slices_of(b->height);
+    int slices = master_slices(b->height);
     struct media_form form = {
         .container = "matroska",
         .encoder = "ffv1",

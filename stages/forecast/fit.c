@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The system, and the program besides its models. */
+/* The system, and the program besides its models, masters and films (films.h). */
 static const double HOST_ITSELF = 3.0 * (1 << 30);
 static const double SPARE = 1.1;
 

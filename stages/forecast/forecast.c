@@ -11,6 +11,7 @@
 #include "stages/decode/upscaler.h"
 #include "stages/decode/upscaler_choice.h"
 #include "stages/forecast/checkpoint.h"
+#include "stages/forecast/films.h"
 #include "stages/forecast/fit.h"
 #include "stages/generate/sampling.h"
 
@@ -263,6 +264,17 @@ static int open_upscaler(const struct walk *w, struct device *d, struct upscaler
     return rc;
 }
 
+/* Of the host's memory, for the shot's pictures on their way to the master. */
+static double master_takes(const struct walk *w, const struct upscaler *upscaler)
+{
+    const struct tier_geometry *g = &w->forecast->settings.geometry;
+    int scale = upscaler ? upscaler_scale(upscaler) : 1;
+
+    if (!w->shot)
+        return 0;
+    return film_master(w->env->board, g->picture_width * scale, g->picture_height * scale);
+}
+
 /* In smaller pieces where it might not fit, as the ladder has it (stages/ladder.h). */
 static int decode(struct walk *w, struct error *e)
 {
@@ -292,8 +304,11 @@ static int decode(struct walk *w, struct error *e)
         device_trim(d);
         forget_work(w);
     }
-    if (rc == 0)
-        add_stage(w, DECODING, weights)->cuts = cuts;
+    if (rc == 0) {
+        struct forecast_stage *s = add_stage(w, DECODING, weights);
+        s->cuts = cuts;
+        s->host += master_takes(w, upscaler);
+    }
     rehearsal_close(limits.rehearsal);
     upscaler_close(upscaler);
     w->family->vae_close(vae);

@@ -16,7 +16,8 @@ struct forecast_stage {
     double activations;
     double workspace;  /* what operations, libraries and the driver take besides */
     double peak;       /* of the three, all at their time */
-    double host;       /* besides the program itself and the mapped files */
+    double host;       /* besides the program itself and the mapped files; decoding's with the
+                        * shot's master (films.h) */
     double streamed;   /* of the host's: weights that come to the GPU block by block */
     double stored;     /* read from files */
     double load, work; /* the work of one shot, as a share of those that go together; a step cache

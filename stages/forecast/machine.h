@@ -11,6 +11,7 @@
 struct machine {
     struct device_facts facts; /* of one GPU; of the processor without one. Its memory is known */
     int gpus;                  /* 0: models run on the processor */
+    int threads;               /* of that */
     size_t host;               /* bytes of the host's memory; 0: not known */
     double bf16, fp8; /* FLOP/s that one is sold with, dense, sums in F32; 0: not known, or none */
     double bandwidth; /* bytes/s of its memory; 0: not known */
@@ -36,7 +37,8 @@ double machine_room(const struct machine *m);
 struct dry_rates machine_rates(const struct machine *m);
 /* For a dry device that passes for such a machine's GPU, with the memory that may be taken. */
 struct dry_run machine_ledger(const struct machine *m);
-/* What driver and libraries take of a GPU's memory before a model does. */
+/* What driver and libraries take of a GPU's memory before a model does; of a processor's the
+ * program and its libraries. */
 size_t machine_base(const struct machine *m);
 
 #endif

@@ -1,0 +1,74 @@
+/* What a dry device takes where it passes for a processor: as kernels/cpu packs weights, and holds
+ * what its operations work in. */
+#include "kernels/dry/impl.h"
+
+enum { BLOCK = 16 }; /* columns that lie packed together */
+
+static int64_t blocks(int64_t columns)
+{
+    return (columns + BLOCK - 1) / BLOCK;
+}
+
+static size_t floats(int64_t count)
+{
+    return (size_t)count * sizeof(float);
+}
+
+const void *dry_processor_linear(struct device *d, struct arena *a, const struct linear *shape)
+{
+    dry_pass(d, floats(shape->out * shape->in)); /* as F32, not yet packed */
+    return arena_alloc(a, floats(blocks(shape->out) * BLOCK * shape->in));
+}
+
+/* An enlarging one is four of 2 x 2 taps; one of few channels lies there for four pixels besides
+ * (kernels/cpu/conv.inc). */
+const void *dry_processor_conv(struct device *d, struct arena *a, const struct conv *shape)
+{
+    int64_t rows = (int64_t)shape->kt * shape->kh, deep = shape->kw * shape->in;
+    int64_t count = blocks(shape->out) * BLOCK * rows * deep;
+
+    if (shape->form.scale == 2)
+        count = blocks(shape->out) * BLOCK * shape->kt * 16 * shape->in;
+    else if (shape->form.stride == 1 && shape->kw == 3 && shape->out * 4 <= BLOCK)
+        count += BLOCK * rows * 6 * shape->in;
+    dry_pass(d, floats(shape->out * rows * deep * 10)); /* twice as F32, and room for eight sums */
+    return arena_alloc(a, floats(count));
+}
+
+/* Keys and values of some heads, packed, and each thread's rows of queries. */
+void dry_processor_heads(struct device *d, const struct tensor *q, const struct tensor *k)
+{
+    enum { QUERIES = 96, KEYS = 256, LIMIT = 64 << 20 };
+    int64_t dim = q->shape[3], heads = q->shape[0] * q->shape[2];
+    int64_t head = blocks(k->shape[1]) * BLOCK * (dim + blocks(dim) * BLOCK);
+    int64_t together = LIMIT / (int64_t)floats(head);
+    int64_t rows = QUERIES * (dim + KEYS + blocks(dim) * BLOCK + 2 * BLOCK);
+
+    together = together < 1 ? 1 : together > heads ? heads : together;
+    dry_take_scratch(d, DRY_PROCESSOR, floats(together * head + d->dry->threads * rows));
+}
+
+/* Each thread's neighbourhood of as many pixels as go together at most. */
+void dry_processor_patches(struct device *d, const struct conv *w)
+{
+    enum { ROWS = 9, PIXELS = 4 * 24 + 2 };
+
+    dry_take_scratch(d, DRY_PROCESSOR, floats(d->dry->threads * ROWS * PIXELS * w->in));
+}
+
+/* What goes in two steps there does so here. */
+void dry_processor_slots(struct ops *ops)
+{
+    struct ops cpu = {0};
+
+    ops_init_reference(&cpu);
+    ops_init_cpu(&cpu);
+    ops->linear_gated = cpu.linear_gated ? ops->linear_gated : NULL;
+    ops->linear_shifted = cpu.linear_shifted ? ops->linear_shifted : NULL;
+    ops->linear_glu = cpu.linear_glu ? ops->linear_glu : NULL;
+    ops->fuses_glu = cpu.fuses_glu ? ops->fuses_glu : NULL;
+    ops->group_norm_shifted = cpu.group_norm_shifted ? ops->group_norm_shifted : NULL;
+    ops->norm_rope = cpu.norm_rope ? ops->norm_rope : NULL;
+    ops->conv_prelu = cpu.conv_prelu ? ops->conv_prelu : NULL;
+    ops->conv_clips = cpu.conv_clips ? ops->conv_clips : NULL;
+}
