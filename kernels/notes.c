@@ -35,6 +35,8 @@ static const struct {
     [NOTE_STEP_CACHE] = {"step_cache", "Step Cache", true},
     [NOTE_BATCH] = {"batch", "Batched Forward", true},
     [NOTE_UPSCALER] = {"upscaler", "Learned Upscaler", false},
+    [NOTE_PRECISION] = {"precision", "Precision", true},
+    [NOTE_PRESET] = {"preset", "Preset", true},
 };
 
 struct notebook {

@@ -40,6 +40,8 @@ enum note_topic {
     NOTE_STEP_CACHE,      /* "Step Cache Activated (threshold 0.08)." */
     NOTE_BATCH,           /* "Batched Forward: 8 shots at once." */
     NOTE_UPSCALER,        /* "Learned Upscaler Activated (3x)." */
+    NOTE_PRECISION,       /* unavailable: a dtype that was asked for and is not computed in */
+    NOTE_PRESET,          /* unavailable: one was asked for, and SDXL makes nothing */
     NOTE_TOPICS
 };
 

@@ -221,8 +221,8 @@ static int read_choice(struct reader *r, const struct field *field, const struct
     near = suggest(n->text, field->choices, (size_t)count);
     field_expects(field, expects, sizeof expects);
     if (near)
-        complain(r, n, "'%s' cannot be %s; did you mean '%s'?", field->name, excerpt(n, quoted),
-                 near);
+        complain(r, n, "'%s' cannot be %s; did you mean '%s'? (%s)", field->name,
+                 excerpt(n, quoted), near, expects);
     else
         refuse(r, field, n);
     return -1;

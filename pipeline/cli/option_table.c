@@ -245,9 +245,10 @@ const struct option options_all[] = {
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
      .commands = " run resume parity verify bench ",
-     .help = "One line for each optimisation as it takes effect, or with the reason why it does "
-             "not, and a summary at the end. With --json these are events, with or without this "
-             "option."},
+     .help =
+         "One line for each optimisation as it takes effect, or with the reason why it does "
+         "not, and a summary at the end. With --json, run and resume write these as events, with "
+         "or without this option, and verify and bench leave them out."},
     {.name = "monitor",
      .type = OPTION_FLAG,
      .offset = FIELD(monitor),

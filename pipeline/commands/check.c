@@ -7,6 +7,14 @@
 #include "pipeline/exit_code.h"
 #include "stages/generate/tiers.h"
 
+/* Which shots: the first, and how many in all. */
+static void print_where(const char *path, const struct shot *first, size_t count)
+{
+    fprintf(stderr, "%s:%d: shot %s", path, first->line, first->id);
+    if (count > 1)
+        fprintf(stderr, " and %zu more", count - 1);
+}
+
 /* Shots that suffer the same (a tier without its checkpoint) are told once. */
 static void print_problems(const struct workspace *w, const char *path)
 {
@@ -22,15 +30,34 @@ static void print_problems(const struct workspace *w, const char *path)
             continue;
         for (size_t k = i + 1; k < w->plan.problem_count; k++)
             more += strcmp(p[k].text, p[i].text) == 0;
-        fprintf(stderr, "%s:%d: shot %s", path, shot->line, shot->id);
-        if (more)
-            fprintf(stderr, " and %zu more", more);
+        print_where(path, shot, more + 1);
         fprintf(stderr, ": %s\n", p[i].text);
     }
 }
 
+/* A threshold of a step cache that neither the board nor the command line switches on or off. */
+static void print_idle_threshold(const struct workspace *w, const char *path)
+{
+    const struct shot *first = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < w->board.shot_count && !*w->env.step_cache; i++) {
+        const struct shot *shot = &w->board.shots[i];
+
+        if (shot->kind != SHOT_GENERATED || !(shot->step_cache_threshold > 0) || *shot->step_cache)
+            continue;
+        first = first ? first : shot;
+        count++;
+    }
+    if (!first)
+        return;
+    print_where(path, first, count);
+    fprintf(stderr, ": warning: `step_cache_threshold` does nothing without a step cache: name its "
+                    "mode with `step_cache: first-block` or timestep\n");
+}
+
 /* What a tier does not read, once a tier. */
-static void print_warnings(const struct workspace *w, const char *path)
+static void print_unread(const struct workspace *w, const char *path)
 {
     for (int t = 0; t < tier_count; t++) {
         const struct shot *first = NULL;
@@ -47,9 +74,7 @@ static void print_warnings(const struct workspace *w, const char *path)
         }
         if (!first)
             continue;
-        fprintf(stderr, "%s:%d: shot %s", path, first->line, first->id);
-        if (count > 1)
-            fprintf(stderr, " and %zu more", count - 1);
+        print_where(path, first, count);
         fprintf(stderr,
                 ": warning: `negative` does nothing: tier %s (%s) is told its guidance as a number "
                 "and makes no pass without the prompt\n",
@@ -78,7 +103,8 @@ int command_check(const struct options *o)
         status = command_failed(&e);
         goto done;
     }
-    print_warnings(&w, o->operands[0]);
+    print_unread(&w, o->operands[0]);
+    print_idle_threshold(&w, o->operands[0]);
     print_problems(&w, o->operands[0]);
     if (w.plan.problem_count) {
         status = EXIT_BOARD;

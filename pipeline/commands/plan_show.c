@@ -18,6 +18,12 @@ static void show_text(FILE *out, int indent, const char *text)
     help_wrap(out, text, indent, fprintf(out, "%*s", indent, ""), help_width(out));
 }
 
+/* Decimals of a figure in GiB: small ones have another. */
+static int decimals(double bytes)
+{
+    return plan_gib(bytes) < 0.95 ? 2 : 1;
+}
+
 /* "1.3 GiB", "25 MiB". */
 static void size_text(char text[24], double bytes)
 {
@@ -43,21 +49,20 @@ static void time_text(char text[24], double seconds)
 static void show_machine(FILE *out, const struct plan_board *p)
 {
     const struct machine *m = &p->machine;
-    double each = plan_gib((double)m->facts.memory);
-
+    double each = (double)m->facts.memory;
     char text[PARAGRAPH];
 
     if (m->gpus == 0)
-        snprintf(text, sizeof text, "On this machine's processor (%s), %.1f GiB of memory",
-                 m->facts.name, each);
+        snprintf(text, sizeof text, "On this machine's processor (%s), %.*f GiB of memory",
+                 m->facts.name, decimals(each), plan_gib(each));
     else
-        snprintf(text, sizeof text, "On %s: %d GPU%s of %.1f GiB%s", m->facts.name, m->gpus,
-                 plural((size_t)m->gpus), each,
+        snprintf(text, sizeof text, "On %s: %d GPU%s of %.*f GiB%s", m->facts.name, m->gpus,
+                 plural((size_t)m->gpus), decimals(each), plan_gib(each),
                  m->facts.unified ? ", one memory with the host's" : "");
     show_text(out, 0, text);
     if (plan_gib(m->taken) >= 0.1) {
-        snprintf(text, sizeof text, "Others hold %.1f GiB of it now: %.1f GiB can be had",
-                 plan_gib(m->taken), plan_gib(machine_room(m)));
+        snprintf(text, sizeof text, "Others hold %.1f GiB of it now: %.*f GiB can be had",
+                 plan_gib(m->taken), decimals(machine_room(m)), plan_gib(machine_room(m)));
         show_text(out, 0, text);
     }
     for (int i = 0; i < p->note_count; i++)
@@ -75,10 +80,9 @@ static void show_duration(FILE *out, const struct plan_board *p, double load, do
     fprintf(out, " %8s\n", text);
 }
 
-/* In GiB; small ones with another digit. */
 static void show_size(FILE *out, int width, double bytes)
 {
-    fprintf(out, "%*.*f", width, plan_gib(bytes) < 0.95 ? 2 : 1, plan_gib(bytes));
+    fprintf(out, "%*.*f", width, decimals(bytes), plan_gib(bytes));
 }
 
 static void show_stage(FILE *out, const struct plan_board *p, const struct forecast_stage *s)
@@ -158,15 +162,17 @@ static void show_stages(FILE *out, const struct plan_board *p, const struct plan
 
 /* ---- whether it fits, and why */
 
-/* "13.6 GiB left", and what would have to be where that is too little. */
+/* "13.6 left", and what would have to be where that is too little; what rounds to nothing is. */
 static void left_text(char text[80], const struct machine *m, double bytes)
 {
     double left = machine_room(m) - bytes, wanted = bytes / 10;
 
-    if (left < 0)
+    if (plan_gib(left) <= -0.05)
         snprintf(text, 80, "%.1f too little", plan_gib(-left));
     else if (machine_holds(m, bytes))
         snprintf(text, 80, "%.1f left", plan_gib(left));
+    else if (plan_gib(left) < 0.05)
+        snprintf(text, 80, "nothing left where a tenth, %.1f, must be", plan_gib(wanted));
     else
         snprintf(text, 80, "%.1f left where a tenth, %.1f, must be", plan_gib(left),
                  plan_gib(wanted));
@@ -198,9 +204,9 @@ static void show_turns(FILE *out, const struct plan_board *p, const struct plan_
     host_text(host, m, t->host);
     left_text(left, m, t->peak);
     snprintf(text, sizeof text,
-             "%s: %s takes most, %.1f of %.1f GiB%s, %s%s; one model after another%s%s%s",
+             "%s: %s takes most, %.1f of %.*f GiB%s, %s%s; one model after another%s%s%s",
              t->fits ? "fits" : "DOES NOT FIT", most->name, plan_gib(t->peak),
-             plan_gib(machine_room(m)), itself, left, host,
+             decimals(machine_room(m)), plan_gib(machine_room(m)), itself, left, host,
              forecast_streams(&t->all)
                  ? ", weights of large ones kept by the host and brought block by block"
                  : "",
@@ -226,11 +232,11 @@ static void show_place(FILE *out, const struct machine *m, const struct plan_tie
     left_text(left, m, place->total);
     if (n < sizeof text)
         snprintf(text + n, sizeof text - n,
-                 ": weights %.1f, at work %.1f more, %s %.1f: %.1f of %.1f GiB, %s",
+                 ": weights %.1f, at work %.1f more, %s %.1f: %.1f of %.*f GiB, %s",
                  plan_gib(place->weights), plan_gib(place->working),
                  machine_itself(m) > 0 ? "driver and system" : "driver",
                  plan_gib(place->total - place->weights - place->working), plan_gib(place->total),
-                 plan_gib(machine_room(m)), left);
+                 decimals(machine_room(m)), plan_gib(machine_room(m)), left);
     show_text(out, 4, text);
 }
 

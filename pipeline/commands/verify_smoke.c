@@ -178,14 +178,16 @@ static void remove_left(const char *tmp, struct arena *a)
 static int make_folder(struct arena *a, char **out, struct error *e)
 {
     const char *tmp = getenv("TMPDIR");
+    bool named = tmp && tmp[0];
 
-    tmp = tmp && tmp[0] ? tmp : "/tmp";
+    tmp = named ? tmp : "/tmp";
     remove_left(tmp, a);
     *out = arena_printf(a, "%s/" FOLDER "XXXXXX", tmp);
     if (!*out)
         error_memory(e);
     else if (!mkdtemp(*out))
-        error_errno(e, errno, "make a folder like", *out);
+        error_errno(e, errno,
+                    named ? "make a folder where TMPDIR says, like" : "make a folder like", *out);
     else
         return lock_folder(*out);
     return -2;

@@ -195,6 +195,16 @@ static int open_upscaler(struct decode_session *s, const char *path, struct erro
     return 0;
 }
 
+/* A number of frames that was asked for and changes nothing here. */
+static void tell_of_frames(const struct vae_session *s, const struct tier *tier)
+{
+    if (s->limits.frames > 0 && !tier->family->vae_chunk)
+        device_note_missing(s->device, NOTE_SLICES,
+                            "the VAE of %s gives the same frames however many go together, "
+                            "--vae-frames changes nothing",
+                            tier->name);
+}
+
 static int decode_open(const struct stage_group *group, void **session, struct error *e)
 {
     struct decode_session *s = calloc(1, sizeof *s);
@@ -208,8 +218,10 @@ static int decode_open(const struct stage_group *group, void **session, struct e
     if (tier_of_shot(group->env, group->shots[0], &tier, e) == 0 &&
         tier_checkpoint(group->env, tier, &a, &path, e) == 0)
         rc = vae_session_open(&s->vae, group->env, tier->family, path, tier->name, e);
-    if (rc == 0)
+    if (rc == 0) {
+        tell_of_frames(&s->vae, tier);
         rc = upscaler_choose(group->env, tier, group->shots[0], &a, &upscaler, e);
+    }
     if (rc == 0 && upscaler)
         rc = open_upscaler(s, upscaler, e);
     if (rc == 0)

@@ -14,10 +14,29 @@ struct delivery {
     int done;                      /* frames of the shot */
 };
 
+/* Of numbers that are not finite: the upscaler's, where all that the model made are. */
+static int no_picture(const struct delivery *d, const float *made, int index, struct error *e)
+{
+    size_t count = (size_t)d->geometry.width * (size_t)d->geometry.height * 3, finite = 0;
+
+    while (finite < count && isfinite(made[finite]))
+        finite++;
+    if (d->upscaler && finite == count)
+        return error_set(e, ERROR_MODEL,
+                         "the upscaler %s made a picture that is no picture: frame %d holds "
+                         "numbers that are not finite" UPSCALER_MEND,
+                         upscaler_path(d->upscaler), index);
+    return error_set(e, ERROR_MEDIA,
+                     "the model made a picture that is no picture: frame %d holds numbers that are "
+                     "not finite",
+                     index);
+}
+
 static int take_picture(struct delivery *d, const float *rgb, int width, int height, int index,
                         struct error *e)
 {
     const struct tier_geometry *g = &d->geometry;
+    const float *made = rgb;
     int scale = d->scale;
 
     if (width != g->width || height != g->height)
@@ -34,10 +53,7 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
                 float value = (row[3 * x + c] + 1) * 32767.5f;
 
                 if (!isfinite(value))
-                    return error_set(e, ERROR_MEDIA,
-                                     "the model made a picture that is no picture: frame %d holds "
-                                     "numbers that are not finite",
-                                     index);
+                    return no_picture(d, made, index, e);
                 d->picture.planes[c][(size_t)y * (size_t)d->picture.width + (size_t)x] =
                     (uint16_t)(fminf(fmaxf(value, 0), 65535) + 0.5f);
             }

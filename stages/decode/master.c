@@ -16,15 +16,20 @@ struct master {
     int frames;
 };
 
-int master_slices(int height)
+/* Slices are what lets several cores work on a frame. FFV1 knows certain counts only, and FFmpeg
+ * takes none that leaves more than 2^27 bits to a slice; at a bit above the ten of each colour that
+ * is 4 million pixels and a little. */
+int master_slices(int width, int height)
 {
+    if ((int64_t)width * height > 64000000)
+        return 24;
     return height < 400 ? 4 : 16;
 }
 
 int master_open(struct stage_job *job, struct master **out, struct error *e)
 {
     const struct board *b = job->env->board;
-    int slices = master_slices(b->height);
+    int slices = master_slices(b->width, b->height);
     struct media_form form = {
         .container = "matroska",
         .encoder = "ffv1",

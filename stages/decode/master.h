@@ -14,8 +14,8 @@
 #include "stages/stage.h"
 
 struct master;
-/* Parts that a frame is cut into, for several cores to work on; FFV1 knows certain counts only. */
-int master_slices(int height);
+/* Parts that a frame is cut into, for several cores to work on. */
+int master_slices(int width, int height);
 int master_open(struct stage_job *job, struct master **out, struct error *e);
 /* The next frame; the picture is of the board's size. Reports progress; ERROR_CANCELLED when the
  * user asked to stop. */

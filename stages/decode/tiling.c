@@ -409,11 +409,19 @@ static int decode_tiles(const struct family *f, void *vae, const struct tiling *
 
 /* ---- decoding */
 
-/* A processor has no VRAM to speak of: there it is told what a person asked for. */
+/* A processor has no VRAM to speak of: there it is told what a person asked for. Of one tile, only
+ * that a size was asked for in vain. */
 static void say(struct device *d, const struct tiling *t, const struct vae_limits *limits)
 {
     size_t free_bytes = 0, total = 0;
 
+    if (t->rows * t->columns == 1) {
+        if (limits->tile_width > 0)
+            device_note_missing(d, NOTE_TILES,
+                                "%lldx%lld is decoded whole, --vae-tile changes nothing of it",
+                                (long long)t->width * t->factor, (long long)t->height * t->factor);
+        return;
+    }
     if (device_kind(d) == DEVICE_CPU) {
         if (limits->memory_asked || limits->tile_width > 0)
             device_note(d, NOTE_TILES, "Tile Size: %lldx%lld within %.1f %s of Memory.",

@@ -1,10 +1,14 @@
 #include "stages/decode/upscaler.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernels/loader.h"
+#include "kernels/weight_file.h"
 
 struct layer {
     struct conv conv;
@@ -13,6 +17,7 @@ struct layer {
 
 struct upscaler {
     struct device *device;
+    char *path;                         /* of the weights */
     struct arena weights, memory, host; /* memory, host: for frames of one size */
     struct layer layers[UPSCALER_MOST_LAYERS];
     int count, scale;
@@ -81,6 +86,35 @@ static int load(struct upscaler *u, const struct safetensors *s, struct error *e
     return l.failed ? -1 : 0;
 }
 
+/* Refuses a folder of which nothing could be weights; of the rest, weight_file.h knows what to say.
+ */
+static int check_folder(const char *path, struct error *e)
+{
+    bool found = strstr(path, ".safetensors") != NULL; /* a file */
+    DIR *d = found ? NULL : opendir(path);
+    struct dirent *entry;
+
+    if (!found && !d)
+        return error_errno(e, errno, "open", path);
+    while (!found && (entry = readdir(d)))
+        found = strstr(entry->d_name, ".safetensors") || weight_file_is_pickle(entry->d_name) ||
+                weight_file_is_unfinished(entry->d_name);
+    if (d)
+        closedir(d);
+    return found ? 0
+                 : error_set(e, ERROR_MODEL,
+                             "%s holds no weights: an upscaler's are in a file model.safetensors",
+                             path);
+}
+
+static void add_mend(struct error *e)
+{
+    size_t used = strlen(e->text);
+
+    if (e->code == ERROR_MODEL || e->code == ERROR_IO)
+        snprintf(e->text + used, sizeof e->text - used, "%s", UPSCALER_MEND);
+}
+
 int upscaler_open(const char *path, struct device *d, struct upscaler **out, struct error *e)
 {
     struct upscaler *u = calloc(1, sizeof *u);
@@ -91,9 +125,13 @@ int upscaler_open(const char *path, struct device *d, struct upscaler **out, str
         return error_memory(e);
     u->device = d;
     u->weights = u->memory = device_arena(d);
-    if (safetensors_open(path, &s, e) == 0)
-        rc = load(u, s, e);
+    if (check_folder(path, e) == 0 && safetensors_open(path, &s, e) == 0) {
+        u->path = strdup(safetensors_path(s));
+        rc = u->path ? load(u, s, e) : error_memory(e);
+    }
     safetensors_close(s);
+    if (rc != 0)
+        add_mend(e);
     if (rc == 0)
         *out = u;
     else
@@ -108,12 +146,18 @@ void upscaler_close(struct upscaler *u)
     arena_free(&u->memory);
     arena_free(&u->weights);
     arena_free(&u->host);
+    free(u->path);
     free(u);
 }
 
 int upscaler_scale(const struct upscaler *u)
 {
     return u->scale;
+}
+
+const char *upscaler_path(const struct upscaler *u)
+{
+    return u->path;
 }
 
 /* ---- frames */

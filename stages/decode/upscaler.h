@@ -16,14 +16,18 @@
 
 enum { UPSCALER_MOST_SCALE = 8, UPSCALER_MOST_WIDTH = 512, UPSCALER_MOST_LAYERS = 128 };
 
+/* What may be done about a fault of its file, since films can be made without it. */
+#define UPSCALER_MEND "; take it away or mend it, or say deliver: {upscale: lanczos}"
+
 struct upscaler;
 
 /* path: a .safetensors file or a folder that holds one. The device outlives it; NULL: weights are
- * only looked through, and it can be closed and nothing else. Weights of another form are
- * ERROR_MODEL. */
+ * only looked through, and it can be closed and nothing else. Weights of another form and folders
+ * without any are ERROR_MODEL; what is told of a file's or a folder's fault names the mend. */
 int upscaler_open(const char *path, struct device *d, struct upscaler **out, struct error *e);
 void upscaler_close(struct upscaler *u); /* NULL-safe */
 int upscaler_scale(const struct upscaler *u);
+const char *upscaler_path(const struct upscaler *u); /* of the file */
 
 /* rgb: [height][width][3], about -1..1, cut to that where it is finite; what is not stays so. *out:
  * [scale height][scale width][3], likewise, not cut; good until the next call. */

@@ -1,15 +1,27 @@
 #include "stages/decode/upscaler_choice.h"
 
-#include "kernels/base/file.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
 
-/* `upscaler` in this folder, where it is there. */
+#include "kernels/base/file.h"
+#include "stages/decode/upscaler.h"
+
+/* `upscaler` in this folder, where it is there. A link that leads nowhere was put there by somebody
+ * who wants it. */
 static int beside(const char *folder, struct arena *a, const char **path, struct error *e)
 {
     const char *at = path_join(a, folder, "upscaler");
+    struct stat st;
 
     if (!at)
         return error_memory(e);
-    *path = path_exists(at) ? at : NULL;
+    *path = NULL;
+    if (lstat(at, &st) != 0)
+        return 0;
+    if (stat(at, &st) != 0)
+        return error_set(e, ERROR_MODEL, "cannot open %s: %s" UPSCALER_MEND, at, strerror(errno));
+    *path = at;
     return 0;
 }
 

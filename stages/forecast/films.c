@@ -20,7 +20,7 @@ static double pixels(const struct board *b)
  * sixteenth more, but never 2 GiB, and it comes to be used; each slice has tables. */
 static double lossless(const struct board *b)
 {
-    return least(pixels(b) * 4 * 37 * 17 / 16, INT_MAX) + master_slices(b->height) * MIB;
+    return least(pixels(b) * 4 * 37 * 17 / 16, INT_MAX) + master_slices(b->width, b->height) * MIB;
 }
 
 double film_master(const struct board *b, int width, int height)

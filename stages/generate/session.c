@@ -109,25 +109,54 @@ static void tell_of_memory(const struct session *s)
                             s->tier->name);
 }
 
-/* What would serve this model and was not asked for, or was and cannot be had. */
-static void tell_what_is_off(const struct session *s)
+static void tell_of_precision(const struct session *s)
 {
+    const struct device_options *o = &s->env->device;
     const struct family *family = s->tier->family;
-    bool asked = s->env->device.linears == DTYPE_F8_E4M3, cached = false, in_vain = false;
-    tell_of_memory(s);
-    if (s->env->device.patience == PATIENCE_ENOUGH && device_kind(s->device) == DEVICE_CPU)
-        device_note_missing(s->device, NOTE_SEARCH,
-                            "a processor has one form of each operation, --compile changes "
-                            "nothing");
+    bool asked = o->linears == DTYPE_F8_E4M3, cpu = device_kind(s->device) == DEVICE_CPU;
+    if (cpu && o->activations != DTYPE_F32)
+        device_note_missing(s->device, NOTE_PRECISION,
+                            "a processor computes in F32, --precision %s changes nothing",
+                            o->activations == DTYPE_BF16 ? "bf16" : "f16");
     if (asked && !family->fp8)
         device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
                             s->tier->name);
     else if (!asked && family->fp8 && device_kind(s->device) == DEVICE_CUDA)
         device_note_off(s->device, NOTE_FP8, "--precision fp8 switches it on");
-    else if (asked && device_kind(s->device) == DEVICE_CPU)
+    else if (asked && cpu)
         device_note(
             s->device, NOTE_FP8,
             "FP8 Rounding of the Large Layers (Slow on a Processor: to Judge the Picture).");
+}
+
+/* What is said to SDXL, where it makes neither the shots nor their keyframes. */
+static void tell_of_pictures(const struct session *s)
+{
+    bool made = s->tier->family->batch_max > 1;
+    for (size_t i = 0; i < s->count; i++)
+        made |= s->shots[i].settings.makes_keyframe;
+    if (!made && s->env->preset && *s->env->preset)
+        device_note_missing(s->device, NOTE_PRESET,
+                            "SDXL makes nothing for %s, --preset %s changes nothing", s->tier->name,
+                            s->env->preset);
+    if (!made && s->env->batch > 0)
+        device_note_missing(s->device, NOTE_BATCH,
+                            "%s makes one shot after another, --batch changes nothing",
+                            s->tier->name);
+}
+
+/* What would serve this model and was not asked for, or was and cannot be had. */
+static void tell_what_is_off(const struct session *s)
+{
+    const struct family *family = s->tier->family;
+    bool cached = false, in_vain = false;
+    tell_of_memory(s);
+    tell_of_precision(s);
+    tell_of_pictures(s);
+    if (s->env->device.patience == PATIENCE_ENOUGH && device_kind(s->device) == DEVICE_CPU)
+        device_note_missing(s->device, NOTE_SEARCH,
+                            "a processor has one form of each operation, --compile changes "
+                            "nothing");
     for (size_t i = 0; i < s->count; i++) {
         cached |= s->shots[i].settings.generation.step_cache.mode != STEP_CACHE_OFF;
         in_vain |= s->shots[i].settings.no_step_cache;

@@ -74,6 +74,24 @@ static void what_does_not_fit_is_said_with_the_mend(void **state)
     program_free(&p);
 }
 
+/* Figures that round to the same are not told as a difference of nothing. */
+static void what_barely_does_not_fit_says_why(void **state)
+{
+    const char *path =
+        write_board("1024x1024", "  - {id: a, prompt: x, tier: picture, frames: 1}\n");
+    struct program p = PROGRAM("plan", path, "--gpu", "6GiB,host=32GiB");
+
+    (void)state;
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(joined(&p), "6.0 of 6.0 GiB, nothing left where a tenth, 0.6, must be"));
+    program_free(&p);
+    p = PROGRAM("plan", path, "--gpu", "0.25GiB");
+    assert_int_equal(p.status, EXIT_SHOTS);
+    assert_non_null(strstr(joined(&p), "1 GPU of 0.25 GiB"));
+    assert_non_null(strstr(p.out, "6.0 of 0.25 GiB, 5.8 too little"));
+    program_free(&p);
+}
+
 /* A shot that `check` refuses, or that is too much for a limit, is told with its line; the others
  * of its tier are planned. */
 static void a_shot_at_fault_leaves_the_others(void **state)
@@ -338,6 +356,7 @@ int main(void)
         cmocka_unit_test(json_tells_every_stage),
         cmocka_unit_test(shots_add_time_and_no_memory),
         cmocka_unit_test(what_does_not_fit_is_said_with_the_mend),
+        cmocka_unit_test(what_barely_does_not_fit_says_why),
         cmocka_unit_test(a_shot_at_fault_leaves_the_others),
         cmocka_unit_test(a_checkpoint_that_cannot_be_used_is_told),
         cmocka_unit_test(data_that_is_missing_is_told),

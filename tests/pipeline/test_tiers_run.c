@@ -243,7 +243,7 @@ static void a_processor_says_what_it_makes_of_limits(void **state)
     struct error e;
 
     (void)state;
-    write_board("64x48", "tier: workhorse, frames: 5, steps: 1");
+    write_board("256x64", "tier: workhorse, frames: 1, steps: 1");
     for (int i = 0; i < 2; i++) {
         const char *first;
         assert_int_equal(path_remove(dir, &e), 0);
@@ -262,6 +262,71 @@ static void a_processor_says_what_it_makes_of_limits(void **state)
     assert_int_equal(p.status, 0);
     assert_null(strstr(p.out, "changes nothing"));
     assert_null(strstr(p.out, "Tile Size"));
+    program_free(&p);
+    assert_int_equal(path_remove(dir, &e), 0);
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "-v",
+                "--vae-memory=1G"); /* enough for all of it */
+    assert_int_equal(p.status, 0);
+    assert_null(strstr(p.out, "Tile Size"));
+    program_free(&p);
+}
+
+/* Each option that has no effect is told, once as it is found and once in the summary. */
+static void what_was_asked_in_vain_is_told(void **state)
+{
+    static const char *const options[] = {"--preset batch changes", "--batch changes",
+                                          "--vae-frames changes", "--precision bf16 changes",
+                                          "--vae-tile changes"};
+    static const struct {
+        const char *tier;
+        bool told[5];
+    } cases[] = {{"flagship", {true, true, true, true, true}},
+                 {"validator", {false, false, false, true, true}}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char shot[80];
+        struct program p;
+
+        start_over();
+        snprintf(shot, sizeof shot, "tier: %s, frames: 1, steps: 1", cases[i].tier);
+        write_board("64x48", shot);
+        p = PROGRAM("run", board, "-o", dir, "--models", models, "--device", "cpu", "-v",
+                    "--preset=batch", "--batch=4", "--vae-frames=16", "--precision=bf16",
+                    "--vae-tile=128x128");
+        assert_int_equal(p.status, 0);
+        for (int k = 0; k < 5; k++) {
+            int count = 0;
+
+            for (const char *at = p.out; (at = strstr(at, options[k])); at++)
+                count++;
+            if (count != (cases[i].told[k] ? 2 : 0))
+                fail_msg("%s %s: %d times: %s", cases[i].tier, options[k], count, p.out);
+        }
+        program_free(&p);
+    }
+}
+
+static void a_threshold_without_a_step_cache_is_told(void **state)
+{
+    const char *told = "shot a: warning: `step_cache_threshold` does nothing";
+    struct program p;
+
+    (void)state;
+    write_board("64x48", "tier: flagship, frames: 5, step_cache_threshold: 0.2");
+    p = PROGRAM("check", board, "--models", models);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.err, told));
+    program_free(&p);
+    p = PROGRAM("check", board, "--models", models, "--step-cache", "timestep");
+    assert_int_equal(p.status, 0);
+    assert_string_equal(p.err, "");
+    program_free(&p);
+    write_board("64x48", "tier: flagship, frames: 5, step_cache: timestep, "
+                         "step_cache_threshold: 0.2");
+    p = PROGRAM("check", board, "--models", models);
+    assert_int_equal(p.status, 0);
+    assert_string_equal(p.err, "");
     program_free(&p);
 }
 
@@ -481,6 +546,8 @@ int main(void)
         ONE(too_little_memory_for_a_vae_is_told_once),
         ONE(a_negative_that_nobody_reads_is_told),
         ONE(a_processor_says_what_it_makes_of_limits),
+        ONE(what_was_asked_in_vain_is_told),
+        ONE(a_threshold_without_a_step_cache_is_told),
         ONE(fp8_is_another_film),
         ONE(checkpoints_are_found_by_the_environment_and_by_the_board),
         ONE(svd_alone_sets_the_shots_own_picture_in_motion),

@@ -211,6 +211,19 @@ static void age(const char *path, time_t seconds)
     assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[]){old, old}, 0), 0);
 }
 
+static void smoke_needs_its_temporary_folder(void **state)
+{
+    struct program p;
+
+    (void)state;
+    setenv("TMPDIR", "/nonexistent", 1);
+    p = PROGRAM("verify", "--smoke", "--device", "cpu");
+    unsetenv("TMPDIR");
+    assert_int_equal(p.status, 1);
+    assert_non_null(strstr(p.err, "where TMPDIR says, like /nonexistent/"));
+    program_free(&p);
+}
+
 /* A signal leaves nothing; what kill -9 leaves goes with the next run, but not what another that
  * lives holds, nor what is new, nor a folder of another name. */
 static void a_killed_smoke_is_cleaned_up(void **state)
@@ -275,6 +288,7 @@ int main(void)
         cmocka_unit_test(every_tier_makes_its_smoke_film),
         cmocka_unit_test(smoke_says_what_took_effect),
         cmocka_unit_test(a_tier_that_fails_is_named),
+        cmocka_unit_test(smoke_needs_its_temporary_folder),
         cmocka_unit_test(a_killed_smoke_is_cleaned_up),
         cmocka_unit_test(a_signal_that_comes_twice_is_one),
     };

@@ -1,6 +1,8 @@
 /* Cards and latents become masters: right pixels and count, right words when they cannot. */
 #include "tests/stages/masters.h"
 
+#include "stages/decode/master.h"
+#include "stages/decode/upscaler.h"
 #include "stages/generate/latents.h"
 #include "stages/generate/tiers.h"
 
@@ -68,6 +70,24 @@ static void cancelling_stops_between_frames(void **state)
     assert_int_equal(m->progressed, 5);
     assert_int_equal(m->made_count, 0);
     media_job_free(m);
+}
+
+/* FFV1 takes no slice of very many pixels, and not every number of slices. */
+static void masters_of_any_size_can_be_begun(void **state)
+{
+    static const int sizes[][2] = {{8192, 8192}, {8192, 7814}, {8192, 7812}, {8000, 8000},
+                                   {8192, 398},  {16, 8192},   {8192, 16},   {16, 16}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct media_job *m = media_job_new(sizes[i][0], sizes[i][1], film, 1);
+        struct master *made;
+
+        if (master_open(&m->job, &made, &m->e) != 0)
+            fail_msg("%dx%d: %s", sizes[i][0], sizes[i][1], m->e.text);
+        master_close(made);
+        media_job_free(m);
+    }
 }
 
 /* ---- latents, through the fixture's small VAE ---- */
@@ -248,15 +268,86 @@ static void an_upscaler_takes_part_where_it_should(void **state)
     enlarged(72, 40, with, UPSCALE_LEARNED, false);   /* nothing to enlarge */
 }
 
+/* Writes the test's upscaler into the job's folder; broken: every number of it is none. */
+static void copy_upscaler(struct media_job *m, bool broken)
+{
+    char path[128];
+    char *bytes;
+    size_t size;
+    uint64_t header;
+
+    assert_int_equal(
+        file_read("tests/stages/data/upscaler/model.safetensors", 1 << 20, &bytes, &size, &m->e),
+        0);
+    memcpy(&header, bytes, sizeof header);
+    if (broken)
+        memset(bytes + 8 + header, 0xFF, size - 8 - header);
+    snprintf(path, sizeof path, "%s/upscaler", m->dir);
+    assert_int_equal(dir_make(path, &m->e), 0);
+    snprintf(path, sizeof path, "%s/upscaler/model.safetensors", m->dir);
+    assert_int_equal(file_write_atomic(path, bytes, size, &m->e), 0);
+    free(bytes);
+}
+
+/* A shot that would be enlarged by what lies in its own folder. */
+static struct media_job *to_be_enlarged(void)
+{
+    static const struct model_path small = {"previs", "tests/fixtures/wan2.2-t2v-a14b", 1};
+    struct media_job *m = generated(768, 448, 1);
+
+    m->shot.tier = "previs";
+    m->board.models = &small;
+    m->board.deliver.upscale = UPSCALE_LEARNED;
+    m->env.models_dir = m->dir;
+    return m;
+}
+
+static void a_link_that_leads_nowhere_is_told(void **state)
+{
+    struct media_job *m = to_be_enlarged();
+    char link[128];
+
+    (void)state;
+    snprintf(link, sizeof link, "%s/upscaler", m->dir);
+    assert_int_equal(symlink("nowhere", link), 0);
+    expect_words(m, stage_decode.check(&m->env, &m->shot, &m->e), ERROR_MODEL, link);
+    assert_non_null(strstr(m->e.text, UPSCALER_MEND));
+    m->board.deliver.upscale = UPSCALE_LANCZOS;
+    error_clear(&m->e);
+    assert_int_equal(stage_decode.check(&m->env, &m->shot, &m->e), 0);
+    media_job_free(m);
+}
+
+static void who_made_no_picture_is_named(void **state)
+{
+    static const char *const whose[] = {
+        "the model made a picture that is no picture",
+        "/upscaler/model.safetensors made a picture that is no picture"};
+
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        struct media_job *m = to_be_enlarged();
+
+        copy_upscaler(m, broken);
+        make_latents(m, broken, 3e38f); /* too much for a VAE */
+        expect_words(m, run_generated(m), broken ? ERROR_MODEL : ERROR_MEDIA, whose[broken]);
+        assert_int_equal(strstr(m->e.text, UPSCALER_MEND) != NULL, broken);
+        media_job_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flat_card_is_exact_and_twice_the_same),
         cmocka_unit_test(a_gradient_card_rises_smoothly),
         cmocka_unit_test(cancelling_stops_between_frames),
+        cmocka_unit_test(masters_of_any_size_can_be_begun),
         cmocka_unit_test(latents_become_exactly_the_shot),
         cmocka_unit_test(latents_that_are_none_are_refused),
         cmocka_unit_test(an_upscaler_takes_part_where_it_should),
+        cmocka_unit_test(a_link_that_leads_nowhere_is_told),
+        cmocka_unit_test(who_made_no_picture_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,7 @@ static void refused(const char *from, const char *to, const char *says)
         error_clear(&e);
         assert_int_equal(upscaler_open(copy, with ? d : NULL, &u, &e), -1);
         assert_int_equal(e.code, ERROR_MODEL);
-        if (!strstr(e.text, says))
+        if (!strstr(e.text, says) || !strstr(e.text, UPSCALER_MEND))
             fail_msg("%s, not %s", e.text, says);
     }
     device_close(d);
@@ -110,6 +110,37 @@ static void other_weights_are_refused(void **unused)
     refused("body.3.weight", "tail.3.weight", "body.3.weight");
     refused("body.6.bias", "body.6.tail", "body.6.bias");
     refused("body.6.weight", "body.9.weight", "does not make 3, 12, 27");
+}
+
+static void cannot_be_opened(const char *path, const char *says)
+{
+    struct error e = {0};
+    struct upscaler *u;
+
+    assert_int_equal(upscaler_open(path, NULL, &u, &e), -1);
+    if (!strstr(e.text, path) || !strstr(e.text, says) || !strstr(e.text, UPSCALER_MEND))
+        fail_msg("%s, not %s", e.text, says);
+}
+
+static void what_is_no_folder_of_weights_is_told_with_the_mend(void **unused)
+{
+    char dir[] = "/tmp/auteur-upscaler-XXXXXX", path[64];
+    struct error e = {0};
+
+    (void)unused;
+    assert_non_null(mkdtemp(dir));
+    cannot_be_opened(dir, "holds no weights: an upscaler's are in a file model.safetensors");
+    snprintf(path, sizeof path, "%s/README.md", dir);
+    assert_int_equal(file_write_atomic(path, "", 0, &e), 0);
+    cannot_be_opened(dir, "an upscaler's are in a file model.safetensors");
+    cannot_be_opened(path, "Not a directory");
+    snprintf(path, sizeof path, "%s/net.pth", dir);
+    assert_int_equal(file_write_atomic(path, "", 0, &e), 0);
+    cannot_be_opened(dir, "net.pth is a pickle");
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    assert_int_equal(file_write_atomic(path, "random", 6, &e), 0);
+    cannot_be_opened(dir, "model.safetensors");
+    assert_int_equal(path_remove(dir, &e), 0);
 }
 
 static void a_bare_close_is_harmless(void **unused)
@@ -133,6 +164,7 @@ int main(void)
         cmocka_unit_test(frames_are_as_pytorch_makes_them),
         cmocka_unit_test(faults_are_not_hidden),
         cmocka_unit_test(other_weights_are_refused),
+        cmocka_unit_test(what_is_no_folder_of_weights_is_told_with_the_mend),
         cmocka_unit_test(a_bare_close_is_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
