@@ -82,19 +82,25 @@ static double loaded(const struct walk *w)
     return (double)(w->run.used - w->run.base - w->run.scratch);
 }
 
+/* Of what work takes of a heap: what that keeps of pieces that were given back. A run of 640x352
+ * and 49 frames took 276 MiB where 272 are told without (2026-11-22). */
+static const double HEAP_KEEPS = 0.05;
+
 static struct forecast_stage *add_stage(struct walk *w, int name, double weights)
 {
     struct forecast_stage *s = &w->forecast->stage[w->forecast->count++];
     const struct dry_run *r = &w->run;
     double base = (double)(r->base + r->scratch_peak);
+    double activations = (double)r->peak - base - weights;
+    double kept = w->machine->gpus > 0 ? 0 : HEAP_KEEPS * activations;
 
     *s = (struct forecast_stage){
         .name = w->names[name],
         .weights = weights,
         .models = 1,
-        .workspace = base,
-        .activations = (double)r->peak - base - weights,
-        .peak = (double)r->peak,
+        .workspace = base + kept,
+        .activations = activations,
+        .peak = (double)r->peak + kept,
         .host = (double)(r->host_peak > w->heap ? r->host_peak - w->heap : 0) + (double)r->streamed,
         .streamed = (double)r->streamed,
         .stored = r->stored,
