@@ -14,6 +14,7 @@
 #include <immintrin.h>
 #endif
 
+#include "kernels/cpu/sizes.h"
 #include "kernels/ops.h"
 
 #if defined(__AVX512F__)
@@ -38,7 +39,7 @@
 #define SIMD_UNROLL _Pragma("GCC unroll 32")
 #endif
 
-enum { BLOCK = 16, VECS = BLOCK / SIMD_FLOATS }; /* packed columns a block, vectors a block */
+enum { VECS = BLOCK / SIMD_FLOATS }; /* vectors a block */
 
 typedef float vf __attribute__((vector_size(SIMD_FLOATS * 4)));
 typedef float vf_loose __attribute__((vector_size(SIMD_FLOATS * 4), aligned(4), may_alias));

@@ -1,8 +1,7 @@
 /* What a dry device takes where it passes for a processor: as kernels/cpu packs weights, and holds
  * what its operations work in. */
+#include "kernels/cpu/sizes.h"
 #include "kernels/dry/impl.h"
-
-enum { BLOCK = 16 }; /* columns that lie packed together */
 
 static int64_t blocks(int64_t columns)
 {
@@ -29,8 +28,8 @@ const void *dry_processor_conv(struct device *d, struct arena *a, const struct c
 
     if (shape->form.scale == 2)
         count = blocks(shape->out) * BLOCK * shape->kt * 16 * shape->in;
-    else if (shape->form.stride == 1 && shape->kw == 3 && shape->out * 4 <= BLOCK)
-        count += BLOCK * rows * 6 * shape->in;
+    else if (shape->form.stride == 1 && shape->kw == 3 && shape->out * GROUP <= BLOCK)
+        count += BLOCK * rows * (GROUP + 2) * shape->in;
     dry_pass(d, floats(shape->out * rows * deep * 10)); /* twice as F32, and room for eight sums */
     return arena_alloc(a, floats(count));
 }
@@ -38,11 +37,10 @@ const void *dry_processor_conv(struct device *d, struct arena *a, const struct c
 /* Keys and values of some heads, packed, and each thread's rows of queries. */
 void dry_processor_heads(struct device *d, const struct tensor *q, const struct tensor *k)
 {
-    enum { QUERIES = 96, KEYS = 256, LIMIT = 64 << 20 };
     int64_t dim = q->shape[3], heads = q->shape[0] * q->shape[2];
     int64_t head = blocks(k->shape[1]) * BLOCK * (dim + blocks(dim) * BLOCK);
-    int64_t together = LIMIT / (int64_t)floats(head);
-    int64_t rows = QUERIES * (dim + KEYS + blocks(dim) * BLOCK + 2 * BLOCK);
+    int64_t together = PACKED_LIMIT / (int64_t)floats(head);
+    int64_t rows = QUERY_BLOCK * (dim + KEY_BLOCK + blocks(dim) * BLOCK + 2 * BLOCK);
 
     together = together < 1 ? 1 : together > heads ? heads : together;
     dry_take_scratch(d, DRY_PROCESSOR, floats(together * head + d->dry->threads * rows));
@@ -51,7 +49,7 @@ void dry_processor_heads(struct device *d, const struct tensor *q, const struct 
 /* Each thread's neighbourhood of as many pixels as go together at most. */
 void dry_processor_patches(struct device *d, const struct conv *w)
 {
-    enum { ROWS = 9, PIXELS = 4 * 24 + 2 };
+    enum { ROWS = 9, PIXELS = GROUP * 24 + 2 };
 
     dry_take_scratch(d, DRY_PROCESSOR, floats(d->dry->threads * ROWS * PIXELS * w->in));
 }

@@ -102,6 +102,17 @@ static inline const char *joined(struct program *p)
     return p->out;
 }
 
+/* `plan` of a board for a described machine ends so; what it printed is in one line. */
+static inline struct program planned(const char *path, const char *gpu, int status)
+{
+    struct program p = PROGRAM("plan", path, "--gpu", gpu);
+
+    joined(&p);
+    if (p.status != status)
+        fail_msg("status %d: %s%s", p.status, p.out, p.err);
+    return p;
+}
+
 /* The stages of the board's first tier on a GPU with one or two more options. */
 static inline json_t *stages_with(const char *path, const char *gpu, const char *option,
                                   const char *value)

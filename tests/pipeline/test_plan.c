@@ -79,15 +79,13 @@ static void what_barely_does_not_fit_says_why(void **state)
 {
     const char *path =
         write_board("1024x1024", "  - {id: a, prompt: x, tier: picture, frames: 1}\n");
-    struct program p = PROGRAM("plan", path, "--gpu", "6GiB,host=32GiB");
+    struct program p = planned(path, "6GiB,host=32GiB", EXIT_SHOTS);
 
     (void)state;
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_non_null(strstr(joined(&p), "6.0 of 6.0 GiB, nothing left where a tenth, 0.6, must be"));
+    assert_non_null(strstr(p.out, "6.0 of 6.0 GiB, nothing left where a tenth, 0.6, must be"));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "0.25GiB");
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_non_null(strstr(joined(&p), "1 GPU of 0.25 GiB"));
+    p = planned(path, "0.25GiB", EXIT_SHOTS);
+    assert_non_null(strstr(p.out, "1 GPU of 0.25 GiB"));
     assert_non_null(strstr(p.out, "6.0 of 0.25 GiB, 5.8 too little"));
     program_free(&p);
 }

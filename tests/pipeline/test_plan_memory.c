@@ -118,32 +118,27 @@ static void large_boards_are_refused_a_small_host(void **state)
 {
     static const char one[] = "  - {id: a, prompt: A ship, frames: 5, steps: 1, tier: previs}\n";
     const char *path = write_board("8192x7600", one);
-    struct program p = PROGRAM("plan", path, "--gpu", "4090,host=4GiB");
+    struct program p = planned(path, "4090,host=4GiB", EXIT_SHOTS);
 
     (void)state;
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_non_null(strstr(joined(&p), "of the host's memory 3.4 GiB and 3.0 for the system, "
-                                       "of 4.0"));
+    assert_non_null(strstr(p.out, "of the host's memory 3.4 GiB and 3.0 for the system, "
+                                  "of 4.0"));
     assert_non_null(strstr(p.out, "DOES NOT FIT the host's memory: a film takes "));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "4090,host=12GiB");
-    assert_int_equal(p.status, EXIT_DELIVERED);
+    p = planned(path, "4090,host=12GiB", EXIT_DELIVERED);
     assert_null(strstr(p.out, "DOES NOT FIT"));
     program_free(&p);
     path = write_board("8192x7600",
                        "  - {id: a, prompt: A ship, frames: 5, steps: 1, tier: previs}\n"
                        "  - {id: b, prompt: A ship, frames: 5, steps: 1, tier: previs}\n");
-    p = PROGRAM("plan", path, "--gpu", "4090,host=11GiB"); /* one is decoded, one encoded */
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_non_null(strstr(joined(&p), " fits: "));
+    p = planned(path, "4090,host=11GiB", EXIT_SHOTS); /* one is decoded, one encoded */
+    assert_non_null(strstr(p.out, " fits: "));
     assert_non_null(strstr(p.out, " for models at work on the next shot, the system 3.0, of 11.0"));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "4090,host=64GiB");
-    assert_int_equal(p.status, EXIT_DELIVERED);
+    p = planned(path, "4090,host=64GiB", EXIT_DELIVERED);
     assert_null(strstr(p.out, "DOES NOT FIT"));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "128GiB,unified");
-    assert_int_equal(p.status, EXIT_DELIVERED);
+    p = planned(path, "128GiB,unified", EXIT_DELIVERED);
     program_free(&p);
     path = write_board("5000x5000", "  - {id: a, card: {background: \"#203040\"}, duration: 1s}\n");
     p = PROGRAM("plan", path, "--gpu", "4090,host=6GiB", "--json");

@@ -154,20 +154,17 @@ static void memory_of_the_host_is_judged(void **state)
 {
     const char *path = write_board(
         "832x480", "  - {id: a, prompt: A ship, frames: 33, steps: 2, tier: workhorse}\n");
-    struct program p = PROGRAM("plan", path, "--gpu", "4090");
+    struct program p = planned(path, "4090", EXIT_DELIVERED);
 
     (void)state;
-    assert_int_equal(p.status, EXIT_DELIVERED);
-    assert_non_null(strstr(joined(&p), "the host needs "));
+    assert_non_null(strstr(p.out, "the host needs "));
     assert_non_null(strstr(p.out, "4090,host=64GiB"));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "4090,host=64GiB");
-    assert_int_equal(p.status, EXIT_DELIVERED);
+    p = planned(path, "4090,host=64GiB", EXIT_DELIVERED);
     assert_null(strstr(p.out, "host needs"));
     program_free(&p);
-    p = PROGRAM("plan", path, "--gpu", "4090,host=16GiB");
-    assert_int_equal(p.status, EXIT_SHOTS);
-    assert_non_null(strstr(joined(&p), "of the host's memory"));
+    p = planned(path, "4090,host=16GiB", EXIT_SHOTS);
+    assert_non_null(strstr(p.out, "of the host's memory"));
     assert_non_null(strstr(p.out, "it is the host that needs more memory"));
     program_free(&p);
 }
