@@ -7,10 +7,10 @@ import torch.distributed as dist
 
 
 class FlatGradients:
-    """All gradients in one buffer, so that one all-reduce averages them over the devices; the last cell carries a clock."""
+    """All gradients in one buffer, so that one all-reduce averages them over the devices; the last cells carry clocks."""
 
     def __init__(self, params):
-        self.flat = torch.zeros(sum(p.numel() for p in params) + 1, device=params[0].device)
+        self.flat = torch.zeros(sum(p.numel() for p in params) + 2, device=params[0].device)
         at = 0
         for p in params:
             p.grad = self.flat[at:at + p.numel()].view(p.shape)
@@ -20,16 +20,16 @@ class FlatGradients:
     def zero(self):
         self.flat.zero_()
 
-    def share(self, clock, limit=1.0):
-        """Averages and clips; returns the clock that all devices agree on."""
+    def share(self, clock, spent=0.0, limit=1.0):
+        """Averages and clips; returns the two clocks that all devices agree on."""
         if self.world > 1:
-            self.flat[-1] = clock
+            self.flat[-2], self.flat[-1] = clock, spent
             dist.all_reduce(self.flat)
             self.flat /= self.world
-            clock = self.flat[-1].item()
-            self.flat[-1] = 0
+            clock, spent = self.flat[-2:].tolist()
+            self.flat[-2:] = 0
         self.flat *= (limit / self.flat.norm().clamp_min(limit))
-        return clock
+        return clock, spent
 
 
 def orthogonal(m, steps=5):

@@ -1,18 +1,18 @@
 """Runs a checkpoint folder on prompts with the published scheduler, and lays frames out on a contact sheet.
 
-usage: sample.py CHECKPOINT OUT.png [--steps 16] [--guidance 5] [--device cpu] [--prompt "..."]...
+usage: sample.py CHECKPOINT OUT.png [--steps 8] [--guidance 1] [--device cpu] [--prompt "..."]...
 """
 import argparse
 import copy
 
 import torch
 
-NEGATIVE = "blurry, low quality, text, watermark"
-PROMPTS = ["A frigate cuts through grey Atlantic swell at dawn, slow aerial dolly forward, volumetric light, 35mm film grain",
-           "Sunset over mountains", "A city skyline at night, lit windows, camera pans left", "A pine forest in morning mist, slow dolly in, volumetric light",
-           "Desert dunes at golden hour, wide shot, slow pan right", "A lighthouse on a rocky coast at night, its beam sweeps, static camera",
-           "A small cabin in a snowy field, snow is falling, dusk", "A car drives down a city street in heavy rain at night, dolly in",
-           "A sailing boat on a calm sea at sunset, static shot", "Snow-capped peaks reflected in a lake, bright daylight, tilt up"]
+PROMPTS = ["A frigate cuts through grey Atlantic swell at dawn, slow dolly in, 35mm film grain", "a white sailing boat on a calm blue sea at noon, pan left",
+           "A city skyline at night, lit windows, camera pans left", "A pine forest in morning mist, slow dolly in", "a red car drives across desert dunes at golden hour, tracking shot",
+           "A lighthouse on a rocky coast in a storm at night, static camera", "an old steam train crosses a snowy valley, snow is falling, wide shot", "A yellow taxi drives down a city street in the rain",
+           "a hot air balloon over snow-capped mountains at sunrise, aerial shot", "a woman walks through a cosy living room, static camera", "a rocket in outer space near a planet, orbit",
+           "two helicopters above the clouds at dusk", "a vessel on rough ocean at nightfall", "a fishing boat in a quiet harbour in thick fog, ink drawing",
+           "a flock of birds over a green river, watercolour", "a drone hovers over a street by day, neon style"]
 
 
 def sheet(picture, path):
@@ -21,24 +21,28 @@ def sheet(picture, path):
 
 
 @torch.no_grad()
-def generate(parts, prompts, frames=33, height=224, width=384, steps=16, guidance=5.0, seed=0, negative=NEGATIVE, device="cuda", amp=True):
+def generate(parts, prompts, frames=49, height=240, width=416, steps=8, guidance=1.0, seed=0, negative="", device="cuda", amp=True, at_once=5):
     """parts: (tokenizer, encoder, transformer, vae, scheduler). Clips (B,3,T,H,W), one seed a prompt."""
     from text import embed
     from vae import decode, statistics
-    tokenizer, encoder, transformer, vae, scheduler = parts
-    scheduler = copy.deepcopy(scheduler)
-    scheduler.set_timesteps(steps, device=device)
-    with torch.autocast(device, torch.bfloat16, enabled=amp):
-        cond = embed(encoder, tokenizer.rows(prompts).to(device)).float()
-        none = embed(encoder, tokenizer.rows([negative] * len(prompts)).to(device)).float()
-        shape = (1, 16, (frames - 1) // 4 + 1, height // 8, width // 8)
-        z = torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed + i)) for i in range(len(prompts))]).to(device)
-        for t in scheduler.timesteps:
-            both = transformer(torch.cat([z, z]), t.expand(2 * len(z)), torch.cat([none, cond]), return_dict=False)[0].float()
-            n, c = both.chunk(2)
-            z = scheduler.step(n + guidance * (c - n), t, z, return_dict=False)[0]
-        mean, std = statistics(vae, device)
-        return torch.cat([decode(vae, (z[i:i + 1] * std + mean)).float().clamp(-1, 1) for i in range(len(z))]), z
+    tokenizer, encoder, transformer, vae, first = parts
+    shape = (1, vae.config.z_dim, (frames - 1) // 4 + 1, height // 8, width // 8)
+    mean, std = statistics(vae, device)
+    out = []
+    for i in range(0, len(prompts), at_once):
+        few, scheduler = prompts[i:i + at_once], copy.deepcopy(first)
+        scheduler.set_timesteps(steps, device=device)
+        with torch.autocast(device, torch.bfloat16, enabled=amp):
+            cond, none = (embed(encoder, tokenizer.rows(t).to(device)).float() for t in (few, [negative] * len(few)))
+            z = torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(seed + i + k)) for k in range(len(few))]).to(device)
+            for t in scheduler.timesteps:
+                v = transformer(z, t.expand(len(z)), cond, return_dict=False)[0].float()
+                if guidance != 1:
+                    n = transformer(z, t.expand(len(z)), none, return_dict=False)[0].float()
+                    v = n + guidance * (v - n)
+                z = scheduler.step(v, t, z, return_dict=False)[0]
+            out += [decode(vae, (x[None] * std + mean)).float().clamp(-1, 1) for x in z]
+    return torch.cat(out)
 
 
 def load_transformer(folder):
@@ -68,11 +72,11 @@ def contact(clips, columns=3):
 
 if __name__ == "__main__":
     a = argparse.ArgumentParser()
-    a.add_argument("checkpoint"); a.add_argument("out"); a.add_argument("--steps", type=int, default=16); a.add_argument("--guidance", type=float, default=5.0)
+    a.add_argument("checkpoint"); a.add_argument("out"); a.add_argument("--steps", type=int, default=8); a.add_argument("--guidance", type=float, default=1.0)
     a.add_argument("--device", default="cpu"); a.add_argument("--prompt", action="append"); a.add_argument("--seed", type=int, default=0)
-    a.add_argument("--size", default="384x224x33"); a.add_argument("--negative", default=NEGATIVE)
+    a.add_argument("--size", default="416x240x49"); a.add_argument("--negative", default="")
     a = a.parse_args()
     w, h, f = map(int, a.size.split("x"))
     parts = load(a.checkpoint, a.device)
-    clips = torch.cat([generate(parts, [p], f, h, w, a.steps, a.guidance, a.seed, a.negative, a.device, a.device != "cpu")[0].cpu() for p in a.prompt or PROMPTS])
+    clips = torch.cat([generate(parts, [p], f, h, w, a.steps, a.guidance, a.seed, a.negative, a.device, a.device != "cpu").cpu() for p in a.prompt or PROMPTS])
     sheet(contact(clips), a.out)

@@ -33,7 +33,7 @@ import torch.nn.functional as F
 from paraphrases import LENSES, ROOTS, SLOTS, WAYS, Wording, draw_meaning, held_phrases, held_stems, joined, stem, twist, words
 
 LENGTH = 48            # tokens of a text in training; longer ones are cut
-PIECES = 7300
+PIECES = 6600
 WIDTH = 128
 SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1)
 MARKS = ",.;:?!"

@@ -1,7 +1,14 @@
-"""Trains the text encoder and the transformer together, by flow matching on latents of rendered clips.
+"""Trains the transformer by flow matching on latents of clips that are rendered while it trains; then teaches it few steps.
 
-usage: [torchrun --nproc-per-node N] train_denoiser.py BASE OUT [--low SECONDS] [--full SECONDS] ...
-BASE holds vae/ and tokenizer/. OUT gets a whole checkpoint, again and again, and sheet.png.
+usage: [torchrun --nproc-per-node N] train_denoiser.py BASE OUT [--still S] [--short S] [--full S] [--distil S] ...
+BASE holds vae/, tokenizer/, text_encoder/ and phrases.json. OUT gets a whole checkpoint, again and again, and sheet_*.png.
+
+Four phases, told in seconds, each going on from the one before (or from --init):
+  still   single pictures: what things look like, for a hundredth of a clip's work
+  short   pieces of 13 frames: how they move
+  full    49 frames
+  distil  8 steps of Euler's method, each taught to do what SUBSTEPS guided ones of the weights so far do; half of the
+          places to step from are where the student's own step before led, so that its errors do not add up
 """
 import argparse
 import copy
@@ -17,54 +24,40 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 
-from dataset import Latents
 from optimiser import FlatGradients, Muon
+from pool import Captioner, Pool, Stream, workers_for
 from sample import PROMPTS, contact, generate, load_transformer, sheet
-from text import Tokenizer, embed, new_encoder
+from text import Tokenizer, embed
 
-SHIFT = 3.0
-# share of steps, frames, height, width, clips a step and device, share of the rendered set
-LOW = [(1.0, 17, 112, 192, 128, 1.0)]
-FULL = [(.72, 33, 224, 384, 40, .74), (.10, 17, 224, 384, 72, .10), (.09, 33, 256, 256, 48, .08), (.09, 33, 384, 224, 40, .08)]
-TINY = [(1.0, 5, 32, 48, 2, 1.0)]
+SHIFT, STEPS, SUBSTEPS = 3.0, 8, 4
+SIZES = ((240, 416, .8), (416, 240, .1), (208, 480, .1))  # height, width, share: all of 390 tokens a latent frame
+# frames, clips a step and device, clips kept, rendered at once, flow shift
+PHASES = {"still": (1, 512, 60000, 128, 2.0), "short": (13, 144, 12000, 16, 2.5), "full": (49, 40, 9000, 8, SHIFT), "distil": (49, 24, 9000, 8, SHIFT)}
 
 
-def new_transformer():
-    m = WanTransformer3DModel(patch_size=(1, 2, 2), num_attention_heads=4, attention_head_dim=64, in_channels=16, out_channels=16, text_dim=128, freq_dim=256,
-                              ffn_dim=640, num_layers=7, cross_attn_norm=True, qk_norm="rms_norm_across_heads")
+def new_transformer(channels):
+    m = WanTransformer3DModel(patch_size=(1, 2, 2), num_attention_heads=4, attention_head_dim=64, in_channels=channels, out_channels=channels, text_dim=128, freq_dim=256,
+                              ffn_dim=512, num_layers=7, cross_attn_norm=True, qk_norm="rms_norm_across_heads")
     torch.nn.init.zeros_(m.proj_out.weight)
     torch.nn.init.zeros_(m.proj_out.bias)
     return m
 
 
-class Pair(torch.nn.Module):
-    def __init__(self, vocabulary):
-        super().__init__()
-        self.encoder, self.transformer = new_encoder(vocabulary), new_transformer()
+def many_steps():
+    return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=SHIFT)
 
-    def forward(self, z, t, ids):
-        return self.transformer(z, t, embed(self.encoder, ids), return_dict=False)[0]
+
+def few_steps():
+    """Of order 1 and without its corrector UniPC is Euler's method."""
+    return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=SHIFT, solver_order=1, disable_corrector=list(range(STEPS)))
 
 
 def draw_time(count, shift, generator, device):
-    """Noise levels: logit-normal, then the shift that sampling uses; a tenth uniform so that no level is forgotten."""
+    """Noise levels: logit-normal, then the shift that sampling uses; some uniform so that no level is forgotten."""
     u = torch.sigmoid(torch.randn(count, generator=generator, device=device))
     flat = torch.rand(count, generator=generator, device=device)
     u = torch.where(torch.rand(count, generator=generator, device=device) < 0.15, flat, u)
     return (shift * u / (1 + (shift - 1) * u)).clamp(1e-3, 1.0)
-
-
-def flow_loss(pair, z, ids, generator, shift, drop=0.12):
-    t = draw_time(len(z), shift, generator, z.device)
-    noise = torch.randn(z.shape, generator=generator, device=z.device)
-    if drop:
-        empty = torch.zeros_like(ids)
-        empty[:, 0] = 1
-        ids = torch.where((torch.rand(len(z), generator=generator, device=z.device) < drop)[:, None], empty, ids)
-    s = t.view(-1, 1, 1, 1, 1)
-    with torch.autocast(z.device.type, torch.bfloat16, enabled=z.is_cuda):
-        v = pair((1 - s) * z + s * noise, t * 1000, ids)
-    return F.mse_loss(v.float(), noise - z)
 
 
 class Averaged:
@@ -76,17 +69,15 @@ class Averaged:
 
     @torch.no_grad()
     def update(self, step, horizon):
-        decay = min(1 - 1 / horizon, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.a, self.b, 1 - decay)
+        torch._foreach_lerp_(self.a, self.b, 1 - min(1 - 1 / horizon, (1 + step) / (10 + step)))
 
 
-def store(base, out, pair, scheduler):
+def store(base, out, transformer, scheduler):
     """The whole checkpoint in the published layout, weights in bf16."""
-    for part in ("vae", "tokenizer"):
+    for part in ("vae", "tokenizer", "text_encoder"):
         if os.path.abspath(base) != os.path.abspath(out):
             shutil.copytree(f"{base}/{part}", f"{out}/{part}", dirs_exist_ok=True)
-    copy.deepcopy(pair.transformer).to(torch.bfloat16).save_pretrained(f"{out}/transformer")
-    copy.deepcopy(pair.encoder).to(torch.bfloat16).save_pretrained(f"{out}/text_encoder")
+    copy.deepcopy(transformer).to(torch.bfloat16).save_pretrained(f"{out}/transformer")
     scheduler.save_pretrained(f"{out}/scheduler")
     json.dump({"_class_name": "WanPipeline", "_diffusers_version": "0.40.0", "boundary_ratio": None, "expand_timesteps": False,
                "scheduler": ["diffusers", "UniPCMultistepScheduler"], "text_encoder": ["transformers", "UMT5EncoderModel"],
@@ -96,126 +87,227 @@ def store(base, out, pair, scheduler):
 
 class Trainer:
     def __init__(self, a):
-        self.a = a
+        from transformers import UMT5EncoderModel
+        self.a, self.device = a, a.device
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        self.device = a.device
         if a.device == "cuda":
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-            self.device = "cuda"
+        self.workers = workers_for(a.workers)
         if self.world > 1:
             dist.init_process_group("nccl" if a.device == "cuda" else "gloo")
         torch.manual_seed(a.seed)
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
-        self.vae = AutoencoderKLWan.from_pretrained(f"{a.base}/vae").float().to(self.device).eval().requires_grad_(False)
+        frozen = lambda m: m.float().to(self.device).eval().requires_grad_(False)
+        self.vae = frozen(AutoencoderKLWan.from_pretrained(f"{a.base}/vae"))
+        self.encoder = frozen(UMT5EncoderModel.from_pretrained(f"{a.base}/text_encoder"))
         self.tokenizer = Tokenizer(f"{a.base}/tokenizer")
-        self.scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=SHIFT)
-        self.pair = Pair(self.tokenizer.sp.vocab_size()).to(self.device)
-        if a.init:
-            from transformers import UMT5EncoderModel
-            self.pair.transformer.load_state_dict(load_transformer(f"{a.init}/transformer").state_dict())
-            self.pair.encoder.load_state_dict(UMT5EncoderModel.from_pretrained(f"{a.init}/text_encoder").float().state_dict())
-        self.average = Averaged(self.pair)
-        self._make_optimisers()
+        self.captioner = Captioner(a.base, a.seed * 64 + self.rank)
+        self.model = (load_transformer(f"{a.init}/transformer") if a.init else new_transformer(self.vae.config.z_dim)).to(self.device)
+        self.average = Averaged(self.model)
         if a.compile:
-            self.pair.transformer.compile_repeated_blocks(dynamic=False)
+            torch._dynamo.config.recompile_limit = 32
+            self.model.compile_repeated_blocks(dynamic=False)
         self.gen = torch.Generator(self.device).manual_seed(a.seed * 977 + self.rank)
-        self.coin = random.Random(a.seed)      # same on every rank: all take the same bucket
-        self.step, self.start, self.fraction, self.log = 0, None, 0.0, []
-
-    def _make_optimisers(self):
-        params = list(self.pair.parameters())
-        self.grads = FlatGradients(params)
-        matrices = [p for n, p in self.pair.named_parameters() if p.ndim == 2 and (".blocks." in n or ".block." in n) and "relative" not in n] if self.a.muon else []
-        ids = {id(p) for p in matrices}
-        self.muon = Muon(matrices) if matrices else None
-        self.adam = torch.optim.AdamW([p for p in params if id(p) not in ids], lr=self.a.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=self.a.device == "cuda")
+        self.coin = random.Random(a.seed)      # same on every rank: all take the same size
+        self.streams, self.rendered, self.begun = {}, 0, time.time()
 
     def say(self, *words):
         if self.rank == 0:
-            print(*words, flush=True)
+            print("%6.0f s " % (time.time() - self.begun), *words, flush=True)
 
-    def rate(self):
-        f = self.fraction
-        return self.a.rate * min(1, (self.step + 1) / 150) * (1.0 if f < 0.4 else 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * (f - 0.4) / 0.6)))
+    # ---- clips
 
-    def one(self, latents, batch, shift):
-        self.grads.zero()
-        z, ids = latents.draw(batch, self.gen)
-        loss = flow_loss(self.pair, z, ids, self.gen, shift)
-        loss.backward()
-        clock = self.grads.share(self.elapsed())
-        lr = self.rate()
-        for g in self.adam.param_groups:
-            g["lr"] = lr
-        self.adam.step()
-        if self.muon:
-            self.muon.step(lr)
-        self.step += 1
-        self.average.update(self.step, self.a.horizon)
-        return loss.detach(), clock
+    def stream(self, name, k):
+        """Streams of the next phase are asked for while one trains, so that its first clips wait for it."""
+        frames, _, _, at_once, _ = PHASES["full" if name == "distil" else name]
+        if (name, k) not in self.streams:
+            height, width, share = SIZES[k] if not self.a.tiny else (32, 48, 1)
+            count = max(1, round(at_once * (1 if share > .5 else .25)))
+            seed = self.a.seed * 10 ** 10 + self.rank * 10 ** 8 + (list(PHASES).index(name) * 4 + k) * 10 ** 6
+            s = Stream(5 if self.a.tiny and frames > 1 else frames, height, width, seed, self.device, at_once=4 if self.a.tiny else count, workers=self.workers, ahead=6)
+            s.ask()
+            self.streams[name, k] = s
+        return self.streams[name, k]
 
-    def elapsed(self):
-        return time.time() - self.start - self.idle
+    def pools(self, name, old):
+        if name == "distil" and old:
+            return old
+        room = PHASES[name][2] if not self.a.tiny else 16
+        return [Pool(self.vae, self.tokenizer, self.captioner, self.stream(name, k), max(8, round(room * s[2])), self.device) for k, s in enumerate(SIZES)]
 
-    def make_sets(self, buckets, count, seed):
-        t = time.time()
-        sets = [Latents(self.vae, self.tokenizer, max(8, int(count * b[5])), b[1], b[2], b[3], seed + 31 * i + 1009 * self.rank, self.device) for i, b in enumerate(buckets)]
-        if self.a.device == "cuda":
-            torch.cuda.synchronize(); torch.cuda.empty_cache()
-        self.say("rendered and encoded %d clips in %.1f s" % (sum(len(s.z) for s in sets), time.time() - t))
-        return sets
-
-    def phase(self, name, buckets, seconds, count, seed, shift):
-        if seconds <= 0:
-            return
-        sets = self.make_sets(buckets, count, seed)
+    def fill(self, pools, seconds):
+        """So many seconds of rendering before the first step; each pool at least one batch."""
+        start = time.time()
+        for p in pools:
+            p.grow()
+        while time.time() - start < seconds:
+            pools[self.coin.choices(range(len(pools)), [s[2] for s in SIZES])[0]].grow()
         if self.world > 1:
             dist.barrier()
-        self.start, self.idle, clock, shown, saved = time.time(), 0.0, 0.0, 0, 0.0
-        losses = []
+
+    # ---- steps
+
+    def words(self, ids, drop=0.0):
+        if drop:
+            empty = torch.zeros_like(ids)
+            empty[:, 0] = 1
+            ids = torch.where((torch.rand(len(ids), generator=self.gen, device=ids.device) < drop)[:, None], empty, ids)
+        with torch.no_grad():
+            return embed(self.encoder, ids)
+
+    def cast(self):
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda")
+
+    def flow_loss(self, z, ids, shift):
+        t = draw_time(len(z), shift, self.gen, z.device)
+        noise = torch.randn(z.shape, generator=self.gen, device=z.device)
+        s = t.view(-1, 1, 1, 1, 1)
+        with self.cast():
+            v = self.model((1 - s) * z + s * noise, t * 1000, self.words(ids, .1), return_dict=False)[0]
+        return F.mse_loss(v.float(), noise - z)
+
+    def guided(self, x, level, some, none):
+        t = (level * 1000).expand(len(x))
+        c = self.teacher(x, t, some, return_dict=False)[0].float()
+        n = self.teacher(x, t, none, return_dict=False)[0].float()
+        return n + self.a.guidance * (c - n)
+
+    def distil_loss(self, z, ids, own):
+        """One of the STEPS steps, the same for the whole batch: its two levels and what lies between are few."""
+        i = self.coin.randrange(1 if own else 0, STEPS)
+        high, low = self.levels[i], self.levels[i + 1]
+        noise = torch.randn(z.shape, generator=self.gen, device=z.device)
+        empty = torch.zeros_like(ids)
+        empty[:, 0] = 1
+        with torch.no_grad(), self.cast():
+            some, none = self.words(ids), self.words(empty)
+            if own:
+                before = self.levels[i - 1]
+                x = (1 - before) * z + before * noise
+                x = x + (high - before) * self.model(x, (before * 1000).expand(len(x)), some, return_dict=False)[0].float()
+            else:
+                x = (1 - high) * z + high * noise
+            y = x
+            for k in range(SUBSTEPS):
+                a, b = high + (low - high) * k / SUBSTEPS, high + (low - high) * (k + 1) / SUBSTEPS
+                y = y + (b - a) * self.guided(y, a, some, none)
+            wanted = (y - x) / (low - high)
+        with self.cast():
+            v = self.model(x, (high * 1000).expand(len(x)), some, return_dict=False)[0]
+        return F.mse_loss(v.float(), wanted)
+
+    def optimisers(self):
+        params = list(self.model.parameters())
+        self.grads = FlatGradients(params)
+        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "blocks." in n]
+        inside = {id(p) for p in matrices}
+        self.muon = Muon(matrices)
+        self.adam = torch.optim.AdamW([p for p in params if id(p) not in inside], lr=self.a.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=self.device == "cuda")
+
+    def update(self, loss, rate, clock, spent):
+        loss.backward()
+        clock, spent = self.grads.share(clock, spent)
+        for g in self.adam.param_groups:
+            g["lr"] = rate
+        self.adam.step()
+        self.muon.step(rate)
+        self.step += 1
+        self.average.update(self.step, self.a.horizon)
+        return clock, spent
+
+    def phase(self, name, seconds, pools, rate, after):
+        """rate(share of the phase that is gone)."""
+        frames, batch, _, _, shift = PHASES[name]
+        batch = 2 if self.a.tiny else max(1, int(batch * self.a.scale))
+        self.fill(pools, 0 if self.a.tiny or name == "distil" else min(25, .15 * seconds))
+        start, clock, spent, saved, said, losses, mine = time.time(), 0.0, 0.0, 0.0, 0.0, [], 0.0
+        for k in range(len(SIZES)) if after else ():
+            self.stream(after, k)
         while clock < seconds:
-            k = self.coin.choices(range(len(buckets)), [b[0] for b in buckets])[0]
-            loss, clock = self.one(sets[k], max(1, int(buckets[k][4] * self.a.scale)), shift)
-            losses.append(loss)
-            self.fraction = (self.done + clock) / self.total
-            if self.step - shown >= self.a.every:
-                self.say("%s step %6d  %6.1f s  loss %.4f  rate %.2e" % (name, self.step, clock, torch.stack(losses).mean().item(), self.rate()))
-                losses, shown = [], self.step
+            k = self.coin.choices(range(len(SIZES)), [s[2] for s in SIZES])[0]
+            if spent < self.a.share * clock:    # all devices render at the same time, or they would wait for one another
+                begun = time.time()
+                if pools[k].stream.ready():
+                    pools[k].grow()
+                    if self.device == "cuda":
+                        torch.cuda.synchronize()
+                mine += time.time() - begun
+            self.grads.zero()
+            z, ids = pools[k].draw(batch, self.gen)
+            loss = self.distil_loss(z, ids, self.coin.random() < .5) if name == "distil" else self.flow_loss(z, ids, shift)
+            clock, spent = self.update(loss, rate(clock / seconds), time.time() - start, mine)
+            losses.append(loss.detach())
+            if clock - said > 10:
+                self.say("%s %5.0f s step %6d  loss %.4f  rate %.1e  clips %d (%.0f%% of the time)" % (name, clock, self.step, torch.stack(losses).mean().item(), rate(clock / seconds),
+                                                                                                  self.world * sum(p.made for p in pools), 100 * spent / clock))
+                said, losses = clock, []
             if clock - saved > self.a.save:
                 saved = clock
-                self.save("%s_%04d" % (name, int(clock)))
-        self.done += seconds
-        self.save(name)
+                self.save(name, "%s_%04d" % (name, int(clock)))
+        self.save(name, name)
 
-    def save(self, tag):
+    def save(self, phase, tag):
         if self.rank == 0:
-            t = time.time()
-            store(self.a.base, self.a.out, self.average.module, self.scheduler)
-            size = dict(frames=5, height=32, width=48) if self.a.tiny else dict(frames=17, height=112, width=192) if tag.startswith("low") else {}
-            parts = (self.tokenizer, self.average.module.encoder, self.average.module.transformer, self.vae, self.scheduler)
-            clips = generate(parts, PROMPTS[:2 if self.a.tiny else None], device=self.device, amp=self.a.device == "cuda", steps=4 if self.a.tiny else 16, **size)[0]
-            sheet(contact(clips.cpu()), f"{self.a.out}/sheet_{tag}.png")
+            t, few = time.time(), phase == "distil"
+            store(self.a.base, self.a.out, self.average.module, few_steps() if few else many_steps())
+            size = dict(frames=5, height=32, width=48) if self.a.tiny else dict(frames=PHASES[phase][0])
+            parts = (self.tokenizer, self.encoder, self.average.module, self.vae, few_steps() if few else many_steps())
+            clips = generate(parts, PROMPTS[:2 if self.a.tiny else None], device=self.device, amp=self.device == "cuda", steps=STEPS if few else 4 if self.a.tiny else 24,
+                             guidance=1.0 if few else self.a.guidance, **size)
+            sheet(contact(clips.cpu(), 6 if phase == "still" else 3), f"{self.a.out}/sheet_{tag}.jpg")
             self.say("saved %s (%.1f s)" % (tag, time.time() - t))
+        if self.world > 1:
+            dist.barrier()
 
     def run(self):
-        a, self.done, self.total = self.a, 0.0, self.a.low + self.a.full
-        if a.tiny:
-            self.phase("tiny", TINY, a.low, 16, 5, 2.0)
-        else:
-            self.phase("low", LOW, a.low, a.clips_low, 100000 * a.seed + 11, 2.0)
-            self.phase("full", FULL, a.full, a.clips_full, 100000 * a.seed + 50011, SHIFT)
+        a = self.a
+        plan = [(n, s) for n, s in (("still", a.still), ("short", a.short), ("full", a.full)) if s > 0]
+        order = plan + ([("distil", a.distil)] if a.distil > 0 else [])
+        total, gone, pools = sum(s for _, s in plan), 0.0, None
+        self.optimisers()
+        self.step = 0
+
+        def rate(share):                        # over all of the phases before distil: even, then down by a cosine
+            f = (gone + share * seconds) / total
+            fall = 1.0 if f < a.hold else 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * (f - a.hold) / (1 - a.hold)))
+            return a.rate * min(1, (self.step + 1) / 200) * fall
+
+        for i, (name, seconds) in enumerate(order):
+            if name == "distil":
+                if os.path.exists(a.tell):      # what looks best is seen on the sheets while this runs
+                    a.guidance = float(open(a.tell).read())
+                self.say("distilling guidance %.2f" % a.guidance)
+                self.model.load_state_dict(self.average.module.state_dict())
+                self.teacher = copy.deepcopy(self.average.module)
+                if a.compile:
+                    self.teacher.compile_repeated_blocks(dynamic=False)
+                s = few_steps()
+                s.set_timesteps(STEPS)
+                self.levels = s.sigmas.to(self.device).float()
+                self.optimisers()
+                self.step = 0
+                self.a.horizon = min(a.horizon, 150)
+                rate = lambda share: .35 * a.rate * min(1, (self.step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            pools = self.pools(name, pools)
+            after = order[i + 1][0] if i + 1 < len(order) and order[i + 1][0] != "distil" else None
+            self.phase(name, seconds, pools, rate, after)
+            gone += seconds
+            self.rendered += sum(p.made for p in pools) if name != "distil" else 0
         if self.world > 1:
             dist.destroy_process_group()
+        if self.workers:
+            self.workers.shutdown(cancel_futures=True)
 
 
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("base"); a.add_argument("out"); a.add_argument("--init"); a.add_argument("--device", default="cuda")
-    a.add_argument("--low", type=float, default=240); a.add_argument("--full", type=float, default=800); a.add_argument("--clips-low", type=int, default=4000)
-    a.add_argument("--clips-full", type=int, default=5000); a.add_argument("--rate", type=float, default=1.2e-3); a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=700); a.add_argument("--every", type=int, default=100)
-    a.add_argument("--save", type=float, default=120); a.add_argument("--no-compile", dest="compile", action="store_false"); a.add_argument("--adam", dest="muon", action="store_false")
+    a.add_argument("--still", type=float, default=150); a.add_argument("--short", type=float, default=200); a.add_argument("--full", type=float, default=600)
+    a.add_argument("--distil", type=float, default=330); a.add_argument("--guidance", type=float, default=3.0); a.add_argument("--tell", default="", help="a file that may name another guidance for distil")
+    a.add_argument("--rate", type=float, default=1.2e-3); a.add_argument("--hold", type=float, default=.6); a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=400); a.add_argument("--share", type=float, default=.25)
+    a.add_argument("--save", type=float, default=150); a.add_argument("--workers", type=int, default=12); a.add_argument("--no-compile", dest="compile", action="store_false")
     a.add_argument("--tiny", action="store_true")
     a = a.parse_args()
     os.makedirs(a.out, exist_ok=True)

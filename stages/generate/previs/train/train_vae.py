@@ -1,6 +1,8 @@
 """Trains the autoencoder on crops of rendered clips.
 
-usage: [torchrun --nproc-per-node N] train_vae.py OUTDIR [--seconds 180] [--device cuda] ...      writes OUTDIR/vae (published layout, fp16) and OUTDIR/vae.png
+usage: [torchrun --nproc-per-node N] train_vae.py OUTDIR [--init VAE] [--seconds 180] [--device cuda] ...
+writes OUTDIR/vae (published layout, fp16) and OUTDIR/vae.png. --init: an autoencoder to go on from; where it has more
+channels, its principal axes.
 """
 import argparse
 import json
@@ -14,9 +16,9 @@ import torch.nn.functional as F
 
 from diffusers import AutoencoderKLWan
 
-from dataset import clip_pool
 from optimiser import FlatGradients, Muon
-from vae import new_vae, encode, decode, speed_up
+from pool import Stream
+from vae import decode, encode, new_vae, speed_up, with_fewer_channels
 
 
 def edges(a, b):
@@ -28,6 +30,16 @@ def edges(a, b):
         if k < 2:
             a, b = F.avg_pool3d(a, (1, 2, 2)), F.avg_pool3d(b, (1, 2, 2))
     return loss / 3
+
+
+def clip_pool(count, frames, height, width, seed, device, workers):
+    """uint8 clips (count,3,T,H,W)."""
+    stream = Stream(frames, height, width, seed, device, workers=workers)
+    pool = torch.empty(count, 3, frames, height, width, dtype=torch.uint8, device=device)
+    for at in range(0, count, stream.at_once):
+        pool[at:at + stream.at_once] = stream.next()[1].permute(0, 4, 1, 2, 3)[:count - at]
+    stream.close()
+    return pool
 
 
 def crop(pool, count, frames, side):
@@ -86,7 +98,7 @@ def losses(vae, x, late, small):
     target = x
     if late:               # first learn to see, then to forgive
         # the denoiser will never hit a latent exactly
-        z = z + torch.randn_like(z) * z.detach().std() * torch.rand(len(z), 1, 1, 1, 1, device=z.device) * 0.08
+        z = z + torch.randn_like(z) * z.detach().std() * torch.rand(len(z), 1, 1, 1, 1, device=z.device) * 0.12
         if small:          # a latent made smaller must mean the picture made smaller, or coarse structure hides in fine detail
             z = F.avg_pool3d(z, (1, 2, 2))
             target = F.avg_pool3d(x, (1, 2, 2))
@@ -113,8 +125,9 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("out"); a.add_argument("--init"); a.add_argument("--seconds", type=float, default=180); a.add_argument("--device", default="cuda")
     a.add_argument("--pool", type=int, default=1000); a.add_argument("--batch", type=int, default=8); a.add_argument("--side", type=int, default=112)
-    a.add_argument("--frames", type=int, default=17); a.add_argument("--height", type=int, default=224); a.add_argument("--width", type=int, default=384)
+    a.add_argument("--frames", type=int, default=17); a.add_argument("--height", type=int, default=240); a.add_argument("--width", type=int, default=416)
     a.add_argument("--rate", type=float, default=2e-3); a.add_argument("--adam", dest="muon", action="store_false"); a.add_argument("--seed", type=int, default=1)
+    a.add_argument("--channels", type=int, default=8); a.add_argument("--workers", type=int, default=12)
     a = a.parse_args()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if a.device == "cuda":
@@ -126,11 +139,13 @@ def main():
     torch.manual_seed(a.seed)
     torch.backends.cudnn.benchmark = True
     start = time.time()
-    pool = clip_pool(a.pool, 33 if a.frames > 9 else a.frames, a.height, a.width, a.seed + rank, a.device)
+    pool = clip_pool(a.pool, a.frames, a.height, a.width, (a.seed * 64 + rank) * 10 ** 7, a.device, a.workers)
     if a.device == "cuda":
         torch.cuda.synchronize()
     say("pool of %d clips: %.1f s" % (a.pool, time.time() - start))
-    vae = (AutoencoderKLWan.from_pretrained(a.init).float() if a.init else new_vae()).to(a.device)
+    vae = (AutoencoderKLWan.from_pretrained(a.init).float() if a.init else new_vae(a.channels)).to(a.device)
+    if vae.config.z_dim > a.channels:
+        vae = with_fewer_channels(vae, pool[:48].float() / 127.5 - 1, a.channels)
     torch.manual_seed(a.seed + 7 * rank)
     for p in vae.parameters():
         if p.ndim == 5:
@@ -148,7 +163,7 @@ def main():
         lr = a.rate * min(1, (step + 1) / 100) * (1.0 if gone < 0.4 else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (gone - 0.4) / 0.6)))
         late = gone > 0.35
         loss, kl = replay(crop(pool[:-24], a.batch, a.frames, a.side), late, late and step % 6 == 5, grads)
-        clock = grads.share(time.time() - start)
+        clock = grads.share(time.time() - start)[0]
         for g in adam.param_groups:
             g["lr"] = lr
         adam.step()
@@ -177,7 +192,7 @@ def main():
         for i in (-1, -5, -9, -13, -17, -21):
             x = pool[i:][:1].float() / 127.5 - 1
             y = decode(vae, encode(vae, x)[0]).clamp(-1, 1)
-            rows.append(torch.cat([x[0, :, 16 if x.shape[2] > 16 else 0], y[0, :, 0], y[0, :, 16 if x.shape[2] > 16 else 0]], -1))
+            rows.append(torch.cat([x[0, :, x.shape[2] - 1], y[0, :, 0], y[0, :, x.shape[2] - 1]], -1))
     sheet(torch.cat(rows, 1), f"{a.out}/vae.png")
 
 

@@ -11,9 +11,43 @@ from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanResample
 
 
-def new_vae(encoder=16, decoder=16):
-    return AutoencoderKLWan(base_dim=encoder, decoder_base_dim=decoder, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=1,
+def new_vae(channels=8):
+    return AutoencoderKLWan(base_dim=16, decoder_base_dim=16, z_dim=channels, dim_mult=[1, 2, 4, 4], num_res_blocks=1,
                             temperal_downsample=[False, True, True])
+
+
+@torch.no_grad()
+def with_fewer_channels(vae, clips, channels):
+    """The same autoencoder with its latents' principal axes alone, unit deviation each: what a denoiser must predict
+    shrinks, and training goes on from what is known. clips: (B,3,T,H,W) in -1..1 to find the axes by."""
+    z = torch.cat([encode(vae, c[None])[0].float().transpose(0, 1).flatten(1) for c in clips], 1)
+    centre = z.mean(1)
+    values, axes = torch.linalg.eigh(torch.cov(z))
+    keep = axes[:, -channels:].flip(1)
+    scale = values[-channels:].flip(0).clamp_min(1e-6).sqrt()
+    out = new_vae(channels).to(z.device)
+    old, full = {k: v.float() for k, v in vae.state_dict().items()}, z.shape[0]
+    down, up = (keep / scale).T, keep * scale          # z = up @ y + centre, y = down @ (z - centre)
+    # moments are (mean, log-variance) from 2 * channels inputs of the last encoder convolution
+    w, b = old["quant_conv.weight"].flatten(1), old["quant_conv.bias"]
+    mean_w, mean_b = down @ w[:full], down @ (b[:full] - centre)
+    inner, inner_b = old["encoder.conv_out.weight"], old["encoder.conv_out.bias"]
+    new = dict(old)
+    # the last convolution makes the new means itself (quant_conv is linear after it); variances start small and even
+    mixed = torch.einsum("oi,i...->o...", mean_w, inner)
+    new["encoder.conv_out.weight"] = torch.cat([mixed, torch.zeros_like(mixed)])
+    new["encoder.conv_out.bias"] = torch.cat([mean_w @ inner_b + mean_b, torch.full((channels,), -6.0, device=z.device)])
+    new["quant_conv.weight"] = torch.eye(2 * channels, device=z.device).view(2 * channels, 2 * channels, 1, 1, 1)
+    new["quant_conv.bias"] = torch.zeros(2 * channels, device=z.device)
+    first, first_b = old["decoder.conv_in.weight"], old["decoder.conv_in.bias"]
+    back, back_b = old["post_quant_conv.weight"].flatten(1), old["post_quant_conv.bias"]
+    # the decoder's first convolution pads with zeros, so its centre is exact inside and soon learned at edges
+    new["decoder.conv_in.weight"] = torch.einsum("oi...,ij->oj...", first, back @ up)
+    new["decoder.conv_in.bias"] = first_b + first.flatten(2).sum(2) @ (back @ centre + back_b)
+    new["post_quant_conv.weight"] = torch.eye(channels, device=z.device).view(channels, channels, 1, 1, 1)
+    new["post_quant_conv.bias"] = torch.zeros(channels, device=z.device)
+    out.load_state_dict(new)
+    return out
 
 
 def norm_silu(x, gamma, before):
@@ -81,7 +115,7 @@ def run(part, x):
 
 
 def encode(vae, clip):
-    """Clip (B,3,T,H,W) in -1..1, T = 4k+1, to mean and log-variance (B,16,k+1,H/8,W/8)."""
+    """Clip (B,3,T,H,W) in -1..1, T = 4k+1, to mean and log-variance (B,z,k+1,H/8,W/8)."""
     return vae.quant_conv(run(vae.encoder, clip)).chunk(2, 1)
 
 
@@ -101,7 +135,7 @@ if __name__ == "__main__":
     clip = torch.rand(1, 3, 17, 48, 64) * 2 - 1
     with torch.no_grad():
         ours, theirs = encode(vae, clip)[0], vae.encode(clip).latent_dist.mean
-        z = torch.randn(1, 16, 5, 6, 8)
+        z = torch.randn(1, 8, 5, 6, 8)
         back, reference = decode(vae, z).clamp(-1, 1), vae.decode(z).sample
     print("encode", (ours - theirs).norm() / theirs.norm(), "decode", (back - reference).norm() / reference.norm())
     assert (ours - theirs).norm() < 1e-4 * theirs.norm() and (back - reference).norm() < 1e-4 * reference.norm()

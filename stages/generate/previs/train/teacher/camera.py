@@ -41,7 +41,7 @@ def path(move, rate, at, target, zoom, frames, subject=None):
     for i in range(frames):
         s = i / FPS
         t = (s - mid) / 2.0 * rate  # about -0.5 .. 0.5 over two seconds
-        p, q, yaw, pitch = at, target, 0.0, 0.0
+        p, q, yaw, pitch, lens = at, target, 0.0, 0.0, zoom
         if move == "pan_left":
             yaw = -0.55 * t / zoom * 1.6
         elif move == "pan_right":
@@ -55,6 +55,7 @@ def path(move, rate, at, target, zoom, frames, subject=None):
             f = unit(sub(target, at))
             p = tuple(a + b * go for a, b in zip(at, f))
             p = (p[0], max(p[1], 0.6), p[2])
+            lens = zoom * math.exp(0.55 * go / distance)  # far off, a way alone does not show
         elif move == "orbit":
             a = 0.7 * t
             d = sub(at, target)
@@ -68,5 +69,5 @@ def path(move, rate, at, target, zoom, frames, subject=None):
             now, then = subject(s), subject(mid)
             d = sub(now, then)
             p, q = tuple(a + b for a, b in zip(at, d)), tuple(a + b for a, b in zip(target, d))
-        views.append(look(p, q, zoom, s, yaw, pitch))
+        views.append(look(p, q, lens, s, yaw, pitch))
     return views

@@ -35,24 +35,41 @@ def mirrored(s, pictures):
     return {**s, "move": MIRRORED.get(s["move"], s["move"])}, pictures.flip(2)
 
 
-class Stream:
-    """Endless (specs, pictures [n, frames, height, width, 3] uint8), each clip and its mirror image apart by chance."""
+def workers_for(count):
+    """Processes that frame specs; several streams may share them."""
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn")) if count else None
 
-    def __init__(self, frames, height, width, seed, device, samples=2, at_once=8, workers=6):
+
+class Stream:
+    """Endless (specs, pictures [n, frames, height, width, 3] uint8), each clip and its mirror image apart by chance.
+    workers: how many processes frame specs, or what workers_for() gave, which streams may share."""
+
+    def __init__(self, frames, height, width, seed, device, samples=2, at_once=8, workers=6, ahead=8):
         self.frames, self.size, self.device = frames, (height, width), device
         self.samples, self.at_once, self.seed = samples, at_once, seed
-        self.workers = ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers else None
+        self.workers = workers_for(workers) if isinstance(workers, int) else workers
+        self.length = ahead if self.workers else 1
         self.ahead = []
 
-    def _ask(self):
-        jobs = [(self.seed + i, self.frames) for i in range(self.at_once)]
-        self.seed += self.at_once
-        self.ahead.append([self.workers.submit(prepared, j) for j in jobs] if self.workers else [prepared(j) for j in jobs])
+    def ask(self):
+        """Keeps the workers busy; next() does so, too."""
+        while len(self.ahead) < self.length:
+            jobs = [(self.seed + i, self.frames) for i in range(self.at_once)]
+            self.seed += self.at_once
+            self.ahead.append([self.workers.submit(prepared, j) for j in jobs] if self.workers else [prepared(j) for j in jobs])
+
+    def close(self):
+        if self.workers:
+            self.workers.shutdown(cancel_futures=True)
+
+    def ready(self):
+        return bool(self.ahead) and (not self.workers or all(j.done() for j in self.ahead[0]))
 
     def next(self):
-        while len(self.ahead) < (8 if self.workers else 1):
-            self._ask()
+        self.ask()
         packed = [j.result() if self.workers else j for j in self.ahead.pop(0)]
+        if self.workers:
+            self.ask()
         specs, clips, views = zip(*(unpacked(p, self.frames) for p in packed))
         pictures = render(clips, views, *self.size, self.samples, self.device)
         out = []
@@ -60,10 +77,6 @@ class Stream:
             p = styled(p, s["style"], s["seed"] & 0xffff)
             out.append(mirrored(s, p) if s["seed"] & 1 else (s, p))
         return [s for s, _ in out], torch.stack([p for _, p in out])
-
-    def close(self):
-        if self.workers:
-            self.workers.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":  # how fast

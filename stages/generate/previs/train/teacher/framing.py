@@ -14,6 +14,9 @@ EXTENT = {"ship": (.5, .08), "sailing_boat": (.42, .26), "submarine": (.5, .07),
 MIDDLE = {"person": .5, "lighthouse": .46, "rocket": .48, "sailing_boat": .42, "birds": 0, "balloon": 0}
 
 
+CLOSE = .8  # of the distance that shows all of a subject's surroundings: a small one is lost in a small picture
+
+
 def apart(s, c):
     """Metres along x between several, so that none hides another."""
     along, across = EXTENT[s["subject"]]
@@ -40,7 +43,7 @@ def frame(s, c, rng, empty=30, lowest=1.6):
     size = c.size if s["subject"] != "nobody" else empty
     zoom = rng.uniform(1.5, 2.2)
     distance = size * zoom * rng.uniform(.75, 1.3)
-    distance *= farther(s, c)
+    distance *= farther(s, c) * (CLOSE if s["subject"] != "nobody" else 1)
     angle = rng.uniform(-.6, .6)
     height = c.at[1] * rng.uniform(.3, .9) + max(lowest, size * rng.uniform(.05, .22))
     if s["move"] == "aerial":
@@ -57,7 +60,7 @@ def flying(s, c, rng, low=2.0):
     """For what flies: from near its own height, so that what lies below is seen, too."""
     size = max(c.size, 2.6) # birds are a flock
     zoom, angle = rng.uniform(1.4, 2.0), rng.uniform(-.7, .7)
-    distance = size * zoom * rng.uniform(.8, 1.4) * farther(s, c)
+    distance = size * zoom * rng.uniform(.8, 1.4) * farther(s, c) * CLOSE
     rise = rng.uniform(.35, .7) if s["move"] == "aerial" else rng.uniform(-.12, .3)
     if s["move"] == "aerial":
         distance = max(distance, 12)

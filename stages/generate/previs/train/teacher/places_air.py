@@ -1,7 +1,7 @@
 """Where things are: the sky, high among clouds."""
 import math
 
-from framing import farther, place
+from framing import CLOSE, farther, place
 
 UP = 300 # metres: clouds' heights are told from the subject's
 
@@ -12,7 +12,7 @@ def in_the_sky(s, c, rng):
     nobody = s["subject"] == "nobody"
     size = c.size if not nobody else 90
     zoom = rng.uniform(1.4, 2.1)
-    distance = size * zoom * rng.uniform(.8, 1.35) * farther(s, c)
+    distance = size * zoom * rng.uniform(.8, 1.35) * farther(s, c) * (1 if nobody else CLOSE)
     if s["move"] != "tracking": # slow enough to stay in the picture
         c.speed = min(c.speed, .6 * distance / zoom)
     angle, rise = rng.uniform(-.7, .7), rng.uniform(-.32, .3)

@@ -1,0 +1,62 @@
+"""Latents of rendered clips with their captions, kept in the accelerator's memory and added to while training goes on."""
+import json
+import os
+import random
+import sys
+
+import torch
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "teacher"))  # its modules name each other as programs do
+
+from clips import Stream, workers_for      # noqa: E402
+from paraphrases import Wording, joined, said_of  # noqa: E402
+from vae import encode, statistics             # noqa: E402
+
+CAPTIONS = 4
+
+
+class Captioner:
+    """Captions in training words, with WordNet's that text_encoder.py left in phrases.json."""
+
+    def __init__(self, folder, seed):
+        more = json.load(open(f"{folder}/phrases.json")) if folder and os.path.exists(f"{folder}/phrases.json") else {}
+        self.rng = random.Random(seed)
+        self.say = Wording(self.rng, more={tuple(k.split()): v for k, v in more.items()})
+
+    def __call__(self, spec):
+        return joined(self.say.parts(said_of(spec, self.rng)))
+
+
+class Pool:
+    """The latest `room` latents (8, T, H/8, W/8) of one shape, each with CAPTIONS captions. grow() adds a batch."""
+
+    def __init__(self, vae, tokenizer, captioner, stream, room, device):
+        self.vae, self.tokenizer, self.captioner, self.stream, self.device = vae, tokenizer, captioner, stream, device
+        self.mean, self.std = statistics(vae, device)
+        h, w = stream.size
+        self.z = torch.empty(room, vae.config.z_dim, (stream.frames - 1) // 4 + 1, h // 8, w // 8, dtype=torch.bfloat16, device=device)
+        self.ids = torch.empty(room, CAPTIONS, 128, dtype=torch.int16, device=device)
+        self.made = 0
+
+    def __len__(self):
+        return min(self.made, len(self.z))
+
+    @torch.no_grad()
+    def grow(self):
+        specs, pictures = self.stream.next()
+        rows = self.tokenizer.rows([self.captioner(s) for s in specs for _ in range(CAPTIONS)]).view(len(specs), CAPTIONS, -1)
+        at = (torch.arange(len(specs)) + self.made) % len(self.z)
+        x = pictures.permute(0, 4, 1, 2, 3)
+        for i in range(0, len(specs), max(1, 400 // self.stream.frames)):  # a few hundred pictures at once
+            part = slice(i, i + max(1, 400 // self.stream.frames))
+            with torch.autocast(x.device.type, torch.bfloat16):
+                z = encode(self.vae, x[part].float() / 127.5 - 1)[0]
+            self.z[at[part].to(self.device)] = ((z.float() - self.mean) / self.std).to(torch.bfloat16)
+        self.ids[at.to(self.device)] = rows.to(self.device)
+        self.made += len(specs)
+
+    def draw(self, count, generator):
+        i = torch.randint(0, len(self), (count,), generator=generator, device=self.z.device)
+        k = torch.randint(0, CAPTIONS, (count,), generator=generator, device=self.z.device)
+        return self.z[i].float(), self.ids[i, k]
