@@ -49,11 +49,15 @@ class Stream:
         self.seed += self.at_once
         self.ahead.append([self.workers.submit(prepared, j) for j in jobs] if self.workers else [prepared(j) for j in jobs])
 
-    def next(self):
+    def drawn(self):
+        """(spec, Clip, Views) of the next clips."""
         while len(self.ahead) < (8 if self.workers else 1):
             self._ask()
         packed = [j.result() if self.workers else j for j in self.ahead.pop(0)]
-        specs, clips, views = zip(*(unpacked(p, self.frames) for p in packed))
+        return [unpacked(p, self.frames) for p in packed]
+
+    def next(self):
+        specs, clips, views = zip(*self.drawn())
         pictures = render(clips, views, *self.size, self.samples, self.device)
         out = []
         for s, p in zip(specs, pictures):
