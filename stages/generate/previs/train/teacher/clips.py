@@ -65,12 +65,16 @@ class Stream:
     def ready(self):
         return bool(self.ahead) and (not self.workers or all(j.done() for j in self.ahead[0]))
 
-    def next(self):
+    def drawn(self):
+        """(spec, Clip, Views) of the next clips."""
         self.ask()
         packed = [j.result() if self.workers else j for j in self.ahead.pop(0)]
         if self.workers:
             self.ask()
-        specs, clips, views = zip(*(unpacked(p, self.frames) for p in packed))
+        return [unpacked(p, self.frames) for p in packed]
+
+    def next(self):
+        specs, clips, views = zip(*self.drawn())
         pictures = render(clips, views, *self.size, self.samples, self.device)
         out = []
         for s, p in zip(specs, pictures):
