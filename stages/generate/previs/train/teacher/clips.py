@@ -5,7 +5,7 @@ from multiprocessing import get_context
 
 import torch
 
-from spec import draw, fixed
+from spec import draw, fixed, withheld
 from styles import STYLES, styled
 from teacher import Clip, View, render
 
@@ -17,6 +17,8 @@ def prepared(job):
     seed, frames = job
     rng = random.Random(seed)
     s = draw(rng)
+    while withheld(s):
+        s = draw(rng)
     s["style"] = rng.choices(list(STYLE_SHARE), list(STYLE_SHARE.values()))[0]
     clip, views = fixed(s, frames)
     return s, bytes(clip), b"".join(bytes(v) for v in views)

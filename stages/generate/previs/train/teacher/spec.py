@@ -1,6 +1,7 @@
 """What a clip shows: a small dict, drawn at random or told, that the renderer and the captions read."""
 import math
 import random
+import zlib
 
 from camera import FPS, MOVES, path
 from framing import apart
@@ -61,6 +62,11 @@ def draw(rng, **told):
     s.setdefault("count", 1 if s["subject"] in ("lighthouse", "rocket", "train", "nobody") else rng.choices((1, 2, 3), (6, 2, 2))[0])
     s.setdefault("seed", rng.randrange(1 << 30))
     return s
+
+
+def withheld(s):
+    """Whether training leaves this combination out, so that bench/previs can ask for what no clip has shown."""
+    return zlib.crc32(" ".join(s[slot] for slot in ("setting", "subject", "time", "move")).encode()) % 10 == 0
 
 
 def vary(rng, colour, by=.12):
