@@ -306,7 +306,7 @@ def main():
     a.add_argument("--still", type=float, default=150); a.add_argument("--short", type=float, default=200); a.add_argument("--full", type=float, default=600)
     a.add_argument("--distil", type=float, default=330); a.add_argument("--guidance", type=float, default=3.0); a.add_argument("--tell", default="", help="a file that may name another guidance for distil")
     a.add_argument("--rate", type=float, default=1.2e-3); a.add_argument("--hold", type=float, default=.6); a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=400); a.add_argument("--share", type=float, default=.25)
+    a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=400); a.add_argument("--share", type=float, default=.3, help="of the time, for rendering")
     a.add_argument("--save", type=float, default=150); a.add_argument("--workers", type=int, default=12); a.add_argument("--no-compile", dest="compile", action="store_false")
     a.add_argument("--tiny", action="store_true")
     a = a.parse_args()

@@ -5,6 +5,7 @@ writes OUTDIR/vae (published layout, fp16) and OUTDIR/vae.png. --init: an autoen
 channels, its principal axes.
 """
 import argparse
+import copy
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from diffusers import AutoencoderKLWan
 
 from optimiser import FlatGradients, Muon
 from pool import Stream
+from sample import sheet
 from vae import decode, encode, new_vae, speed_up, with_fewer_channels
 
 
@@ -121,13 +123,31 @@ def measure(vae, pool, device):
     return z.mean(1).tolist(), z.std(1).tolist(), psnr
 
 
+def store(a, vae, held, step):
+    """OUT/vae, OUT/vae.json and OUT/vae.png: three columns, what went in, the first picture, the last."""
+    vae = copy.deepcopy(vae).half().float()        # measure what will be stored
+    mean, std, psnr = measure(vae, held, a.device)
+    print("steps %d psnr %.2f (worst %.2f) latent std %.2f..%.2f" % (step, sum(psnr) / len(psnr), min(psnr), min(std), max(std)), flush=True)
+    vae.register_to_config(latents_mean=[round(v, 5) for v in mean], latents_std=[round(v, 5) for v in std])
+    os.makedirs(a.out, exist_ok=True)
+    copy.deepcopy(vae).half().save_pretrained(f"{a.out}/vae")
+    json.dump({"steps": step, "psnr": psnr}, open(f"{a.out}/vae.json", "w"))
+    rows = []
+    with torch.no_grad():
+        for x in held[::4]:
+            x = x[None].float() / 127.5 - 1
+            y = decode(vae, encode(vae, x)[0]).clamp(-1, 1)
+            rows.append(torch.cat([x[0, :, -1], y[0, :, 0], y[0, :, -1]], -1))
+    sheet(torch.cat(rows, 1), f"{a.out}/vae.png")
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("out"); a.add_argument("--init"); a.add_argument("--seconds", type=float, default=180); a.add_argument("--device", default="cuda")
     a.add_argument("--pool", type=int, default=1000); a.add_argument("--batch", type=int, default=8); a.add_argument("--side", type=int, default=112)
     a.add_argument("--frames", type=int, default=17); a.add_argument("--height", type=int, default=240); a.add_argument("--width", type=int, default=416)
     a.add_argument("--rate", type=float, default=2e-3); a.add_argument("--adam", dest="muon", action="store_false"); a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--channels", type=int, default=8); a.add_argument("--workers", type=int, default=12)
+    a.add_argument("--save", type=float, default=60); a.add_argument("--channels", type=int, default=8); a.add_argument("--workers", type=int, default=12)
     a = a.parse_args()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if a.device == "cuda":
@@ -158,7 +178,7 @@ def main():
     adam = torch.optim.AdamW([p for p in params if id(p) not in inside], lr=a.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=a.device == "cuda")
     grads = FlatGradients(params)
     replay = Replay(vae, (a.batch, 3, a.frames, a.side, a.side), a.device)
-    start, step, clock, total = time.time(), 0, 0.0, []
+    start, step, clock, saved, total = time.time(), 0, 0.0, 0.0, []
     while (gone := clock / a.seconds) < 1:
         lr = a.rate * min(1, (step + 1) / 100) * (1.0 if gone < 0.4 else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (gone - 0.4) / 0.6)))
         late = gone > 0.35
@@ -171,29 +191,16 @@ def main():
             muon.step(lr, decay=0.0)
         step += 1
         total.append(loss)
+        if rank == 0 and clock - saved > a.save:    # for what is trained beside it
+            saved = clock
+            store(a, vae, pool[-24:], step)
         if step % 200 == 0 or step == 3:
             say("%5d %6.1f s loss %.4f kl %.2f" % (step, clock, torch.stack(total).mean().item(), kl.item()))
             total = []
     if world > 1:
         dist.destroy_process_group()
-    if rank:
-        return
-    vae = vae.half().float()                       # measure what will be stored
-    mean, std, psnr = measure(vae, pool[-24:], a.device)
-    print("steps %d psnr %.2f (worst %.2f) latent std %.2f..%.2f" % (step, sum(psnr) / len(psnr), min(psnr), min(std), max(std)), flush=True)
-    vae.register_to_config(latents_mean=[round(v, 5) for v in mean], latents_std=[round(v, 5) for v in std])
-    os.makedirs(a.out, exist_ok=True)
-    vae.half().save_pretrained(f"{a.out}/vae")
-    json.dump({"steps": step, "psnr": psnr}, open(f"{a.out}/vae.json", "w"))
-    from sample import sheet
-    vae = vae.float()
-    rows = []
-    with torch.no_grad():
-        for i in (-1, -5, -9, -13, -17, -21):
-            x = pool[i:][:1].float() / 127.5 - 1
-            y = decode(vae, encode(vae, x)[0]).clamp(-1, 1)
-            rows.append(torch.cat([x[0, :, x.shape[2] - 1], y[0, :, 0], y[0, :, x.shape[2] - 1]], -1))
-    sheet(torch.cat(rows, 1), f"{a.out}/vae.png")
+    if rank == 0:
+        store(a, vae, pool[-24:], step)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ class Stream:
         out = []
         for s, p in zip(specs, pictures):
             p = styled(p, s["style"], s["seed"] & 0xffff)
-            out.append(mirrored(s, p) if s["seed"] & 1 else (s, p))
+            other = mirrored(s, p)
+            out.append(other if s["seed"] & 1 and not withheld(other[0]) else (s, p))
         return [s for s, _ in out], torch.stack([p for _, p in out])
 
 
