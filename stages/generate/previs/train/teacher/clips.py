@@ -7,7 +7,7 @@ import torch
 
 from spec import draw, fixed, withheld
 from styles import STYLES, styled
-from teacher import Clip, View, render
+from teacher import Clip, View, loaded, render
 
 STYLE_SHARE = dict(zip(STYLES, (.70, .10, .10, .10)))
 
@@ -38,8 +38,10 @@ def mirrored(s, pictures):
 
 
 def workers_for(count):
-    """Processes that frame specs; several streams may share them."""
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn")) if count else None
+    """Processes that frame specs; several streams may share them. Forked, since they import what their parent has, with
+    the renderer loaded before, since they must not look for a device."""
+    loaded(torch.cuda.is_available())
+    return ProcessPoolExecutor(count, mp_context=get_context("fork")) if count else None
 
 
 class Stream:

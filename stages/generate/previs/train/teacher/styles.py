@@ -31,22 +31,22 @@ def slope(y):
 
 def paper(like, seed, grain):
     """Grain that stays where it is: [1,1,H,W], about 0."""
-    g = torch.Generator().manual_seed(seed)
+    g = torch.Generator(like.device).manual_seed(seed)
     h, w = like.shape[-2:]
-    out = torch.zeros(1, 1, h, w)
+    out = 0
     for octave in range(3):
-        n = torch.randn(1, 1, max(2, h >> (2 - octave)), max(2, w >> (2 - octave)), generator=g)
-        out += T.interpolate(n, size=(h, w), mode="bilinear", align_corners=False) * (.5, .3, .2)[octave]
-    return (out * grain).to(like.device, like.dtype)
+        n = torch.randn(1, 1, max(2, h >> (2 - octave)), max(2, w >> (2 - octave)), generator=g, device=like.device, dtype=like.dtype)
+        out = out + T.interpolate(n, size=(h, w), mode="bilinear", align_corners=False) * (.5, .3, .2)[octave]
+    return out * grain
 
 
 def unevenness(like, seed, amount):
     """Broad and smooth, where washes run: [1,1,H,W], about 0."""
-    g = torch.Generator().manual_seed(seed)
+    g = torch.Generator(like.device).manual_seed(seed)
     h, w = like.shape[-2:]
-    out = sum(T.interpolate(torch.randn(1, 1, n, n * w // h, generator=g), size=(h, w), mode="bicubic", align_corners=False) / k
+    out = sum(T.interpolate(torch.randn(1, 1, n, n * w // h, generator=g, device=like.device, dtype=like.dtype), size=(h, w), mode="bicubic", align_corners=False) / k
               for n, k in ((5, 1), (13, 2)))
-    return (out * amount).to(like.device, like.dtype)
+    return out * amount
 
 
 def stepped(y, steps):
