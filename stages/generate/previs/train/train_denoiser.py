@@ -278,6 +278,8 @@ class Trainer:
                 if os.path.exists(a.tell):      # what looks best is seen on the sheets while this runs
                     a.guidance = float(open(a.tell).read())
                 self.say("distilling guidance %.2f" % a.guidance)
+                if self.rank == 0:              # to go on from another day
+                    store(a.base, a.out + "_many", self.average.module, many_steps())
                 self.model.load_state_dict(self.average.module.state_dict())
                 self.teacher = copy.deepcopy(self.average.module)
                 if a.compile:
