@@ -62,10 +62,10 @@ def drawn(rng, words, setting, move, coloured):
     for tried in range(4000):
         told = {"move": move, "setting": setting if tried < 400 else rng.choice(SETTINGS)}
         if coloured:
-            told.update(time="day", weather=rng.choice(("clear", "clear", "cloudy")), count=1, colour=rng.choice(list(COLOURS)))
+            told.update(time="day", count=1, colour=rng.choice(list(COLOURS)))
         s = draw(rng, **told)
         s["style"] = "photo" if coloured or rng.random() < .8 else rng.choice(("ink", "watercolour", "neon"))
-        if coloured and s["subject"] in ("nobody", "birds"):
+        if coloured and (s["subject"] in ("nobody", "birds") or s["weather"] not in ("clear", "cloudy")):
             continue
         if words == "held-out" or withheld(s):
             return s
