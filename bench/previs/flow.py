@@ -56,9 +56,16 @@ def flow_between(a, b, steps=4, least=1e-5):
     return flow
 
 
+def fitted(basis, seen, weight):
+    """The slide and spread [n, 3] that come nearest to the flow `seen`, by weighted least squares."""
+    normal = torch.einsum("aip,ajp,np->nij", basis, basis, weight) + 1e-6 * torch.eye(3, device=seen.device)
+    return torch.linalg.solve(normal, torch.einsum("aip,nap,np->ni", basis, seen, weight))
+
+
 def camera(a, flow, rounds=12):
-    """What the picture as a whole does: [n, 3], how far it slides right and down and how far its top and bottom spread,
-    of its height. A fit of slide and spread to where there is something to hold on to, robust against what moves by itself."""
+    """Of the picture as a whole, and of what moves in it most: [n, 2, 3], how far each slides right and down and how far its
+    top and bottom spread, of the picture's height. Fits of slide and spread to where there is something to hold on to; the
+    first is robust against what moves by itself."""
     n, _, h, w = flow.shape
     y, x = torch.meshgrid(torch.arange(h, device=a.device) - (h - 1) / 2, torch.arange(w, device=a.device) - (w - 1) / 2, indexing="ij")
     x, y = x / h, y / h
@@ -66,19 +73,18 @@ def camera(a, flow, rounds=12):
     xx, xy, yy = soft(gx * gx), soft(gx * gy), soft(gy * gy)
     corner = (xx + yy) / 2 - (((xx - yy) / 2) ** 2 + xy ** 2).sqrt()  # the lesser eigenvalue: detail along both axes
     held = (corner / (corner + 2e-4)).flatten(1)
+    held = held / held.sum(1, keepdim=True).clamp_min(1)
     one, zero = torch.ones_like(x), torch.zeros_like(x)
     basis = torch.stack((torch.stack((one, zero, x)), torch.stack((zero, one, y)))).flatten(2)  # [2, 3, places]
     seen = (flow / h).flatten(2)
-    fit = None
+    weight = held
     for _ in range(rounds):
-        weight = held
-        if fit is not None:
-            off = (seen - torch.einsum("aip,ni->nap", basis, fit)).norm(dim=1)
-            scale = (off * held).sum(1, keepdim=True) / held.sum(1, keepdim=True) + 2e-4
-            weight = held / (1 + (off / (.5 * scale)) ** 2)
-        normal = torch.einsum("aip,ajp,np->nij", basis, basis, weight) + 1e-3 * torch.eye(3, device=a.device)
-        fit = torch.linalg.solve(normal, torch.einsum("aip,nap,np->ni", basis, seen, weight))
-    return torch.stack((fit[:, 0], fit[:, 1], fit[:, 2] / 2), 1)
+        fit = fitted(basis, seen, weight)
+        off = (seen - torch.einsum("aip,ni->nap", basis, fit)).norm(dim=1)
+        weight = held / (1 + (off / (.5 * (off * held).sum(1, keepdim=True) + 1e-4)) ** 2)
+    speed = held * seen.norm(dim=1) ** 2
+    moving = fitted(basis, seen, speed / speed.sum(1, keepdim=True).clamp_min(1e-9))
+    return torch.stack((fit, moving), 1) * torch.tensor((1, 1, .5), device=a.device)
 
 
 def flicker(a, b, flow):
@@ -94,13 +100,18 @@ LEAST = (.5, .5, .2)    # of a move; what is large and moves by itself, or waves
 STILL = (1.6, 1.0, .6)  # of a static camera, at most
 
 
-def moves_as(move, seen):
-    """Whether a picture that does `seen` was made with the move; None where flow cannot tell one from another."""
+GROWS = 1.5             # before a sky or stars, which are too far to spread, the subject alone shows a dolly: its spread, at least
+
+
+def moves_as(move, whole, moving):
+    """Whether a picture that does this (camera()) was made with the move; None where flow cannot tell one from another."""
     if move == "static":
-        return all(abs(v) < most for v, most in zip(seen, STILL))
+        return all(abs(v) < most for v, most in zip(whole, STILL))
     if move not in PARTS:
         return None
     part, sign = PARTS[move]
-    strong = seen[part] * sign
-    others = max(abs(v) for k, v in enumerate(seen) if k != part)
-    return strong > LEAST[part] and strong > (.4 if part == 2 else 1) * others
+    strong = whole[part] * sign
+    others = max(abs(v) for k, v in enumerate(whole) if k != part)
+    if part == 2 and all(abs(v) < least for v, least in zip(whole, LEAST)):
+        return moving[2] * sign > max(GROWS, .4 * abs(moving[0]), .4 * abs(moving[1]))
+    return strong > LEAST[part] and strong > .4 * others  # a large subject that crosses the picture adds some of its own

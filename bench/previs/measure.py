@@ -21,6 +21,7 @@ from judges import FRAMES, HEIGHT, HERE, NAMES, PICTURES, WIDTH, fixed, halved, 
 
 PAIRS = tuple(f for k in range(8) for f in (6 * k, 6 * k + 1))  # neighbours whose flow is looked at
 DIRECTED = (*flow.PARTS, "static")
+FAR = ("sky", "space")  # too far to spread, whatever the camera does: its flow there does not tell a dolly
 VAE = "stages/generate/previs/checkpoint/vae/diffusion_pytorch_model.safetensors"
 
 
@@ -33,9 +34,10 @@ def measured(film, net):
     """What a film shows, as numbers and names. film: uint8 [49, 240, 416, 3]; only PAIRS and PICTURES are looked at."""
     a, b = (film[list(PAIRS[k::2])] for k in (0, 1))
     moved = flow.flow_between(flow.luma(a), flow.luma(b))
+    whole, moving = (flow.camera(flow.luma(a), moved).median(0).values * 1000).tolist()
     colours = [v.permute(0, 3, 1, 2).float() / 255 for v in (a, b)]
     mean = film[list(PICTURES)].float().mean((0, 1, 2)) / 255
-    return {"moves": [round(float(v) * 1000, 3) for v in flow.camera(flow.luma(a), moved).median(0).values],
+    return {"moves": [round(v, 3) for v in whole], "moving": [round(v, 3) for v in moving],
             "flicker": round(float(flow.flicker(*colours, moved).mean()), 3),
             "luma": round(float(mean @ mean.new_tensor((.299, .587, .114))), 4), "warmth": round(float((mean[0] - mean[2]) / (mean.sum() + 1e-6)), 4),
             **({"named": named(net, film)} if net else {})}
@@ -74,10 +76,12 @@ def board(rows):
 def judged(r, got):
     """[(figure, right)] of one shot."""
     asked, out = r["asked"], []
-    if asked.get("move") in DIRECTED:
-        out.append(("camera direction", flow.moves_as(asked["move"], got["moves"])))
-    elif "move" in asked:
-        out.append(("orbit, aerial, tracking: not a still picture", not flow.moves_as("static", got["moves"]) or asked["move"] == "tracking"))
+    move = asked.get("move")
+    if move in DIRECTED:
+        told = not (move.startswith("dolly") and asked["setting"] in FAR)
+        out.append(("camera direction" if told else "dolly towards sky or stars", flow.moves_as(move, got["moves"], got["moving"])))
+    elif move in ("orbit", "aerial"):
+        out.append(("orbit or aerial: not still", not flow.moves_as("static", got["moves"], got["moving"])))
     for slot in NAMES:
         if slot in asked and "named" in got:
             out.append(({"setting": "setting named", "subject": "subject named", "colour": "dominant colour"}.get(slot, slot + " named"), str(got["named"][slot]) == str(asked[slot])))
