@@ -62,3 +62,17 @@ $(BUILD)/bench/machine: $(BUILD)/bench/machine.o $(BUILD)/libauteur.a
 # Loading a model, against reading its files; likewise.
 $(BUILD)/bench/load: $(BUILD)/bench/load.o $(BUILD)/libauteur.a
 	$(CC) $(LDFLAGS) $(OPT) -Wl,--as-needed -o $@ $^ $(MODELS_LIBS) -lunistring -lstdc++ -lm -lpthread
+
+# The previs model by the films of 200 prompts that it was not taught on, against what they ask; with
+# PyTorch. Some 40 minutes; PREVIS_SHOTS=24 takes the first of them, which stand for all.
+PYTHON ?= python3
+PREVIS_SHOTS ?= 200
+.PHONY: bench-previs
+bench-previs: $(BUILD)/auteur-pipe
+	$(PYTHON) bench/previs/measure.py films $< out/bench-previs --shots $(PREVIS_SHOTS)
+
+# 24 shots of what previs knows, and a sheet of them; with Pillow.
+.PHONY: contact-sheet
+contact-sheet: $(BUILD)/auteur-pipe
+	$< run storyboards/animatic.yaml -o out/animatic
+	$(PYTHON) bench/contact_sheet.py out/animatic out/animatic.jpg

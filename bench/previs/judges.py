@@ -240,8 +240,9 @@ def main():
         for group in opt.param_groups:
             group["lr"] = 2e-3 * min(1, (steps + 1) / 100) * max(.01, 1 - gone) ** .8
         i = torch.randint(aside, at, (o.batch,), device=o.device, generator=generator)
+        x = spoilt(shown[i].float() / 255, generator)
         with torch.autocast("cuda" if gpu else "cpu", torch.bfloat16, enabled=gpu):
-            out = net(spoilt(shown[i].float() / 255, generator))
+            out = net(x)
         step = loss_of({k: v.float() for k, v in out.items()}, told[i])
         opt.zero_grad()
         step.backward()

@@ -3,7 +3,8 @@
   python prompts.py > prompts.jsonl
 
 Half are in words of training's, of combinations that training's clips leave out (withheld() of the teacher's spec.py);
-half in words that are kept for evaluation (paraphrases.py). Colours are asked of subjects by day, where one can tell them.
+half in words that are kept for evaluation (paraphrases.py). Colours are asked by day, of subjects that a render of the
+spec shows large enough to tell.
 Of each half 24 are six shots at four times of day, alike but for that.
 """
 import json
@@ -15,8 +16,8 @@ TRAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../stages/g
 sys.path += [os.path.join(TRAIN, "teacher"), TRAIN]
 
 from paraphrases import Wording, joined  # noqa: E402
-from spec import COLOURS, draw, withheld  # noqa: E402
-from teacher import SETTINGS  # noqa: E402
+from spec import COLOURS, draw, fixed, withheld  # noqa: E402
+from teacher import SETTINGS, Clip, render  # noqa: E402
 
 SEED = 1 << 42  # judges take from 2**41 on, training what is below 2**40
 TIMES = ("dawn", "day", "dusk", "night")
@@ -57,17 +58,28 @@ def asked_of(rng, s, coloured):
     return asked
 
 
+def large(s):
+    """Whether the subject has a hundredth of the middle picture or nearly so."""
+    clip, views = fixed(s, 49)
+    without = Clip.from_buffer_copy(clip)
+    without.subject = 0
+    a, b = render([clip, without], [views[24:25]] * 2, 60, 104, 1).float()
+    return float(((a - b).abs().amax(-1) > 24).float().mean()) > .008
+
+
 def drawn(rng, words, setting, move, coloured):
     """A spec; that training left it out matters where the words are training's."""
     for tried in range(4000):
         told = {"move": move, "setting": setting if tried < 400 else rng.choice(SETTINGS)}
         if coloured:
-            told.update(time="day", weather=rng.choice(("clear", "clear", "cloudy")), count=1, colour=rng.choice(list(COLOURS)))
+            told.update(time="day", count=1, colour=rng.choice(list(COLOURS)))
         s = draw(rng, **told)
         s["style"] = "photo" if coloured or rng.random() < .8 else rng.choice(("ink", "watercolour", "neon"))
-        if coloured and s["subject"] in ("nobody", "birds"):
+        if coloured and (s["subject"] in ("nobody", "birds") or s["weather"] not in ("clear", "cloudy")):
             continue
-        if words == "held-out" or withheld(s):
+        if s["subject"] == "nobody" and move == "tracking":
+            continue
+        if (words == "held-out" or withheld(s)) and (not coloured or large(s)):
             return s
     raise SystemExit("nothing left out")
 
