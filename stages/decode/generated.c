@@ -32,12 +32,29 @@ static int no_picture(const struct delivery *d, const float *made, int index, st
                      index);
 }
 
+/* Every third number onto 0..65535. What it returns is not 0 if one is not finite: asking each
+ * took five times as long. */
+static float take_row(const float *from, uint16_t *to, int width)
+{
+    float none = 0;
+
+    for (int x = 0; x < width; x++) {
+        float value = (from[3 * x] + 1) * 32767.5f;
+
+        none += value - value;
+        value = value > 0 ? value : 0;
+        to[x] = (uint16_t)(int)((value < 65535 ? value : 65535) + 0.5f);
+    }
+    return none;
+}
+
 static int take_picture(struct delivery *d, const float *rgb, int width, int height, int index,
                         struct error *e)
 {
     const struct tier_geometry *g = &d->geometry;
     const float *made = rgb;
     int scale = d->scale;
+    float none = 0;
 
     if (width != g->width || height != g->height)
         return error_set(e, ERROR_MODEL, "the VAE made pictures of %dx%d, not %dx%d", width, height,
@@ -48,17 +65,11 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
         const float *row = rgb + ((size_t)(g->top * scale + y) * (size_t)width + (size_t)g->left) *
                                      (size_t)scale * 3;
 
-        for (int x = 0; x < d->picture.width; x++)
-            for (int c = 0; c < 3; c++) {
-                float value = (row[3 * x + c] + 1) * 32767.5f;
-
-                if (!isfinite(value))
-                    return no_picture(d, made, index, e);
-                d->picture.planes[c][(size_t)y * (size_t)d->picture.width + (size_t)x] =
-                    (uint16_t)(fminf(fmaxf(value, 0), 65535) + 0.5f);
-            }
+        for (int c = 0; c < 3; c++)
+            none += take_row(row + c, d->picture.planes[c] + (size_t)y * (size_t)d->picture.width,
+                             d->picture.width);
     }
-    return 0;
+    return none == 0 ? 0 : no_picture(d, made, index, e);
 }
 
 /* The model's frame that frame i of the shot shows. */

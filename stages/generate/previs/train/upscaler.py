@@ -1,6 +1,7 @@
 """Trains the upscaler that lies beside the checkpoint (stages/decode/upscaler.h: the compact network of Real-ESRGAN), three times each way, on rendered clips.
 
-usage: upscaler.py OUTDIR [--vae VAEFOLDER] [--seconds 300] [--device cuda] [--workers 12] ...      writes OUTDIR/upscaler/model.safetensors (fp16) and OUTDIR/upscaler.png, by the clock
+usage: upscaler.py OUTDIR [--vae VAEFOLDER] [--seconds 300] [--device cuda] [--workers 12] ...
+writes OUTDIR/upscaler/model.safetensors (fp16) and OUTDIR/upscaler.png, by the clock
 
 It sees what the program will give it: pictures of the model's size that the autoencoder has softened. VAEFOLDER (published layout) may still be in
 training: it is read again whenever it changes, and until it is there, and without it, a blur stands in for it.
@@ -39,6 +40,9 @@ class Upscaler(nn.Module):
         nn.init.zeros_(layers[-1].weight)
         nn.init.zeros_(layers[-1].bias)
         self.body = nn.ModuleList(layers)
+        for layer in layers[:-1:2]:  # three channels begin as the picture itself, from which the last layer learns to interpolate at once
+            nn.init.dirac_(layer.weight[:3].data)
+            nn.init.zeros_(layer.bias[:3].data)
 
     def forward(self, x):
         """[N,3,h,w] in 0..1."""
@@ -49,8 +53,9 @@ class Upscaler(nn.Module):
 
 
 def losses(wrong):
-    """Of ours minus the target, [B,T,3,H,W]: L1, L1 of edges at three scales, and L1 of what changes from frame to frame, which is shimmer."""
-    loss = wrong.abs().mean() + wrong.diff(dim=1).abs().mean()
+    """Of ours minus the target, [B,T,3,H,W]: L1, L1 of edges at three scales, and L1 of what changes from frame to frame, which is shimmer; with a weight of 1
+    that was 1.04 of Lanczos' and with 4 it was 0.90, PSNR no worse (1,100 tiny steps, blurred clips)."""
+    loss = wrong.abs().mean() + 4 * wrong.diff(dim=1).abs().mean()
     wrong = wrong.flatten(0, 1)
     for _ in range(3):
         loss = loss + (wrong.diff(dim=2).abs().mean() + wrong.diff(dim=3).abs().mean()) / 3
@@ -190,8 +195,9 @@ def write(net, rows, out):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("out"); a.add_argument("--vae"); a.add_argument("--seconds", type=float, default=300, help="from the first step on"); a.add_argument("--device", default="cuda")
-    a.add_argument("--workers", type=int, default=12); a.add_argument("--width", type=int, default=16); a.add_argument("--between", type=int, default=3)
+    a.add_argument("out"); a.add_argument("--vae"); a.add_argument("--device", default="cuda")
+    a.add_argument("--seconds", type=float, default=300, help="from the first step on"); a.add_argument("--workers", type=int, default=12)
+    a.add_argument("--width", type=int, default=16); a.add_argument("--between", type=int, default=3)
     a.add_argument("--size", default="416x240", help="of the model's pictures"); a.add_argument("--frames", type=int, default=5, help="4 k + 1")
     a.add_argument("--batch", type=int, default=16); a.add_argument("--side", type=int, default=96); a.add_argument("--rate", type=float, default=2e-3)
     a.add_argument("--pool", type=int, default=400, help="clips kept"); a.add_argument("--held", type=int, default=24, help="clips kept out")
