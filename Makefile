@@ -49,9 +49,11 @@ TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
 
 all: $(BUILD)/auteur-pipe
 
-# `make demo` and `make test` install what is missing; the other targets only say what is.
+# `make demo` and `make test` install what is missing and build on every core; the other targets only
+# say what is missing.
 ifneq ($(filter demo test,$(MAKECMDGOALS)),)
 SETUP_MODE :=
+MAKEFLAGS += -j$(shell nproc)
 else
 SETUP_MODE := --check
 endif

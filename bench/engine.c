@@ -22,7 +22,7 @@ struct options {
 
 static int read_options(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.frames = 33, .width = 384, .height = 224, .repeat = 5, .tokens = 40};
+    *o = (struct options){.frames = 49, .width = 416, .height = 240, .repeat = 5, .tokens = 40};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--frames") == 0)

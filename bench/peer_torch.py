@@ -16,7 +16,7 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from safetensors.torch import load_file
 
 engine, directory = sys.argv[1:3]
-size, frames, threads, rounds = (sys.argv[3:] + ["384x224", "33", "2", "3"][len(sys.argv) - 3 :])[:4]
+size, frames, threads, rounds = (sys.argv[3:] + ["416x240", "49", "2", "3"][len(sys.argv) - 3 :])[:4]
 width, height = map(int, size.split("x"))
 torch.set_num_threads(int(threads))
 

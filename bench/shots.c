@@ -23,8 +23,8 @@ static struct shots_options defaults(void)
     const struct tier *tier = tier_find("previs");
 
     return (struct shots_options){.frames = 17,
-                                  .width = 384,
-                                  .height = 224,
+                                  .width = 416,
+                                  .height = 240,
                                   .steps = tier->steps,
                                   .guidance = tier->guidance,
                                   .count = PROMPTS};

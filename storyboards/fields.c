@@ -94,7 +94,7 @@ static const struct field shot_fields[] = {
      .without = "drawn from the id", .flags = FIELD_MODEL_ONLY,
      .help = "the same seed gives the same noise as PyTorch's CPU generator"},
     {"frames", FIELD_WHOLE, AT(shot_values, shot.frames), .min = 1, .max = 1000000,
-     .fallback = "33", .help = "how long the shot is; this or duration"},
+     .fallback = "49", .help = "how long the shot is; this or duration"},
     {"duration", FIELD_TIME, AT(shot_values, duration), .min = 0, .max = 86400, .unset = -1,
      .without = "as frames", .help = "the same in time, rounded to the nearest frame"},
     {"steps", FIELD_WHOLE, AT(shot_values, shot.steps), .min = 1, .max = 1000, .unset = 0,
@@ -134,7 +134,7 @@ static const struct field shot_fields[] = {
      .without = "the board's", .flags = FIELD_MODEL_ONLY, .help = "framing and movement"},
     {"negative", FIELD_PROSE, AT(shot_values, shot.negative), .min = 0, .max = 8000,
      .without = "the board's", .flags = FIELD_MODEL_ONLY,
-     .help = "what must not be seen; HunyuanVideo reads none"},
+     .help = "what must not be seen; read where guidance is above 1, but not by HunyuanVideo"},
     {"text", FIELD_CHOICE, AT(shot_values, shot.text), .choices = text_names,
      .fallback = "overlay", .flags = FIELD_MODEL_ONLY,
      .help = "words that the prompt asks to see as lettering: make overlays of them, drop them, or "
@@ -185,7 +185,7 @@ static const struct field board_fields[] = {
      .without = "the file's", .help = "names the production's folder"},
     {"fps", FIELD_RATE, AT(board_values, fps), .min = 1, .max = 240, .fallback = "24",
      .help = "frames per second: 24, 25, 23.976, 24000/1001"},
-    {"size", FIELD_SIZE, AT(board_values, size), .min = 16, .max = 8192, .fallback = "384x224",
+    {"size", FIELD_SIZE, AT(board_values, size), .min = 16, .max = 8192, .fallback = "416x240",
      .help = "of the delivered picture"},
     {"look", FIELD_PROSE, AT(board_values, look), .min = 0, .max = 2000, .fallback = "",
      .help = "for every shot that has none"},
@@ -262,7 +262,7 @@ void field_expects(const struct field *field, char *out, size_t room)
         snprintf(out, room, "frames per second from 1 to 240: 24, 23.976 or 24000/1001");
         break;
     case FIELD_SIZE:
-        snprintf(out, room, "a size like 384x224 or [384, 224], both even, %.0f to %.0f",
+        snprintf(out, room, "a size like 416x240 or [416, 240], both even, %.0f to %.0f",
                  field->min, field->max);
         break;
     case FIELD_COLOR:

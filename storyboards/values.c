@@ -251,7 +251,7 @@ static bool read_color(const char *s, uint32_t *out)
     return true;
 }
 
-/* "384x224" or [384, 224]. */
+/* "416x240" or [416, 240]. */
 static bool size_numbers(const struct node *n, uint64_t size[2])
 {
     char left[16];

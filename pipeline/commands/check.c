@@ -5,7 +5,7 @@
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
-#include "stages/generate/tiers.h"
+#include "stages/generate/settings.h"
 
 /* Which shots: the first, and how many in all. */
 static void print_where(const char *path, const struct shot *first, size_t count)
@@ -56,18 +56,31 @@ static void print_idle_threshold(const struct workspace *w, const char *path)
                     "mode with `step_cache: first-block` or timestep\n");
 }
 
+/* It is for the pass without the prompt, which is made where guidance is above 1. */
+static bool reads_negative(const struct workspace *w, const struct shot *shot)
+{
+    struct settings s;
+    struct error ignored = {0};
+
+    if (settings_of(&w->env, shot, &s, &ignored) != 0 || s.tier->family->needs_picture)
+        return true;
+    return s.generation.guidance > 1 && !s.tier->family->guidance_embedded;
+}
+
 /* What a tier does not read, once a tier. */
 static void print_unread(const struct workspace *w, const char *path)
 {
     for (int t = 0; t < tier_count; t++) {
         const struct shot *first = NULL;
         size_t count = 0;
+        bool embedded = tiers_all[t].family->guidance_embedded;
 
-        for (size_t i = 0; i < w->board.shot_count && tiers_all[t].family->guidance_embedded; i++) {
+        for (size_t i = 0; i < w->board.shot_count; i++) {
             const struct shot *shot = &w->board.shots[i];
 
             if (shot->kind != SHOT_GENERATED || !*shot->negative ||
-                strcmp(tier_name_of_shot(&w->env, shot), tiers_all[t].name) != 0)
+                strcmp(tier_name_of_shot(&w->env, shot), tiers_all[t].name) != 0 ||
+                reads_negative(w, shot))
                 continue;
             first = first ? first : shot;
             count++;
@@ -76,9 +89,11 @@ static void print_unread(const struct workspace *w, const char *path)
             continue;
         print_where(path, first, count);
         fprintf(stderr,
-                ": warning: `negative` does nothing: tier %s (%s) is told its guidance as a number "
-                "and makes no pass without the prompt\n",
-                tiers_all[t].name, tiers_all[t].model);
+                ": warning: `negative` does nothing: tier %s (%s) %smakes no pass without the "
+                "prompt%s\n",
+                tiers_all[t].name, tiers_all[t].model,
+                embedded ? "is told its guidance as a number and " : "",
+                embedded ? "" : " where guidance is 1");
     }
 }
 

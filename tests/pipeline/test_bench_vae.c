@@ -75,7 +75,7 @@ static void a_vae_is_timed_at_the_size_that_is_told(void **state)
     free(real);
     p = PROGRAM("bench", "vae", "previs", "--device", "cpu", "--frames", "1", "--repeat", "1");
     assert_int_equal(p.status, 0);
-    assert_non_null(strstr(p.out, " 384x224    1 frame "));
+    assert_non_null(strstr(p.out, " 416x240    1 frame "));
     program_free(&p);
 }
 

@@ -232,6 +232,12 @@ static void a_negative_that_nobody_reads_is_told(void **state)
     assert_int_equal(p.status, 0);
     assert_string_equal(p.err, "");
     program_free(&p);
+    write_board("64x48", "tier: flagship, frames: 5, negative: fog, guidance: 1");
+    p = PROGRAM("check", board, "--models", models);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.err, "`negative` does nothing: tier flagship (Wan 2.2 A14B) makes no "
+                                  "pass without the prompt where guidance is 1"));
+    program_free(&p);
 }
 
 /* What a processor does with what is meant for a GPU's memory is said, once. */

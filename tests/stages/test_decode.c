@@ -239,7 +239,7 @@ static struct hash128 enlarged(int width, int height, const char *models_dir,
     struct model_path small = {"previs", "tests/fixtures/wan2.2-t2v-a14b", 1};
     struct hash128 digest;
 
-    m->shot.tier = "previs"; /* 384 x 224 at most */
+    m->shot.tier = "previs"; /* 416 x 240 at most */
     m->board.models = &small;
     m->board.deliver.upscale = how;
     m->env.models_dir = models_dir;
@@ -257,13 +257,13 @@ static struct hash128 enlarged(int width, int height, const char *models_dir,
 static void an_upscaler_takes_part_where_it_should(void **state)
 {
     const char *with = "tests/stages/data", *without = "tests/stages";
-    struct hash128 filtered = enlarged(1152, 672, without, UPSCALE_LEARNED, false);
-    struct hash128 learned = enlarged(1152, 672, with, UPSCALE_LEARNED, true);
+    struct hash128 filtered = enlarged(1248, 720, without, UPSCALE_LEARNED, false);
+    struct hash128 learned = enlarged(1248, 720, with, UPSCALE_LEARNED, true);
 
     (void)state;
-    assert_true(hash_equal(filtered, enlarged(1152, 672, with, UPSCALE_LANCZOS, false)));
+    assert_true(hash_equal(filtered, enlarged(1248, 720, with, UPSCALE_LANCZOS, false)));
     assert_false(hash_equal(filtered, learned));
-    assert_true(hash_equal(learned, enlarged(1152, 672, with, UPSCALE_LEARNED, true)));
+    assert_true(hash_equal(learned, enlarged(1248, 720, with, UPSCALE_LEARNED, true)));
     enlarged(1280, 720, with, UPSCALE_LEARNED, true); /* three times is not the board's size */
     enlarged(72, 40, with, UPSCALE_LEARNED, false);   /* nothing to enlarge */
 }
@@ -293,7 +293,7 @@ static void copy_upscaler(struct media_job *m, bool broken)
 static struct media_job *to_be_enlarged(void)
 {
     static const struct model_path small = {"previs", "tests/fixtures/wan2.2-t2v-a14b", 1};
-    struct media_job *m = generated(768, 448, 1);
+    struct media_job *m = generated(832, 480, 1);
 
     m->shot.tier = "previs";
     m->board.models = &small;

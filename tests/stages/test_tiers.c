@@ -10,7 +10,7 @@
 #include "kernels/base/file.h"
 #include "stages/generate/tiers.h"
 
-static struct board board = {.width = 384, .height = 224, .fps = {24, 1}};
+static struct board board = {.width = 416, .height = 240, .fps = {24, 1}};
 static struct stage_env env = {.board = &board,
                                .data_dir = "/tmp/auteur-no-data",
                                .models_dir = "",
@@ -52,6 +52,8 @@ static void every_base_negative_names_lettering(void **state)
 {
     (void)state;
     for (int i = 0; i < tier_count; i++) {
+        if (tiers_all[i].guidance == 1 && !*tiers_all[i].negative)
+            continue;
         assert_non_null(strstr(tiers_all[i].negative, "text"));
         assert_non_null(strstr(tiers_all[i].negative, "letters"));
         assert_non_null(strstr(tiers_all[i].negative, "watermark"));
@@ -76,15 +78,19 @@ static void geometry_is(const char *tier, int width, int height, int frames,
 static void sizes_round_up_and_large_boards_are_fitted(void **state)
 {
     (void)state;
-    geometry_is("previs", 384, 224, 33,
-                &(struct tier_geometry){384, 224, 33, 384, 224, 0, 0, 33, false});
-    geometry_is("previs", 384, 216, 24,
-                &(struct tier_geometry){384, 224, 25, 384, 216, 0, 4, 24, false});
+    geometry_is("previs", 416, 240, 49,
+                &(struct tier_geometry){416, 240, 49, 416, 240, 0, 0, 49, false});
+    geometry_is("previs", 240, 416, 49,
+                &(struct tier_geometry){240, 416, 49, 240, 416, 0, 0, 49, false});
+    geometry_is("previs", 208, 480, 49,
+                &(struct tier_geometry){208, 480, 49, 208, 480, 0, 0, 49, false});
+    geometry_is("previs", 416, 234, 24,
+                &(struct tier_geometry){416, 240, 25, 416, 234, 0, 2, 24, false});
     geometry_is("previs", 18, 16, 1, &(struct tier_geometry){32, 16, 1, 18, 16, 6, 0, 1, false});
     geometry_is("previs", 1920, 1080, 2,
-                &(struct tier_geometry){384, 224, 5, 384, 216, 0, 4, 2, false});
+                &(struct tier_geometry){416, 240, 5, 416, 234, 0, 2, 2, false});
     geometry_is("previs", 1080, 1920, 5,
-                &(struct tier_geometry){224, 384, 5, 216, 384, 4, 0, 5, false});
+                &(struct tier_geometry){240, 416, 5, 234, 416, 2, 0, 5, false});
     geometry_is("flagship", 1920, 1080, 81,
                 &(struct tier_geometry){1280, 720, 81, 1280, 720, 0, 0, 81, false});
     geometry_is("workhorse", 1920, 1080, 129,

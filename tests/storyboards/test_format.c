@@ -178,11 +178,11 @@ static void a_bare_shot_takes_every_default(void **state)
     (void)state;
     assert_string_equal(r.board.name, "t");
     assert_int_equal(r.board.fps.num, 24);
-    assert_int_equal(r.board.width, 384);
-    assert_int_equal(r.board.height, 224);
+    assert_int_equal(r.board.width, 416);
+    assert_int_equal(r.board.height, 240);
     assert_int_equal(r.board.deliver.quality, 80);
     assert_string_equal(s->tier, "previs");
-    assert_int_equal(s->frames, 33);
+    assert_int_equal(s->frames, 49);
     assert_int_equal(s->steps, 0);
     assert_true(s->guidance == -1 && s->guidance_2 == -1);
     assert_string_equal(s->sampler, "");
@@ -339,7 +339,7 @@ static void overlays(void **state)
         "    prompt: x\n"
         "    overlays:\n"
         "      - {text: \"  one\\n two \\n\", color: \"#FFcc00\", size: 0.08, font: Serif,\n"
-        "         position: top-left, out: 1.38, fade: 0.2, fade_out: 0.5}\n"
+        "         position: top-left, out: 2.05, fade: 0.2, fade_out: 0.5}\n"
         "      - {style: timecode}\n"
         "      - {text: \"\u6e2f \u0645\u064a\u0646\u0627\u0621\", in: \"00:00:00:12\"}\n");
     const struct overlay *o = r.board.shots[0].overlays;
@@ -351,11 +351,11 @@ static void overlays(void **state)
     assert_true(o[0].size == 0.08);
     assert_string_equal(o[0].font, "Serif");
     assert_int_equal(o[0].position, POSITION_TOP_LEFT);
-    assert_true(o[0].out == 33 / 24.); /* 1.38 is cut to the shot */
+    assert_true(o[0].out == 49 / 24.); /* 2.05 is cut to the shot */
     assert_true(o[0].fade_in == 0.2 && o[0].fade_out == 0.5);
     assert_int_equal(o[1].style, OVERLAY_TIMECODE);
     assert_false(o[1].has_color);
-    assert_true(o[1].in == 0 && o[1].out == 33 / 24. && o[1].fade_in == 0);
+    assert_true(o[1].in == 0 && o[1].out == 49 / 24. && o[1].fade_in == 0);
     assert_int_equal(o[2].style, OVERLAY_CAPTION);
     assert_string_equal(o[2].text, "港 ميناء");
     assert_true(o[2].in == 0.5);

@@ -46,8 +46,8 @@ static void demo_board(void **state)
     assert_string_equal(b->name, "demo");
     assert_int_equal(b->fps.num, 24);
     assert_int_equal(b->fps.den, 1);
-    assert_int_equal(b->width, 384);
-    assert_int_equal(b->height, 224);
+    assert_int_equal(b->width, 1280);
+    assert_int_equal(b->height, 720);
     assert_int_equal(b->deliver.codec, DELIVER_H264);
     assert_int_equal(b->deliver.quality, 80);
     assert_int_equal(b->model_count, 0);
@@ -71,14 +71,14 @@ static void demo_title_card(void **state)
     assert_int_equal(s->card.background, 0x0b1b33);
     assert_int_equal(s->card.background_to, 0x27506b);
     assert_int_equal(s->frames, 48);
-    assert_int_equal(s->line, 13);
+    assert_int_equal(s->line, 12);
     assert_int_equal(s->overlay_count, 1);
     assert_int_equal(s->overlays[0].style, OVERLAY_TITLE);
     assert_string_equal(s->overlays[0].text, "From Dawn to Night");
     assert_string_equal(s->overlays[0].subtext, "Six shots from one storyboard");
     assert_true(s->overlays[0].in == 0.1 && s->overlays[0].out == 2.0);
     assert_true(s->overlays[0].fade_in == 0.4 && s->overlays[0].fade_out == 0.4);
-    assert_int_equal(s->overlays[0].line, 17);
+    assert_int_equal(s->overlays[0].line, 16);
     reading_free(&r);
 }
 
@@ -93,21 +93,21 @@ static void demo_generated_shots(void **state)
 
         assert_int_equal(s->kind, SHOT_GENERATED);
         assert_string_equal(s->tier, "previs");
-        assert_int_equal(s->frames, 33);
+        assert_int_equal(s->frames, 49);
         assert_int_equal(s->seed, seeds[i - 1]);
         assert_int_equal(s->steps, 0);
         assert_true(s->guidance == -1);
         assert_int_equal(s->text, TEXT_OVERLAY);
-        assert_string_equal(s->look, "35mm film grain");
-        assert_string_equal(s->negative, "blurry, text, watermark");
+        assert_string_equal(s->look, "");
+        assert_string_equal(s->negative, "");
     }
     assert_string_equal(r.board.shots[1].prompt,
-                        "A frigate cuts through grey Atlantic swell at dawn");
+                        "A grey frigate cuts through the Atlantic swell at dawn");
     assert_string_equal(r.board.shots[1].camera, "slow dolly in");
     assert_int_equal(r.board.shots[1].overlays[0].style, OVERLAY_LOWER_THIRD);
     assert_non_null(strstr(r.board.shots[3].prompt, "with the title \"Evening\""));
     assert_int_equal(r.board.shots[2].overlays[0].style, OVERLAY_CAPTION);
-    assert_true(r.board.shots[2].overlays[0].out == 1.3);
+    assert_true(r.board.shots[2].overlays[0].out == 1.8);
     reading_free(&r);
 }
 
@@ -148,8 +148,8 @@ static void exhibition(void **state)
         flagship += hero;
         overlays += s->overlay_count;
         if (s->kind == SHOT_GENERATED) {
-            assert_int_equal(s->frames, hero ? 81 : 33);
-            assert_true(s->guidance == (hero ? 4 : -1));
+            assert_int_equal(s->frames, hero ? 81 : 49);
+            assert_true(s->guidance == -1 && !*s->negative == !hero);
         }
         if (s->kind == SHOT_STILL)
             assert_true(path_exists(s->source.path));

@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from sample import load
 
 PROMPT = "A frigate cuts through grey Atlantic swell at dawn, slow aerial dolly forward, volumetric light, 35mm film grain"
-NEGATIVE = "blurry, low quality, text, watermark"
+NEGATIVE = ""
 TOKENS = ["", " ", "  leading and   multiple   spaces  ", "UPPER lower MiXeD", "don't we'll I'm", "1234567890 3.14 1,000", "tab\tnewline\nend", "emoji 🎬🚢 end", "漢字とかな混じり",
-          "Привет мир", "naïve façade Ångström", "ｆｕｌｌｗｉｄｔｈ　ｓｐａｃｅ", "</s> literal", "Sunset over mountains", PROMPT, NEGATIVE]
-SIZE = dict(height=64, width=80, num_frames=9, num_inference_steps=4, guidance_scale=3.0, max_sequence_length=128)
+          "Привет мир", "naïve façade Ångström", "ｆｕｌｌｗｉｄｔｈ　ｓｐａｃｅ", "</s> literal", "Sunset over mountains", PROMPT]
+SIZE = dict(height=64, width=80, num_frames=9, num_inference_steps=8, guidance_scale=1.0, max_sequence_length=128)
 SEED = 1234
 
 
