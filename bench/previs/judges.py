@@ -164,7 +164,8 @@ def loss_of(out, told):
 
 def load(path=os.path.join(HERE, "judges.pt"), device="cpu"):
     net = Judges()
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in torch.load(path, map_location="cpu", weights_only=True).items()})
+    whole = lambda v: v[0].float() * v[1].float() if isinstance(v, (list, tuple)) else v.float() if v.is_floating_point() else v
+    net.load_state_dict({k: whole(v) for k, v in torch.load(path, map_location="cpu", weights_only=True).items()})
     return net.eval().to(device)
 
 
@@ -188,8 +189,16 @@ def right(net, pictures, told):
     return out
 
 
+def in_bytes(v):
+    """A large matrix as bytes and a scale for each of its rows, which is half as much to keep; others in fp16."""
+    if not v.is_floating_point() or v.ndim < 2:
+        return v.half() if v.is_floating_point() else v
+    scale = v.flatten(1).abs().amax(1).clamp_min(1e-8).view(-1, *[1] * (v.ndim - 1)) / 127
+    return [(v / scale).round().to(torch.int8), scale]
+
+
 def save(net, path):
-    torch.save({k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}, path + ".part")
+    torch.save({k: in_bytes(v) for k, v in net.state_dict().items()}, path + ".part")
     os.replace(path + ".part", path)
 
 
