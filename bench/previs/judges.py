@@ -71,7 +71,7 @@ class Pictures(Stream):
         specs, clips, views = zip(*(unpacked(j.result() if self.workers else j, self.frames) for j in self.ahead.pop(0)))
         out = []
         for s, p in zip(specs, render(clips, views, *self.size, self.samples, self.device)):
-            p = styled(p, s["style"], s["seed"] & 0xffff)
+            p = styled(p, s["style"])
             out.append(halved(mirrored(s, p)[1] if s["seed"] & 1 else p))
         return specs, torch.stack(out)
 

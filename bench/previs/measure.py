@@ -48,7 +48,7 @@ def rendered(s, device):
     clip, views = fixed(s, FRAMES)
     pictures = render([clip], [[views[i] for i in PAIRS]], HEIGHT, WIDTH, 2, device)[0]
     film = torch.zeros(FRAMES, HEIGHT, WIDTH, 3, dtype=torch.uint8, device=device)
-    film[list(PAIRS)] = styled(pictures, s["style"], s["seed"] & 0xffff)
+    film[list(PAIRS)] = styled(pictures, s["style"])
     return film
 
 

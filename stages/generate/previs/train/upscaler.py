@@ -134,7 +134,7 @@ class Pairs:
         own = render(clips, views, self.height, self.width, self.stream.samples, self.o.device)
         larges, smalls = [], []
         for s, picture, small in zip(specs, large, own):
-            picture, small = styled(picture, s["style"], s["seed"] & 0xffff), small.float() / 255
+            picture, small = styled(picture, s["style"]), small.float() / 255
             # the model learned from renders of its own size, jagged where these are; where a style's grain depends on the size there is no such pair
             if s["style"] != "photo" or self.chance.random() < 0.4:
                 small = F.avg_pool2d(picture.permute(0, 3, 1, 2).float(), SCALE).permute(0, 2, 3, 1) / 255

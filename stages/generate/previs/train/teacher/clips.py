@@ -82,7 +82,7 @@ class Stream:
         pictures = render(clips, views, *self.size, self.samples, self.device)
         out = []
         for s, p in zip(specs, pictures):
-            p = styled(p, s["style"], s["seed"] & 0xffff)
+            p = styled(p, s["style"])
             other = mirrored(s, p)
             out.append(other if s["seed"] & 1 and not withheld(other[0]) else (s, p))
         return [s for s, _ in out], torch.stack([p for _, p in out])

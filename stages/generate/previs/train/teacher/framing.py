@@ -14,6 +14,18 @@ EXTENT = {"ship": (.5, .08), "sailing_boat": (.42, .26), "submarine": (.5, .07),
 MIDDLE = {"person": .5, "lighthouse": .46, "rocket": .48, "sailing_boat": .42, "birds": 0, "balloon": 0}
 
 
+# times as long a lens for what is small or stands far off, by setting and subject or by subject
+LENS = {"ship": 1.35, "submarine": 1.5, "train": 1.5, "birds": 1.6, "drone": 1.35, ("harbour", "ship"): 2.0, ("harbour", "submarine"): 2.2, ("harbour", "person"): 1.3, ("harbour", "car"): 1.3,
+        ("harbour", "lighthouse"): 1.3, ("city_night", "person"): 1.8, ("street_day", "person"): 1.5, ("street_day", "helicopter"): 1.6, ("city_night", "helicopter"): 1.5,
+        ("city_night", "aeroplane"): 1.7, ("snow", "birds"): 2.2, ("forest", "person"): 1.3, ("interior", "birds"): 1.2, ("street_day", "train"): 1.0, ("city_night", "train"): 1.0,
+        ("forest", "train"): 1.0, ("river", "train"): 1.3, ("desert", "rocket"): 1.3, ("sea", "helicopter"): 1.15}
+
+
+def lens(s):
+    small = s["move"] == "aerial" and s["subject"] in ("person", "drone", "car")
+    return LENS.get((s["setting"], s["subject"]), LENS.get(s["subject"], 1)) * (1.5 if small else 1)
+
+
 CLOSE = .8  # of the distance that shows all of a subject's surroundings: a small one is lost in a small picture
 
 
@@ -58,7 +70,7 @@ def frame(s, c, rng, empty=30, lowest=1.6):
 
 def flying(s, c, rng, low=2.0):
     """For what flies: from near its own height, so that what lies below is seen, too."""
-    size = max(c.size, 2.6) # birds are a flock
+    size = c.size
     zoom, angle = rng.uniform(1.4, 2.0), rng.uniform(-.7, .7)
     distance = size * zoom * rng.uniform(.8, 1.4) * farther(s, c) * CLOSE
     rise = rng.uniform(.35, .7) if s["move"] == "aerial" else rng.uniform(-.12, .3)

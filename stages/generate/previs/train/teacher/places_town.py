@@ -53,10 +53,7 @@ def street(s, c, rng, city):
         return (x, y, -near), (c.at[0] * .5, 2, -.5 * c.size + 4), rng.uniform(1.3, 1.9)
     elif subject == "person":
         c.spread = rng.uniform(1.2, 1.7)
-        if many or rng.random() < .5:
-            c.at, c.heading = (rng.uniform(-1.5, 1.5), 0, lamp + rng.uniform(-1.5, 1.5)), rng.choice((-1, 1)) * math.pi / 2
-        else:  # on a pavement, between trees and lamps
-            c.at, c.heading = (rng.choice((-1, 1)) * (kerb + 2.0), 0, rng.choice((-1, 1)) * rng.uniform(5, 7)), along
+        c.at, c.heading = (rng.uniform(-1.5, 1.5), 0, lamp + rng.uniform(-1.5, 1.5)), rng.choice((-1, 1)) * math.pi / 2  # across: parked cars hide the pavements
     elif subject == "birds":
         c.at = (rng.uniform(-3, 3), rng.uniform(7, 14), 0)
     elif subject == "helicopter":
@@ -145,7 +142,8 @@ def harbour(s, c, rng):
         c.spread = max(c.spread, 9)
     elif subject in ("person", "car", "train", "rocket"):  # on the quay
         person = subject == "person"
-        c.at = (rng.uniform(-2, 2), 2, edge + (rng.uniform(1.8, 3.2) if person else rng.uniform(8.5, 10)))
+        # halfway between two lamps
+        c.at = (6 + rng.uniform(-1, 1), 2, edge + (rng.uniform(1.8, 3.2) if person else rng.uniform(8.5, 10)))
         c.heading = math.copysign(math.pi / 2, c.heading)
         distance = rng.uniform(4, 6.5) if person else max(9, min(size * zoom, 60))
         c.spread = rng.uniform(1, 1.4) if person else 4.0

@@ -4,7 +4,7 @@ import random
 import zlib
 
 from camera import FPS, MOVES, path
-from framing import apart
+from framing import apart, lens
 from places import PLACES
 from light import TIMES, WEATHER, set_light
 from teacher import SETTINGS, SUBJECTS, Clip
@@ -58,7 +58,7 @@ def draw(rng, **told):
     s.setdefault("time", pick(rng, {"day": 4, "dawn": 2, "dusk": 2, "night": 2}))
     s.setdefault("weather", pick(rng, RARE.get(s["setting"], WEATHER_SHARE)))
     s.setdefault("move", rng.choice(MOVES if s["subject"] != "nobody" else MOVES[:-1]))
-    s.setdefault("colour", rng.choice(list(COLOURS)) if s["subject"] != "birds" else "white" if s["time"] == "night" else pick(rng, {"white": 3, "black": 2, "grey": 1}))
+    s.setdefault("colour", rng.choice(list(COLOURS)) if s["subject"] != "birds" else "white" if s["time"] == "night" else "black" if s["setting"] == "snow" else pick(rng, {"white": 3, "black": 2, "grey": 1}))
     s.setdefault("count", 1 if s["subject"] in ("lighthouse", "rocket", "train", "nobody") else rng.choices((1, 2, 3), (6, 2, 2))[0])
     s.setdefault("seed", rng.randrange(1 << 30))
     return s
@@ -89,20 +89,30 @@ GROUND = {  # ground, second, accent
 }
 
 
+VARIANTS = 3  # of each setting with each subject: where things are, which they are, from where they are seen
+
+
+def scene_of(s):
+    """What is the same in clips that differ in time, weather, colour, count, style and camera move alone."""
+    return f"{s['setting']} {s['subject']} {(s['seed'] >> 1) % VARIANTS}"
+
+
 def fixed(s, frames):
-    """The Clip and the Views of a spec: the same for the same spec."""
-    rng = random.Random(s["seed"])
+    """The Clip and the Views of a spec. A small model draws well what it has seen often, so the places are few and
+    everything else varies over them; the lowest bit of the seed is left to mirror images."""
+    scene = scene_of(s)
+    rng, sky = random.Random(scene), random.Random(f"{scene} {s['time']} {s['weather']}")
     c = Clip()
     c.setting, c.subject = SETTINGS.index(s["setting"]), SUBJECTS.index(s["subject"])
-    c.count, c.seed = s["count"], s["seed"] & 0xffff
-    set_light(c, rng, s["time"], s["weather"], rng.uniform(-1.2, 1.2) if rng.random() < .7 else rng.uniform(-math.pi, math.pi))
+    c.count, c.seed = s["count"], rng.randrange(1 << 16)
+    set_light(c, sky, s["time"], s["weather"], rng.uniform(-1.2, 1.2) if rng.random() < .7 else rng.uniform(-math.pi, math.pi))
     c.ground, c.second, c.accent = (vary(rng, x) for x in GROUND[s["setting"]])
     c.relief = rng.uniform(.75, 1.25)
-    c.wave = {"storm": rng.uniform(1.6, 2.8), "rain": rng.uniform(.5, 1.1), "fog": rng.uniform(.05, .25)}.get(s["weather"], rng.uniform(.15, .8))
+    c.wave = {"storm": 2.2, "rain": .8, "fog": .15}.get(s["weather"], sky.uniform(.2, .7))
     if s["setting"] in ("harbour", "river"):
         c.wave *= .12
     c.snow = 1.0 if s["weather"] == "snow" or s["setting"] == "snow" else 0
-    c.paint = vary(rng, COLOURS[s["colour"]])
+    c.paint = COLOURS[s["colour"]]
     c.size = of_kind(SIZES, s["subject"], c.seed) * rng.uniform(.9, 1.1)
     c.speed = of_kind(SPEEDS, s["subject"], c.seed) * rng.uniform(.8, 1.2)
     if s["subject"] == "rocket":
@@ -124,4 +134,4 @@ def fixed(s, frames):
         go = c.speed * (seconds - c.middle)
         return (c.at[0] + math.sin(heading) * go, c.at[1], c.at[2] + math.cos(heading) * go)
 
-    return c, path(s["move"], rng.uniform(.8, 1.25), at, target, zoom, frames, subject)
+    return c, path(s["move"], 1.0, at, target, zoom * lens(s), frames, subject)

@@ -29,9 +29,12 @@ def slope(y):
     return (T.conv2d(p, k) ** 2 + T.conv2d(p, k.transpose(2, 3)) ** 2).sqrt()
 
 
-def paper(like, seed, grain):
+SHEET = 7  # all are painted on the same paper: grain that differed from clip to clip could not be learned
+
+
+def paper(like, grain):
     """Grain that stays where it is: [1,1,H,W], about 0."""
-    g = torch.Generator(like.device).manual_seed(seed)
+    g = torch.Generator(like.device).manual_seed(SHEET)
     h, w = like.shape[-2:]
     out = 0
     for octave in range(3):
@@ -40,9 +43,9 @@ def paper(like, seed, grain):
     return out * grain
 
 
-def unevenness(like, seed, amount):
+def unevenness(like, amount):
     """Broad and smooth, where washes run: [1,1,H,W], about 0."""
-    g = torch.Generator(like.device).manual_seed(seed)
+    g = torch.Generator(like.device).manual_seed(SHEET)
     h, w = like.shape[-2:]
     out = sum(T.interpolate(torch.randn(1, 1, n, n * w // h, generator=g, device=like.device, dtype=like.dtype), size=(h, w), mode="bicubic", align_corners=False) / k
               for n, k in ((5, 1), (13, 2)))
@@ -57,34 +60,34 @@ def stepped(y, steps):
     return (low + t * t * (3 - 2 * t)) / steps
 
 
-def ink(v, seed):
+def ink(v):
     """Lines where things end, washes of grey, on warm paper."""
     scale = v.shape[-2] / 240
     y = blur(luma(v), round(scale))
     spread = y.quantile(.95) - y.quantile(.05) if y.numel() < 1 << 24 else y.std() * 3
     y = ((y - y.mean()) / (spread + .05) + .55).clamp(0, 1)
     line = ((slope(y) * 3.2) - .22).clamp(0, 1)
-    wash = .42 + .58 * stepped((blur(y, max(1, round(2 * scale))) + unevenness(v, seed, .035)).clamp(0, 1), 4)
-    tone = (wash * (1 - .92 * line) + paper(v, seed + 1, .018)).clamp(0, 1)
+    wash = .42 + .58 * stepped((blur(y, max(1, round(2 * scale))) + unevenness(v, .035)).clamp(0, 1), 4)
+    tone = (wash * (1 - .92 * line) + paper(v, .018)).clamp(0, 1)
     dark, light = v.new_tensor((.10, .10, .13)).view(1, 3, 1, 1), v.new_tensor((.97, .945, .89)).view(1, 3, 1, 1)
     return dark + (light - dark) * tone
 
 
-def watercolour(v, seed):
+def watercolour(v):
     """Flat washes that pool at their edges, paler where the paper shows."""
     scale = v.shape[-2] / 240
     soft = blur(v, max(1, round(2.5 * scale)))
     y = luma(soft)
-    steps = stepped((y + unevenness(v, seed, .03)).clamp(0, 1), 6).clamp(.04, 1)
+    steps = stepped((y + unevenness(v, .03)).clamp(0, 1), 6).clamp(.04, 1)
     flat = soft * (steps / (y + .02)).clamp(.5, 1.8)
     grey = luma(flat)
     flat = grey + (flat - grey) * 1.25
     pool = (slope(blur(steps, max(1, round(scale)))) * 1.3).clamp(0, .35)
-    out = flat * (1 - pool) * .78 + .22 + paper(v, seed + 2, .022)
+    out = flat * (1 - pool) * .78 + .22 + paper(v, .022)
     return out.clamp(0, 1)
 
 
-def neon(v, seed):
+def neon(v):
     """Dark, with glowing edges in cyan and magenta."""
     scale = v.shape[-2] / 240
     y = luma(v)
@@ -97,10 +100,10 @@ def neon(v, seed):
     return (base + edge * colour * .9 + glow * 1.1).clamp(0, 1)
 
 
-def styled(frames, style, seed):
+def styled(frames, style):
     """uint8 [T,H,W,3] to the same."""
     if style in (None, "photo"):
         return frames
     v = frames.permute(0, 3, 1, 2).float() / 255
-    v = {"ink": ink, "watercolour": watercolour, "neon": neon}[style](v, seed)
+    v = {"ink": ink, "watercolour": watercolour, "neon": neon}[style](v)
     return (v * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
