@@ -77,7 +77,7 @@ black: black; jet-black; deep black; pitch-black; raven-black; tar-black; dark a
 grey: grey; gray; dark grey; light gray; steel-grey; silver-grey; silver; pewter; iron-grey; stone-grey; lead-coloured; greyish; ashen; gunmetal; smoky | slate; charcoal
 """),
     "count": _table("""
-1: a; one; a single; 1; a lone; only one; one solitary | a sole; exactly one; just one isolated; an individual
+1: a; one; a single; 1; a lone; only one; one solitary; exactly one | a sole; just one isolated
 2: two; a pair of; 2; two of the; both; twin; dual; paired | a couple of; a duo of
 3: three; 3; a group of three; three of the; a set of three; triple; triplet | a trio of; a threesome of
 """),
