@@ -1,7 +1,7 @@
 #!/bin/bash
 # The whole making of previs on one machine with some GPUs.
 #
-#   WORDNET=FOLDER MINILM=FOLDER make.sh WORK     everything: text encoder, autoencoder, judges and upscaler beside each
+#   WORDNET=/FOLDER MINILM=/FOLDER make.sh WORK    everything: text encoder, autoencoder, judges and upscaler beside each
 #                                                other, a GPU each, then the transformer on all of them
 #   make.sh WORK INIT                            the transformer alone, going on from the weights in INIT/transformer;
 #                                                WORK/base holds vae/, text_encoder/, tokenizer/ and phrases.json
@@ -10,8 +10,9 @@
 # the checkpoint, WORK/checkpoint_many the weights before distillation. WORK/guidance may name distil's guidance.
 # Needs torch, diffusers, transformers, sentencepiece and nvcc.
 set -u
+W=$(realpath -m "$1") INIT=${2:+$(realpath "$2")}
 cd "$(dirname "$0")" || exit 1
-W=$1 GPUS=$(nvidia-smi -L | wc -l) BENCH=../../../../bench/previs
+GPUS=$(nvidia-smi -L | wc -l) BENCH=../../../../bench/previs
 export PYTHONUNBUFFERED=1
 mkdir -p "$W/out" "$W/base" "$W/text"
 python3 -c 'import sys; sys.path.insert(0, "teacher"); import teacher; teacher.loaded(True)'   # once, not by each
@@ -31,5 +32,5 @@ if [ $# -lt 2 ]; then
     wait
     cp -r "$W"/text/{tokenizer,text_encoder,phrases.json} "$W/base/"
 fi
-torchrun --nproc-per-node "$GPUS" train_denoiser.py "$W/base" "$W/checkpoint" ${2:+--init "$2"} --tell "$W/guidance" ${TRAIN:-} > "$W/out/train.log" 2>&1
+torchrun --nproc-per-node "$GPUS" train_denoiser.py "$W/base" "$W/checkpoint" ${INIT:+--init "$INIT"} --tell "$W/guidance" ${TRAIN:-} > "$W/out/train.log" 2>&1
 echo "ended with status $?" >> "$W/out/train.log"
