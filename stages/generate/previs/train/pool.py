@@ -14,6 +14,7 @@ from paraphrases import Wording, joined, said_of  # noqa: E402
 from vae import encode, statistics             # noqa: E402
 
 CAPTIONS = 4
+SUBJECT = 3.0
 
 
 class Captioner:
@@ -28,8 +29,17 @@ class Captioner:
         return joined(self.say.parts(said_of(spec, self.rng)))
 
 
+def weights(subjects):
+    """What a latent's error counts, (n, T, H/8, W/8), 1 on average: a subject's more than its surroundings', for it is
+    what is looked at and a small part of the picture."""
+    first, rest = subjects[:, :1].float(), subjects[:, 1:].float()
+    w = 1 + SUBJECT * torch.cat([first, rest.unflatten(1, (-1, 4)).amax(2)], 1)
+    return (w / w.mean((1, 2, 3), keepdim=True)).to(torch.bfloat16)
+
+
 class Pool:
-    """The latest `room` latents (8, T, H/8, W/8) of one shape, each with CAPTIONS captions. grow() adds a batch."""
+    """The latest `room` latents (8, T, H/8, W/8) of one shape, each with CAPTIONS captions and weights() of its error.
+    grow() adds a batch."""
 
     def __init__(self, vae, tokenizer, captioner, stream, room, device):
         self.vae, self.tokenizer, self.captioner, self.stream, self.device = vae, tokenizer, captioner, stream, device
@@ -37,6 +47,7 @@ class Pool:
         h, w = stream.size
         self.z = torch.empty(room, vae.config.z_dim, (stream.frames - 1) // 4 + 1, h // 8, w // 8, dtype=torch.bfloat16, device=device)
         self.ids = torch.empty(room, CAPTIONS, 128, dtype=torch.int16, device=device)
+        self.weight = torch.empty(room, *self.z.shape[2:], dtype=torch.bfloat16, device=device)
         self.made = 0
 
     def __len__(self):
@@ -44,7 +55,7 @@ class Pool:
 
     @torch.no_grad()
     def grow(self):
-        specs, pictures = self.stream.next()
+        specs, pictures, subjects = self.stream.next(where=True)
         rows = self.tokenizer.rows([self.captioner(s) for s in specs for _ in range(CAPTIONS)]).view(len(specs), CAPTIONS, -1)
         at = (torch.arange(len(specs)) + self.made) % len(self.z)
         x = pictures.permute(0, 4, 1, 2, 3)
@@ -54,9 +65,10 @@ class Pool:
                 z = encode(self.vae, x[part].float() / 127.5 - 1)[0]
             self.z[at[part].to(self.device)] = ((z.float() - self.mean) / self.std).to(torch.bfloat16)
         self.ids[at.to(self.device)] = rows.to(self.device)
+        self.weight[at.to(self.device)] = weights(subjects)
         self.made += len(specs)
 
     def draw(self, count, generator):
         i = torch.randint(0, len(self), (count,), generator=generator, device=self.z.device)
         k = torch.randint(0, CAPTIONS, (count,), generator=generator, device=self.z.device)
-        return self.z[i].float(), self.ids[i, k]
+        return self.z[i].float(), self.ids[i, k], self.weight[i].float()[:, None]

@@ -21,7 +21,6 @@ import time
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 
 from optimiser import FlatGradients, Muon
@@ -159,13 +158,13 @@ class Trainer:
     def cast(self):
         return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda")
 
-    def flow_loss(self, z, ids, shift):
+    def flow_loss(self, z, ids, weight, shift):
         t = draw_time(len(z), shift, self.gen, z.device)
         noise = torch.randn(z.shape, generator=self.gen, device=z.device)
         s = t.view(-1, 1, 1, 1, 1)
         with self.cast():
             v = self.model((1 - s) * z + s * noise, t * 1000, self.words(ids, .1), return_dict=False)[0]
-        return F.mse_loss(v.float(), noise - z)
+        return (weight * (v.float() - (noise - z)).square()).mean()
 
     def guided(self, x, level, some, none):
         t = (level * 1000).expand(len(x))
@@ -173,7 +172,7 @@ class Trainer:
         n = self.teacher(x, t, none, return_dict=False)[0].float()
         return n + self.a.guidance * (c - n)
 
-    def distil_loss(self, z, ids, own):
+    def distil_loss(self, z, ids, weight, own):
         """One of the STEPS steps, the same for the whole batch: its two levels and what lies between are few."""
         i = self.coin.randrange(1 if own else 0, STEPS)
         high, low = self.levels[i], self.levels[i + 1]
@@ -195,7 +194,7 @@ class Trainer:
             wanted = (y - x) / (low - high)
         with self.cast():
             v = self.model(x, (high * 1000).expand(len(x)), some, return_dict=False)[0]
-        return F.mse_loss(v.float(), wanted)
+        return (weight * (v.float() - wanted).square()).mean()
 
     def optimisers(self):
         params = list(self.model.parameters())
@@ -234,8 +233,8 @@ class Trainer:
                         torch.cuda.synchronize()
                 mine += time.time() - begun
             self.grads.zero()
-            z, ids = pools[k].draw(batch, self.gen)
-            loss = self.distil_loss(z, ids, self.coin.random() < .5) if name == "distil" else self.flow_loss(z, ids, shift)
+            z, ids, weight = pools[k].draw(batch, self.gen)
+            loss = self.distil_loss(z, ids, weight, self.coin.random() < .5) if name == "distil" else self.flow_loss(z, ids, weight, shift)
             clock, spent = self.update(loss, rate(clock / seconds), time.time() - start, mine)
             losses.append(loss.detach())
             if clock - said > 10:

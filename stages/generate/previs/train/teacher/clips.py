@@ -7,7 +7,7 @@ import torch
 
 from spec import draw, fixed, withheld
 from styles import STYLES, styled
-from teacher import Clip, View, loaded, render
+from teacher import SUBJECTS, Clip, View, loaded, render
 
 STYLE_SHARE = dict(zip(STYLES, (.70, .10, .10, .10)))
 
@@ -77,15 +77,30 @@ class Stream:
             self.ask()
         return [unpacked(p, self.frames) for p in packed]
 
-    def next(self):
+    def shown(self, clips, views):
+        """Where the subjects show, with their shadows and mirror images: bool [n, frames, height / 8, width / 8]."""
+        without = [Clip.from_buffer_copy(bytes(c)) for c in clips]
+        for c in without:
+            c.subject = SUBJECTS.index("nobody")
+        there, gone = (render(c, views, self.size[0] // 8, self.size[1] // 8, 1, self.device).short() for c in (clips, without))
+        return (there - gone).abs().amax(-1) > 12
+
+    def next(self, where=False):
+        """where: a third result, as shown() gives it."""
         specs, clips, views = zip(*self.drawn())
         pictures = render(clips, views, *self.size, self.samples, self.device)
+        subjects = self.shown(clips, views) if where else None
         out = []
-        for s, p in zip(specs, pictures):
+        for i, (s, p) in enumerate(zip(specs, pictures)):
             p = styled(p, s["style"])
             other = mirrored(s, p)
-            out.append(other if s["seed"] & 1 and not withheld(other[0]) else (s, p))
-        return [s for s, _ in out], torch.stack([p for _, p in out])
+            if s["seed"] & 1 and not withheld(other[0]):
+                s, p = other
+                if where:
+                    subjects[i] = subjects[i].flip(-1)
+            out.append((s, p))
+        found = [s for s, _ in out], torch.stack([p for _, p in out])
+        return (*found, subjects) if where else found
 
 
 if __name__ == "__main__":  # how fast
