@@ -11,6 +11,11 @@ static bool has_avx512(void)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_f16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512fp16");
+}
 #endif
 
 /* The widest that the machine has wins: each overwrites the one before. */
@@ -22,6 +27,8 @@ void ops_init_cpu(struct ops *ops)
         ops_init_avx2(ops);
     if (has_avx512())
         ops_init_avx512(ops);
+    if (has_f16())
+        ops_init_f16(ops);
 #endif
 }
 
