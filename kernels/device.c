@@ -137,6 +137,11 @@ enum dtype device_activations(const struct device *d)
     return d->activations;
 }
 
+bool device_has_f16(const struct device *d)
+{
+    return d->products_f16 && d->ops.attention_f16;
+}
+
 enum dtype device_linears(const struct device *d)
 {
     return d->has_f8 && d->linears == DTYPE_F8_E4M3 ? DTYPE_F8_E4M3 : d->activations;

@@ -104,8 +104,7 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
         bias = &none;
     if (!check_attention(d, &o, &a, &b, &c, bias) || a.shape[0] * a.shape[1] == 0)
         return;
-    if (!d->products_f16 || !d->ops.attention_f16 ||
-        !d->ops.attention_f16(d, &o, &a, &b, &c, scale, bias))
+    if (!device_has_f16(d) || !d->ops.attention_f16(d, &o, &a, &b, &c, scale, bias))
         d->ops.attention(d, &o, &a, &b, &c, scale, bias);
 }
 
