@@ -1,6 +1,6 @@
 /* What a dry device takes where it passes for a processor: as kernels/cpu packs weights, and holds
  * what its operations work in. */
-#include "kernels/cpu/sizes.h"
+#include "kernels/cpu/winograd.h"
 #include "kernels/dry/impl.h"
 
 static int64_t blocks(int64_t columns)
@@ -26,7 +26,9 @@ const void *dry_processor_conv(struct device *d, struct arena *a, const struct c
     int64_t rows = (int64_t)shape->kt * shape->kh, deep = shape->kw * shape->in;
     int64_t count = blocks(shape->out) * BLOCK * rows * deep;
 
-    if (shape->form.scale == 2)
+    if (is_winograd(shape))
+        count = winograd_weights(shape);
+    else if (shape->form.scale == 2)
         count = blocks(shape->out) * BLOCK * shape->kt * 16 * shape->in;
     else if (shape->form.stride == 1 && shape->kw == 3 && shape->out * GROUP <= BLOCK)
         count += BLOCK * rows * (GROUP + 2) * shape->in;
@@ -51,7 +53,9 @@ void dry_processor_patches(struct device *d, const struct conv *w)
 {
     enum { ROWS = 9, PIXELS = GROUP * 24 + 2 };
 
-    dry_take_scratch(d, DRY_PROCESSOR, floats(d->dry->threads * ROWS * PIXELS * w->in));
+    dry_take_scratch(d, DRY_PROCESSOR,
+                     floats(d->dry->threads * (is_winograd(w) ? winograd_scratch(w)
+                                                              : ROWS * PIXELS * w->in)));
 }
 
 /* What goes in two steps there does so here. */
