@@ -4,8 +4,9 @@
  *
  *   bench/engine DIR [--frames N] [--size WxH] [--threads N] [--repeat N] [--precision f32|f16]
  *
- * f16: the denoiser as films are made, whose products may be of halves; the VAE is F32 all the same.
- * Prints the best of `repeat` runs. bench/peer_torch.py runs it beside PyTorch on the same weights.
+ * f16: the denoiser as films are made, whose products may be of halves; the VAE is F32 all the
+ * same. Prints the best of `repeat` runs. bench/peer_torch.py runs it beside PyTorch on the same
+ * weights.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,8 +170,7 @@ static int bench(const struct options *o, struct error *e)
         error_memory(e);
         goto done;
     }
-    if (device_open(&(struct device_options){.threads = o->threads,
-                                             .activations = o->precision},
+    if (device_open(&(struct device_options){.threads = o->threads, .activations = o->precision},
                     &d, e) ||
         wan_vae_load(dir, d, &v, e))
         goto done;

@@ -36,7 +36,7 @@ enum memory_mode {
 /* What to open; zeroed: the CPU with all its cores. */
 struct device_options {
     enum device_kind kind;
-    int threads;            /* of the CPU side; 0: as many as the machine lets this process have */
+    int threads; /* of the CPU side; 0: as many as the machine lets this process have */
     /* CUDA: F32, F16 or BF16. A CPU keeps F32; where a half is said, long attention may be of
      * products of F16, if it has them. */
     enum dtype activations;

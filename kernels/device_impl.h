@@ -146,7 +146,7 @@ struct device {
     enum dtype activations, linears, attention;
     enum patience patience;
     bool products_f16; /* of a CPU: a model that was published in halves */
-    bool has_f8; /* layers with FP8 weights */
+    bool has_f8;       /* layers with FP8 weights */
     /* Its slots read and write F8 rows and take such layers. Else they see F32 only: ops.c goes
      * through `plain`, and packed weights are F32, rounded. */
     bool own_f8;

@@ -1,7 +1,7 @@
-/* Attention whose products are in F16, twice as many at once as in F32 (AVX512_FP16, which
- * multiplies halves at twice the rate of floats, where its dot products of BF16 take twice as long
- * as they should). As attention.inc, but the other way round: a vector holds 32 queries, and keys
- * and values come one number at a time, so that maxima and sums of weights are vectors too and
+/* Attention whose products are in F16, twice as many at once as in F32 (AVX512_FP16; Sapphire
+ * Rapids multiplies halves at twice the rate of floats, and BF16 at half of it: 350, 160 and 80
+ * GFLOP/s of a core). As attention.inc, but the other way round: a vector holds 32 queries, and
+ * keys and values come one number at a time, so that maxima and sums of weights are vectors too and
  * weights are used as they are made.
  *
  * Sums of halves lose digits as they grow, so none is of more than `dim` or KEYS products: what
@@ -17,14 +17,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/cpu/sizes.h"
+#include "kernels/cpu/attention_f16.h"
 
 #define LOG2E  1.44269504088896341f
 #define UNROLL _Pragma("GCC unroll 32")
 
-enum { LANES = 32, WIDE = QUERY_BLOCK / LANES, ROWS = 8, KEYS = 128 };
-/* Below, F32 is as fast. */
-enum { FEWEST_KEYS = 512, MOST_DIM = 128 };
+enum { LANES = 32, WIDE = QUERY_BLOCK / LANES, ROWS = ROWS_F16, KEYS = 128 };
 
 /* A number twice, as one word that can be spread over a vector. */
 typedef uint32_t twice;
@@ -45,11 +43,11 @@ struct half_job {
 
 /* A thread's scratch. */
 struct query_block {
-    float sum[MOST_DIM][QUERY_BLOCK]; /* weighted values so far */
-    float total[QUERY_BLOCK];         /* weights so far */
-    float shrink[QUERY_BLOCK];        /* of what was summed before this block of keys */
-    _Float16 most[QUERY_BLOCK];       /* score so far */
-    _Float16 q[MOST_DIM][QUERY_BLOCK];
+    float sum[MOST_DIM_F16][QUERY_BLOCK]; /* weighted values so far */
+    float total[QUERY_BLOCK];             /* weights so far */
+    float shrink[QUERY_BLOCK];            /* of what was summed before this block of keys */
+    _Float16 most[QUERY_BLOCK];           /* score so far */
+    _Float16 q[MOST_DIM_F16][QUERY_BLOCK];
     _Float16 score[KEYS][QUERY_BLOCK];
 };
 
@@ -117,8 +115,8 @@ static bool measure(struct device *d, struct half_job *j, float scale)
     j->k_scale = to_range(most[1], 16);
     j->q_scale = scale * LOG2E / j->k_scale;
     j->v_scale = to_range(most[2], 256);
-    return (float)j->dim * most[0] * most[1] * fabsf(scale) * LOG2E < 30000 &&
-           most[2] < 1e30f && j->v_scale < 1e30f && j->k_scale < 1e30f;
+    return (float)j->dim * most[0] * most[1] * fabsf(scale) * LOG2E < 30000 && most[2] < 1e30f &&
+           j->v_scale < 1e30f && j->k_scale < 1e30f;
 }
 
 /* ---- packing */
@@ -131,8 +129,10 @@ static void pack_part(const void *job, int64_t from, int64_t to, int thread)
     for (int64_t i = from; i < to; i++) {
         int64_t head = i / j->padded, key = i % j->padded, all = j->first_head + head;
         int64_t sharing = j->q->shape[2] / j->k->shape[2];
-        twice *keys = j->packed + head * 2 * j->padded * j->dim, *values = keys + j->padded * j->dim;
-        const float *k = head_row(j->k, key, all / sharing), *v = head_row(j->v, key, all / sharing);
+        twice *keys = j->packed + head * 2 * j->padded * j->dim,
+              *values = keys + j->padded * j->dim;
+        const float *k = head_row(j->k, key, all / sharing),
+                    *v = head_row(j->v, key, all / sharing);
         bool is_there = key < j->keys;
         keys += key / ROWS * j->dim * ROWS + key % ROWS;
         values += key * ROWS;
@@ -230,8 +230,7 @@ static void soften(struct query_block *b, int64_t count, const __m512h most[WIDE
             int at = w * LANES + half * LANES / 2;
             __m512 by = floats(shrink, half);
             _mm512_storeu_ps(b->shrink + at, by);
-            _mm512_storeu_ps(b->total + at,
-                             _mm512_mul_ps(_mm512_loadu_ps(b->total + at), by));
+            _mm512_storeu_ps(b->total + at, _mm512_mul_ps(_mm512_loadu_ps(b->total + at), by));
         }
     }
     for (int64_t from = 0, to; from < count; from = to) {
@@ -266,8 +265,8 @@ static void sum_values(const twice *values, struct query_block *b, int64_t dim, 
         UNROLL for (int r = 0; r < ROWS; r++)
         {
             float *to = b->sum[dim + r] + at;
-            _mm512_storeu_ps(
-                to, _mm512_fmadd_ps(_mm512_loadu_ps(to), shrink, floats(sum[r][w], half)));
+            _mm512_storeu_ps(to,
+                             _mm512_fmadd_ps(_mm512_loadu_ps(to), shrink, floats(sum[r][w], half)));
         }
     }
 }
@@ -327,8 +326,7 @@ static bool attention_f16(struct device *d, struct tensor *out, const struct ten
     int64_t group = PACKED_LIMIT / (head * (int64_t)sizeof *j.packed);
     size_t threads = (size_t)d->threads, packed;
 
-    if (j.keys < FEWEST_KEYS || j.queries < QUERY_BLOCK || j.dim > MOST_DIM || j.dim % ROWS ||
-        bias->causal || bias->precise || bias->key.data || bias->relative.data)
+    if (!is_attention_f16(q, k, bias))
         return false;
     group = group < 1 ? 1 : group > heads ? heads : group;
     packed = (size_t)(group * head) * sizeof *j.packed;

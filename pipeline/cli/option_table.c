@@ -155,7 +155,8 @@ const struct option options_all[] = {
      .argument = "DTYPE",
      .commands = " parity ",
      .help = "What a GPU computes in while it is compared: f32 unless said otherwise. A processor "
-             "computes in f32, with bf16 and f16 as it does when it makes films; with fp8 it rounds the large layers as a GPU would."},
+             "computes in f32, with bf16 and f16 as it does when it makes films; with fp8 it "
+             "rounds the large layers as a GPU would."},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),

@@ -27,8 +27,7 @@ static const struct kind {
     {"scores of 16", 4, 4, 1, 0, 2.4e-2},      /* of 64: 2^-4, but few keys are then seen at all */
     {"values about 3", 2, 2, 1, 3, 3e-3},      /* what is off in weights matters less */
     {"small values", 2, 2, 1e-8f, 0, 1.4e-2},  /* as of 1: powers of two come off exactly */
-    {"large values", 2, 2, 1e8f, 0, 1.4e-2},
-    {"large keys", 2e-4f, 2e4f, 1, 0, 1.4e-2},
+    {"large values", 2, 2, 1e8f, 0, 1.4e-2},   {"large keys", 2e-4f, 2e4f, 1, 0, 1.4e-2},
 };
 
 struct case_ {
@@ -118,7 +117,7 @@ static double error_of_bf16(struct attention *a, const struct tensor *want)
 static void test_near_enough(void **unused)
 {
     static const struct case_ cases[] = {
-        {1, 640, 640, 2, 2, 64}, {1, 97, 513, 3, 1, 64},  {2, 191, 700, 2, 2, 128},
+        {1, 640, 640, 2, 2, 64}, {1, 97, 513, 3, 1, 64},   {2, 191, 700, 2, 2, 128},
         {1, 96, 1025, 1, 1, 8},  {1, 200, 1100, 2, 1, 72},
     };
     (void)unused;
@@ -194,10 +193,10 @@ static void test_same_bytes_every_run(void **unused)
     for (int threads = 1; threads <= 4; threads++) {
         struct error e = {0};
         struct device *d;
-        assert_int_equal(device_open(&(struct device_options){.threads = threads,
-                                                              .activations = DTYPE_BF16},
-                                     &d, &e),
-                         0);
+        assert_int_equal(
+            device_open(&(struct device_options){.threads = threads, .activations = DTYPE_BF16}, &d,
+                        &e),
+            0);
         struct tensor got = attend(d, &a, NULL);
         assert_memory_equal(got.data, want.data, (size_t)tensor_count(&got) * sizeof(float));
         device_close(d);
