@@ -2,9 +2,11 @@
  * VAE decode of a Wan checkpoint, in milliseconds and GFLOP/s, against what this machine's cores
  * can do at most.
  *
- *   bench/engine DIR [--frames N] [--size WxH] [--threads N] [--repeat N]
+ *   bench/engine DIR [--frames N] [--size WxH] [--threads N] [--repeat N] [--precision f32|f16]
  *
- * Prints the best of `repeat` runs. bench/peer_torch.py runs it beside PyTorch on the same weights.
+ * f16: the denoiser as films are made, whose products may be of halves; the VAE is F32 all the
+ * same. Prints the best of `repeat` runs. bench/peer_torch.py runs it beside PyTorch on the same
+ * weights.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 struct options {
     const char *dir;
     int frames, width, height, threads, repeat, tokens;
+    enum dtype precision;
 };
 
 static int read_options(struct options *o, int argc, char **argv)
@@ -31,6 +34,8 @@ static int read_options(struct options *o, int argc, char **argv)
             o->threads = atoi(value);
         else if (strcmp(argv[i], "--repeat") == 0)
             o->repeat = atoi(value);
+        else if (strcmp(argv[i], "--precision") == 0)
+            o->precision = strcmp(value, "f16") == 0 ? DTYPE_F16 : DTYPE_F32;
         else if (strcmp(argv[i], "--size") == 0) {
             if (sscanf(value, "%dx%d", &o->width, &o->height) != 2)
                 return -1;
@@ -165,7 +170,8 @@ static int bench(const struct options *o, struct error *e)
         error_memory(e);
         goto done;
     }
-    if (device_open(&(struct device_options){.threads = o->threads}, &d, e) ||
+    if (device_open(&(struct device_options){.threads = o->threads, .activations = o->precision},
+                    &d, e) ||
         wan_vae_load(dir, d, &v, e))
         goto done;
     latents = TENSOR_NEW(&arena, wan_vae_channels(v), (o->frames - 1) / wan_vae_time_factor(v) + 1,
@@ -193,7 +199,9 @@ int main(int argc, char **argv)
     struct error e = {0};
 
     if (read_options(&o, argc, argv)) {
-        fprintf(stderr, "usage: %s DIR [--frames N] [--size WxH] [--threads N] [--repeat N]\n",
+        fprintf(stderr,
+                "usage: %s DIR [--frames N] [--size WxH] [--threads N] [--repeat N] "
+                "[--precision f32|f16]\n",
                 argv[0]);
         return 1;
     }

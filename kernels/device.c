@@ -43,6 +43,7 @@ static int become_cpu(struct device *d, struct error *e)
 {
     if (d->faults && !(d->source = device_host_source(d)))
         return error_memory(e);
+    d->products_f16 = d->activations != DTYPE_F32;
     d->activations = DTYPE_F32;
     ops_init_cpu(&d->ops);
     snprintf(d->facts.name, sizeof d->facts.name, "%s", cpu_instruction_set());
@@ -64,18 +65,16 @@ int device_open(const struct device_options *o, struct device **out, struct erro
     d->linears = o->linears;
     d->attention = o->attention;
     d->patience = o->patience;
+    d->activations = o->activations;
     *out = d;
     if (o->dry) {
-        d->activations = o->activations;
         if (dry_open(d, e) == 0)
             return 0;
     } else if (o->kind != DEVICE_CUDA) {
         if (become_cpu(d, e) == 0)
             return 0;
-    } else {
-        d->activations = o->activations;
-        if (cuda_load(d, o->index, e) == 0)
-            return 0;
+    } else if (cuda_load(d, o->index, e) == 0) {
+        return 0;
     }
     if (o->or_cpu && e->code == ERROR_USAGE) {
         device_note_missing(d, NOTE_GPU, "%s", e->text);
@@ -136,6 +135,11 @@ const struct device_facts *device_facts(const struct device *d)
 enum dtype device_activations(const struct device *d)
 {
     return d->activations;
+}
+
+bool device_has_f16(const struct device *d)
+{
+    return d->products_f16 && d->ops.attention_f16;
 }
 
 enum dtype device_linears(const struct device *d)

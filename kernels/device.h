@@ -36,8 +36,11 @@ enum memory_mode {
 /* What to open; zeroed: the CPU with all its cores. */
 struct device_options {
     enum device_kind kind;
-    int threads;            /* of the CPU side; 0: as many as the machine lets this process have */
-    enum dtype activations; /* CUDA: F32, F16 or BF16; a CPU computes in F32 */
+    int threads; /* of the CPU side; 0: as many as the machine lets this process have */
+    /* CUDA: F32, F16 or BF16. A CPU keeps F32; where a half is said, long attention may be of
+     * products of F16, if it has them. */
+    enum dtype activations;
+    bool f32; /* of a model that is published in halves: F32 all the same (family_model_dtype()) */
     enum dtype attention; /* F8_E4M3: long ones in FP8 where the GPU can (Hopper); else as above */
     enum dtype linears;   /* F8_E4M3: of models that allow it (struct loader); else activations */
     enum patience patience; /* CUDA: for choosing algorithms */
@@ -79,6 +82,8 @@ int device_threads(const struct device *d);
 const struct device_facts *device_facts(const struct device *d);
 /* What ACTIVATION_NEW makes. */
 enum dtype device_activations(const struct device *d);
+/* Of a CPU: long attention is of products of F16. */
+bool device_has_f16(const struct device *d);
 /* What linear layers of models that allow it are kept in: F8_E4M3 where that was asked for and the
  * device can, else as activations. */
 enum dtype device_linears(const struct device *d);

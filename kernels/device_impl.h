@@ -39,6 +39,11 @@ struct ops {
     void (*attention)(struct device *d, struct tensor *out, const struct tensor *q,
                       const struct tensor *k, const struct tensor *v, float scale,
                       const struct attention_bias *bias);
+    /* Of F32, by products of halves; asked first where those will do (products_f16). NULL, or
+     * false: nothing was done, and op_attention() is attention. */
+    bool (*attention_f16)(struct device *d, struct tensor *out, const struct tensor *q,
+                          const struct tensor *k, const struct tensor *v, float scale,
+                          const struct attention_bias *bias);
     void (*layer_norm)(struct device *d, struct tensor *out, const struct tensor *x,
                        const struct tensor *weight, const struct tensor *bias, float eps);
     void (*rms_norm)(struct device *d, struct tensor *out, const struct tensor *x,
@@ -140,7 +145,8 @@ struct device {
     enum device_kind kind;
     enum dtype activations, linears, attention;
     enum patience patience;
-    bool has_f8; /* layers with FP8 weights */
+    bool products_f16; /* of a CPU: a model that was published in halves */
+    bool has_f8;       /* layers with FP8 weights */
     /* Its slots read and write F8 rows and take such layers. Else they see F32 only: ops.c goes
      * through `plain`, and packed weights are F32, rounded. */
     bool own_f8;

@@ -102,7 +102,9 @@ void op_attention(struct device *d, struct tensor *out, const struct tensor *q,
         return;
     if (!bias)
         bias = &none;
-    if (check_attention(d, &o, &a, &b, &c, bias) && a.shape[0] * a.shape[1] > 0)
+    if (!check_attention(d, &o, &a, &b, &c, bias) || a.shape[0] * a.shape[1] == 0)
+        return;
+    if (!device_has_f16(d) || !d->ops.attention_f16(d, &o, &a, &b, &c, scale, bias))
         d->ops.attention(d, &o, &a, &b, &c, scale, bias);
 }
 

@@ -7,6 +7,7 @@ KERNELS_SRC := \
 	kernels/base/strbuf.c \
 	kernels/base/suggest.c \
 	kernels/config.c \
+	kernels/cpu/attention_f16.c \
 	kernels/cpu/cpu.c \
 	kernels/cpu/isa_avx2.c \
 	kernels/cpu/isa_avx512.c \
@@ -56,6 +57,7 @@ KERNELS_TESTS := \
 	tests/kernels/test_ops.c \
 	tests/kernels/test_pool.c \
 	tests/kernels/test_prefetch.c \
+	tests/kernels/test_products_f16.c \
 	tests/kernels/test_safetensors.c \
 	tests/kernels/test_tuning.c \
 	tests/kernels/test_weight_stream.c
@@ -66,4 +68,5 @@ $(BUILD)/kernels/cpu/isa_%.o: CFLAGS += -O3 -ffp-contract=fast
 ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/kernels/cpu/isa_avx2.o: CFLAGS += -mavx2 -mfma
 $(BUILD)/kernels/cpu/isa_avx512.o: CFLAGS += -march=x86-64-v4 -mprefer-vector-width=512
+$(BUILD)/kernels/cpu/attention_f16.o: CFLAGS += -O3 -march=x86-64-v4 -mavx512fp16
 endif

@@ -9,5 +9,6 @@
 void ops_init_base(struct ops *ops);
 void ops_init_avx2(struct ops *ops);
 void ops_init_avx512(struct ops *ops);
+void ops_init_f16(struct ops *ops);
 
 #endif

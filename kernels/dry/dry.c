@@ -187,7 +187,10 @@ int dry_open(struct device *d, struct error *e)
     d->trim = dry_trim;
     d->close = dry_close;
     dry_fill_slots(&d->ops);
-    if (!gpu)
-        dry_processor_slots(&d->ops);
+    if (gpu)
+        return 0;
+    d->products_f16 = d->activations != DTYPE_F32;
+    d->activations = DTYPE_F32;
+    dry_processor_slots(&d->ops);
     return 0;
 }

@@ -39,6 +39,10 @@ const void *dry_processor_linear(struct device *d, struct arena *a, const struct
 const void *dry_processor_conv(struct device *d, struct arena *a, const struct conv *shape);
 void dry_processor_heads(struct device *d, const struct tensor *q, const struct tensor *k);
 void dry_processor_patches(struct device *d, const struct conv *w);
+double dry_processor_part(const struct conv *w);
+bool dry_processor_attention_f16(struct device *d, struct tensor *out, const struct tensor *q,
+                                 const struct tensor *k, const struct tensor *v, float scale,
+                                 const struct attention_bias *bias);
 void dry_processor_slots(struct ops *ops);
 
 #endif

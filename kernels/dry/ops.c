@@ -469,6 +469,8 @@ static void dry_conv(struct device *d, struct tensor *out, const struct tensor *
             in = in ? in : x[t];
         }
     conv_scratch(d, out, x, in, w);
+    if (d->kind == DEVICE_CPU)
+        taps *= dry_processor_part(w);
     dry_work(d, DRY_CONVOLUTION, 2 * numbers(out) * (double)w->in * taps, bytes + bytes_of(in));
 }
 
@@ -527,6 +529,7 @@ void dry_fill_slots(struct ops *ops)
         .linear_glu = dry_linear_glu,
         .fuses_glu = dry_fuses_glu,
         .attention = dry_attention,
+        .attention_f16 = dry_processor_attention_f16,
         .layer_norm = dry_layer_norm,
         .rms_norm = dry_rms_norm,
         .channel_norm = dry_channel_norm,

@@ -4,7 +4,6 @@ static const char *const tiers[] = {"previs",   "validator", "workhorse", "exper
                                     "flagship", "picture",   NULL};
 static const char *const presets[] = {"balanced", "batch", "quality", NULL};
 static const char *const devices[] = {"auto", "cpu", "cuda", NULL};
-static const char *const film_precisions[] = {"bf16", "f16", "fp8", NULL};
 static const char *const precisions[] = {"f32", "bf16", "f16", "fp8", NULL};
 static const char *const step_caches[] = {"off", "first-block", "timestep", NULL};
 static const char *const memories[] = {"auto", "safe", "speed", NULL};
@@ -137,15 +136,17 @@ const struct option options_all[] = {
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
-     .choices = film_precisions,
+     .choices = precisions,
      .initial = "",
      .argument = "DTYPE",
      .commands = " run resume plan ",
      .help = "What a GPU samples in, where not in the dtype that the model was published for. fp8: "
              "the large layers of the video models and UNets with FP8 weights and inputs, on "
              "Hopper GPUs their long attention in 8 bits as well, all else as published: faster "
-             "and less memory, and much the same picture. A processor computes in f32; with fp8 "
-             "it rounds those layers as a GPU would, slowly: to judge the picture."},
+             "and less memory, and much the same picture. A processor computes in f32, but for "
+             "long attention, whose products are of halves where it has AVX512_FP16 and the model "
+             "was published in halves; with f32 they are not, with fp8 it rounds those layers as "
+             "a GPU would, slowly: to judge the picture."},
     {.name = "precision",
      .type = OPTION_CHOICE,
      .offset = FIELD(precision),
@@ -154,7 +155,8 @@ const struct option options_all[] = {
      .argument = "DTYPE",
      .commands = " parity ",
      .help = "What a GPU computes in while it is compared: f32 unless said otherwise. A processor "
-             "computes in f32; with fp8 it rounds the large layers as a GPU would."},
+             "computes in f32, with bf16 and f16 as it does when it makes films; with fp8 it "
+             "rounds the large layers as a GPU would."},
     {.name = "memory",
      .type = OPTION_CHOICE,
      .offset = FIELD(memory),

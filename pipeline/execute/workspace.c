@@ -24,6 +24,7 @@ static struct device_options device_of(const struct request *r)
                                    .activations = strcmp(precision, "bf16") == 0  ? DTYPE_BF16
                                                   : strcmp(precision, "f16") == 0 ? DTYPE_F16
                                                                                   : DTYPE_F32,
+                                   .f32 = strcmp(precision, "f32") == 0,
                                    .linears = strcmp(precision, "fp8") == 0 ? DTYPE_F8_E4M3 : 0,
                                    .patience = r->compile ? PATIENCE_ENOUGH : PATIENCE_SOME,
                                    .threads = paths_cores(),

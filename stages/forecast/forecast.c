@@ -59,7 +59,7 @@ static int open_device(struct walk *w, enum dtype activations, struct device **d
     options.or_cpu = false;
     options.threads = 1;
     options.notes = (struct note_listener){0};
-    options.activations = w->machine->gpus > 0 ? activations : DTYPE_F32;
+    options.activations = activations;
     options.attention = w->family->fp8 ? options.linears : 0;
     options.dry = &w->run;
     dry_begin(&w->run);

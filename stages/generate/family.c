@@ -12,6 +12,8 @@ const struct family *const families_all[] = {&family_wan,  &family_hunyuan_video
 
 enum dtype family_model_dtype(const struct family *family, const struct device_options *asked)
 {
+    if (asked->f32)
+        return DTYPE_F32;
     return asked->activations == DTYPE_F32 ? family->gpu.model : asked->activations;
 }
 

@@ -116,8 +116,10 @@ static void tell_of_precision(const struct session *s)
     bool asked = o->linears == DTYPE_F8_E4M3, cpu = device_kind(s->device) == DEVICE_CPU;
     if (cpu && o->activations != DTYPE_F32)
         device_note_missing(s->device, NOTE_PRECISION,
-                            "a processor computes in F32, --precision %s changes nothing",
+                            "a processor keeps its numbers in F32, --precision %s changes nothing",
                             o->activations == DTYPE_BF16 ? "bf16" : "f16");
+    if (cpu && device_has_f16(s->device))
+        device_note(s->device, NOTE_PRECISION, "F16 Products in Long Attention Activated.");
     if (asked && !family->fp8)
         device_note_missing(s->device, NOTE_FP8, "%s has no layers that may be kept in it",
                             s->tier->name);

@@ -137,6 +137,8 @@ static const char *precision_of(const struct device_options *asked, const struct
 {
     if (asked->linears == DTYPE_F8_E4M3 && family->fp8)
         return "fp8";
+    if (asked->f32)
+        return "f32";
     if (family_model_dtype(family, asked) == family->gpu.model)
         return NULL;
     return asked->activations == DTYPE_BF16 ? "bf16" : "f16";

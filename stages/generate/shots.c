@@ -72,11 +72,13 @@ static int begin(struct running *r, struct session *session, struct error *e)
 
 /* What it ran on; on a GPU, how much of its memory was in use at most; what was done because
  * memory was short. */
-/* A processor computes in F32, where it does not round as FP8 would. */
+/* A processor keeps F32, where it does not round as FP8 would. */
 static bool takes_effect(const struct device *d, const char *precision)
 {
     if (strcmp(precision, "fp8") == 0)
         return device_linears(d) == DTYPE_F8_E4M3;
+    if (strcmp(precision, "f32") == 0)
+        return true;
     return device_activations(d) != DTYPE_F32;
 }
 

@@ -156,7 +156,7 @@ static void bash_completes_words_and_choices(void **state)
     expect_offer("run --tier =", "previs validator workhorse experimental flagship picture");
     expect_offer("run --tier f", "flagship");
     expect_offer("run --out", "--output");
-    expect_offer("run --precision \"\"", "bf16 f16 fp8");
+    expect_offer("run --precision \"\"", "f32 bf16 f16 fp8");
     expect_offer("parity --precision b", "bf16");
     expect_offer("run -o /us", "/usr");
     expect_offer("bench v", "vae");

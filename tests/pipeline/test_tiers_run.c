@@ -363,8 +363,16 @@ static void fp8_is_another_film(void **state)
     assert_int_equal(p.status, 0);
     assert_non_null(strstr(p.out, "\"generate\""));
     program_free(&p);
-    root = sheet(); /* a processor computed in F32 all the same */
+    root = sheet(); /* a processor computed as without all the same */
     assert_null(json_object_get(notes(root, "generate"), "precision"));
+    json_decref(root);
+    p = PROGRAM("run", board, "-o", dir, "--models", models, "--precision", "f32", "--json");
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.out, "\"generate\""));
+    program_free(&p);
+    root = sheet();
+    assert_string_equal(json_string_value(json_object_get(notes(root, "generate"), "precision")),
+                        "f32");
     json_decref(root);
 }
 
