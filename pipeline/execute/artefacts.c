@@ -31,7 +31,7 @@ static int find(struct journal_view *view, const char *shot, const char *stage, 
     return 0;
 }
 
-/* Ten gigabytes and more a second are hashed: little beside reading a film in any other way. */
+/* Some seven gigabytes a second are hashed: little beside decoding the pictures in them. */
 static int check_file(const char *path, struct hash128 made, struct error *e)
 {
     struct hash128 found;
