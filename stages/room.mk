@@ -186,7 +186,7 @@ STAGES_TESTS += \
 	tests/stages/test_memory_modes.c
 
 # Loops over every pixel.
-$(BUILD)/stages/media/convert.o $(BUILD)/stages/media/watch.o $(BUILD)/stages/encode/titles.o \
-$(BUILD)/stages/encode/verify.o $(BUILD)/stages/decode/resample.o: CFLAGS += -O3
+$(patsubst %,$(BUILD)/stages/%.o,decode/generated decode/master decode/resample decode/upscaler \
+  encode/titles encode/verify media/convert media/watch): CFLAGS += -O3 -fno-trapping-math
 # Loops over every number of latents, for which a device waits.
 $(patsubst %,$(BUILD)/stages/generate/%.o,euler euler_ancestral sampler): CFLAGS += -O3

@@ -2,12 +2,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernels/base/file.h"
 
-/* Fills *out from the record; the blob's bytes point into the view. 1, 0 or -1. */
+/* Fills *out from the record, and *digest for a file; the blob's bytes point into the view. 1, 0 or
+ * -1. */
 static int find(struct journal_view *view, const char *shot, const char *stage, struct hash128 key,
-                const char *name, struct artefact *out, struct error *e)
+                const char *name, struct artefact *out, struct hash128 *digest, struct error *e)
 {
     struct stage_record r;
     int found = journal_get(view, shot, stage, &r, e);
@@ -21,11 +23,28 @@ static int find(struct journal_view *view, const char *shot, const char *stage, 
         snprintf(out->name, sizeof out->name, "%s", name);
         if (r.artefacts[i].path[0]) {
             out->path = r.artefacts[i].path;
+            *digest = r.artefacts[i].digest;
             return 1;
         }
         return journal_get_blob(view, key, name, &out->bytes, &out->size, e);
     }
     return 0;
+}
+
+/* Some seven gigabytes a second are hashed: little beside decoding the pictures in them. */
+static int check_file(const char *path, struct hash128 made, struct error *e)
+{
+    struct hash128 found;
+
+    if (hash_file(path, &found, e) != 0)
+        return -1;
+    if (hash_equal(found, made))
+        return 1;
+    unlink(path);
+    return error_set(e, ERROR_MEDIA,
+                     "%s no longer holds what was made: it is removed, and the next run makes it "
+                     "again",
+                     path);
 }
 
 int artefact_load(struct journal *journal, const struct production *production,
@@ -35,6 +54,7 @@ int artefact_load(struct journal *journal, const struct production *production,
 {
     struct journal_view *view;
     struct artefact *a = arena_alloc(arena, sizeof *a);
+    struct hash128 digest;
     void *copy = NULL;
     int found;
 
@@ -44,7 +64,7 @@ int artefact_load(struct journal *journal, const struct production *production,
     if (journal_view_begin(journal, &view, e) != 0)
         return -1;
     found = find(view, setup->env->board->shots[shot].id, setup->stages[stage]->name,
-                 plan_job(plan, shot, stage)->key, name, a, e);
+                 plan_job(plan, shot, stage)->key, name, a, &digest, e);
     /* A view must not outlive a stage that saves checkpoints: its pages could not be used again
      * and the map would grow. So bytes are copied. */
     if (found > 0 && a->path) {
@@ -59,6 +79,8 @@ int artefact_load(struct journal *journal, const struct production *production,
             found = error_memory(e);
     }
     journal_view_end(view);
+    if (found > 0 && a->path)
+        found = check_file(a->path, digest, e);
     if (found > 0)
         *out = a;
     return found < 0 ? -1 : 0;

@@ -22,7 +22,8 @@
 enum { MOST_ARTEFACTS = 16 };
 
 /* Reads what `stage` made for a shot under the plan's key: bytes are copied to the arena, a file
- * is named by its absolute path. NULL in *out when there is none of that name. */
+ * is named by its absolute path. NULL in *out when there is none of that name. A file that does not
+ * have the bytes that the journal knows, since a disk rots, is removed: ERROR_MEDIA. */
 int artefact_load(struct journal *journal, const struct production *production,
                   const struct plan_setup *setup, const struct plan *plan, size_t shot,
                   enum stage_id stage, const char *name, struct arena *arena,

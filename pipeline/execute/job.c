@@ -43,7 +43,6 @@ static const struct artefact *job_input(struct stage_job *base, enum stage_id st
 {
     struct job *j = (struct job *)base;
     struct runner *r = j->runner;
-    struct error ignored = {0}; /* for the stage, what cannot be read is not there */
     const struct artefact *a;
     struct loaded *entry;
 
@@ -51,7 +50,7 @@ static const struct artefact *job_input(struct stage_job *base, enum stage_id st
         if (entry->stage == stage && strcmp(entry->artefact->name, name) == 0)
             return entry->artefact;
     if (artefact_load(r->journal, r->production, r->setup, r->plan, j->shot, stage, name, &j->arena,
-                      &a, &ignored) != 0 ||
+                      &a, &j->unread) != 0 ||
         !a)
         return NULL;
     entry = arena_alloc(&j->arena, sizeof *entry);
@@ -90,7 +89,8 @@ static bool job_cancelled(const struct stage_job *base)
 {
     const struct job *j = (const struct job *)base;
 
-    return j->runner->cancelled(j->runner->ctx);
+    /* What is made without an input that should be there is not kept. */
+    return j->unread.code != ERROR_NONE || j->runner->cancelled(j->runner->ctx);
 }
 
 static const void *job_checkpoint_load(struct stage_job *base, size_t *size)

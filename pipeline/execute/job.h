@@ -18,6 +18,7 @@ struct job {
     struct hash128 key;
     struct arena arena;
     struct loaded *loaded;
+    struct error unread; /* of an input that is there and cannot be had: the job's failure */
     struct artefact outputs[MOST_ARTEFACTS];
     size_t output_count;
     json_t *notes;

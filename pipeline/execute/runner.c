@@ -141,7 +141,7 @@ static void run_stage(struct job *const *jobs, size_t count, void *session, stru
         jobs[i]->record.peak_kib = peak;
         jobs[i]->record.seconds = seconds;
         jobs[i]->record.finished_ns = clock_unix_ns();
-        *errors[i] = found[i];
+        *errors[i] = jobs[i]->unread.code ? jobs[i]->unread : found[i];
     }
 }
 

@@ -32,19 +32,21 @@ static int no_picture(const struct delivery *d, const float *made, int index, st
                      index);
 }
 
-/* Every third number onto 0..65535. What it returns is not 0 if one is not finite: asking each
- * took five times as long. */
-static float take_row(const float *from, uint16_t *to, int width)
+/* Onto 0..65535. Whether one is not finite, in a way that compilers make vectors of. */
+static int take_row(const float *restrict from, uint16_t *restrict red, uint16_t *restrict green,
+                    uint16_t *restrict blue, int width)
 {
-    float none = 0;
+    uint16_t *const to[3] = {red, green, blue};
+    int none = 0;
 
-    for (int x = 0; x < width; x++) {
-        float value = (from[3 * x] + 1) * 32767.5f;
+    for (int x = 0; x < width; x++)
+        for (int c = 0; c < 3; c++) {
+            float value = (from[3 * x + c] + 1) * 32767.5f;
 
-        none += value - value;
-        value = value > 0 ? value : 0;
-        to[x] = (uint16_t)(int)((value < 65535 ? value : 65535) + 0.5f);
-    }
+            none |= !(value - value == 0);
+            value = value > 0 ? value : 0;
+            to[c][x] = (uint16_t)(int)((value < 65535 ? value : 65535) + 0.5f);
+        }
     return none;
 }
 
@@ -53,8 +55,7 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
 {
     const struct tier_geometry *g = &d->geometry;
     const float *made = rgb;
-    int scale = d->scale;
-    float none = 0;
+    int scale = d->scale, none = 0;
 
     if (width != g->width || height != g->height)
         return error_set(e, ERROR_MODEL, "the VAE made pictures of %dx%d, not %dx%d", width, height,
@@ -64,12 +65,12 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
     for (int y = 0; y < g->picture_height * scale; y++) {
         const float *row = rgb + ((size_t)(g->top * scale + y) * (size_t)width + (size_t)g->left) *
                                      (size_t)scale * 3;
+        size_t at = (size_t)y * (size_t)d->picture.width;
 
-        for (int c = 0; c < 3; c++)
-            none += take_row(row + c, d->picture.planes[c] + (size_t)y * (size_t)d->picture.width,
-                             d->picture.width);
+        none |= take_row(row, d->picture.planes[0] + at, d->picture.planes[1] + at,
+                         d->picture.planes[2] + at, d->picture.width);
     }
-    return none == 0 ? 0 : no_picture(d, made, index, e);
+    return none ? no_picture(d, made, index, e) : 0;
 }
 
 /* The model's frame that frame i of the shot shows. */

@@ -16,31 +16,18 @@ struct master {
     int frames;
 };
 
-/* Slices are what lets several cores work on a frame. FFV1 knows certain counts only, and FFmpeg
- * takes none that leaves more than 2^27 bits to a slice; at a bit above the ten of each colour that
- * is 4 million pixels and a little. */
-int master_slices(int width, int height)
-{
-    if ((int64_t)width * height > 64000000)
-        return 24;
-    return height < 400 ? 4 : 16;
-}
-
 int master_open(struct stage_job *job, struct master **out, struct error *e)
 {
     const struct board *b = job->env->board;
-    int slices = master_slices(b->width, b->height);
     struct media_form form = {
         .container = "matroska",
-        .encoder = "ffv1",
-        .encoder_options = "level=3;slicecrc=1;context=0",
+        .encoder = "ffvhuff",
+        .encoder_options = "pred=plane;context=1",
         .pixel_format = AV_PIX_FMT_GBRP10LE,
         .width = b->width,
         .height = b->height,
         .fps = b->fps,
-        .threads = job->env->device.threads < slices ? job->env->device.threads : slices,
-        .slices = slices,
-        .gop = 1,
+        .threads = 1, /* tables of each frame come from those before */
         .matrix = AVCOL_SPC_RGB,
         .range = AVCOL_RANGE_JPEG,
         .transfer = AVCOL_TRC_BT709,

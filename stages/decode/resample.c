@@ -6,6 +6,11 @@
 
 #define LOBES 3.0
 
+/* Rows that are resampled across together, side by side in two vectors: the taps of one row lie
+ * where no vector wants them. Each sum is that of its row alone, in the order of its taps. */
+enum { BAND = 8 };
+typedef float four __attribute__((vector_size(16)));
+
 /* For every output pixel of one axis: the first source pixel and `taps` weights that sum to 1. */
 struct axis {
     int size, taps, room;
@@ -17,6 +22,8 @@ struct resampler {
     struct axis across, down;
     float *rows; /* rows already resampled across, [height of the window's rows, width] */
     size_t rows_room;
+    float *band; /* a band's columns that the taps reach, [their number, BAND] */
+    size_t band_room;
 };
 
 static double lanczos(double x)
@@ -50,7 +57,7 @@ static int axis_set(struct axis *a, double start, double extent, struct error *e
         for (int k = 0; k < taps; k++) {
             double value = lanczos((a->first[i] + k - centre) / widen);
 
-            w[k] = (float)value;
+            w[k] = fabs(value) < 1e-9 ? 0 : (float)value; /* whole steps: nothing to be done */
             sum += value;
         }
         for (int k = 0; k < taps; k++)
@@ -89,6 +96,7 @@ void resampler_close(struct resampler *r)
     free(r->down.first);
     free(r->down.weights);
     free(r->rows);
+    free(r->band);
     free(r);
 }
 
@@ -97,20 +105,40 @@ static int clamp(int i, int count)
     return i < 0 ? 0 : i >= count ? count - 1 : i;
 }
 
-static void row_across(const struct axis *a, const uint16_t *from, int width, float *out)
+/* Columns first..first+count-1 of rows y.. of a plane; beyond its edges they are the edge's. */
+static void take_band(const struct picture *p, int c, int y, int first, int count, float *band)
 {
-    for (int i = 0; i < a->size; i++) {
-        const float *w = a->weights + (size_t)i * (size_t)a->taps;
-        int first = a->first[i];
-        float sum = 0;
+    const uint16_t *rows[BAND];
 
-        if (first >= 0 && first + a->taps <= width)
-            for (int k = 0; k < a->taps; k++)
-                sum += w[k] * from[first + k];
-        else
-            for (int k = 0; k < a->taps; k++)
-                sum += w[k] * from[clamp(first + k, width)];
-        out[i] = sum;
+    for (int r = 0; r < BAND; r++)
+        rows[r] = p->planes[c] + (size_t)clamp(y + r, p->height) * (size_t)p->width;
+    for (int i = 0; i < count; i++) {
+        int x = clamp(first + i, p->width);
+
+        for (int r = 0; r < BAND; r++)
+            band[(size_t)i * BAND + (size_t)r] = rows[r][x];
+    }
+}
+
+static void band_across(const struct axis *a, const float *band, float *out)
+{
+    size_t width = (size_t)a->size;
+
+    for (size_t i = 0; i < width; i++) {
+        const float *w = a->weights + i * (size_t)a->taps;
+        const float *from = band + (size_t)(a->first[i] - a->first[0]) * BAND;
+        four low = {0}, high = {0}, left, right;
+
+        for (int k = 0; k < a->taps; k++, from += BAND) {
+            memcpy(&left, from, sizeof left);
+            memcpy(&right, from + BAND / 2, sizeof right);
+            low += w[k] * left;
+            high += w[k] * right;
+        }
+        for (size_t r = 0; r < BAND / 2; r++) {
+            out[r * width + i] = low[r];
+            out[(r + BAND / 2) * width + i] = high[r];
+        }
     }
 }
 
@@ -127,18 +155,38 @@ static void row_down(const struct resampler *r, int y, int top, int bottom, floa
         int source = clamp(a->first[y] + k - top, bottom - top);
         const float *row = r->rows + (size_t)source * width;
 
+        if (w == 0)
+            continue;
         for (size_t x = 0; x < width; x++)
             sum[x] += w * row[x];
     }
-    for (size_t x = 0; x < width; x++)
-        out[x] = (uint16_t)(fminf(fmaxf(sum[x], 0), 65535) + 0.5f);
+    for (size_t x = 0; x < width; x++) {
+        int value = (int)(sum[x] + 0.5f);
+
+        out[x] = (uint16_t)(value < 0 ? 0 : value > 65535 ? 65535 : value);
+    }
+}
+
+static int make_room(float **buffer, size_t *room, size_t need, struct error *e)
+{
+    float *grown;
+
+    if (need <= *room)
+        return 0;
+    grown = realloc(*buffer, need * sizeof *grown);
+    if (!grown)
+        return error_memory(e);
+    *buffer = grown;
+    *room = need;
+    return 0;
 }
 
 int resample(struct resampler *r, const struct picture *from, struct window window,
              struct picture *out, struct error *e)
 {
-    size_t width = (size_t)r->across.size, need;
-    int top, bottom;
+    const struct axis *across = &r->across;
+    size_t width = (size_t)r->across.size;
+    int top, bottom, rows, columns;
 
     if (axis_set(&r->across, window.x, window.width, e) != 0 ||
         axis_set(&r->down, window.y, window.height, e) != 0 ||
@@ -146,21 +194,19 @@ int resample(struct resampler *r, const struct picture *from, struct window wind
         return -1;
     top = clamp(r->down.first[0], from->height);
     bottom = clamp(r->down.first[r->down.size - 1] + r->down.taps, from->height) + 1;
-    need = (size_t)(bottom - top + 1) * width; /* and one row for sums */
-    if (need > r->rows_room) {
-        float *rows = realloc(r->rows, need * sizeof *rows);
-
-        if (!rows)
-            return error_memory(e);
-        r->rows = rows;
-        r->rows_room = need;
-    }
+    rows = (bottom - top + BAND - 1) / BAND * BAND;
+    columns = across->first[across->size - 1] + across->taps - across->first[0];
+    /* and one row for sums */
+    if (make_room(&r->rows, &r->rows_room, (size_t)(rows + 1) * width, e) != 0 ||
+        make_room(&r->band, &r->band_room, (size_t)columns * BAND, e) != 0)
+        return -1;
     for (int c = 0; c < 3; c++) {
-        for (int y = top; y < bottom; y++)
-            row_across(&r->across, from->planes[c] + (size_t)y * (size_t)from->width, from->width,
-                       r->rows + (size_t)(y - top) * width);
+        for (int y = 0; y < rows; y += BAND) {
+            take_band(from, c, top + y, across->first[0], columns, r->band);
+            band_across(across, r->band, r->rows + (size_t)y * width);
+        }
         for (int y = 0; y < r->down.size; y++)
-            row_down(r, y, top, bottom, r->rows + (size_t)(bottom - top) * width,
+            row_down(r, y, top, bottom, r->rows + (size_t)rows * width,
                      out->planes[c] + (size_t)y * width);
     }
     return 0;

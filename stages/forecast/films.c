@@ -2,8 +2,6 @@
 
 #include <limits.h>
 
-#include "stages/decode/master.h"
-
 static const double MIB = 1 << 20;
 
 static double least(double a, double b)
@@ -17,10 +15,11 @@ static double pixels(const struct board *b)
 }
 
 /* FFV1's encoder takes room for the worst frame that there is, 37 words of 4 bytes a pixel and a
- * sixteenth more, but never 2 GiB, and it comes to be used; each slice has tables. */
-static double lossless(const struct board *b)
+ * sixteenth more, but never 2 GiB, and it comes to be used; each of four slices has tables. */
+static double film_titles(const struct board *b)
 {
-    return least(pixels(b) * 4 * 37 * 17 / 16, INT_MAX) + master_slices(b->width, b->height) * MIB;
+    return least(pixels(b) * 4 * 37 * 17 / 16, INT_MAX) + 4 * MIB +
+           pixels(b) * (4 + 4); /* the canvas, the frame */
 }
 
 double film_master(const struct board *b, int width, int height)
@@ -31,7 +30,7 @@ double film_master(const struct board *b, int width, int height)
     /* The picture as it comes, and in floats one plane of it that is resized across. */
     double source = 6.0 * width * height + 4.0 * b->width * height;
 
-    return lossless(b) + pixels(b) * frame + source;
+    return pixels(b) * frame + source;
 }
 
 /* x264 looks ahead as far as the next key frame, a second (stages/encode/encode.c), 40 frames at
@@ -50,7 +49,7 @@ double film_delivery(const struct board *b, int frames, int threads)
     /* The master is read with two threads more, a frame each; one is mixed with titles, of which
      * two are at hand; two are converted. */
     double film = 6.0 * (threads + 2) + 6 + 2 * 4 + 2 * 1.5;
-    double titles = lossless(b) + pixels(b) * (4 + 4); /* the canvas, the frame */
+    double titles = film_titles(b);
     double encoder = b->deliver.codec == DELIVER_H264 ? film_h264(b, frames) : 0;
 
     film = pixels(b) * film + encoder + 64 * MIB; /* tables, stacks */

@@ -1,5 +1,6 @@
 /* Plan, scheduler and runner together over a real journal, with fake stages. */
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -197,6 +198,40 @@ static void a_files_time_alone_makes_nothing_again(void **state)
     fputc(c ^ 1, f);
     fclose(f);
     assert_int_equal(reason_of(1, STAGE_ENCODE, &v), REASON_ALTERED);
+}
+
+/* As a disk rots: neither the length nor the time tells. */
+static void a_rotten_master_is_never_delivered_and_made_again(void **state)
+{
+    char pattern[256], path[256];
+    struct execution_result r;
+    struct stat before;
+    glob_t found;
+    FILE *f;
+
+    (void)state;
+    run_once();
+    snprintf(path, sizeof path, "%s/shots/s001/s001.mp4", scratch);
+    assert_int_equal(unlink(path), 0);
+    snprintf(pattern, sizeof pattern, "%s/.auteur/artefacts/*.s001.master.mkv", scratch);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(stat(found.gl_pathv[0], &before), 0);
+    f = fopen(found.gl_pathv[0], "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 20, SEEK_SET), 0);
+    fputc(1, f);
+    fclose(f);
+    assert_int_equal(utimensat(AT_FDCWD, found.gl_pathv[0],
+                               (const struct timespec[2]){before.st_atim, before.st_mtim}, 0),
+                     0);
+    r = run_once();
+    assert_int_equal(r.failed, 1);
+    assert_false(path_exists(path));
+    assert_false(path_exists(found.gl_pathv[0]));
+    r = run_once();
+    assert_int_equal(r.made, 2);
+    assert_int_equal(r.delivered, 8);
+    globfree(&found);
 }
 
 static void a_failure_stays_with_its_shot_and_is_tried_again_next_time(void **state)
@@ -593,6 +628,7 @@ int main(void)
         ONE(reasons_and_changes_are_named),
         ONE(files_that_are_gone_or_altered_are_made_again),
         ONE(a_files_time_alone_makes_nothing_again),
+        ONE(a_rotten_master_is_never_delivered_and_made_again),
         ONE(a_failure_stays_with_its_shot_and_is_tried_again_next_time),
         ONE(a_transient_failure_is_tried_again_at_once),
         ONE(a_failed_edit_keeps_the_film_that_was_delivered_before),

@@ -72,7 +72,7 @@ static void cancelling_stops_between_frames(void **state)
     media_job_free(m);
 }
 
-/* FFV1 takes no slice of very many pixels, and not every number of slices. */
+/* Encoders have limits of their own. */
 static void masters_of_any_size_can_be_begun(void **state)
 {
     static const int sizes[][2] = {{8192, 8192}, {8192, 7814}, {8192, 7812}, {8000, 8000},
