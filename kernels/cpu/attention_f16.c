@@ -1,8 +1,8 @@
-/* Attention whose products are in F16, twice as many at once as in F32 (AVX512_FP16; Sapphire
- * Rapids multiplies halves at twice the rate of floats, and BF16 at half of it: 350, 160 and 80
- * GFLOP/s of a core). As attention.inc, but the other way round: a vector holds 32 queries, and
- * keys and values come one number at a time, so that maxima and sums of weights are vectors too and
- * weights are used as they are made.
+/* Attention whose products are in F16, twice as many at once as in F32 (AVX512_FP16; the
+ * Xeon of 2026-11-22 in bench/README.md multiplies halves at twice the rate of floats, and BF16 at
+ * half of it: 350, 160 and 80 GFLOP/s of a core). As attention.inc, but the other way round: a
+ * vector holds 32 queries, and keys and values come one number at a time, so that maxima and sums
+ * of weights are vectors too and weights are used as they are made.
  *
  * Sums of halves lose digits as they grow, so none is of more than `dim` or KEYS products: what
  * comes of a block of keys is added up in F32. Powers of two bring values into the middle of F16's
