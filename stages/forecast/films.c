@@ -25,8 +25,9 @@ static double film_titles(const struct board *b)
 double film_master(const struct board *b, int width, int height)
 {
     /* Of 16 bits in three planes: the picture on the board and the frame; the lightness of the last
-     * frame; two copies of what the encoder made, 5 bytes a pixel where it finds little to save. */
-    const double frame = 6 + 6 + 2 + 2 * 5;
+     * frame; the encoder's room for the worst that there is, and a copy of what it made, 5 bytes a
+     * pixel where it finds little to save. */
+    const double frame = 6 + 6 + 2 + 12 + 5;
     /* The picture as it comes, and in floats one plane of it that is resized across. */
     double source = 6.0 * width * height + 4.0 * b->width * height;
 

@@ -106,7 +106,8 @@ static void the_hosts_memory_grows_with_the_delivered_size(void **state)
     large = stages_with(write_board("2048x2048", shot), "4090", "--only", "a");
     double a = number(stage_of(small, "decoding"), "host");
     double b = number(stage_of(large, "decoding"), "host");
-    assert_true(b > 3.5 * a && b < 4.1 * a);
+    double pixel = (b - a) / (2048 * 2048 - 1024 * 1024);
+    assert_true(pixel > 30 && pixel < 36); /* beside a part that is the model's frame alone */
     assert_true(number(stage_of(small, "decoding"), "peak") ==
                 number(stage_of(large, "decoding"), "peak"));
     assert_true(number(large, "film_memory") > 2.5 * number(small, "film_memory"));
@@ -121,7 +122,7 @@ static void large_boards_are_refused_a_small_host(void **state)
     struct program p = planned(path, "4090,host=4GiB", EXIT_SHOTS);
 
     (void)state;
-    assert_non_null(strstr(p.out, "of the host's memory 3.4 GiB and 3.0 for the system, "
+    assert_non_null(strstr(p.out, "of the host's memory 1.9 GiB and 3.0 for the system, "
                                   "of 4.0"));
     assert_non_null(strstr(p.out, "DOES NOT FIT the host's memory: a film takes "));
     program_free(&p);
@@ -131,9 +132,9 @@ static void large_boards_are_refused_a_small_host(void **state)
     path = write_board("8192x7600",
                        "  - {id: a, prompt: A ship, frames: 5, steps: 1, tier: previs}\n"
                        "  - {id: b, prompt: A ship, frames: 5, steps: 1, tier: previs}\n");
-    p = planned(path, "4090,host=11GiB", EXIT_SHOTS); /* one is decoded, one encoded */
+    p = planned(path, "4090,host=9GiB", EXIT_SHOTS); /* one is decoded, one encoded */
     assert_non_null(strstr(p.out, " fits: "));
-    assert_non_null(strstr(p.out, " for models at work on the next shot, the system 3.0, of 11.0"));
+    assert_non_null(strstr(p.out, " for models at work on the next shot, the system 3.0, of 9.0"));
     program_free(&p);
     p = planned(path, "4090,host=64GiB", EXIT_DELIVERED);
     assert_null(strstr(p.out, "DOES NOT FIT"));
