@@ -163,7 +163,7 @@ def make_tokenizer(folder, net, texts, near):
     """Pieces over WordNet and captions; near: words near to what captions speak of, nearest first, which count for more."""
     os.makedirs(folder, exist_ok=True)
     lines = [t for t, _ in texts[:40000] if t] + [" ".join(lemmas) + " " + gloss for lemmas, gloss, _ in net.synsets.values()]
-    lines += [w for i, w in enumerate(near) for _ in range(150 if i < 2500 else 60)]
+    lines += [w for i, w in enumerate(near) for _ in range(500 if i < 3000 else 200)]
     lines += ["%d, %d.%d (%d) - %d mm; f/%d: it's \"quoted\" & more!? #%d @ 50%% [x] {y} <z> a_b * ~ ^ | = + $ ` \\" % tuple(i * k % 2051 for k in (1, 3, 5, 7, 11, 13, 17)) for i in range(300)]
     rules, buffer = os.path.join(folder, "rules.tsv"), io.BytesIO()
     open(rules, "w").write(normal_rules())
