@@ -345,7 +345,7 @@ def losses(student, data, batch, generator):
     return out
 
 
-WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": .2, "tag": .2, "same": .15}
+WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": .5, "tag": .2, "same": .15}
 
 
 def save_student(work, encoder):
