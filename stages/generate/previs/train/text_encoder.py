@@ -34,7 +34,7 @@ from paraphrases import SLOTS, Wording, draw_meaning, held_stems, joined, stem, 
 from wordnet import COMMON, Dictionary, WordNet, centres, definition, held_back, more_phrases, open_things, plain
 
 LENGTH = 48            # tokens of a text in training; longer ones are cut
-PIECES = 6600
+PIECES = 7600
 WIDTH = 128
 SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1)
 MARKS = ",.;:?!"
@@ -163,7 +163,7 @@ def make_tokenizer(folder, net, texts, near):
     """Pieces over WordNet and captions; near: words near to what captions speak of, nearest first, which count for more."""
     os.makedirs(folder, exist_ok=True)
     lines = [t for t, _ in texts[:40000] if t] + [" ".join(lemmas) + " " + gloss for lemmas, gloss, _ in net.synsets.values()]
-    lines += [w for i, w in enumerate(near) for _ in range(150 if i < 2500 else 60)]
+    lines += [w for i, w in enumerate(near) for _ in range(500 if i < 3000 else 200)]
     lines += ["%d, %d.%d (%d) - %d mm; f/%d: it's \"quoted\" & more!? #%d @ 50%% [x] {y} <z> a_b * ~ ^ | = + $ ` \\" % tuple(i * k % 2051 for k in (1, 3, 5, 7, 11, 13, 17)) for i in range(300)]
     rules, buffer = os.path.join(folder, "rules.tsv"), io.BytesIO()
     open(rules, "w").write(normal_rules())
@@ -345,7 +345,7 @@ def losses(student, data, batch, generator):
     return out
 
 
-WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": .2, "tag": .2, "same": .15}
+WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": .5, "tag": .2, "same": .15}
 
 
 def save_student(work, encoder):
