@@ -7,10 +7,10 @@ import torch.distributed as dist
 
 
 class FlatGradients:
-    """All gradients in one buffer, so that one all-reduce averages them over the devices; the last cells carry clocks."""
+    """All gradients in one buffer, so that one all-reduce averages them over the devices."""
 
     def __init__(self, params):
-        self.flat = torch.zeros(sum(p.numel() for p in params) + 2, device=params[0].device)
+        self.flat = torch.zeros(sum(p.numel() for p in params), device=params[0].device)
         at = 0
         for p in params:
             p.grad = self.flat[at:at + p.numel()].view(p.shape)
@@ -20,16 +20,48 @@ class FlatGradients:
     def zero(self):
         self.flat.zero_()
 
-    def share(self, clock, spent=0.0, limit=1.0):
-        """Averages and clips; returns the two clocks that all devices agree on."""
+    def share(self, limit=1.0):
+        """Averages over the devices, and clips."""
         if self.world > 1:
-            self.flat[-2], self.flat[-1] = clock, spent
-            dist.all_reduce(self.flat)
-            self.flat /= self.world
-            clock, spent = self.flat[-2:].tolist()
-            self.flat[-2:] = 0
+            dist.all_reduce(self.flat, op=dist.ReduceOp.AVG if self.flat.is_cuda else dist.ReduceOp.SUM)
+            if not self.flat.is_cuda:
+                self.flat /= self.world
         self.flat *= (limit / self.flat.norm().clamp_min(limit))
-        return clock, spent
+
+    def agreed(self, *clocks):
+        """The clocks' averages over the devices, so that all decide alike. Waits for the device: not for every step."""
+        if self.world == 1:
+            return clocks
+        t = torch.tensor(clocks, device=self.flat.device, dtype=torch.float64)
+        dist.all_reduce(t)
+        return (t / self.world).tolist()
+
+
+class Replay:
+    """A function of tensors of fixed shapes, recorded once as a CUDA graph and replayed: where launches cost more than
+    the sums. It must read nothing else that moves in memory. Elsewhere than on CUDA the function itself."""
+
+    def __init__(self, function, *inputs, warm=3):
+        self.function, self.inputs, self.graph = function, [x.clone() for x in inputs], None
+        if not any(x.is_cuda for x in inputs):
+            return
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(warm):
+                function(*self.inputs)
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            self.out = function(*self.inputs)
+
+    def __call__(self, *inputs):
+        if not self.graph:
+            return self.function(*inputs)
+        for mine, given in zip(self.inputs, inputs):
+            mine.copy_(given)
+        self.graph.replay()
+        return self.out
 
 
 def orthogonal(m, steps=5):
@@ -55,10 +87,11 @@ class Muon:
 
     @torch.no_grad()
     def step(self, lr, decay=0.01):
+        """lr: a number or a tensor of one."""
         for shape, params in self.groups.items():
             grads = torch.stack([p.grad.view(shape) for p in params])
             buf = self.state[shape]
             buf.lerp_(grads, 1 - self.momentum)
             update = orthogonal(grads.lerp(buf, self.momentum)) * (0.2 * max(shape) ** 0.5)   # the size of an Adam step
-            for p, u in zip(params, update):
-                p.mul_(1 - lr * decay).sub_(u.view(p.shape), alpha=lr)
+            torch._foreach_mul_(params, 1 - lr * decay)
+            torch._foreach_sub_(params, [u.view(p.shape) for p, u in zip(params, (update * lr).unbind())])

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(HERE, "teacher"))  # its modules name each other
 
 from clips import Stream, workers_for      # noqa: E402
 from paraphrases import Wording, joined, said_of  # noqa: E402
+from text import LENGTH, embed                 # noqa: E402
 from vae import encode, statistics             # noqa: E402
 
 CAPTIONS = 4
@@ -38,15 +39,15 @@ def weights(subjects):
 
 
 class Pool:
-    """The latest `room` latents (8, T, H/8, W/8) of one shape, each with CAPTIONS captions and weights() of its error.
-    grow() adds a batch."""
+    """The latest `room` latents (8, T, H/8, W/8) of one shape, each with CAPTIONS captions' embeddings and weights() of
+    its error. grow() adds a batch."""
 
-    def __init__(self, vae, tokenizer, captioner, stream, room, device):
-        self.vae, self.tokenizer, self.captioner, self.stream, self.device = vae, tokenizer, captioner, stream, device
+    def __init__(self, vae, tokenizer, encoder, captioner, stream, room, device):
+        self.vae, self.tokenizer, self.encoder, self.captioner, self.stream, self.device = vae, tokenizer, encoder, captioner, stream, device
         self.mean, self.std = statistics(vae, device)
         h, w = stream.size
         self.z = torch.empty(room, vae.config.z_dim, (stream.frames - 1) // 4 + 1, h // 8, w // 8, dtype=torch.bfloat16, device=device)
-        self.ids = torch.empty(room, CAPTIONS, 128, dtype=torch.int16, device=device)
+        self.words = torch.empty(room, CAPTIONS, LENGTH, encoder.config.d_model, dtype=torch.bfloat16, device=device)
         self.weight = torch.empty(room, *self.z.shape[2:], dtype=torch.bfloat16, device=device)
         self.made = 0
 
@@ -56,7 +57,7 @@ class Pool:
     @torch.no_grad()
     def grow(self):
         specs, pictures, subjects = self.stream.next(where=True)
-        rows = self.tokenizer.rows([self.captioner(s) for s in specs for _ in range(CAPTIONS)]).view(len(specs), CAPTIONS, -1)
+        rows = self.tokenizer.rows([self.captioner(s) for s in specs for _ in range(CAPTIONS)]).to(self.device)
         at = (torch.arange(len(specs)) + self.made) % len(self.z)
         x = pictures.permute(0, 4, 1, 2, 3)
         for i in range(0, len(specs), max(1, 400 // self.stream.frames)):  # a few hundred pictures at once
@@ -64,11 +65,12 @@ class Pool:
             with torch.autocast(x.device.type, torch.bfloat16):
                 z = encode(self.vae, x[part].float() / 127.5 - 1)[0]
             self.z[at[part].to(self.device)] = ((z.float() - self.mean) / self.std).to(torch.bfloat16)
-        self.ids[at.to(self.device)] = rows.to(self.device)
+        self.words[at.to(self.device)] = embed(self.encoder, rows).unflatten(0, (-1, CAPTIONS)).to(torch.bfloat16)
         self.weight[at.to(self.device)] = weights(subjects)
         self.made += len(specs)
 
-    def draw(self, count, generator):
-        i = torch.randint(0, len(self), (count,), generator=generator, device=self.z.device)
-        k = torch.randint(0, CAPTIONS, (count,), generator=generator, device=self.z.device)
-        return self.z[i].float(), self.ids[i, k], self.weight[i].float()[:, None]
+    def draw(self, count):
+        """Latents, words and weights of some, each (count, ...) in bf16."""
+        i = torch.randint(0, len(self), (count,), device=self.z.device)
+        k = torch.randint(0, CAPTIONS, (count,), device=self.z.device)
+        return self.z[i], self.words[i, k], self.weight[i][:, None]

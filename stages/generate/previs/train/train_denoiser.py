@@ -6,7 +6,7 @@ BASE holds vae/, tokenizer/, text_encoder/ and phrases.json. OUT gets a whole ch
 Four phases, told in seconds, each going on from the one before (or from --init):
   still   single pictures: what things look like, for a hundredth of a clip's work
   short   pieces of 13 frames: how they move
-  full    49 frames
+  full    49 frames; while these two train, a part of the steps goes back to the phases before
   distil  8 steps of Euler's method, each taught to do what SUBSTEPS guided ones of the weights so far do; half of the
           places to step from are where the student's own step before led, so that its errors do not add up
 """
@@ -18,12 +18,13 @@ import os
 import random
 import shutil
 import time
+from functools import partial
 
 import torch
 import torch.distributed as dist
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
 
-from optimiser import FlatGradients, Muon
+from optimiser import FlatGradients, Muon, Replay
 from pool import Captioner, Pool, Stream, workers_for
 from sample import PROMPTS, contact, generate, load_transformer, sheet
 from text import Tokenizer, embed
@@ -31,7 +32,9 @@ from text import Tokenizer, embed
 SHIFT, STEPS, SUBSTEPS = 3.0, 8, 4
 SIZES = ((240, 416, .8), (416, 240, .1), (208, 480, .1))  # height, width, share: all of 390 tokens a latent frame
 # frames, clips a step and device, clips kept, rendered at once, flow shift
-PHASES = {"still": (1, 512, 60000, 128, 2.0), "short": (13, 144, 12000, 16, 2.5), "full": (49, 40, 9000, 8, SHIFT), "distil": (49, 24, 9000, 8, SHIFT)}
+PHASES = {"still": (1, 128, 60000, 128, 2.0), "short": (13, 32, 12000, 16, 2.5), "full": (49, 8, 9000, 8, SHIFT), "distil": (49, 6, 9000, 8, SHIFT)}
+BACK = .3       # of the steps of a phase, those that go back to earlier ones' clips
+AGREE = 8       # steps between looks at the clock, which wait for the device
 
 
 def new_transformer(channels):
@@ -51,11 +54,11 @@ def few_steps():
     return UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=SHIFT, solver_order=1, disable_corrector=list(range(64)))  # whatever number of steps is asked for
 
 
-def draw_time(count, shift, generator, device):
+def draw_time(count, shift, device):
     """Noise levels: logit-normal, then the shift that sampling uses; some uniform so that no level is forgotten."""
-    u = torch.sigmoid(torch.randn(count, generator=generator, device=device))
-    flat = torch.rand(count, generator=generator, device=device)
-    u = torch.where(torch.rand(count, generator=generator, device=device) < 0.15, flat, u)
+    u = torch.sigmoid(torch.randn(count, device=device))
+    flat = torch.rand(count, device=device)
+    u = torch.where(torch.rand(count, device=device) < 0.15, flat, u)
     return (shift * u / (1 + (shift - 1) * u)).clamp(1e-3, 1.0)
 
 
@@ -67,8 +70,11 @@ class Averaged:
         self.a, self.b = list(self.module.parameters()), list(module.parameters())
 
     @torch.no_grad()
-    def update(self, step, horizon):
-        torch._foreach_lerp_(self.a, self.b, 1 - min(1 - 1 / horizon, (1 + step) / (10 + step)))
+    def update(self, share):
+        """share: a tensor of one, of the new in the average."""
+        new = torch._foreach_sub(self.b, self.a)
+        torch._foreach_mul_(new, share)
+        torch._foreach_add_(self.a, new)
 
 
 def store(base, out, transformer, scheduler):
@@ -107,7 +113,10 @@ class Trainer:
         if a.compile:
             torch._dynamo.config.recompile_limit = 32
             self.model.compile_repeated_blocks(dynamic=False)
-        self.gen = torch.Generator(self.device).manual_seed(a.seed * 977 + self.rank)
+        torch.manual_seed(a.seed * 977 + self.rank)     # from here on the devices draw apart
+        with torch.no_grad():
+            self.nothing = embed(self.encoder, self.tokenizer.rows([""]).to(self.device))
+        self.replays = {}
         self.coin = random.Random(a.seed)      # same on every rank: all take the same size
         self.streams, self.rendered, self.begun = {}, 0, time.time()
 
@@ -133,7 +142,7 @@ class Trainer:
         if name == "distil" and old:
             return old
         room = PHASES[name][2] if not self.a.tiny else 16
-        return [Pool(self.vae, self.tokenizer, self.captioner, self.stream(name, k), max(8, round(room * s[2])), self.device) for k, s in enumerate(SIZES)]
+        return [Pool(self.vae, self.tokenizer, self.encoder, self.captioner, self.stream(name, k), max(8, round(room * s[2])), self.device) for k, s in enumerate(SIZES)]
 
     def fill(self, pools, seconds):
         """So many seconds of rendering before the first step; each pool at least one batch."""
@@ -147,54 +156,57 @@ class Trainer:
 
     # ---- steps
 
-    def words(self, ids, drop=0.0):
-        if drop:
-            empty = torch.zeros_like(ids)
-            empty[:, 0] = 1
-            ids = torch.where((torch.rand(len(ids), generator=self.gen, device=ids.device) < drop)[:, None], empty, ids)
-        with torch.no_grad():
-            return embed(self.encoder, ids)
-
     def cast(self):
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda")
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda", cache_enabled=False)  # a graph keeps no cache
 
-    def flow_loss(self, z, ids, weight, shift):
-        t = draw_time(len(z), shift, self.gen, z.device)
-        noise = torch.randn(z.shape, generator=self.gen, device=z.device)
+    def speed(self, model, x, level, words):
+        return model(x, (level * 1000).expand(len(x)), words, return_dict=False)[0].float()
+
+    def flow_loss(self, shift, z, words, weight):
+        z, words = z.float(), words.float()
+        words = torch.where((torch.rand(len(words), device=z.device) < .1)[:, None, None], self.nothing, words)
+        t, noise = draw_time(len(z), shift, z.device), torch.randn_like(z)
         s = t.view(-1, 1, 1, 1, 1)
         with self.cast():
-            v = self.model((1 - s) * z + s * noise, t * 1000, self.words(ids, .1), return_dict=False)[0]
-        return (weight * (v.float() - (noise - z)).square()).mean()
+            v = self.speed(self.model, (1 - s) * z + s * noise, t, words)
+        loss = (weight * (v - (noise - z)).square()).mean()
+        loss.backward()
+        return loss.detach()
 
-    def guided(self, x, level, some, none):
-        t = (level * 1000).expand(len(x))
-        c = self.teacher(x, t, some, return_dict=False)[0].float()
-        n = self.teacher(x, t, none, return_dict=False)[0].float()
-        return n + self.a.guidance * (c - n)
-
-    def distil_loss(self, z, ids, weight, own):
-        """One of the STEPS steps, the same for the whole batch: its two levels and what lies between are few."""
-        i = self.coin.randrange(1 if own else 0, STEPS)
-        high, low = self.levels[i], self.levels[i + 1]
-        noise = torch.randn(z.shape, generator=self.gen, device=z.device)
-        empty = torch.zeros_like(ids)
-        empty[:, 0] = 1
+    def distil_loss(self, own, levels, z, words, weight):
+        """One of the STEPS steps, the same for the whole batch. levels: of the step before it, of its start, of its end."""
+        z, words = z.float(), words.float()
+        before, high, low = levels
+        noise = torch.randn_like(z)
+        both = torch.cat([words, self.nothing.expand_as(words)])
         with torch.no_grad(), self.cast():
-            some, none = self.words(ids), self.words(empty)
+            x = (1 - high) * z + high * noise
             if own:
-                before = self.levels[i - 1]
                 x = (1 - before) * z + before * noise
-                x = x + (high - before) * self.model(x, (before * 1000).expand(len(x)), some, return_dict=False)[0].float()
-            else:
-                x = (1 - high) * z + high * noise
+                x = x + (high - before) * self.speed(self.model, x, before, words)
             y = x
             for k in range(SUBSTEPS):
                 a, b = high + (low - high) * k / SUBSTEPS, high + (low - high) * (k + 1) / SUBSTEPS
-                y = y + (b - a) * self.guided(y, a, some, none)
+                some, none = self.speed(self.teacher, torch.cat([y, y]), a, both).chunk(2)
+                y = y + (b - a) * (none + self.a.guidance * (some - none))
             wanted = (y - x) / (low - high)
         with self.cast():
-            v = self.model(x, (high * 1000).expand(len(x)), some, return_dict=False)[0]
-        return (weight * (v.float() - wanted).square()).mean()
+            v = self.speed(self.model, x, high, words)
+        loss = (weight * (v - wanted).square()).mean()
+        loss.backward()
+        return loss.detach()
+
+    def backward(self, name, pool, batch):
+        """Gradients of a batch of the pool's clips; its loss."""
+        drawn, key, function = pool.draw(batch), (name, pool.stream.size), partial(self.flow_loss, PHASES[name][4])
+        if name == "distil":
+            own = self.coin.random() < .5
+            i = self.coin.randrange(1 if own else 0, STEPS)
+            drawn, key, function = (self.levels[[max(i - 1, 0), i, i + 1]], *drawn), (*key, own), partial(self.distil_loss, own)
+        if key not in self.replays:
+            self.replays[key] = Replay(function, *drawn)
+        self.grads.zero()
+        return self.replays[key](*drawn)
 
     def optimisers(self):
         params = list(self.model.parameters())
@@ -202,42 +214,55 @@ class Trainer:
         matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "blocks." in n]
         inside = {id(p) for p in matrices}
         self.muon = Muon(matrices)
-        self.adam = torch.optim.AdamW([p for p in params if id(p) not in inside], lr=self.a.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=self.device == "cuda")
+        self.rate, self.part, self.step, self.replays = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0, {}
+        cuda = self.device == "cuda"
+        self.adam = torch.optim.AdamW([p for p in params if id(p) not in inside], lr=self.rate if cuda else self.a.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=cuda, capturable=cuda)
 
-    def update(self, loss, rate, clock, spent):
-        loss.backward()
-        clock, spent = self.grads.share(clock, spent)
-        for g in self.adam.param_groups:
-            g["lr"] = rate
-        self.adam.step()
-        self.muon.step(rate)
+    def update(self, rate):
+        """One step of all weights by the gradients that there are."""
+        def sums(rate, part):
+            self.adam.step()
+            self.muon.step(rate)
+            self.average.update(part)
+        self.grads.share()
+        self.rate.fill_(rate)
+        self.part.fill_(1 - min(1 - 1 / self.a.horizon, (1 + self.step) / (10 + self.step)))
         self.step += 1
-        self.average.update(self.step, self.a.horizon)
-        return clock, spent
+        if self.device != "cuda":
+            for g in self.adam.param_groups:
+                g["lr"] = rate
+            return sums(self.rate, self.part)
+        if self.step < 4:                       # its state comes to be
+            sums(self.rate, self.part)
+        else:
+            if "update" not in self.replays:
+                self.replays["update"] = Replay(sums, self.rate, self.part, warm=0)
+            self.replays["update"](self.rate, self.part)
 
     def phase(self, name, seconds, pools, rate, after):
         """rate(share of the phase that is gone)."""
-        frames, batch, _, _, shift = PHASES[name]
-        batch = 2 if self.a.tiny else max(1, int(batch * self.a.scale))
         self.fill(pools, 0 if self.a.tiny or name == "distil" else min(25, .15 * seconds))
         start, clock, spent, saved, said, losses, mine = time.time(), 0.0, 0.0, 0.0, 0.0, [], 0.0
         for k in range(len(SIZES)) if after else ():
             self.stream(after, k)
+        older = list(self.older.items()) if name in ("short", "full") else []
         while clock < seconds:
             k = self.coin.choices(range(len(SIZES)), [s[2] for s in SIZES])[0]
-            if spent < self.a.share * clock:    # all devices render at the same time, or they would wait for one another
+            if spent < self.a.share * clock and self.step % AGREE == 0:     # all devices render at the same time, or they would wait for one another
                 begun = time.time()
                 if pools[k].stream.ready():
                     pools[k].grow()
                     if self.device == "cuda":
                         torch.cuda.synchronize()
                 mine += time.time() - begun
-            self.grads.zero()
-            z, ids, weight = pools[k].draw(batch, self.gen)
-            loss = self.distil_loss(z, ids, weight, self.coin.random() < .5) if name == "distil" else self.flow_loss(z, ids, weight, shift)
-            clock, spent = self.update(loss, rate(clock / seconds), time.time() - start, mine)
-            losses.append(loss.detach())
-            if clock - said > 10:
+            now, there = (name, pools) if not older or self.coin.random() > BACK else self.coin.choice(older)
+            loss = self.backward(now, there[k], 2 if self.a.tiny else max(1, int(PHASES[now][1] * self.a.scale)))
+            self.update(rate(clock / seconds))
+            if now == name:
+                losses.append(loss.clone())
+            if self.step % AGREE == 0:
+                clock, spent = self.grads.agreed(time.time() - start, mine)
+            if clock - said > 10 and losses:
                 self.say("%s %5.0f s step %6d  loss %.4f  rate %.1e  clips %d (%.0f%% of the time)" % (name, clock, self.step, torch.stack(losses).mean().item(), rate(clock / seconds),
                                                                                                   self.world * sum(p.made for p in pools), 100 * spent / clock))
                 said, losses = clock, []
@@ -265,7 +290,7 @@ class Trainer:
         order = plan + ([("distil", a.distil)] if a.distil > 0 else [])
         total, gone, pools = sum(s for _, s in plan), 0.0, None
         self.optimisers()
-        self.step = 0
+        self.older = {}
 
         def rate(share):                        # over all of the phases before distil: even, then down by a cosine
             f = (gone + share * seconds) / total
@@ -287,9 +312,10 @@ class Trainer:
                 s.set_timesteps(STEPS)
                 self.levels = s.sigmas.to(self.device).float()
                 self.optimisers()
-                self.step = 0
                 self.a.horizon = min(a.horizon, 150)
                 rate = lambda share: .35 * a.rate * min(1, (self.step + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            if pools:
+                self.older[order[i - 1][0]] = pools
             pools = self.pools(name, pools)
             after = order[i + 1][0] if i + 1 < len(order) and order[i + 1][0] != "distil" else None
             self.phase(name, seconds, pools, rate, after)
@@ -307,7 +333,7 @@ def main():
     a.add_argument("--still", type=float, default=150); a.add_argument("--short", type=float, default=200); a.add_argument("--full", type=float, default=600)
     a.add_argument("--distil", type=float, default=330); a.add_argument("--guidance", type=float, default=3.0); a.add_argument("--tell", default="", help="a file that may name another guidance for distil")
     a.add_argument("--rate", type=float, default=1.2e-3); a.add_argument("--hold", type=float, default=.6); a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=400); a.add_argument("--share", type=float, default=.3, help="of the time, for rendering")
+    a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=1000); a.add_argument("--share", type=float, default=.3, help="of the time, for rendering")
     a.add_argument("--save", type=float, default=150); a.add_argument("--workers", type=int, default=12); a.add_argument("--no-compile", dest="compile", action="store_false")
     a.add_argument("--tiny", action="store_true")
     a = a.parse_args()

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import time
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 
 from diffusers import AutoencoderKLWan
 
-from optimiser import FlatGradients, Muon
+from optimiser import FlatGradients, Muon, Replay
 from pool import Stream
 from sample import sheet
 from vae import decode, encode, new_vae, speed_up, with_fewer_channels
@@ -54,42 +55,6 @@ def crop(pool, count, frames, side):
     y = start(H - side + 1) + torch.arange(side, device=d).view(1, 1, -1, 1)
     x = start(W - side + 1) + torch.arange(side, device=d).view(1, 1, 1, -1)
     return pool[j, :, t, y, x].permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-
-
-class Replay:
-    """Forward and backward of one kind of step, recorded once as a graph and replayed: the launches cost more than the sums."""
-
-    def __init__(self, vae, shape, device):
-        self.vae, self.device, self.graphs = vae, device, {}
-        self.x = torch.zeros(shape, device=device).contiguous(memory_format=torch.channels_last_3d)
-
-    def sums(self, late, small):
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
-            loss, kl = losses(self.vae, self.x, late, small)
-        loss.backward()
-        return loss.detach(), kl.detach()
-
-    def __call__(self, x, late, small, grads):
-        self.x.copy_(x)
-        if self.device != "cuda":
-            grads.zero()
-            return self.sums(late, small)
-        key = (late, small)
-        if key not in self.graphs:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(3):
-                    self.sums(late, small)
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                out = self.sums(late, small)
-            self.graphs[key] = (graph, out)
-        grads.zero()
-        graph, out = self.graphs[key]
-        graph.replay()
-        return out[0].clone(), out[1]
 
 
 def losses(vae, x, late, small):
@@ -177,20 +142,33 @@ def main():
     muon = Muon(matrices) if matrices else None
     adam = torch.optim.AdamW([p for p in params if id(p) not in inside], lr=a.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=a.device == "cuda")
     grads = FlatGradients(params)
-    replay = Replay(vae, (a.batch, 3, a.frames, a.side, a.side), a.device)
+    kinds = {}
+
+    def sums(late, small, x):
+        with torch.autocast(a.device, torch.bfloat16, enabled=a.device == "cuda", cache_enabled=False):
+            loss, kl = losses(vae, x, late, small)
+        loss.backward()
+        return loss.detach(), kl.detach()
+
     start, step, clock, saved, total = time.time(), 0, 0.0, 0.0, []
     while (gone := clock / a.seconds) < 1:
         lr = a.rate * min(1, (step + 1) / 100) * (1.0 if gone < 0.4 else 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (gone - 0.4) / 0.6)))
         late = gone > 0.35
-        loss, kl = replay(crop(pool[:-24], a.batch, a.frames, a.side), late, late and step % 6 == 5, grads)
-        clock = grads.share(time.time() - start)[0]
+        x = crop(pool[:-24], a.batch, a.frames, a.side).contiguous(memory_format=torch.channels_last_3d)
+        kind = (late, late and step % 6 == 5)
+        if kind not in kinds:
+            kinds[kind] = Replay(partial(sums, *kind), x)
+        grads.zero()
+        loss, kl = kinds[kind](x)
+        grads.share()
+        clock, = grads.agreed(time.time() - start)
         for g in adam.param_groups:
             g["lr"] = lr
         adam.step()
         if muon:
             muon.step(lr, decay=0.0)
         step += 1
-        total.append(loss)
+        total.append(loss.clone())
         if rank == 0 and clock - saved > a.save:    # for what is trained beside it
             saved = clock
             store(a, vae, pool[-24:], step)
