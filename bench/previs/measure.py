@@ -2,10 +2,11 @@
 
   python measure.py films PROGRAM OUT [--shots N]      runs the prompts through PROGRAM, or goes on with it, and prints the table
   python measure.py films --made DIR [--shots N]       the same of films that lie there, ID.mp4 or ID.pt (uint8 [49, 240, 416, 3])
+  python measure.py drawn CHECKPOINT [--shots N] [--device cuda]   the same of what diffusers draws, on a GPU in a minute
   python measure.py renders [--shots N] [--device cuda]   what the measure itself reaches, on renders of the prompts: renders.jsonl
   python measure.py vae CHECKPOINT [--clips N] [--device cuda]   the VAE's round trip, through diffusers: vae.json
 
-Needs torch and the ffmpeg command, films in ID.pt torch alone; vae needs diffusers. README.md says what each figure means.
+Needs torch and the ffmpeg command, films in ID.pt torch alone; vae and drawn need diffusers. README.md says what each figure means.
 """
 import argparse
 import hashlib
@@ -13,6 +14,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 
 import torch
 
@@ -22,6 +24,7 @@ from judges import FRAMES, HEIGHT, HERE, NAMES, PICTURES, WIDTH, fixed, halved, 
 PAIRS = tuple(f for k in range(8) for f in (6 * k, 6 * k + 1))  # neighbours whose flow is looked at
 DIRECTED = (*flow.PARTS, "static")
 FAR = ("sky", "space")  # too far to spread, whatever the camera does: its flow there does not tell a dolly
+TRAIN = os.path.join(HERE, "../../stages/generate/previs/train")
 VAE = "stages/generate/previs/checkpoint/vae/diffusion_pytorch_model.safetensors"
 
 
@@ -180,6 +183,21 @@ def films(o):
     table(rows, got, kept(os.path.join(HERE, "renders.jsonl")))
 
 
+def drawn(o):
+    """By the checkpoint's own scheduler, 8 steps without guidance, as tiers.c sets it."""
+    sys.path.append(TRAIN)
+    import sample
+    rows, net, got, parts = prompts(o.shots), judge(o.device), {}, sample.load(o.checkpoint, o.device)
+    for r in rows:
+        clip = sample.generate(parts, [r["prompt"]], FRAMES, HEIGHT, WIDTH, seed=r["shown"]["seed"], device=o.device, amp=o.device != "cpu")[0]
+        got[r["id"]] = measured(((clip.permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255).byte().contiguous(), net)
+        if len(got) % 20 == 0:
+            print(f"{len(got)} drawn", flush=True)
+    if o.results:
+        keep(o.results, rows, got)
+    table(rows, got, kept(os.path.join(HERE, "renders.jsonl")))
+
+
 def renders(o):
     rows, net, got = prompts(o.shots), judge(o.device), {}
     for r in rows:
@@ -217,7 +235,9 @@ def vae(o):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = p.add_subparsers(dest="what", required=True)
-    f, r, v = (kinds.add_parser(n) for n in ("films", "renders", "vae"))
+    f, r, v, d = (kinds.add_parser(n) for n in ("films", "renders", "vae", "drawn"))
+    d.add_argument("checkpoint")
+    d.add_argument("--results", help="a file for each prompt's measures")
     f.add_argument("program", nargs="?")
     f.add_argument("out", nargs="?")
     f.add_argument("--made", help="a folder of films instead of PROGRAM and OUT")
@@ -226,14 +246,14 @@ def main():
     v.add_argument("--frames", type=int, default=FRAMES)
     r.add_argument("--results", default=os.path.join(HERE, "renders.jsonl"))
     v.add_argument("--results", default=os.path.join(HERE, "vae.json"))
-    for k in (f, r):
+    for k in (f, r, d):
         k.add_argument("--shots", type=int, help="only the first; they stand for all")
-    for k in (f, r, v):
+    for k in (f, r, v, d):
         k.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     o = p.parse_args()
     if o.what == "films" and not (o.made or o.program and o.out):
         p.error("films takes PROGRAM and OUT, or --made DIR")
-    {"films": films, "renders": renders, "vae": vae}[o.what](o)
+    {"films": films, "renders": renders, "vae": vae, "drawn": drawn}[o.what](o)
 
 
 if __name__ == "__main__":

