@@ -30,7 +30,6 @@ import unicodedata
 import sentencepiece
 import torch
 import torch.nn.functional as F
-import wordfreq
 
 from paraphrases import SLOTS, Wording, draw_meaning, held_stems, joined, stem, twist, words
 from wordnet import COMMON, Dictionary, WordNet, centres, definition, held_back, more_phrases, open_things, plain
@@ -164,6 +163,7 @@ def normal_rules():
 def make_tokenizer(folder, net, texts, near):
     """Pieces over WordNet and captions; the words that people use most, and near: words near to what captions speak of,
     nearest first, count for more: a word that is one piece is learned soonest."""
+    import wordfreq     # not wanted where a tokenizer lies already
     os.makedirs(folder, exist_ok=True)
     lines = [t for t, _ in texts[:40000] if t] + [" ".join(lemmas) + " " + gloss for lemmas, gloss, _ in net.synsets.values()]
     common = [w for w in wordfreq.top_n_list("en", 9000) if w.isascii() and w.isalpha() and len(w) > 2 and net.base(w)]
