@@ -1,4 +1,5 @@
 /* The delivered film: every promise about it, read back from the file itself. */
+#include "tests/stages/ffv1.h"
 #include "tests/stages/media_job.h"
 
 #include <math.h>
@@ -299,19 +300,7 @@ static void expect_words(struct media_job *m, enum error_code code, const char *
 /* As versions before wrote it. */
 static void become_ffv1(struct media_job *m, const char *master)
 {
-    const struct media_form form = {.container = "matroska",
-                                    .encoder = "ffv1",
-                                    .encoder_options = "level=3;slicecrc=1;context=0",
-                                    .pixel_format = AV_PIX_FMT_GBRP10LE,
-                                    .width = m->board.width,
-                                    .height = m->board.height,
-                                    .fps = m->board.fps,
-                                    .threads = 1,
-                                    .slices = 4,
-                                    .gop = 1,
-                                    .matrix = AVCOL_SPC_RGB,
-                                    .range = AVCOL_RANGE_JPEG,
-                                    .transfer = AVCOL_TRC_BT709};
+    const struct media_form form = ffv1(m->board.width, m->board.height, m->board.fps);
     char path[100];
     struct media_reader *r;
     struct media_writer *w;

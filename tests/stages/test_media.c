@@ -1,5 +1,6 @@
 /* What every media stage stands on: exact colours, files that are whole or fail, bad pictures
  * noticed. */
+#include "tests/stages/ffv1.h"
 #include "tests/stages/media_job.h"
 
 #include <fcntl.h>
@@ -239,26 +240,9 @@ static void bad_pictures_are_noticed(void **state)
     av_frame_free(&f);
 }
 
-static struct media_form lossless(int width, int height)
-{
-    return (struct media_form){.container = "matroska",
-                               .encoder = "ffv1",
-                               .encoder_options = "level=3;slicecrc=1",
-                               .pixel_format = AV_PIX_FMT_GBRP10LE,
-                               .width = width,
-                               .height = height,
-                               .fps = {24, 1},
-                               .threads = 1,
-                               .slices = 4,
-                               .gop = 1,
-                               .matrix = AVCOL_SPC_RGB,
-                               .range = AVCOL_RANGE_JPEG,
-                               .transfer = AVCOL_TRC_BT709};
-}
-
 static int write_noise(const char *path, int frames, struct error *e)
 {
-    struct media_form form = lossless(320, 240);
+    struct media_form form = ffv1(320, 240, (struct rational){24, 1});
     AVFrame *f = frame_of(AV_PIX_FMT_GBRP10LE, 320, 240);
     struct media_writer *w = NULL;
     int rc = media_writer_open(path, &form, &w, e);
