@@ -27,6 +27,7 @@ from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3
 from optimiser import FlatGradients, Muon, Replay
 from pool import Captioner, Pool, Stream, workers_for
 from sample import PROMPTS, contact, generate, load_transformer, sheet
+from spec import draw
 from text import Tokenizer, embed
 
 SHIFT, STEPS, SUBSTEPS = 3.0, 8, 4
@@ -34,6 +35,7 @@ SIZES = ((240, 416, .8), (416, 240, .1), (208, 480, .1))  # height, width, share
 # frames, clips a step and device, clips kept, rendered at once, flow shift
 PHASES = {"still": (1, 128, 60000, 128, 2.0), "short": (13, 32, 12000, 16, 2.5), "full": (49, 8, 9000, 8, SHIFT), "distil": (49, 6, 9000, 8, SHIFT)}
 BACK = .3       # of the steps of a phase, those that go back to earlier ones' clips
+BLUR = .5       # noise on the words' embeddings, of their spread: what is near a word must mean what it means
 AGREE = 8       # steps between looks at the clock, which wait for the device
 
 
@@ -116,6 +118,8 @@ class Trainer:
         torch.manual_seed(a.seed * 977 + self.rank)     # from here on the devices draw apart
         with torch.no_grad():
             self.nothing = embed(self.encoder, self.tokenizer.rows([""]).to(self.device))
+            rows = self.tokenizer.rows([self.captioner(draw(random.Random(i))) for i in range(400)]).to(self.device)
+            self.spread = embed(self.encoder, rows)[rows != 0].std(0)
         self.replays = {}
         self.coin = random.Random(a.seed)      # same on every rank: all take the same size
         self.streams, self.rendered, self.begun = {}, 0, time.time()
@@ -164,6 +168,7 @@ class Trainer:
 
     def flow_loss(self, shift, z, words, weight):
         z, words = z.float(), words.float()
+        words = words + BLUR * self.spread * torch.randn_like(words) * (words != 0).any(-1, keepdim=True)
         words = torch.where((torch.rand(len(words), device=z.device) < .1)[:, None, None], self.nothing, words)
         t, noise = draw_time(len(z), shift, z.device), torch.randn_like(z)
         s = t.view(-1, 1, 1, 1, 1)
