@@ -34,7 +34,7 @@ SHIFT, STEPS, SUBSTEPS = 3.0, 8, 4
 SIZES = ((240, 416, .8), (416, 240, .1), (208, 480, .1))  # height, width, share: all of 390 tokens a latent frame
 # frames, clips a step and device, clips kept, rendered at once, flow shift
 PHASES = {"still": (1, 128, 60000, 128, 2.0), "short": (13, 32, 12000, 16, 2.5), "full": (49, 8, 9000, 8, SHIFT), "distil": (49, 6, 9000, 8, SHIFT)}
-BACK = .3       # of the steps of a phase, those that go back to earlier ones' clips
+BACK = .5       # of the steps of a phase, those that go back to earlier ones' clips
 BLUR = .5       # noise on the words' embeddings, of their spread: what is near a word must mean what it means
 AGREE = 8       # steps between looks at the clock, which wait for the device
 
