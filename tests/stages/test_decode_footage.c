@@ -1,5 +1,6 @@
 /* Footage becomes masters: right frames at any rate, right colours by its tags, right words when it
  * cannot. */
+#include "tests/stages/ffv1.h"
 #include "tests/stages/masters.h"
 
 /* Every frame its own grey: 20 + 4n. */
@@ -12,19 +13,13 @@ static AVFrame *numbered(int n)
 
 static struct media_form clip(const char *container, struct rational fps)
 {
-    return (struct media_form){.container = container,
-                               .encoder = "ffv1",
-                               .encoder_options = "level=3;slicecrc=1",
-                               .pixel_format = AV_PIX_FMT_YUV420P,
-                               .width = 64,
-                               .height = 48,
-                               .fps = fps,
-                               .threads = 1,
-                               .slices = 4,
-                               .gop = 1,
-                               .matrix = AVCOL_SPC_BT709,
-                               .range = AVCOL_RANGE_MPEG,
-                               .transfer = AVCOL_TRC_BT709};
+    struct media_form form = ffv1(64, 48, fps);
+
+    form.container = container;
+    form.pixel_format = AV_PIX_FMT_YUV420P;
+    form.matrix = AVCOL_SPC_BT709;
+    form.range = AVCOL_RANGE_MPEG;
+    return form;
 }
 
 static void note_number(void *ctx, const AVFrame *f, int n)

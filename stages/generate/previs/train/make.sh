@@ -8,7 +8,7 @@
 #
 # Seconds: TEXT, VAE, JUDGES, UPSCALER, and TRAIN for the transformer's options. WORK/out gets the logs, WORK/checkpoint
 # the checkpoint, WORK/checkpoint_many the weights before distillation. WORK/guidance may name distil's guidance.
-# Needs torch, diffusers, transformers, sentencepiece and nvcc.
+# Needs torch, diffusers, transformers, sentencepiece, wordfreq and nvcc.
 set -u
 W=$(realpath -m "$1") INIT=${2:+$(realpath "$2")}
 cd "$(dirname "$0")" || exit 1
