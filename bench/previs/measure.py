@@ -28,9 +28,9 @@ TRAIN = os.path.join(HERE, "../../stages/generate/previs/train")
 VAE = "stages/generate/previs/checkpoint/vae/diffusion_pytorch_model.safetensors"
 
 
-def prompts(shots):
-    with open(os.path.join(HERE, "prompts.jsonl")) as f:
-        return [json.loads(line) for line in f][:shots]
+def prompts(o):
+    with open(o.prompts) as f:
+        return [json.loads(line) for line in f][:o.shots]
 
 
 def measured(film, net):
@@ -104,7 +104,7 @@ def figures(rows, got):
         if r["id"] in got:
             for figure, right in judged(r, got[r["id"]]):
                 out.setdefault(figure, []).append((r["words"], right))
-            if "times" in r:
+            if "times" in r:  # prompts.jsonl alone has them
                 times.setdefault((r["words"], r["times"]), {})[r["shown"]["time"]] = got[r["id"]]
     out["times of day in order"] = [(words, right) for (words, _), four in times.items() if len(four) == 4 for right in ordered(four)]
     return out
@@ -120,11 +120,12 @@ def share(seen, words=None):
 
 def table(rows, got, renders):
     ours, theirs = figures(rows, got), figures(rows, renders)
-    print("| figure | wanted | measured | in training's words | in held-out words | renders of the same |\n| --- | --- | --- | --- | --- | --- |")
+    kinds = list(dict.fromkeys(r["words"] for r in rows))
+    print(f"| figure | wanted | measured | {' | '.join(f'in {k} words' for k in kinds)} | renders of the same |\n| --- | --- | --- |{' --- |' * len(kinds)} --- |")
     beside = sorted((set(ours) | set(theirs)) - set(WANTED))
     for figure in [*WANTED, *beside]:
         seen = ours.get(figure, [])
-        print(f"| {figure} | {'>= %d %%' % WANTED[figure] if figure in WANTED else ''} | {share(seen)} | {share(seen, 'training')} | {share(seen, 'held-out')} | {share(theirs.get(figure, []))} |")
+        print(f"| {figure} | {'>= %d %%' % WANTED[figure] if figure in WANTED else ''} | {share(seen)} | {' | '.join(share(seen, k) for k in kinds)} | {share(theirs.get(figure, []))} |")
     both = [i for i in got if i in renders]
     if both and got is not renders:
         mine, its = (sum(x[i]["flicker"] for i in both) / len(both) for x in (got, renders))
@@ -163,7 +164,7 @@ def judge(device):
 
 
 def films(o):
-    rows, net = prompts(o.shots), judge(o.device)
+    rows, net = prompts(o), judge(o.device)
     folder, results = o.made, os.path.join(o.made or o.out, "measures.jsonl")
     if not folder:
         os.makedirs(o.out, exist_ok=True)
@@ -187,7 +188,7 @@ def drawn(o):
     """By the checkpoint's own scheduler, 8 steps without guidance, as tiers.c sets it."""
     sys.path.append(TRAIN)
     import sample
-    rows, net, got, parts = prompts(o.shots), judge(o.device), {}, sample.load(o.checkpoint, o.device)
+    rows, net, got, parts = prompts(o), judge(o.device), {}, sample.load(o.checkpoint, o.device)
     for r in rows:
         clip = sample.generate(parts, [r["prompt"]], FRAMES, HEIGHT, WIDTH, seed=r["shown"]["seed"], device=o.device, amp=o.device != "cpu")[0]
         got[r["id"]] = measured(((clip.permute(1, 2, 3, 0) + 1) * 127.5).round().clamp(0, 255).byte().contiguous(), net)
@@ -199,7 +200,7 @@ def drawn(o):
 
 
 def renders(o):
-    rows, net, got = prompts(o.shots), judge(o.device), {}
+    rows, net, got = prompts(o), judge(o.device), {}
     for r in rows:
         got[r["id"]] = measured(rendered(r["shown"], o.device), net)
         if len(got) % 10 == 0:
@@ -247,6 +248,7 @@ def main():
     r.add_argument("--results", default=os.path.join(HERE, "renders.jsonl"))
     v.add_argument("--results", default=os.path.join(HERE, "vae.json"))
     for k in (f, r, d):
+        k.add_argument("--prompts", default=os.path.join(HERE, "prompts.jsonl"), help="a list of its form; others.jsonl is by another hand")
         k.add_argument("--shots", type=int, help="only the first; they stand for all")
     for k in (f, r, v, d):
         k.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

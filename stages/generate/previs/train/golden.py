@@ -18,7 +18,7 @@ PROMPT = "A frigate cuts through grey Atlantic swell at dawn, slow aerial dolly 
 NEGATIVE = ""
 TOKENS = ["", " ", "  leading and   multiple   spaces  ", "UPPER lower MiXeD", "don't we'll I'm", "1234567890 3.14 1,000", "tab\tnewline\nend", "emoji 🎬🚢 end", "漢字とかな混じり",
           "Привет мир", "naïve façade Ångström", "ｆｕｌｌｗｉｄｔｈ　ｓｐａｃｅ", "</s> literal", "Sunset over mountains", PROMPT]
-SIZE = dict(height=64, width=80, num_frames=9, num_inference_steps=8, guidance_scale=1.0, max_sequence_length=128)
+SIZE = dict(height=48, width=64, num_frames=9, num_inference_steps=8, guidance_scale=1.0, max_sequence_length=128)
 SEED = 1234
 
 

@@ -8,7 +8,7 @@
 #
 # Seconds: TEXT, VAE, JUDGES, UPSCALER, and TRAIN for the transformer's options. WORK/out gets the logs, WORK/checkpoint
 # the checkpoint, WORK/checkpoint_many the weights before distillation. WORK/guidance may name distil's guidance.
-# Needs torch, diffusers, transformers, sentencepiece, wordfreq and nvcc.
+# Needs torch, diffusers, transformers, sentencepiece, wordfreq, matplotlib (its table of colours' names) and nvcc.
 set -u
 W=$(realpath -m "$1") INIT=${2:+$(realpath "$2")}
 cd "$(dirname "$0")" || exit 1
@@ -25,7 +25,7 @@ on() { # GPU log command...
 }
 
 if [ $# -lt 2 ]; then
-    on 0 text python3 text_encoder.py "$W/text" --wordnet "$WORDNET" --teacher "$MINILM" --seconds "${TEXT:-200}" --batch 512 --captions 120000 --glosses 160000 &
+    on 0 text python3 text_encoder.py "$W/text" --wordnet "$WORDNET" --teacher "$MINILM" --seconds "${TEXT:-200}" --batch 1024 --captions 100000 --glosses 240000 --lemmas 24000 &
     on 1 vae python3 train_vae.py "$W/base" --init ../checkpoint/vae --seconds "${VAE:-200}" --pool 600 &
     on 2 judges python3 $BENCH/judges.py "$W/judges.pt" --seconds "${JUDGES:-220}" &
     on 3 upscaler python3 upscaler.py "$W" --vae "$W/base/vae" --seconds "${UPSCALER:-200}" &

@@ -8,7 +8,7 @@ import functools
 import re
 
 
-def _table(text):
+def table(text):
     """Lines "concept: phrase; phrase | held out; held out"."""
     out = {}
     for line in text.strip().splitlines():
@@ -19,7 +19,7 @@ def _table(text):
 
 
 SLOTS = {
-    "setting": _table("""
+    "setting": table("""
 sea: the sea; the ocean; open sea; the open ocean; grey Atlantic swell; rolling waves; a wide seascape; Pacific waters; salt water; the waves; blue sea; a seascape; the Atlantic; the Mediterranean; a bay; ocean waves; the North Sea; tidal water; surf; the briny deep; the high main; open brine; whitecapped surf | the Baltic; maritime expanse; offshore breakers
 harbour: a harbour; a harbor town; a fishing port; a marina; a quay; a seaside town; the docks; a quiet port; boats moored at a pier; a harbour basin; a dock; a pier; a port with cranes; the waterside; a ferry terminal; a naval base; a jetty; a boatyard; a haven for fishing boats; a waterfront with berths | a wharf; an anchorage; moorings
 mountains: mountains; a mountain range; snow-capped peaks; the Alps; jagged peaks; a mountain valley; rocky summits; highlands; alpine landscape; cliffs and ridges; a mountain pass; a volcano; hills; a canyon; high plateaus; rock faces; a mountain lake; the Rockies; an Andean massif; a steep escarpment; foothills and pinnacles | a sierra; the Himalayas; lofty crags
@@ -33,7 +33,7 @@ space: outer space; space; among the stars; the stars and a planet; a galaxy; de
 snow: a snowy field; a snow-covered plain; the tundra; a winter landscape; snowfields; an arctic landscape; an ice field; a snowy valley; frozen land; a white winter plain; Greenland; an ice sheet; a ski slope; Lapland; a frozen lake; the North Pole; deep snow; the polar wastes; snowdrifts; Siberia; an icy steppe | Antarctica; a wintry expanse; a glacier
 interior: a room; an interior; a living room; indoors; inside a house; a hall; an office; a kitchen; a room with a window; a bedroom; a corridor; a dining room; a library; a basement; a hotel lobby; a workshop; a cosy room with a fireplace; a study with shelves; a chamber; a flat with a sofa; the inside of a cabin | a lounge; inside an apartment; a parlour
 """),
-    "subject": _table("""
+    "subject": table("""
 ship: ship; frigate; warship; navy ship; destroyer; freighter; cargo ship; ocean liner; steamer; tanker; grey ship; big ship; cruiser; aircraft carrier; barge; fishing boat; motor ship; steamship; patrol boat; icebreaker; boat; bulk carrier; battleship; cruise liner; container carrier; trawler; corvette; merchantman; vessel; vessel on the water | ferry
 sailing_boat: sailing boat; sailboat; yacht; sailing yacht; small boat with white sails; boat under sail; dinghy with a sail; schooner; sailing ship; tall ship; clipper; three-masted ship; brig; junk with sails; boat with a white sail; racing yacht; windjammer; cutter under canvas; racing skiff; dhow; regatta boat; galleon | sloop; catamaran; ketch
 submarine: submarine; surfaced submarine; nuclear submarine; navy submarine; attack submarine; diving boat of the navy; diving submarine; submarine at the surface; midget submarine; bathyscaphe; underwater boat; sub; periscope and conning tower | U-boat; submersible; undersea craft
@@ -49,13 +49,13 @@ lighthouse: lighthouse; old lighthouse; white lighthouse; lighthouse tower; lone
 rocket: rocket; space rocket; rocket on its launch pad; spaceship; rocket lifting off; spacecraft; launching rocket; moon rocket; rocket ship; ballistic rocket; space vehicle; space capsule; rising rocket; lunar lander; starship; missile; Saturn five; orbiter | space shuttle; booster; launcher
 nobody: |
 """),
-    "time": _table("""
+    "time": table("""
 dawn: at dawn; when the sun rises; as the sun climbs over the horizon; the first rays of morning; the sky grows light; the sun just above the horizon in the morning; a new morning; at sunrise; in the early morning; first light; at daybreak; sunrise; pastel dawn sky; in pink morning light; early in the morning; at first light; the sun rises; morning; dawn light; the rising sun; early hours of the morning; at cockcrow; when the day begins | sunup; at the break of day; as the sun comes up
 day: by day; under the bright sun; under a hot sun; in bright sunshine; the sun high in the sky; the sun overhead; sunny; a sunny afternoon; late morning; in full light; the middle of the day; at midday; in bright daylight; at noon; in the daytime; in the afternoon; under a blue sky; a sunny day; natural daylight; in the sunshine; daytime; daylight; noon; midday; morning sun high above; afternoon sun; a bright day; at the meridian; midafternoon; in broad sunlight; at twelve o'clock | under the blazing sun; sunlit; at lunchtime
 dusk: at dusk; as evening falls; as the sun sinks; the last light of the day; nearly dark; late evening; the sun low in the west; an evening sky; when the day is almost gone; the close of the day; at sunset; golden hour; at twilight; blue hour; in the evening; in warm evening light; as the sun goes down; the sun sets; under an orange sunset sky; sunset; dusk; twilight; evening; the setting sun; evening glow; half-light of the sunset; end of the day; in the gloaming; at eventide; late in the eve | at sundown; as daylight fades; the dying light
 night: at night; as night falls; at nightfall; when it is dark; in the dark; the dead of night; deep in the night; moonlit; under the moon; a starlit night; in the night-time dark; a moonless night; by night; under a starry night sky; at midnight; under the stars; in the dark of night; night; moonlight; by moonlight; a dark night; late at night; midnight; nocturne; in the night; darkness; black night; starlight; stars up above; in the small hours; nocturnal; in pitch darkness; under a full moon | after dark; nighttime
 """),
-    "weather": _table("""
+    "weather": table("""
 clear: clear sky; no clouds; without a cloud; a clear day; clear night; bright weather; dry weather; clear weather; cloudless sky; clear air; clean dry air; fine weather; blue sky without clouds; bright and clear; a spotless sky; good visibility; sunny and dry; crisp visibility; serene blue heavens | unclouded; fair weather; not a cloud in sight
 cloudy: scattered clouds; drifting clouds; a cloudy sky; clouds in the sky; partly cloudy; white clouds; broken clouds; some clouds; a few clouds; billowing clouds; mackerel sky; clouds sail past; cottony puffs overhead; fleecy patches; clouded over in parts | wispy cirrus; puffy cumulus
 overcast: overcast sky; under thick clouds; a dark cloudy sky; a dull day; no sun; a lowering sky; clouded over; under grey clouds; an overcast day; heavy clouds; dull grey sky; a grey day; a blanket of cloud; cloud-covered; grey and cloudy; low grey clouds; sombre sky; under a heavy sky; sunless; murky ceiling of stratus; drab weather | a leaden sky; gloomy; dreary and dim
@@ -64,7 +64,7 @@ rain: in the rain; in pouring rain; rain pours down; a wet day; rain showers; ra
 snow: snow is falling; snow comes down; thick snowfall; heavy snowfall; a snow squall; flakes in the air; a snow shower; it snows; falling snowflakes; snowy weather; in falling snow; snowfall; in a snowstorm; snowing; in heavy snow; light snow; snowflakes; sleet and ice crystals; drifting flakes; powdery snowfall from above | blizzard; flurries; whiteout
 storm: in a storm; a raging storm; storm winds; wild weather; heavy weather; a thundercloud and lightning; in a thunderstorm; in high wind; stormy; a thunderstorm with lightning; in a violent storm; storm clouds; lightning; thunder; stormy weather; strong wind and storm; a thundery storm; a cyclonic storm; storm-swept; violent winds; lightning bolts; a wild windstorm; monsoon storm; squall; rough weather; a raging typhoon; tempestuous; cyclone | tempest; in a gale; hurricane
 """),
-    "colour": _table("""
+    "colour": table("""
 red: red; crimson; scarlet; bright red; dark red; blood-red; burgundy; wine-red; brick-red; rose-red; fire-engine red; reddish; vermilion; cherry; carmine | ruby; maroon
 orange: orange; bright orange; deep orange; orange-coloured; copper; carrot; burnt orange; peach-coloured; orangey; apricot; rust-coloured; pumpkin; amber | tangerine
 yellow: yellow; golden yellow; lemon yellow; bright yellow; pale yellow; gold; golden; butter-yellow; straw-coloured; yellowish; saffron; lemon-coloured; blond | mustard; canary
@@ -76,12 +76,12 @@ white: white; pure white; snow-white; off-white; pale white; cream; bleached; wh
 black: black; jet-black; deep black; pitch-black; raven-black; tar-black; dark as coal; soot-black; blackened; sable; inky; coal-coloured | ebony; onyx
 grey: grey; gray; dark grey; light gray; steel-grey; silver-grey; silver; pewter; iron-grey; stone-grey; lead-coloured; greyish; ashen; gunmetal; smoky | slate; charcoal
 """),
-    "count": _table("""
+    "count": table("""
 1: a; one; a single; 1; a lone; only one; one solitary; exactly one | a sole; just one isolated
 2: two; a pair of; 2; two of the; both; twin; dual; paired | a couple of; a duo of
 3: three; 3; a group of three; three of the; a set of three; triple; triplet | a trio of; a threesome of
 """),
-    "move": _table("""
+    "move": table("""
 static: static camera; locked-off camera; static shot; the camera is still; tripod shot; fixed camera; still camera; no camera movement; the camera does not move; the frame holds steady; the camera stays put | motionless camera; stationary viewpoint; unmoving lens
 pan_left: camera pans left; pan left; slow pan left; the camera pans to the left; panning left; camera turns left; pan to the left; leftward pan; the camera turns to the left; the lens swivels left; whip round to the left | swing to the left; sweep leftwards; the view rotates left
 pan_right: camera pans right; pan right; slow pan right; the camera pans to the right; panning right; camera turns right; pan to the right; rightward pan; the camera turns to the right; the lens swivels right; whip round to the right | swing to the right; sweep rightwards; the view rotates right
@@ -93,7 +93,7 @@ orbit: orbit; orbit shot; the camera orbits; the camera circles around; circling
 aerial: aerial shot; aerial view; drone shot; bird's eye view; flying over; from above; high angle from the air; aerial flyover; helicopter shot; seen from an aircraft; top view in flight; high fly-past | overhead flight; soaring above; airborne viewpoint
 tracking: tracking shot; the camera follows; tracking the subject; following shot; the camera tracks alongside; the camera moves along with it; side tracking shot; the lens accompanies it; a chase view | keeping pace with it; trailing behind it; pursuing it
 """),
-    "style": _table("""
+    "style": table("""
 photo: photo-like; photorealistic; realistic; a photograph; cinematic photo; natural photographic look; live action; 35mm film; photographic; a realistic photo; high-resolution photograph; like a real film; a snapshot; true to life; naturalistic; shot on celluloid | lifelike; documentary footage
 ink: ink drawing; ink; pen and ink; black ink sketch; ink wash; line drawing in ink; inked line art; ink on paper; black and white ink; Chinese ink painting; comic-book ink; brush and sumi; hatched engraving; calligraphic strokes | etching; quill sketch
 watercolour: watercolour; watercolor painting; painted in watercolour; soft watercolour; aquarelle; wet paint on paper; a painting in watercolours; water-based paint; a loose watercolour sketch; tinted paper painting; washes of pigment; pastel brushwork on paper | gouache; translucent tinted washes
@@ -173,6 +173,10 @@ def held_phrases():
     return [p for slot in SLOTS.values() for _, held in slot.values() for p in held]
 
 
+def held_back(phrase, held):
+    return any(stem(w) in held for w in re.split(r"[ -]", phrase.lower())) or " " in phrase and any(phrase in p for p in held_phrases())
+
+
 def held_words():
     """Words that only evaluation may use: those of held-out phrases that no training phrase of any slot has."""
     seen = words(p for slot in SLOTS.values() for pair in slot.values() for p in pair[0]) | words(HARMLESS)
@@ -217,7 +221,12 @@ class Wording:
         if self.held and held:
             return self.rng.choice(held)
         more = self.more.get((slot, concept))
-        return self.rng.choice(more if more and self.rng.random() < .35 else seen)
+        return self.rng.choice(more if more and self.rng.random() < .5 else seen)
+
+    def beside(self, kind, *joints):
+        """Now and then a word that says nothing of what is asked: most that people write is not in any table."""
+        words = self.more.get(("open", kind))
+        return [(w, None, None) for w in (self.rng.choice(joints or ("",)) + self.rng.choice(words)).split()] if words and self.rng.random() < .2 else []
 
     def part(self, m, slot, text=None):
         return [(text or self.phrase(slot, m[slot]), slot, m[slot])] if slot in m else []
@@ -243,7 +252,7 @@ class Wording:
         if self.open_words and rng.random() < .12:
             noun, concept = rng.choice(self.open_words), None
         many = m["count"] != "1"
-        named = [(plural(noun) if many else noun, "subject", concept)]
+        named = self.beside("adjective") + [(plural(noun) if many else noun, "subject", concept)] + self.beside("thing", " with a ", " beside a ", " and its ", " near a ")
         colour = self.part(m, "colour")
         count = self.phrase("count", m["count"]) if self.held or many or rng.random() < .35 else "a"
         if count == "a" and (colour[0][0] if colour else noun)[0] in "aeiou":

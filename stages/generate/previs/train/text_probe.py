@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from paraphrases import ABSENT, SLOTS, Wording, draw_meaning, joined
+from sayings import read_phrases
 
 CLASSES = {s: [ABSENT] + [c for c in SLOTS[s] if c != "nobody"] for s in SLOTS}
 ISSUE = ("a ship on a stormy sea at night", "a vessel on rough ocean at nightfall")
@@ -141,7 +142,7 @@ def evaluate(a, teacher, log):
     """Prints and keeps figures.json; teacher: makes the teacher, whose figures are kept for the next run."""
     path = f"{a.work}/figures.json"
     figures = json.load(open(path)) if os.path.exists(path) else {}
-    more = {tuple(k.split()): v for k, v in json.load(open(f"{a.work}/phrases.json")).items()}
+    more = read_phrases(f"{a.work}/phrases.json")
     if "teacher" not in figures:
         figures["teacher"] = measure(teacher(), more)
         log("the teacher is measured")

@@ -299,7 +299,7 @@ class Trainer:
 
         def rate(share):                        # over all of the phases before distil: even, then down by a cosine
             f = (gone + share * seconds) / total
-            fall = 1.0 if f < a.hold else 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * (f - a.hold) / (1 - a.hold)))
+            fall = 1.0 if f < a.hold else 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * (f - a.hold) / max(1e-9, 1 - a.hold)))
             return a.rate * min(1, (self.step + 1) / 200) * fall
 
         for i, (name, seconds) in enumerate(order):

@@ -10,7 +10,8 @@ import re
 import torch
 import torch.nn.functional as F
 
-from paraphrases import LENSES, ROOTS, WAYS, held_phrases, held_stems, stem
+from colours import surveyed
+from paraphrases import LENSES, ROOTS, SLOTS, WAYS, held_back, held_stems, words
 
 FILES = ("noun", "verb", "adj", "adv")
 PARTS = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
@@ -85,7 +86,8 @@ def definition(gloss):
 
 class Dictionary:
     """What WordNet's words mean, in the teacher's embeddings. seen: the concepts' own phrases, {concept: phrases}, which say
-    what is spoken of here: of a word's senses those near to any concept weigh more, in captions a chopper is no axe."""
+    what is spoken of here: of a word's senses those near to any concept weigh more, in captions a chopper is no axe.
+    WordNet's mustard is a plant and a sauce: what colour a name is, people told in a survey (colours.py)."""
 
     def __init__(self, net, teacher, seen, heat=.08):
         self.net, self.teacher = net, teacher
@@ -95,6 +97,14 @@ class Dictionary:
         self.synsets = F.normalize(own + .5 * above + .25 * self.above(above), dim=-1)
         about = centres(teacher.embed, seen)
         self.prior = torch.cat([(s @ about.T).topk(2, dim=1).values.mean(1) for s in self.synsets.split(8192)]).div(heat).exp()
+        self.colours = {}
+        self.colours = self.coloured(surveyed(), {c: a for (slot, c), a in zip(seen, about) if slot == "colour"}, torch.stack([a for (slot, _), a in zip(seen, about) if slot != "colour"]))
+
+    def coloured(self, names, colours, others, far=.5):
+        """{name: its colours' place}, but for names of what is spoken of otherwise: the sea, the forest, dusk."""
+        meant = self.senses(list(names))
+        spoken = (meant @ others.T).max(1).values
+        return {n: F.normalize(sum(share * colours[c] for c, share in shares.items()), dim=-1) for (n, shares), near in zip(names.items(), spoken) if near < far}
 
     def above(self, v):
         """For each synset the mean of those above it; nothing at the top."""
@@ -111,7 +121,11 @@ class Dictionary:
         i, rows, p = (torch.tensor(x) for x in zip(*found))
         for part in torch.arange(len(i)).split(65536):
             out.index_add_(0, i[part], self.synsets[rows[part]] * (p[part] * self.prior[rows[part]])[:, None])
-        return F.normalize(out, dim=-1)
+        out = F.normalize(out, dim=-1)
+        for k, w in enumerate(words):
+            if w in self.colours:
+                out[k] = F.normalize(out[k] + 1.5 * self.colours[w], dim=-1)
+        return out
 
     def words(self, words):
         """Unit embeddings: a little of how the teacher hears the word alone, most of what its senses are."""
@@ -136,10 +150,6 @@ def centres(embed, seen):
     return F.normalize(torch.stack([embed(p).float().mean(0) for p in seen.values()]), dim=-1)
 
 
-def held_back(phrase, held):
-    return any(stem(w) in held for w in re.split(r"[ -]", phrase.lower())) or " " in phrase and any(phrase in p for p in held_phrases())
-
-
 def more_phrases(net):
     """{(slot, concept): lemmas of WordNet}, without what is held out and without what is a name."""
     roots = {net.noun(*r[:2]) for slot in ROOTS.values() for rs in slot.values() for r in rs}
@@ -154,6 +164,10 @@ def more_phrases(net):
             out.setdefault((slot, concepts[0]), []).append(lemma)
     for move, ways in WAYS.items():
         out["move", move] = moves_said(net, ways.split("; "), held)
+    known = words(p for slot in SLOTS.values() for seen, _ in slot.values() for p in seen)
+    for name, shares in surveyed().items():
+        if name not in known and not held_back(name, held):
+            out.setdefault(("colour", max(shares, key=shares.get)), []).append(name)
     return out
 
 
