@@ -135,6 +135,19 @@ ROOTS = {
                "white": [("white", 2, 1)], "black": [("black", 1, 1)], "grey": [("gray", 1, 1)]},
 }
 
+# names of places, and kinds of buildings: senses, ways of saying them, whether the instances are meant
+NAMED = {
+    "mountains": ([("peak", 4), ("mountain", 1), ("range", 4)], "{}; the slopes of {}; {} and its ridges; high on {}; the flanks of {}; below {}; the peak of {}", True),
+    "desert": ([("desert", 1)], "the {}; in the {}; the sands of the {}; across the {}", True),
+    "river": ([("river", 1), ("stream", 1)], "the {}; the {} river; the banks of the {}; up the {}; a bend of the {}; down the {}", True),
+    "sea": ([("sea", 1), ("ocean", 1), ("gulf", 1), ("bay", 1)], "the {}; the waves of the {}; out on the {}; the open {}", True),
+    "harbour": ([("city", 1)], "the port of {}; {} harbour; the docks at {}; the quays of {}; the {} waterside; a marina in {}; the ferry port of {}", True),
+    "city_night": ([("city", 1)], "downtown {}; the skyline of {}; the lights of {}; {} with its windows lit; the {} skyline; the towers of {}; central {}; over the lights of {}", True),
+    "street_day": ([("city", 1)], "a street in {}; the streets of {}; a {} street; a road in {}; a lane in {}; a corner in {}; a crossroads in {}; a shopping street in {}; a suburb of {}", True),
+    "space": ([("planet", 1), ("star", 1), ("galaxy", 3), ("satellite", 3)], "{}; the orbit of {}; past {}; near {}", True),
+    "interior": ([("building", 1, 2), ("shop", 1, 1), ("room", 1, 1)], "inside a {}; the inside of a {}; inside the {}; indoors, a {}; within a {}; in a {} with a window; the interior of a {}", False),
+}
+
 
 def plural(noun):
     if noun in PLURALS:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from colours import surveyed
-from paraphrases import LENSES, ROOTS, SLOTS, WAYS, held_back, held_stems, words
+from paraphrases import LENSES, NAMED, ROOTS, SLOTS, WAYS, held_back, held_stems, words
 
 FILES = ("noun", "verb", "adj", "adv")
 PARTS = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
@@ -22,7 +22,7 @@ COMMON = 1500                        # a word that glosses use more often than t
 
 class WordNet:
     def __init__(self, folder):
-        self.synsets, self.below, self.above, self.senses, self.uses = {}, {}, {}, {}, {}
+        self.synsets, self.below, self.instances, self.above, self.senses, self.uses = {}, {}, {}, {}, {}, {}
         for part in FILES:
             for line in open(f"{folder}/data.{part}", encoding="utf-8"):
                 if not line.startswith(" "):
@@ -46,6 +46,7 @@ class WordNet:
         self.above[part, f[0]] = [(p, o) for kind, p, o in links if kind in ABOVE][:3]
         if part == "noun":
             self.below[f[0]] = [o for kind, _, o in links if kind == "~"]
+            self.instances[f[0]] = [o for kind, _, o in links if kind == "~i"]
 
     def noun(self, lemma, sense):
         return self.senses[lemma]["noun"][sense - 1]
@@ -56,6 +57,14 @@ class WordNet:
         for d in range(depth + 1):
             out += [w for o in layer for w in self.synsets["noun", o][0]]
             layer = [b for o in layer for b in self.below[o] if b not in stop]
+        return out
+
+    def named(self, lemma, sense, depth=2):
+        """First names of what is an instance of a noun's sense or of what it has under it: the Nile is one of a river."""
+        layer, out = [self.noun(lemma, sense)], []
+        for _ in range(depth + 1):
+            out += [self.synsets["noun", i][0][0] for o in layer for i in self.instances[o]]
+            layer = [b for o in layer for b in self.below[o]]
         return out
 
     def base(self, word):
@@ -151,9 +160,9 @@ def centres(embed, seen):
 
 
 def more_phrases(net):
-    """{(slot, concept): lemmas of WordNet}, without what is held out and without what is a name."""
+    """{(slot, concept): lemmas of WordNet}, without what is held out, names for places alone."""
     roots = {net.noun(*r[:2]) for slot in ROOTS.values() for rs in slot.values() for r in rs}
-    held, out, taken = held_stems(), {}, {}
+    held, out, taken, rng = held_stems(), {}, {}, random.Random(8)
     for slot, concepts in ROOTS.items():
         for concept, rs in concepts.items():
             for lemma in {w for r in rs for w in net.kinds(*r, stop=roots)}:
@@ -164,6 +173,11 @@ def more_phrases(net):
             out.setdefault((slot, concepts[0]), []).append(lemma)
     for move, ways in WAYS.items():
         out["move", move] = moves_said(net, ways.split("; "), held)
+    for concept, (senses, ways, instances) in NAMED.items():
+        found = sorted({n for sense in senses for n in (net.named(*sense) if instances else net.kinds(*sense))})
+        ways = [w.strip() for w in ways.split(";")]
+        said = [rng.choice(ways).format(n) for n in rng.sample(found * 2, min(240, 2 * len(found)))]
+        out.setdefault(("setting", concept), []).extend(p for p in said if not held_back(p, held))
     known = words(p for slot in SLOTS.values() for seen, _ in slot.values() for p in seen)
     for name, shares in surveyed().items():
         if name not in known and not held_back(name, held):
