@@ -143,7 +143,8 @@ FN surface house_wall(const clip *c, uint32_t id, float u, float v, float wide, 
 FN surface tower_wall(const clip *c, uint32_t id, float u, float v, float high, float far)
 {
     const float w = 0.0035f * far + 0.005f;
-    float floors = 3.4f, bay = pick(id, 50, 1.5f, 3.4f), kind = luck(id, 51), wx = w / bay,
+    // large windows, in whole storeys: a small model learns stripes and grids, not a thousand lots
+    float floors = 4.6f, bay = pick(id, 50, 3.0f, 5.6f), kind = luck(id, 51), wx = w / bay,
           wy = w / floors;
     float col = floorf(u / bay), level = floorf(v / floors), x = u / bay - col,
           y = v / floors - level;
@@ -170,23 +171,18 @@ FN surface tower_wall(const clip *c, uint32_t id, float u, float v, float high, 
               pane = covers(v, 0.5f, 3.2f, w) * covers(f, 0.06f, 0.94f, w / 7.3f);
         float band = covers(v, 3.7f, 4.7f, w) * covers(f, 0.08f, 0.92f, w / 7.3f);
         v3 neon = hue(luck(shop, 5));
-        float word = step(0.42f, 0.58f, noise(vec(u * 2.3f, v * 0.6f), shop & 1023));
         s.colour = mix(wall, grey(0.04f), pane);
-        float goods = 0.5f + 0.5f * noise(vec(u * 1.4f, v * 1.7f), shop & 511);
-        s.emits = (room_light(id, shop, 0.8f) *
-                       (pane * goods * goods * 1.7f * (luck(shop, 6) < 0.8f ? 1.0f : 0.04f)) +
-                   neon * (band * word * 2.2f * (luck(shop, 7) < 0.7f ? 1.0f : 0.0f))) *
+        s.emits = (room_light(id, id, 0.8f) * (pane * (luck(shop, 6) < 0.8f ? 1.0f : 0.04f)) +
+                   neon * (band * 1.6f * (luck(shop, 7) < 0.7f ? 1.0f : 0.0f))) *
                   c->lamps;
         s.shine = 0.12f * pane;
         return s;
     }
-    float wanted = pick(id, 53, 0.12f, 0.62f), office = luck(id, 54) < 0.5f ? 1.0f : 0.0f;
-    float storey = chance(id + 7717u * (uint32_t)(int)level);
-    float share = mix(wanted, storey < wanted ? 0.85f : 0.06f, office * 0.85f);
-    uint32_t window = scramble(id + (uint32_t)(int)col * 131u + (uint32_t)(int)level * 17077u);
-    float lit = luck(window, 1) < share ? 1.0f : 0.0f;
-    v3 light = room_light(id, window, y) * lit,
-       many = room_light(id, id, 0.5f) * (mix(share, wanted, step(1.5f, 3, wy)) * 0.8f);
+    // every second, third or fourth storey is lit, or in columns every second window
+    int every = 2 + (int)(3 * luck(id, 53)), columns = luck(id, 54) < 0.4f;
+    float wanted = columns ? 0.5f : 1.0f / every;
+    float lit = (columns ? (int)col & 1 : (int)level % every) == 0 ? 1.0f : 0.0f;
+    v3 light = room_light(id, id, y) * lit, many = room_light(id, id, 0.5f) * (wanted * 0.8f);
     light = mix(light, many, fade);
     s.colour = mix(wall, grey(0.03f), glass);
     s.emits = light * (glass * c->lamps);
