@@ -6,6 +6,7 @@ import torch
 
 PLAIN = {"red": "red", "orange": "orange", "yellow": "yellow", "green": "green", "blue": "blue", "purple": "purple", "violet": "purple", "pink": "pink", "white": "white", "black": "black",
          "grey": "grey", "gray": "grey", "brown": None, "tan": None, "beige": None}
+UNSAID = ("vomit", "booger", "snot", "puke", "bile")
 
 
 def oklab(codes):
@@ -25,7 +26,7 @@ def surveyed(neighbours=9, most=.5):
     plain = [i for i, e in enumerate(ends) if e in PLAIN]
     out = {}
     for i, name in enumerate(names):
-        if not name.isalpha() or name in PLAIN:
+        if not name.isalpha() or name in PLAIN or name in UNSAID:
             continue
         near = torch.cdist(lab[i:i + 1], lab[plain])[0].topk(neighbours, largest=False).indices.tolist()
         found = [PLAIN[ends[plain[k]]] for k in near]

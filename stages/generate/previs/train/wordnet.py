@@ -185,7 +185,7 @@ def more_phrases(net):
     return out
 
 
-def moves_said(net, ways, held, count=400):
+def moves_said(net, ways, held, count=120):
     """"the lens saunters to the left": any verb of motion and a direction."""
     rng, way_of_its_own = random.Random(5), re.compile(r"up|down|forward|back|toward|away|circ|round|follow|rise|fall|left|right|turn|enter|leav|return|behind|direction|inward|outward")
     verbs = sorted({l for (part, _), (lemmas, gloss, file) in net.synsets.items() if part == "verb" and file == "38" and not way_of_its_own.search(gloss + " ".join(lemmas))
