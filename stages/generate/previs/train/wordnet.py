@@ -53,19 +53,19 @@ class WordNet:
 
     def kinds(self, lemma, sense, depth, stop=()):
         """Lemmas of a noun's sense and of what it has under it, down to a depth."""
+        return [w for o in self.under(lemma, sense, depth, stop) for w in self.synsets["noun", o][0]]
+
+    def under(self, lemma, sense, depth, stop=()):
+        """A noun's sense and what it has under it, down to a depth."""
         layer, out = [self.noun(lemma, sense)], []
-        for d in range(depth + 1):
-            out += [w for o in layer for w in self.synsets["noun", o][0]]
+        for _ in range(depth + 1):
+            out += layer
             layer = [b for o in layer for b in self.below[o] if b not in stop]
         return out
 
     def named(self, lemma, sense, depth=2):
         """First names of what is an instance of a noun's sense or of what it has under it: the Nile is one of a river."""
-        layer, out = [self.noun(lemma, sense)], []
-        for _ in range(depth + 1):
-            out += [self.synsets["noun", i][0][0] for o in layer for i in self.instances[o]]
-            layer = [b for o in layer for b in self.below[o]]
-        return out
+        return [self.synsets["noun", i][0][0] for o in self.under(lemma, sense, depth) for i in self.instances[o]]
 
     def base(self, word):
         """The lemma that a word is a form of, or None."""
@@ -106,7 +106,7 @@ class Dictionary:
         self.synsets = F.normalize(own + .5 * above + .25 * self.above(above), dim=-1)
         about = centres(teacher.embed, seen)
         self.prior = torch.cat([(s @ about.T).topk(2, dim=1).values.mean(1) for s in self.synsets.split(8192)]).div(heat).exp()
-        self.colours = {}
+        self.colours = {}       # senses() reads it, and what the names mean but for their colours is asked first
         self.colours = self.coloured(surveyed(), {c: a for (slot, c), a in zip(seen, about) if slot == "colour"}, torch.stack([a for (slot, _), a in zip(seen, about) if slot != "colour"]))
 
     def coloured(self, names, colours, others, far=.5):
@@ -175,8 +175,7 @@ def more_phrases(net):
         out["move", move] = moves_said(net, ways.split("; "), held)
     for concept, (senses, ways, instances) in NAMED.items():
         found = sorted({n for sense in senses for n in (net.named(*sense) if instances else net.kinds(*sense))})
-        ways = [w.strip() for w in ways.split(";")]
-        said = [rng.choice(ways).format(n) for n in rng.sample(found * 2, min(240, 2 * len(found)))]
+        said = [rng.choice(ways.split("; ")).format(n) for n in rng.sample(found * 2, min(240, 2 * len(found)))]
         out.setdefault(("setting", concept), []).extend(p for p in said if not held_back(p, held))
     known = words(p for slot in SLOTS.values() for seen, _ in slot.values() for p in seen)
     for name, shares in surveyed().items():
