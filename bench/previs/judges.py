@@ -1,6 +1,6 @@
 """Judges of what a film shows: one small net that names setting, subject, colour and the like from three pictures of it.
 
-  python judges.py judges.pt --seconds 280 --clips 26000 --device cuda --workers 12
+  python judges.py judges.pt --seconds 280 --clips 26000 --device cuda --workers 12 [--init judges.pt]
 
 renders clips with the teacher, trains on them while they come, and prints how often it is right on renders kept aside
 (seeds that neither it nor the model was taught on). A film is 49 pictures of 416x240; a judge sees those of PICTURES at half the size.
@@ -205,6 +205,7 @@ def save(net, path):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("out")
+    p.add_argument("--init", help="judges to go on from, where the teacher has changed")
     p.add_argument("--seconds", type=float, default=280)
     p.add_argument("--clips", type=int, default=26000)
     p.add_argument("--aside", type=int, default=1000, help="clips to tell the accuracy on")
@@ -217,7 +218,7 @@ def main():
     loaded(gpu)  # compiled here, before each worker would
     torch.manual_seed(1), random.seed(1)
     generator = torch.Generator(o.device).manual_seed(1)
-    net = Judges().to(o.device, memory_format=torch.channels_last)
+    net = (load(o.init).train() if o.init else Judges()).to(o.device, memory_format=torch.channels_last)
     print(f"{sum(v.numel() for v in net.state_dict().values()) * 2 / 2**20:.2f} MiB in fp16", flush=True)
     opt = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=.05)
     shown = torch.empty(o.aside + o.clips, len(PICTURES), 3, HEIGHT // 2, WIDTH // 2, dtype=torch.uint8, device=o.device)

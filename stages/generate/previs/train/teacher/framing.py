@@ -18,12 +18,13 @@ MIDDLE = {"person": .5, "lighthouse": .46, "rocket": .48, "sailing_boat": .42, "
 LENS = {"ship": 1.35, "submarine": 1.5, "train": 1.5, "birds": 1.6, "drone": 1.35, ("harbour", "ship"): 2.0, ("harbour", "submarine"): 2.2, ("harbour", "person"): 1.3, ("harbour", "car"): 1.3,
         ("harbour", "lighthouse"): 1.3, ("city_night", "person"): 1.8, ("street_day", "person"): 1.5, ("street_day", "helicopter"): 1.6, ("city_night", "helicopter"): 1.5,
         ("city_night", "aeroplane"): 1.7, ("snow", "birds"): 2.2, ("forest", "person"): 1.3, ("interior", "birds"): 1.2, ("street_day", "train"): 1.0, ("city_night", "train"): 1.0,
-        ("forest", "train"): 1.0, ("river", "train"): 1.3, ("desert", "rocket"): 1.3, ("sea", "helicopter"): 1.15}
+        ("forest", "train"): 1.0, ("river", "train"): 1.3, ("desert", "rocket"): 1.3, ("sea", "helicopter"): 1.15,
+        ("street_day", "aeroplane"): 1.7, ("city_night", "birds"): 1.2, ("river", "ship"): 1.0}
 
 
 def lens(s):
-    small = s["move"] == "aerial" and s["subject"] in ("person", "drone", "car")
-    return LENS.get((s["setting"], s["subject"]), LENS.get(s["subject"], 1)) * (1.5 if small else 1)
+    aerial = {"person": 1.5, "drone": 2.2, "car": 1.5}.get(s["subject"], 1) if s["move"] == "aerial" else 1
+    return LENS.get((s["setting"], s["subject"]), LENS.get(s["subject"], 1)) * aerial
 
 
 CLOSE = .8  # of the distance that shows all of a subject's surroundings: a small one is lost in a small picture

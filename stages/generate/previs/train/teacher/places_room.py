@@ -40,12 +40,13 @@ def interior(s, c, rng):
         target = (c.at[0] * .8, rng.uniform(.85, 1.1), c.at[2])
         distance = rng.uniform(2.6, 3.8) if kind != 4 else rng.uniform(3.2, 6)
     elif s["subject"] != "nobody":  # small, or a model of what is large
-        c.size, c.speed = min(c.size, rng.uniform(.9, 1.2)), min(c.speed, .5)
+        c.size, c.speed = min(c.size, rng.uniform(.9, 1.2) * (1.7 if s["subject"] in ("train", "submarine", "ship") else 1)), min(c.speed, .5)
         c.spread = c.size * 1.1
         flies = s["subject"] in ("drone", "birds", "helicopter", "aeroplane", "balloon")
         c.at = (rng.uniform(-.1, .1) * w, rng.uniform(1.2, 1.6) if flies else .05, -.05 * d)
         c.heading = rng.choice((-1, 1)) * rng.uniform(1.0, 1.9)
         target, distance = (c.at[0], c.at[1] + (.1 if flies else .3), c.at[2]), rng.uniform(1.9, 2.6)
+        zoom *= 1 if flies else 1.25
     else:
         target = (rng.uniform(-.1, .1) * w, rng.uniform(.9, 1.2) if kind != 4 else 1.8, .3 * d)
         distance, zoom = d, zoom * 1.2

@@ -131,7 +131,7 @@ def harbour(s, c, rng):
     if rng.random() < .6:  # from behind the camera, onto the fronts of the houses
         c.sun = (c.sun[0], c.sun[1], -abs(c.sun[2]))
     c.heading = rng.choice((-1, 1)) * rng.uniform(1.35, 1.8)
-    low, high = HEIGHT.get(subject, (0, 0))
+    low, high = HEIGHT.get(subject, (0, 0)) if subject != "aeroplane" else (26, 40)
     z = {"ship": -38, "submarine": -38, "sailing_boat": rng.uniform(-8, -2), "birds": rng.uniform(-12, 0)}.get(subject, 0)
     c.at, size = (rng.uniform(-6, 6), rng.uniform(low, high) * (.6 if subject == "birds" else 1), z), c.size
     distance = size * zoom * rng.uniform(.75, 1.2)

@@ -35,14 +35,15 @@ def forest(s, c, rng):
         c.speed *= .5
     if subject in ("person", "car", "train"):
         c.heading = rng.choice((0, math.pi))
+    over = {"helicopter": 30, "aeroplane": 42, "balloon": 32}.get(subject, 0) # metres: over the trees' tops
     if subject in ("birds", "drone"):
         c.at = (0, rng.uniform(24, 30) if aerial and subject == "birds" else rng.uniform(1.8, 4.5), 0)
         c.heading = rng.uniform(-math.pi, math.pi) if subject == "drone" else rng.choice((0, math.pi)) + rng.uniform(-.3, .3)
-    c.at = (0, c.at[1] if subject in ("birds", "drone") else ground(c, 0, 0), 0)
+    c.at = (0, c.at[1] if subject in ("birds", "drone") else over * rng.uniform(1, 1.3) if over else ground(c, 0, 0), 0)
 
     def shot():
         if subject in HEIGHT:
-            return flying(s, c, rng, 1.2)
+            return flying(s, c, rng, .75 * over or 1.2)
         if subject == "nobody":
             z = -rng.uniform(6, 30)
             x = rng.uniform(-1.2, 1.2) + (rng.uniform(-6, 6) if rng.random() < .5 else 0)
@@ -77,11 +78,12 @@ def river(s, c, rng):
     season(c, rng, "accent")
     subject, aerial = s["subject"], s["move"] == "aerial"
     half = next((x / 4 for x in range(4, 160) if ground(c, x / 4, 0) > .9), 14) # where the bank is
-    if subject == "sailing_boat":
+    if subject in ("sailing_boat", "ship"):
         c.at = (0, 0, 0)
         c.heading = rng.choice((0, math.pi)) + rng.uniform(-.15, .15)
         c.spread = min(c.spread, half * .7)
-        c.size *= .8
+        c.size = min(.8 * c.size, 30)
+        c.speed = min(c.speed, 4)
     elif subject == "person":
         side = rng.choice((-1, 1))
         x = side * next((x / 4 for x in range(4, 160) if ground(c, side * x / 4, 0) > .9), 14) + side * 1.5

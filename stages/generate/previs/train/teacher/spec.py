@@ -11,18 +11,18 @@ from teacher import SETTINGS, SUBJECTS, Clip
 
 # a setting's subjects, and how often
 SUBJECTS_OF = {
-    "sea": {"ship": 4, "sailing_boat": 4, "submarine": 2, "birds": 1, "lighthouse": 1, "helicopter": 1, "nobody": 3},
-    "harbour": {"ship": 3, "sailing_boat": 3, "birds": 1, "person": 1, "car": .5, "lighthouse": 1, "submarine": .5, "helicopter": .5, "balloon": .5, "nobody": 2},
-    "mountains": {"aeroplane": 2, "helicopter": 2, "balloon": 2, "birds": 2, "train": 1, "person": 1, "drone": 1, "nobody": 4},
-    "desert": {"car": 3, "person": 3, "rocket": 2, "balloon": 1, "helicopter": 1, "nobody": 3},
-    "forest": {"person": 3, "car": 2, "drone": 2, "birds": 1, "train": 1, "nobody": 3},
-    "river": {"sailing_boat": 3, "balloon": 1, "birds": 1, "person": 1, "train": 1, "nobody": 3},
-    "city_night": {"car": 4, "helicopter": 2, "person": 2, "drone": 1, "train": 1, "balloon": .5, "aeroplane": .5, "nobody": 2.5},
-    "street_day": {"car": 5, "person": 4, "drone": 1, "birds": 1, "train": .7, "balloon": .4, "helicopter": .4, "nobody": 2},
-    "sky": {"aeroplane": 4, "balloon": 3, "birds": 3, "helicopter": 2, "drone": 1, "rocket": 2, "nobody": 2},
-    "space": {"rocket": 4, "nobody": 3},
-    "snow": {"person": 3, "train": 2, "car": 2, "helicopter": 1, "birds": 1, "nobody": 3},
-    "interior": {"person": 4, "drone": .6, "birds": .4, "nobody": 2.5},
+    "sea": {"ship": 3, "sailing_boat": 3, "submarine": 2.5, "birds": 1, "lighthouse": 1.2, "helicopter": 1.2, "aeroplane": .8, "balloon": .8, "drone": .6, "rocket": .5, "nobody": 1.5},
+    "harbour": {"ship": 3, "sailing_boat": 3, "submarine": 1.5, "birds": 1, "person": 1.5, "car": 1.2, "train": .8, "lighthouse": 1.2, "helicopter": 1, "balloon": .8, "aeroplane": .6, "drone": .8, "nobody": 1.5},
+    "mountains": {"aeroplane": 1.5, "helicopter": 2, "balloon": 1.5, "birds": 1.5, "train": 2, "person": 1.5, "drone": 1.2, "car": 1.2, "rocket": .6, "nobody": 2},
+    "desert": {"car": 2, "person": 2, "rocket": 2, "balloon": 1, "helicopter": 1.2, "train": 1.5, "aeroplane": 1, "drone": 1, "birds": .8, "nobody": 1.5},
+    "forest": {"person": 2.5, "car": 2, "drone": 1.5, "birds": 1, "train": 2, "helicopter": .8, "balloon": .8, "aeroplane": .6, "nobody": 1.5},
+    "river": {"sailing_boat": 2.5, "ship": 1.2, "balloon": 1, "birds": 1, "person": 1.5, "train": 1.5, "helicopter": 1.2, "aeroplane": .8, "drone": .8, "nobody": 1.5},
+    "city_night": {"car": 3, "helicopter": 1.5, "person": 2.5, "drone": 1.2, "train": 2, "balloon": .8, "aeroplane": .8, "birds": .6, "nobody": 1.5},
+    "street_day": {"car": 3.5, "person": 3, "drone": 1.2, "birds": 1, "train": 2, "balloon": .8, "helicopter": 1, "aeroplane": .6, "nobody": 1.2},
+    "sky": {"aeroplane": 3, "balloon": 3, "birds": 3, "helicopter": 2, "drone": 1.5, "rocket": 2, "nobody": 1.2},
+    "space": {"rocket": 4, "person": 2, "nobody": 1.5},
+    "snow": {"person": 2.5, "train": 2.5, "car": 2, "helicopter": 1.2, "birds": 1, "aeroplane": .8, "balloon": 1, "drone": 1, "lighthouse": .6, "rocket": .6, "nobody": 1.5},
+    "interior": {"person": 4, "drone": 1, "birds": .7, "car": .8, "train": .6, "aeroplane": .6, "helicopter": .6, "balloon": .6, "rocket": .6, "ship": .5, "sailing_boat": .5, "submarine": .4, "lighthouse": .3, "nobody": 1.5},
 }
 # Metres; where there are several, of the kinds that the renderer's kind() chooses among by seed, in its order.
 SIZES = {"ship": (95, 125, 135, 26), "sailing_boat": (14, 14, 16), "submarine": 70, "car": (4.6, 4.2, 5.3, 5.4), "train": 45,
