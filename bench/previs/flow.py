@@ -62,6 +62,9 @@ def fitted(basis, seen, weight):
     return torch.linalg.solve(normal, torch.einsum("aip,nap,np->ni", basis, seen, weight))
 
 
+DETAIL = 2e-6  # of slopes squared: what has more counts alike, or a train alone would speak for faint dunes around it
+
+
 def camera(a, flow, rounds=12):
     """Of the picture as a whole, and of what moves in it most: [n, 2, 3], how far each slides right and down and how far its
     top and bottom spread, of the picture's height. Fits of slide and spread to where there is something to hold on to; the
@@ -72,7 +75,7 @@ def camera(a, flow, rounds=12):
     gx, gy = slopes(a)
     xx, xy, yy = soft(gx * gx), soft(gx * gy), soft(gy * gy)
     corner = (xx + yy) / 2 - (((xx - yy) / 2) ** 2 + xy ** 2).sqrt()  # the lesser eigenvalue: detail along both axes
-    held = (corner / (corner + 2e-4)).flatten(1)
+    held = (corner / (corner + DETAIL)).flatten(1)
     held = held / held.sum(1, keepdim=True).clamp_min(1)
     one, zero = torch.ones_like(x), torch.zeros_like(x)
     basis = torch.stack((torch.stack((one, zero, x)), torch.stack((zero, one, y)))).flatten(2)  # [2, 3, places]
