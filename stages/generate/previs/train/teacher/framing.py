@@ -11,19 +11,19 @@ EXTENT = {"ship": (.5, .08), "sailing_boat": (.42, .26), "submarine": (.5, .07),
           "helicopter": (.55, .42), "drone": (.42, .42), "person": (.25, .2), "birds": (.55, .6), "balloon": (.36, .36), "lighthouse": (.36, .36),
           "rocket": (.3, .3), "nobody": (.5, .5)}
 # of its length, how high the middle of what stands is
-MIDDLE = {"person": .5, "lighthouse": .46, "rocket": .48, "sailing_boat": .42, "birds": 0, "balloon": 0}
+MIDDLE = {"person": .72, "lighthouse": .46, "rocket": .48, "sailing_boat": .42, "birds": 0, "balloon": 0}
 
 
 # times as long a lens for what is small or stands far off, by setting and subject or by subject
 LENS = {"ship": 1.35, "submarine": 1.5, "train": 1.5, "birds": 1.6, "drone": 1.35, ("harbour", "ship"): 2.0, ("harbour", "submarine"): 2.2, ("harbour", "person"): 1.3, ("harbour", "car"): 1.3,
-        ("harbour", "lighthouse"): 1.3, ("city_night", "person"): 1.8, ("street_day", "person"): 1.5, ("street_day", "helicopter"): 1.6, ("city_night", "helicopter"): 1.5,
+        ("harbour", "lighthouse"): 1.3, ("city_night", "person"): 1.35, ("street_day", "person"): 1.3, ("street_day", "helicopter"): 1.6, ("city_night", "helicopter"): 1.5,
         ("city_night", "aeroplane"): 1.7, ("snow", "birds"): 2.2, ("forest", "person"): 1.3, ("interior", "birds"): 1.2, ("street_day", "train"): 1.0, ("city_night", "train"): 1.0,
         ("forest", "train"): 1.0, ("river", "train"): 1.3, ("desert", "rocket"): 1.3, ("sea", "helicopter"): 1.15,
-        ("street_day", "aeroplane"): 1.7, ("city_night", "birds"): 1.2, ("river", "ship"): 1.0}
+        ("street_day", "aeroplane"): 1.7, ("city_night", "birds"): 1.2, ("river", "ship"): 1.0, ("harbour", "birds"): 2.0, ("harbour", "helicopter"): 1.4}
 
 
 def lens(s):
-    aerial = {"person": 1.5, "drone": 2.2, "car": 1.5}.get(s["subject"], 1) if s["move"] == "aerial" else 1
+    aerial = {"person": 2.2, "drone": 3, "car": 2, "birds": 1.3}.get(s["subject"], 1) if s["move"] == "aerial" and s["setting"] != "interior" else 1
     return LENS.get((s["setting"], s["subject"]), LENS.get(s["subject"], 1)) * aerial
 
 
@@ -57,6 +57,8 @@ def frame(s, c, rng, empty=30, lowest=1.6):
     zoom = rng.uniform(1.5, 2.2)
     distance = size * zoom * rng.uniform(.75, 1.3)
     distance *= farther(s, c) * (CLOSE if s["subject"] != "nobody" else 1)
+    if s["subject"] == "person" and s["setting"] != "space" and s["move"] != "aerial":  # from farther off, so that the horizon is in the picture
+        distance, zoom = 2 * distance, 2 * zoom
     angle = rng.uniform(-.6, .6)
     height = c.at[1] * rng.uniform(.3, .9) + max(lowest, size * rng.uniform(.05, .22))
     if s["move"] == "aerial":

@@ -1,5 +1,6 @@
 """Where things are: interior. clip.plan: see room_things.cuh."""
 import math
+import random
 
 from light import luma
 
@@ -10,9 +11,10 @@ SWING = .45  # the sine of an orbit's largest turn to a side
 
 
 def interior(s, c, rng):
-    kind = rng.choices(list(ROOMS), (4, 3, 3, 2, 3))[0]
-    w, h, d = (rng.uniform(*x) for x in ROOMS[kind])
-    side = rng.choice((-1, 1))
+    there = random.Random(c.seed)
+    kind = there.choice(list(ROOMS))
+    w, h, d = (there.uniform(*x) for x in ROOMS[kind])
+    side = there.choice((-1, 1))
     c.plan = (w, h, d, side * kind)
     # the sun shines in
     high, level = c.sun[1], math.hypot(c.sun[0], c.sun[2])
@@ -40,7 +42,7 @@ def interior(s, c, rng):
         target = (c.at[0] * .8, rng.uniform(.85, 1.1), c.at[2])
         distance = rng.uniform(2.6, 3.8) if kind != 4 else rng.uniform(3.2, 6)
     elif s["subject"] != "nobody":  # small, or a model of what is large
-        c.size, c.speed = min(c.size, rng.uniform(.9, 1.2) * (1.7 if s["subject"] in ("train", "submarine", "ship") else 1)), min(c.speed, .5)
+        c.size, c.speed = min(c.size, rng.uniform(.9, 1.2) * {"train": 1.7, "submarine": 1.7, "ship": 1.7, "birds": 2.2, "lighthouse": 1.4, "rocket": 1.3}.get(s["subject"], 1)), min(c.speed, .5)
         c.spread = c.size * 1.1
         flies = s["subject"] in ("drone", "birds", "helicopter", "aeroplane", "balloon")
         c.at = (rng.uniform(-.1, .1) * w, rng.uniform(1.2, 1.6) if flies else .05, -.05 * d)

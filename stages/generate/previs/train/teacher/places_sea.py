@@ -1,5 +1,6 @@
 """Where things are: the sea."""
 import math
+import random
 
 from framing import HEIGHT, flying, frame, place, sought
 
@@ -7,8 +8,8 @@ WATERS = ((.020, .085, .115), (.012, .055, .11), (.025, .13, .14), (.03, .085, .
 
 
 def at_sea(s, c, rng):
-    water = rng.choice(WATERS if s["weather"] in ("clear", "cloudy") else WATERS[:1] + WATERS[3:])
-    c.ground = tuple(x * rng.uniform(.9, 1.1) for x in water)
+    there = random.Random(c.seed)
+    c.ground = there.choice(WATERS if s["weather"] in ("clear", "cloudy") else WATERS[:1] + WATERS[3:])
     place(s, c, rng)
     if s["subject"] == "lighthouse":
         c.at = (0, .168 * c.size, 0)

@@ -4,6 +4,7 @@ clip.plan of a street: see town_blocks.cuh. Buildings stand beyond half a street
 within that is free wherever it goes along z; parked cars and trees narrow it near the ground.
 """
 import math
+import random
 
 from framing import HEIGHT, farther
 
@@ -15,13 +16,10 @@ def kerb_at(c):
 
 
 def street(s, c, rng, city):
-    many = s["count"] > 1 or s["move"] == "orbit"
-    if city:
-        wide = rng.uniform(27, 38)
-        c.plan = (wide + rng.uniform(52, 78), rng.uniform(84, 120), wide, rng.uniform(15, 22))
-    else:
-        wide = rng.uniform(24, 29) if many and s["subject"] == "car" or s["move"] == "orbit" else rng.uniform(21 if s["subject"] == "train" else 15, 25)
-        c.plan = (wide + rng.uniform(33, 44), rng.uniform(92, 120), wide, rng.uniform(11, 15))
+    there = random.Random(c.seed)
+    wide = there.uniform(27, 38) if city else there.uniform(24, 27)
+    c.plan = (wide + there.uniform(52, 78), there.uniform(84, 120), wide, there.uniform(15, 22)) if city else \
+             (wide + there.uniform(33, 44), there.uniform(92, 120), wide, there.uniform(11, 15))
     c.exposure *= {"day": 1.3, "dawn": 1.12, "dusk": .88, "night": .68}[s["time"]]
     kerb, along = kerb_at(c), rng.choice((0, math.pi))
     lanes = kerb - 2.2 > 6
@@ -82,10 +80,10 @@ def street(s, c, rng, city):
     low_free = .76 * (kerb - 2.2) - 2.2 if lanes else kerb - 3.4
     if s["move"] == "orbit":
         distance = max(3.0, min(distance, (free - min(abs(c.at[0]), free * .6)) / SWING))
-    target = (c.at[0], c.at[1] + size * (.42 if subject == "person" else .15) + (0 if flies else .2), c.at[2])
+    target = (c.at[0], c.at[1] + size * (.65 if subject == "person" else .15) + (0 if flies else .2), c.at[2])
     if s["move"] == "aerial":
         y = c.at[1] + rng.uniform(9, 20)
-        d = max(distance, rng.uniform(22, 34))
+        d = max(distance, rng.uniform(22, 34) * (.5 if subject in ("drone", "birds") else .75 if subject == "person" else 1))
         x = max(-free, min(free, c.at[0]))
         return (x, y, c.at[2] - d), target, zoom
     angle = rng.uniform(-.7, .7)
@@ -100,7 +98,7 @@ def street(s, c, rng, city):
         y = c.at[1] + distance * rng.uniform(-.12, .35) if c.at[1] > 12 else max(1.8, c.at[1] - distance * rng.uniform(0, .4))
         y = max(y, (2.3 + .27 * target[1]) / 1.27)  # a dolly may go down again
     else:  # over the roofs of cars where there may be some
-        y = rng.uniform(2.1, 2.9) if abs(x) > low_free or subject == "person" else rng.uniform(1.4, 2.6)
+        y = rng.uniform(2.1, 2.9) if abs(x) > low_free else rng.uniform(1.4, 1.9 if subject == "person" else 2.6)
     return (x, y, z), target, zoom
 
 
@@ -128,7 +126,7 @@ def view_of_street(s, c, rng, city, kerb):
 def harbour(s, c, rng):
     """The quay's edge is at z = 22, 2 metres high; from there to the camera is water, free where a subject is."""
     subject, zoom, edge = s["subject"], rng.uniform(1.3, 1.9), 22
-    if rng.random() < .6:  # from behind the camera, onto the fronts of the houses
+    if c.seed & 2:  # from behind the camera, onto the fronts of the houses
         c.sun = (c.sun[0], c.sun[1], -abs(c.sun[2]))
     c.heading = rng.choice((-1, 1)) * rng.uniform(1.35, 1.8)
     low, high = HEIGHT.get(subject, (0, 0)) if subject != "aeroplane" else (26, 40)
@@ -162,8 +160,8 @@ def harbour(s, c, rng):
     if subject == "nobody":
         y = rng.uniform(2, 9)
     if s["move"] == "aerial":
-        y = c.at[1] + max(24, distance * rng.uniform(.35, .6))
-        distance = max(distance, 50)
+        y = c.at[1] + max(min(24, 6 + size), distance * rng.uniform(.35, .6))
+        distance = max(distance, min(50, 14 + 2 * size))
     target = (c.at[0], c.at[1] + size * (.45 if subject in ("person", "lighthouse") else .17), c.at[2])
     at = (c.at[0] + math.sin(angle) * distance, max(y, c.at[1] + 1.3 if c.at[1] == 2 else y), c.at[2] - math.cos(angle) * distance)
     return at, target, zoom

@@ -1,5 +1,6 @@
 """Where things are: forest, river."""
 import math
+import random
 
 from framing import HEIGHT, flying, frame, place, sought
 from teacher import ground
@@ -7,13 +8,13 @@ from teacher import ground
 # leaves, bark and litter by the season and the kind of wood
 LEAVES = ((.035, .10, .025), (.045, .12, .02), (.025, .075, .03), (.07, .13, .02), (.30, .13, .015), (.24, .17, .02), (.26, .06, .015))
 BARKS = ((.10, .065, .04), (.07, .055, .045), (.14, .10, .075), (.16, .085, .05))
-CLEARING = {"person": 4.5, "car": 7, "drone": 4.5, "birds": 9, "train": 4, "nobody": 0}
+CLEARING = {"person": 4.5, "car": 7, "drone": 4.5, "train": 4, "nobody": 0}
 
 
-def season(c, rng, field):
-    """Mostly summer's greens; autumn's colours now and then."""
-    leaf = rng.choice(LEAVES[:4] if rng.random() < .72 else LEAVES[4:])
-    setattr(c, field, tuple(x * rng.uniform(.85, 1.15) for x in leaf))
+def season(c, field):
+    """Summer's greens, or autumn's colours, as the place has them."""
+    there = random.Random(c.seed)
+    setattr(c, field, there.choice(LEAVES[:4] if there.random() < .72 else LEAVES[4:]))
 
 
 def back(c, at):
@@ -23,8 +24,8 @@ def back(c, at):
 
 def forest(s, c, rng):
     place(s, c, rng)
-    season(c, rng, "second")
-    c.accent = rng.choice(BARKS)
+    season(c, "second")
+    c.accent = BARKS[c.seed % len(BARKS)]
     if s["time"] in ("night", "dusk"): # an eye opens under trees
         c.exposure *= 1.3
     subject, aerial = s["subject"], s["move"] == "aerial"
@@ -35,11 +36,10 @@ def forest(s, c, rng):
         c.speed *= .5
     if subject in ("person", "car", "train"):
         c.heading = rng.choice((0, math.pi))
-    over = {"helicopter": 30, "aeroplane": 42, "balloon": 32}.get(subject, 0) # metres: over the trees' tops
-    if subject in ("birds", "drone"):
-        c.at = (0, rng.uniform(24, 30) if aerial and subject == "birds" else rng.uniform(1.8, 4.5), 0)
-        c.heading = rng.uniform(-math.pi, math.pi) if subject == "drone" else rng.choice((0, math.pi)) + rng.uniform(-.3, .3)
-    c.at = (0, c.at[1] if subject in ("birds", "drone") else over * rng.uniform(1, 1.3) if over else ground(c, 0, 0), 0)
+    over = {"helicopter": 30, "aeroplane": 42, "balloon": 32, "birds": 25}.get(subject, 0) # metres: over the trees' tops
+    if subject == "drone":
+        c.heading = rng.uniform(-math.pi, math.pi)
+    c.at = (0, rng.uniform(1.8, 4.5) if subject == "drone" else over * rng.uniform(1, 1.3) if over else ground(c, 0, 0), 0)
 
     def shot():
         if subject in HEIGHT:
@@ -75,7 +75,7 @@ def forest(s, c, rng):
 
 def river(s, c, rng):
     place(s, c, rng)
-    season(c, rng, "accent")
+    season(c, "accent")
     subject, aerial = s["subject"], s["move"] == "aerial"
     half = next((x / 4 for x in range(4, 160) if ground(c, x / 4, 0) > .9), 14) # where the bank is
     if subject in ("sailing_boat", "ship"):
