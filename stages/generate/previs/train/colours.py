@@ -6,7 +6,7 @@ import torch
 
 PLAIN = {"red": "red", "orange": "orange", "yellow": "yellow", "green": "green", "blue": "blue", "purple": "purple", "violet": "purple", "pink": "pink", "white": "white", "black": "black",
          "grey": "grey", "gray": "grey", "brown": None, "tan": None, "beige": None}
-UNSAID = ("vomit", "booger", "snot", "puke", "bile")
+UNSAID = ("vomit", "booger", "snot", "puke", "bile", "shit", "poop", "poo", "piss", "barf", "baby")
 
 
 def oklab(codes):
@@ -17,8 +17,8 @@ def oklab(codes):
     return lms.clamp(min=0) ** (1 / 3) @ torch.tensor([[.2104542553, .7936177850, -.0040720468], [1.9779984951, -2.4285922050, .4505937099], [.0259040371, .7827717662, -.8086757660]]).T
 
 
-def surveyed(neighbours=9, most=.5):
-    """{name of one word: {concept: share of its neighbours}} of the names that mostly are one of the concepts' colours."""
+def surveyed(words=1, neighbours=9, most=.5):
+    """{name of so many words: {concept: share of its neighbours}} of the names that mostly are one of the concepts' colours."""
     from matplotlib.colors import XKCD_COLORS
     names = [n.partition(":")[2] for n in XKCD_COLORS]
     lab = oklab(list(XKCD_COLORS.values()))
@@ -26,10 +26,13 @@ def surveyed(neighbours=9, most=.5):
     plain = [i for i, e in enumerate(ends) if e in PLAIN]
     out = {}
     for i, name in enumerate(names):
-        if not name.isalpha() or name in PLAIN or name in UNSAID:
+        parts = name.split()
+        if len(parts) != words or not all(p.isalpha() for p in parts) or name in PLAIN or set(parts) & set(UNSAID):
             continue
         near = torch.cdist(lab[i:i + 1], lab[plain])[0].topk(neighbours, largest=False).indices.tolist()
         found = [PLAIN[ends[plain[k]]] for k in near]
+        if parts[-1] in PLAIN and words > 1 and found.count(PLAIN[parts[-1]]) < neighbours - 2: # "purply blue" is no plain case
+            continue
         shares = {c: found.count(c) / neighbours for c in set(found) if c}
         if max(shares.values(), default=0) >= most:
             out[name] = shares

@@ -1,6 +1,6 @@
 """Further ways of saying what captions say, for training alone.
 
-SAID[slot][concept] = phrases; clocks() says hours in figures; moved() makes camera moves of a verb and a way, as film crews
+SAID[slot][concept] = phrases; clocks() says hours in figures; shades() colours with what is said of them; moved() makes camera moves of a verb and a way, as film crews
 and others speak of them. What is kept for evaluation is taken out where these are read (with_sayings). Left and
 right, up and down are said alike: MIRRORED gives the one of the other.
 """
@@ -74,6 +74,24 @@ storm: storm; a big storm; a great storm; a violent wind; strong winds; high win
 2: two identical; a twosome of; a brace of; a double; twinned; two similar; 2x; both of the; two big; two small; a matched pair of; a pair of two; exactly two; two together; a pairing of; two matching; doubled; a twin set of; one and another; a two of; pair of; a double set of
 3: three identical; three big; three small; a threefold; a triad of; 3x; three similar; thrice; a cluster of three; three different; a group of 3; exactly three; three together; a trinity of; triplets of; a triple of; tripled; a set of 3; a triplet of; three matching; a three of; a triangle of three; a team of three
 """),
+    "colour": table("""
+red: cherry-red; brick red; rust-red; ruby-coloured; tomato-red; candy-apple red; blood red; postbox red; fire red; wine-coloured; claret; oxblood; poppy-red; raspberry; cranberry; strawberry-red; garnet; flame-red; lipstick red; rusty red; brick-coloured; Ferrari red; cinnabar; lobster-red; deep crimson; a shade of red; red all over; painted-red
+orange: rust; rusty; bright tangerine-like orange; pumpkin-coloured; safety orange; traffic-cone orange; flame-orange; carrot-coloured; copper-coloured; bronze; orange-red; sunset orange; persimmon; paprika; ginger; terracotta; marmalade; orange all over; clay-coloured; fox-coloured; coppery; bright orange-coloured; a shade of orange; lifejacket orange
+yellow: lemon; sunflower yellow; sun-yellow; school-bus yellow; taxi yellow; brass; brassy; gilded; honey-coloured; corn-yellow; butter-coloured; banana-yellow; daffodil yellow; buttercup; primrose; cream-yellow; cab-yellow; sandy yellow; flaxen; ochre; golden-coloured; yellow all over; a shade of yellow; straw-yellow; dandelion yellow; amber-yellow
+green: khaki; olive; olive drab; army green; racing green; hunter green; grass-green; apple-green; bottle-coloured; avocado; moss-green; moss; sage; fern-green; pine-green; kelly green; spring green; shamrock; malachite; pistachio; military green; ivy-green; spinach-green; pea-coloured; green all over; a shade of green; leafy green; camouflage green; cucumber-green
+blue: navy; midnight blue; cornflower blue; baby blue; powder blue; electric blue; ice-blue; denim; denim blue; petrol blue; duck-egg blue; Prussian blue; steel-blue; ocean-blue; marine blue; bright turquoise; aqua; sky-coloured; peacock-blue; robin's-egg blue; forget-me-not blue; police blue; blueberry; blue all over; a shade of blue; lapis; indigo blue; cadet blue; royal-blue
+purple: lilac-coloured; plum-coloured; eggplant; heather; wisteria; royal purple; deep violet; bright violet; grape-coloured; orchid; mulberry; imperial purple; blackcurrant; purple all over; a shade of purple; violet-coloured; iris; hyacinth; magenta-coloured; byzantium; purply; aubergine-coloured; amethyst-coloured
+pink: rose; rose-coloured; shocking pink; dusty pink; powder pink; baby pink; blush pink; salmon-coloured; flamingo pink; candy-floss pink; carnation pink; bright pink; cherry-blossom pink; coral pink; peony; raspberry pink; shrimp-pink; pig-pink; pink all over; a shade of pink; rose-tinted; barbie pink; pastel pink; magenta pink; rosy pink
+white: chalk-white; snowy; paper-white; eggshell; porcelain; bone-white; bone; milk-white; lily-white; white all over; all white; pearly; pearl-white; cream-coloured; silvery white; whitened; frost-white; bright white; sugar-white; plain white; swan-white; dazzling white; white-painted; vanilla; arctic white; marble-white; clean white
+black: coal-black; ink-black; obsidian; matte black; glossy black; black all over; all black; black-painted; raven; tar-coloured; midnight black; soot-coloured; jet; liquorice-black; pitch-coloured; crow-black; piano-black; black as night; gloss black; blackest; dull black; shiny black; shadow-black; crow-coloured; dark as ink; black as pitch
+grey: silvery; graphite; dove-grey; battleship grey; ash-grey; steel; steel-coloured; smoke-grey; cement-grey; concrete-coloured; granite-grey; stone-coloured; pewter-coloured; mouse-grey; grey all over; all grey; gray all over; leaden grey; tin-coloured; zinc; elephant-grey; cloud-grey; aluminium; chrome; nickel; dull grey; silver-painted; navy grey; metal-grey; ash-coloured
+"""),
+    "style": table("""
+photo: photo; a photo; film still; a film still; movie still; like a photograph; a real photograph; live-action; hyperreal; photoreal; DSLR photo; shot on film; a documentary look; news footage; real footage; as filmed; cinema film; camera footage; naturally lit photograph; IMAX footage; 70mm; unretouched photo; real-life; true photograph; raw footage
+ink: ink sketch; ink illustration; black ink; in black ink; sumi-e; sumi ink; manga ink; comic ink; pen drawing; a pen sketch; line art; inkwash; brush ink; crosshatched; cross-hatching; drawn in ink; drawn with a pen; a storyboard sketch in ink; black lines on white paper; monochrome ink; ink brushwork; woodcut lines; engraving; graphic novel ink; India ink; dip-pen drawing; fountain pen sketch; scratchy pen lines; ink and paper
+watercolour: watercolor; watercolors; watercolours; watercolour illustration; watercolor sketch; painted with watercolours; wet-on-wet; soft washes; washed colours; a wash of paint; aquarelle painting; loose washes; paint bleeding on paper; diluted paint; children's book watercolour; watercolour paper texture; brush and water; thin paint on wet paper; pastel washes; pale watercolours; painted in soft washes; a painted picture in watercolour; flowing pigment
+neon: neon-lit; neon colours; neon art; neon outlines; glowing lines; glowing outlines; blacklight; black light colours; cyberpunk; cyberpunk look; cyberpunk glow; Tron-like lines; electric colours; electric glow; glowing tubes; neon tubing; luminous lines; eighties neon; neon noir; laser light; magenta and cyan glow; acid neon; glow-in-the-dark; arcade glow; neon sign look; radiant neon; outrun style
+"""),
 }
 for concept, (other, swap) in MIRRORED.items():
     SAID["move"][concept] = ([" ".join(swap.get(w, w) for w in p.split()) for p in SAID["move"][other][0]], [])
@@ -81,6 +99,14 @@ for concept, (other, swap) in MIRRORED.items():
 HOURS = {"dawn": (5, 6, 7), "day": (10, 11, 12, 13, 14, 15), "dusk": (18, 19, 20), "night": (22, 23, 0, 1, 2, 3, 4)}
 PARTS_OF_DAY = {"dawn": "in the morning", "dusk": "in the evening", "night": "at night"}
 NUMBERS = "twelve one two three four five six seven eight nine ten eleven".split()
+
+
+SHADES = "bright; deep; dark; light; pale; faded; glossy; matt; shiny; rich; vivid; soft; dusty; weathered; pastel; metallic; gleaming; plain; solid; brilliant; warm; cool; intense; washed-out; strong; bold; freshly painted; all; mostly; entirely; sun-bleached; worn".split("; ")
+
+
+def shades():
+    """{colour: ["faded red", ...]}."""
+    return {c: [f"{s} {name}" for s in SHADES for name in ((c, "gray") if c == "grey" else (c,))] for c in SAID["colour"]}
 
 
 def clocks():
@@ -144,7 +170,7 @@ def moved(rng, count=300):
 def with_sayings(words):
     """words, {(slot, concept): phrases} of the dictionary, with all that is here added."""
     held, out = held_stems(), {k: list(v) for k, v in words.items()}
-    for slot, concepts in [("time", clocks()), ("move", moved(random.Random(6)))] + [(s, {c: phrases for c, (phrases, _) in cs.items()}) for s, cs in SAID.items()]:
+    for slot, concepts in [("time", clocks()), ("colour", shades()), ("move", moved(random.Random(6)))] + [(s, {c: phrases for c, (phrases, _) in cs.items()}) for s, cs in SAID.items()]:
         for concept, phrases in concepts.items():
             out.setdefault((slot, concept), []).extend(p for p in phrases if not held_back(p, held))
     return out

@@ -178,7 +178,7 @@ def more_phrases(net):
         said = [rng.choice(ways.split("; ")).format(n) for n in rng.sample(found * 2, min(240, 2 * len(found)))]
         out.setdefault(("setting", concept), []).extend(p for p in said if not held_back(p, held))
     known = words(p for slot in SLOTS.values() for seen, _ in slot.values() for p in seen)
-    for name, shares in surveyed().items():
+    for name, shares in {**surveyed(), **surveyed(2, most=.7)}.items():
         if name not in known and not held_back(name, held):
             out.setdefault(("colour", max(shares, key=shares.get)), []).append(name)
     return out
