@@ -109,6 +109,11 @@ VERBS = {"ship": "cuts through;sails on;crosses;is underway in;steams across", "
          "car": "drives through;drives along;races across;parked in", "train": "passes through;runs past;speeds across", "aeroplane": "flies over;crosses;climbs over",
          "helicopter": "hovers over;flies above;circles", "drone": "hovers over;flies above;patrols", "person": "walks through;stands in;walks across;runs along", "birds": "flies over;soars above;crosses",
          "balloon": "floats over;drifts across;rises above", "lighthouse": "stands by;shines over", "rocket": "climbs over;flies through;stands in"}
+# how else a subject's colour is told than before its name
+WORN = "in a {} coat; in a {} jacket; in a {} dress; in a {} cloak; in a {} raincoat; wearing {}; dressed in {}; in {}; in {} clothes".split("; ")
+COLOURED = {"person": WORN, "sailing_boat": "with {} sails; with a {} hull; under {} sails; in {}".split("; "), "ship": "with a {} hull; painted {}; in {}".split("; ")}
+OTHERWISE = "painted {}; in {}; , {} ,; of {} colour; with {} paint; all {}".split("; ")
+SHOWN = "a shot of; a view of; a scene of; a picture of; an image of; footage of; a video of; we see; there is; scene :; shot :; a close view of; a wide view of; a film of".split("; ")
 PLURALS = {"man": "men", "woman": "women", "person": "people", "goose": "geese", "person walking": "people walking", "bird in flight": "birds in flight", "passer-by": "passers-by", "lady": "ladies",
            "ferry": "ferries", "lorry": "lorries", "people": "people", "child": "children", "old man": "old men", "somebody": "people", "someone": "people", "aircraft": "aircraft", "small aircraft with wings": "small aircraft with wings", "man in a coat": "men in coats", "fellow strolling": "fellows strolling"}
 # any verb of motion with one of these says the camera's move, if it is not a verb that has a way of its own
@@ -222,6 +227,25 @@ def twist(m, rng):
     return {**m, slot: new}
 
 
+def spoken(text):
+    """Words that say nothing of what is asked, as parts."""
+    return [(w, None, None) for w in text.split()]
+
+
+def base(verb):
+    """"sail on" of "sails on"."""
+    first, at, rest = verb.partition(" ")
+    return "are" + at + rest if first == "is" else (first[:-3] + "y" if first.endswith("ies") else first[:-2] if first.endswith(("sses", "shes", "ches")) else first[:-1] if first.endswith("s") else first) + at + rest
+
+
+def gerund(verb):
+    """"sailing on" of "sails on"."""
+    first, at, rest = base(verb).partition(" ")
+    if first in ("are", "parked"):
+        return verb.removeprefix("is ")
+    return (first + first[-1] if first in ("cut", "run", "patrol") else first.removesuffix("e")) + "ing" + at + rest
+
+
 class Wording:
     """Says meanings in words. held: with held-out phrases wherever there are; more: {(slot, concept): further phrases};
     open_words: things of any kind that now and then stand for a subject that is no concept."""
@@ -268,27 +292,36 @@ class Wording:
         named = self.beside("adjective") + [(plural(noun) if many else noun, "subject", concept)] + self.beside("thing", " with a ", " beside a ", " and its ", " near a ")
         colour = self.part(m, "colour")
         count = self.phrase("count", m["count"]) if self.held or many or rng.random() < .35 else "a"
-        if count == "a" and (colour[0][0] if colour else noun)[0] in "aeiou":
+        body = colour + named
+        if colour and rng.random() < .35:
+            before, after = rng.choice(COLOURED.get(m["subject"], OTHERWISE)).split("{}")
+            body = named + spoken(before) + colour + spoken(after)
+        if count == "a" and body[0][0][0] in "aeiou":
             count = "an"
-        body = named + [("painted", None, None)] + colour if colour and rng.random() < .15 else colour + named
         return [(count, "count", m["count"])] + body
 
     def head(self, m):
         rng, done = self.rng, False
         place, done = self.setting(m) if "setting" in m else ([], False)
         if "subject" not in m:
-            return [(w, None, None) for w in rng.choice(("", "", "a view of", "a scene of", "a shot of")).split()] + place, done
+            return (spoken(rng.choice(SHOWN)) if place and rng.random() < .5 else []) + place, done
         body = self.subject(m)
         if not place:
             return body, done
-        r = rng.random()
-        if r < .2:
+        r, preposition = rng.random(), rng.choice(PREPOSITIONS[m["setting"]].split())
+        if r < .12:
             return place + [("with", None, None)] + body, done
-        if r < .3:
+        if r < .22:
             return body + [(",", None, None)] + place, done
-        verbs = VERBS[m["subject"]].split(";")
-        join = rng.choice(verbs) if not self.held and m["count"] == "1" and r < .65 else rng.choice(PREPOSITIONS[m["setting"]].split())
-        return body + [(join, None, None)] + place, done
+        if r < .34:
+            return spoken(preposition) + place + [(",", None, None)] + body, done
+        body = (spoken(rng.choice(SHOWN)) if rng.random() < .15 else []) + body
+        verb = rng.choice(VERBS[m["subject"]].split(";"))
+        if r < .5:
+            verb = gerund(verb)
+        elif m["count"] != "1":
+            verb = base(verb)
+        return body + [(verb if not self.held and r < .75 else preposition, None, None)] + place, done
 
     def parts(self, m):
         """[(words, slot or None, concept or None)] in the order of the caption."""
@@ -299,9 +332,13 @@ class Wording:
             tails.append(self.part(m, "style") + [("style", None, None)] * (rng.random() < .3))
         tails += [[(x, None, None)] for x in rng.sample(HARMLESS, rng.choice((0, 0, 0, 1, 2)))]
         rng.shuffle(tails)
-        comma = [(",", None, None)]
+        comma = [(rng.choice((",", ",", ",", ",", ".", ";")), None, None)]
         if tails and lead and tails[0][0][1] == "time" and rng.random() < .7:
             lead = lead + tails.pop(0)
+        moving = next((t for t in tails if t[0][1] == "move"), None)
+        if moving and lead and rng.random() < .12:       # the camera first
+            tails.remove(moving)
+            lead = moving + spoken(rng.choice((":", "on", "; we see", "over", "-", "across", "."))) + lead
         groups = [g for g in [lead] + tails if g]
         if rng.random() < .15:
             rng.shuffle(groups)
@@ -328,7 +365,7 @@ def caption(spec, rng, more=None):
 
 
 def joined(parts):
-    return " ".join(p[0] for p in parts).replace(" ,", ",")
+    return re.sub(r" ([,.;:])", r"\1", " ".join(p[0] for p in parts)).replace(",,", ",").replace(", ,", ",").strip(" ,")
 
 
 
