@@ -112,7 +112,7 @@ VERBS = {"ship": "cuts through;sails on;crosses;is underway in;steams across", "
 # how else a subject's colour is told than before its name
 WORN = "in a {} coat; in a {} jacket; in a {} dress; in a {} cloak; in a {} raincoat; wearing {}; dressed in {}; in {}; in {} clothes".split("; ")
 COLOURED = {"person": WORN, "sailing_boat": "with {} sails; with a {} hull; under {} sails; in {}".split("; "), "ship": "with a {} hull; painted {}; in {}".split("; ")}
-OTHERWISE = "painted {}; in {}; , {} ,; of {} colour; with {} paint; all {}".split("; ")
+OTHERWISE = "painted {}; in {}; of {} colour; with {} paint; all {}".split("; ")
 SHOWN = "a shot of; a view of; a scene of; a picture of; an image of; footage of; a video of; we see; there is; scene :; shot :; a close view of; a wide view of; a film of".split("; ")
 PLURALS = {"man": "men", "woman": "women", "person": "people", "goose": "geese", "person walking": "people walking", "bird in flight": "birds in flight", "passer-by": "passers-by", "lady": "ladies",
            "ferry": "ferries", "lorry": "lorries", "people": "people", "child": "children", "old man": "old men", "somebody": "people", "someone": "people", "aircraft": "aircraft", "small aircraft with wings": "small aircraft with wings", "man in a coat": "men in coats", "fellow strolling": "fellows strolling"}
@@ -365,7 +365,7 @@ def caption(spec, rng, more=None):
 
 
 def joined(parts):
-    return re.sub(r" ([,.;:])", r"\1", " ".join(p[0] for p in parts)).replace(",,", ",").replace(", ,", ",").strip(" ,")
+    return re.sub(r" ([,.;:])", r"\1", " ".join(p[0] for p in parts))
 
 
 
