@@ -6,7 +6,7 @@ import torch
 
 PLAIN = {"red": "red", "orange": "orange", "yellow": "yellow", "green": "green", "blue": "blue", "purple": "purple", "violet": "purple", "pink": "pink", "white": "white", "black": "black",
          "grey": "grey", "gray": "grey", "brown": None, "tan": None, "beige": None}
-UNSAID = ("vomit", "booger", "snot", "puke", "bile", "shit", "poop", "poo", "piss", "barf", "baby")
+UNSAID = ("vomit", "booger", "snot", "puke", "bile", "shit", "poop", "poo", "piss", "barf")
 
 
 def oklab(codes):
@@ -31,7 +31,7 @@ def surveyed(words=1, neighbours=9, most=.5):
             continue
         near = torch.cdist(lab[i:i + 1], lab[plain])[0].topk(neighbours, largest=False).indices.tolist()
         found = [PLAIN[ends[plain[k]]] for k in near]
-        if parts[-1] in PLAIN and words > 1 and found.count(PLAIN[parts[-1]]) < neighbours - 2: # "purply blue" is no plain case
+        if parts[-1] in PLAIN and found.count(PLAIN[parts[-1]]) < neighbours - 2: # "purply blue" is no plain case
             continue
         shares = {c: found.count(c) / neighbours for c in set(found) if c}
         if max(shares.values(), default=0) >= most:
