@@ -33,6 +33,7 @@ import sentencepiece
 import torch
 import torch.nn.functional as F
 
+from optimiser import FlatGradients, Replay
 from paraphrases import SLOTS, Wording, draw_meaning, held_back, held_stems, joined, stem, twist, words
 from sayings import read_phrases, with_sayings
 from wordnet import COMMON, Dictionary, WordNet, centres, definition, more_phrases, open_things, plain
@@ -301,6 +302,12 @@ def new_student(sp, pieces):
     return m, basis, v.mean(0), scale
 
 
+def encoded(encoder, ids):
+    """Token states and their mask. What attention adds for the mask is made here: its maker looks at values, which cannot be recorded."""
+    mask = ids != 0
+    return encoder(ids, attention_mask=((~mask) * -1e9)[:, None, None]).last_hidden_state, mask
+
+
 class Student(torch.nn.Module):
     def __init__(self, sp, pieces):
         super().__init__()
@@ -313,26 +320,33 @@ class Student(torch.nn.Module):
                 self.heads[k].bias.copy_(centre)
 
     def forward(self, ids):
-        mask = ids != 0
-        return self.encoder(ids, attention_mask=mask.long()).last_hidden_state, mask
+        return encoded(self.encoder, ids)
 
 
-def cosine_loss(got, wanted):
-    return 1 - F.cosine_similarity(got.float(), wanted.float(), dim=-1).mean()
+def average(values, at=None):
+    """The mean of the values at the places that count. No shape depends on how many these are, so a step can be recorded."""
+    return values.mean() if at is None else (values * at).sum() / at.sum().clamp(min=1)
+
+
+def cosine_loss(got, wanted, at=None):
+    return 1 - average(F.cosine_similarity(got.float(), wanted.float(), dim=-1), at)
+
+
+def divergence(p, q, at=None):
+    """Of the distributions with these logits, the teacher's q against the student's p."""
+    return average(F.kl_div(F.log_softmax(p, -1), F.log_softmax(q, -1), log_target=True, reduction="none").sum(-1), at)
 
 
 def relation_loss(got, wanted, heat=.05):
     """The teacher's distribution of nearness over the batch against the student's."""
     off = torch.eye(len(got), dtype=torch.bool, device=got.device)
     a, b = F.normalize(got.float(), dim=-1), F.normalize(wanted.float(), dim=-1)
-    p, q = (a @ a.T / heat).masked_fill(off, -1e4), (b @ b.T / heat).masked_fill(off, -1e4)
-    return F.kl_div(F.log_softmax(p, -1), F.log_softmax(q, -1), log_target=True, reduction="batchmean")
+    return divergence((a @ a.T / heat).masked_fill(off, -1e4), (b @ b.T / heat).masked_fill(off, -1e4))
 
 
-def anchor_loss(got, wanted, anchors, heat=.05):
+def anchor_loss(got, wanted, anchors, at=None, heat=.05):
     """The teacher's distribution of nearness over the concepts: where a word lies among them matters more than where in all."""
-    p, q = F.normalize(got.float(), dim=-1) @ anchors.T / heat, F.normalize(wanted.float(), dim=-1) @ anchors.T / heat
-    return F.kl_div(F.log_softmax(p, -1), F.log_softmax(q, -1), log_target=True, reduction="batchmean")
+    return divergence(F.normalize(got.float(), dim=-1) @ anchors.T / heat, F.normalize(wanted.float(), dim=-1) @ anchors.T / heat, at)
 
 
 def same_loss(pooled, heat=.07):
@@ -345,43 +359,44 @@ def same_loss(pooled, heat=.07):
 class Data:
     def __init__(self, data, device):
         self.d = {k: v.to(device) if torch.is_tensor(v) else v for k, v in data.items()}
+        self.anchors = self.d["anchors"].float()
         self.device = device
 
     def draw(self, batch, generator):
-        """Half captions, in fours; half glosses and lemmas."""
+        """Rows: half captions, in fours; half glosses and lemmas."""
         quads, n = self.d["quads"], len(self.d["ids"])
         q = torch.randint(quads // 4, (batch // 8,), generator=generator) * 4
-        rows = torch.cat([(q[:, None] + torch.arange(4)).flatten(), torch.randint(quads, n, (batch - 4 * len(q),), generator=generator)]).to(self.device)
+        return torch.cat([(q[:, None] + torch.arange(4)).flatten(), torch.randint(quads, n, (batch - 4 * len(q),), generator=generator)]).to(self.device)
+
+    def read(self, rows):
         part = {k: self.d[k][rows] for k in ("ids", "word", "phrase", "tag", "pooled")}
-        used = int((part["ids"] != 0).sum(1).max())
-        return {k: v if k == "pooled" else v[:, :used].long() for k, v in part.items()}, 4 * len(q)
+        used = LENGTH if self.device == "cuda" else int((part["ids"] != 0).sum(1).max())
+        return {k: v if k == "pooled" else v[:, :used].long() for k, v in part.items()}
 
 
-def losses(student, data, batch, generator, keep=None):
-    x, captions = data.draw(batch, generator)
+def losses(student, data, rows, keep=None):
+    x, captions = data.read(rows), 4 * (len(rows) // 8)
     h, mask = student(x["ids"])
     pooled, head = mean(h, mask), student.heads
     guess = head["pooled"](pooled)
     out = {"pooled": cosine_loss(guess, x["pooled"]),
-           "relation": relation_loss(guess[:captions], x["pooled"][:captions]) + relation_loss(guess[captions:], x["pooled"][captions:])}
-    anchors = data.d["anchors"].float()
-    out["anchor"] = anchor_loss(guess, x["pooled"], anchors)
+           "relation": relation_loss(guess[:captions], x["pooled"][:captions]) + relation_loss(guess[captions:], x["pooled"][captions:]),
+           "anchor": anchor_loss(guess, x["pooled"], data.anchors)}
     for k, table in (("word", "words"), ("phrase", "phrases")):
-        at = x[k] >= 0
-        got, wanted = head[k](h[at]), data.d[table][x[k][at]]
-        out[k], out["anchor"] = cosine_loss(got, wanted), out["anchor"] + anchor_loss(got, wanted, anchors)
-    at = x["tag"] >= 0
-    out["tag"] = F.cross_entropy(head["tag"](h[at]).float(), x["tag"][at])
+        at, got, wanted = x[k] >= 0, head[k](h), data.d[table][x[k].clamp(min=0)]
+        out[k], out["anchor"] = cosine_loss(got, wanted, at), out["anchor"] + anchor_loss(got, wanted, data.anchors, at)
+    out["tag"] = F.cross_entropy(head["tag"](h).float().flatten(0, 1), x["tag"].flatten(), ignore_index=-1)
     out["same"] = same_loss(pooled[:captions])
     if keep is not None:
         with torch.no_grad():
-            before = keep(x["ids"][:captions], attention_mask=mask[:captions].long()).last_hidden_state
-        at = (x["phrase"][:captions] >= 0) & (x["tag"][:captions] >= 0) & data.d["known"][x["phrase"][:captions].clamp(min=0)]
-        out["keep"] = (h[:captions][at].float() - before[at].float()).square().mean() / before[at].float().var()
+            before = encoded(keep, x["ids"][:captions])[0].float()
+        phrase = x["phrase"][:captions]
+        at = ((phrase >= 0) & (x["tag"][:captions] >= 0) & data.d["known"][phrase.clamp(min=0)])[..., None].float().expand_as(before)
+        out["keep"] = average((h[:captions].float() - before).square(), at) / average((before - average(before, at)).square(), at)
     return out
 
 
-WEIGHTS = {"pooled": 1.0, "relation": .5, "word": .7, "phrase": .7, "anchor": 1.0, "tag": .2, "same": .15, "keep": 1.0}
+WEIGHTS = {"pooled": 1.0, "relation": .5, "anchor": 1.0, "word": .7, "phrase": .7, "tag": .2, "same": .15, "keep": 1.0}    # in the order of losses()
 
 
 def save_student(work, encoder):
@@ -393,9 +408,21 @@ def save_student(work, encoder):
 
 def train(a, student, data, log):
     """By the clock: the rate falls to nothing at the last second; what was done before counts."""
-    optimiser = torch.optim.AdamW(student.parameters(), lr=a.rate, betas=(.9, .98), weight_decay=.01, fused=a.device == "cuda")
+    cuda, rate = a.device == "cuda", torch.tensor(a.rate, device=a.device)
+    grads = FlatGradients(list(student.parameters()))
+    optimiser = torch.optim.AdamW(student.parameters(), lr=rate if cuda else a.rate, betas=(.9, .98), weight_decay=.01, fused=cuda, capturable=cuda)
     gen = torch.Generator().manual_seed(a.seed)
-    step, done, keep = 0, 0.0, None
+    step, done, keep, replay = 0, 0.0, None, None
+
+    def one(rows):
+        grads.zero()
+        with torch.autocast(a.device, torch.bfloat16, enabled=cuda, cache_enabled=False):   # a graph keeps no cache
+            parts = losses(student, data, rows, keep)
+        sum(WEIGHTS[k] * v for k, v in parts.items()).backward()
+        grads.share()
+        optimiser.step()
+        return torch.stack([v.detach() for v in parts.values()])
+
     if a.keep:
         from transformers import UMT5EncoderModel
         keep = UMT5EncoderModel.from_pretrained(f"{a.keep}/text_encoder").float().eval().to(a.device)
@@ -404,24 +431,26 @@ def train(a, student, data, log):
     if os.path.exists(f"{a.work}/state.pt"):
         s = torch.load(f"{a.work}/state.pt", map_location=a.device)
         student.load_state_dict(s["student"]); optimiser.load_state_dict(s["optimiser"])
+        for g in optimiser.param_groups:
+            g["lr"] = rate
         step, done = s["step"], s["done"]
         gen.manual_seed(a.seed + step)
-    start, shown, saved, sums, count = time.time() - done, time.time(), time.time(), {}, 0
+    start, shown, saved, sums, count = time.time() - done, time.time(), time.time(), 0, 0
     while (clock := time.time() - start) < a.seconds:
-        for g in optimiser.param_groups:
-            g["lr"] = a.rate * min(1, (step + 1) / 50) * (.02 + .98 * .5 * (1 + math.cos(math.pi * clock / a.seconds)))
-        with torch.autocast(a.device, torch.bfloat16, enabled=a.device == "cuda"):
-            parts = losses(student, data, a.batch, gen, keep)
-        loss = sum(WEIGHTS[k] * v for k, v in parts.items())
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimiser.step()
-        step, count = step + 1, count + 1
-        sums = {k: sums.get(k, 0) + v.detach() for k, v in parts.items()}
+        now = a.rate * min(1, (step + 1) / 50) * (.02 + .98 * .5 * (1 + math.cos(math.pi * clock / a.seconds)))
+        if cuda:
+            rate.fill_(now)
+        else:
+            for g in optimiser.param_groups:
+                g["lr"] = now
+        rows = data.draw(a.batch, gen)
+        if replay is None:
+            replay = Replay(one, rows)
+        sums, step, count = sums + replay(rows), step + 1, count + 1
         if time.time() - shown > 20:
-            log("step %6d  %5.0f s  " % (step, clock) + "  ".join("%s %.3f" % (k, float(v) / count) for k, v in sums.items()))
-            shown, sums, count = time.time(), {}, 0
+            names = list(WEIGHTS)[:len(sums)]
+            log("step %6d  %5.0f s  " % (step, clock) + "  ".join("%s %.3f" % (k, v / count) for k, v in zip(names, sums.tolist())))
+            shown, sums, count = time.time(), 0, 0
         if time.time() - saved > 60:
             saved = time.time()
             save_state(a, student, optimiser, step, clock)
