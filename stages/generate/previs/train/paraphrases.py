@@ -113,6 +113,8 @@ VERBS = {"ship": "cuts through;sails on;crosses;is underway in;steams across", "
 WORN = "in a {} coat; in a {} jacket; in a {} dress; in a {} cloak; in a {} raincoat; wearing {}; dressed in {}; in {}; in {} clothes".split("; ")
 COLOURED = {"person": WORN, "sailing_boat": "with {} sails; with a {} hull; under {} sails; in {}".split("; "), "ship": "with a {} hull; painted {}; in {}".split("; ")}
 OTHERWISE = "painted {}; in {}; of {} colour; with {} paint; all {}".split("; ")
+EMPTY = ("nothing but {};just {};only {};{}, nobody there;{}, nobody around;{}, no one in sight;{}, not a soul to be seen;{} without people;{}, no people;{}, deserted;{}, empty;{} with nothing in it;"
+         "an empty scene: {};an empty shot of {};{}, silence").split(";")
 SHOWN = "a shot of; a view of; a scene of; a picture of; an image of; footage of; a video of; we see; there is; scene :; shot :; a close view of; a wide view of; a film of".split("; ")
 PLURALS = {"man": "men", "woman": "women", "person": "people", "goose": "geese", "person walking": "people walking", "bird in flight": "birds in flight", "passer-by": "passers-by", "lady": "ladies",
            "ferry": "ferries", "lorry": "lorries", "people": "people", "child": "children", "old man": "old men", "somebody": "people", "someone": "people", "aircraft": "aircraft", "small aircraft with wings": "small aircraft with wings", "man in a coat": "men in coats", "fellow strolling": "fellows strolling"}
@@ -304,7 +306,8 @@ class Wording:
         rng, done = self.rng, False
         place, done = self.setting(m) if "setting" in m else ([], False)
         if "subject" not in m:
-            return (spoken(rng.choice(SHOWN)) if place and rng.random() < .5 else []) + place, done
+            before, after = rng.choice(EMPTY).split("{}") if rng.random() < .3 else (rng.choice(SHOWN) if rng.random() < .5 else "", "")
+            return spoken(before) + place + spoken(after) if place else [], done
         body = self.subject(m)
         if not place:
             return body, done
