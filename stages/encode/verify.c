@@ -41,15 +41,26 @@ static uint16_t mean_of(const AVFrame *f, int plane, int x0, int y0, int x1, int
                  : 0;
 }
 
+/* What an encoder may do to the mean of a few pixels says nothing: a cell has 16 each way. */
+static int cells(int pixels)
+{
+    int n = pixels / 16;
+
+    return n < 1 ? 1 : n > PRINT_CELLS ? PRINT_CELLS : n;
+}
+
 void print_of(const AVFrame *f, struct print *out)
 {
     int chroma_height = f->format == AV_PIX_FMT_YUV420P ? f->height / 2 : f->height;
+    int across = cells(f->width), down = cells(f->height);
 
     for (int i = 0; i < PRINT_CELLS * PRINT_CELLS; i++) {
         int x = i % PRINT_CELLS, y = i / PRINT_CELLS;
 
-        out->luma[i] = mean_of(f, 0, f->width * x / PRINT_CELLS, f->height * y / PRINT_CELLS,
-                               f->width * (x + 1) / PRINT_CELLS, f->height * (y + 1) / PRINT_CELLS);
+        out->luma[i] = 0;
+        if (x < across && y < down)
+            out->luma[i] = mean_of(f, 0, f->width * x / across, f->height * y / down,
+                                   f->width * (x + 1) / across, f->height * (y + 1) / down);
     }
     out->cb = mean_of(f, 1, 0, 0, f->width / 2, chroma_height);
     out->cr = mean_of(f, 2, 0, 0, f->width / 2, chroma_height);

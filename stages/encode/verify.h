@@ -2,10 +2,10 @@
  * was meant, or the shot fails.
  *
  * While encoding, a fingerprint is kept of every picture as it went into the encoder: the mean luma
- * of a grid of cells, and both mean chromas. Decoding again must give the same within what the
- * quality allows, picture by picture. So a delivery that is black, flat or frozen where the master
- * was not, in wrong colours or out of order cannot pass; whether the master itself may be black,
- * flat or frozen was decode's question.
+ * of a grid of cells (8 by 8, fewer where one would be under 16 pixels), and both mean chromas.
+ * Decoding again must give the same within what the quality allows, picture by picture. So a
+ * delivery that is black, flat or frozen where the master was not, in wrong colours or out of order
+ * cannot pass; whether the master itself may be black, flat or frozen was decode's question.
  */
 #ifndef AUTEUR_STAGES_ENCODE_VERIFY_H
 #define AUTEUR_STAGES_ENCODE_VERIFY_H
