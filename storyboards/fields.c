@@ -155,7 +155,7 @@ static const struct field shot_fields[] = {
 
 static const struct field models_fields[GENERATED_TIERS] = {
     {"previs", FIELD_PATH, AT(models_values, path[0]),
-     .without = "the one that ships with the program",
+     .without = "found by --models, or the one that ships",
      .help = "a checkpoint directory in the layout that diffusers publishes"},
     {"validator", FIELD_PATH, AT(models_values, path[1]), .without = "found by --models",
      .help = "SDXL keyframe, then SVD-XT"},

@@ -24,6 +24,7 @@ const struct tier tiers_all[] = {
         .guidance_2 = 1,
         .frames_max = 121,
         .pixels_max = 416 * 240,
+        .own_size = true, /* of fewer it makes a smear: a smaller board has them shrunk */
         .text_length = 512,
         .negative = "",
     },
@@ -151,15 +152,30 @@ static const char *board_folder(const struct stage_env *env, const struct tier *
     return NULL;
 }
 
+/* As a drive's mount point is while the drive is not plugged in. */
+static bool is_empty(const char *folder)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *entry;
+    bool empty = d != NULL;
+    while (empty && (entry = readdir(d)))
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (d)
+        closedir(d);
+    return empty;
+}
+
 static const char *own_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
 {
-    const char *named = board_folder(env, tier);
+    const char *named = board_folder(env, tier), *given = NULL;
 
     if (named)
         return named;
-    if (tier->embedded)
+    if (env->models_dir && *env->models_dir)
+        given = path_join(a, env->models_dir, tier->name);
+    if (tier->embedded && (!given || !is_directory(given) || is_empty(given)))
         return path_join(a, env->data_dir, tier->name);
-    return env->models_dir && *env->models_dir ? path_join(a, env->models_dir, tier->name) : NULL;
+    return given;
 }
 
 const char *tier_folder(const struct stage_env *env, const struct tier *tier, struct arena *a)
@@ -190,19 +206,6 @@ static bool is_checkpoint(const char *folder, struct arena *a)
 {
     const char *index = path_join(a, folder, "model_index.json");
     return index && path_exists(index);
-}
-
-/* As a drive's mount point is while the drive is not plugged in. */
-static bool is_empty(const char *folder)
-{
-    DIR *d = opendir(folder);
-    const struct dirent *entry;
-    bool empty = d != NULL;
-    while (empty && (entry = readdir(d)))
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    if (d)
-        closedir(d);
-    return empty;
 }
 
 static int not_there(const struct stage_env *env, const struct tier *tier, const char *path,
@@ -290,7 +293,7 @@ static void fit(int64_t pixels_max, bool enlarge, int multiple, int long_side, i
                 int *fitted_long, int *fitted_short)
 {
     double aspect = (double)short_side / long_side;
-    int side = (int)sqrt((double)pixels_max / aspect) / multiple * multiple;
+    int side = (int)(sqrt((double)pixels_max / aspect) + 1e-6) / multiple * multiple;
     if (side < multiple)
         side = multiple;
     if (side > long_side && !enlarge)

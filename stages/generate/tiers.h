@@ -9,7 +9,7 @@ struct tier {
     const char *name;            /* as a board writes it */
     const char *model;           /* for people */
     const struct family *family; /* of the model that makes the frames */
-    bool embedded;               /* its checkpoint ships with the program, in data_dir/NAME */
+    bool embedded;               /* its checkpoint ships too, in data_dir/NAME */
     bool small;                  /* was taught on short captions: nothing is added to prompts */
     int steps;                   /* by default */
     double guidance;             /* by default; 1: no guidance, one forward a step */
@@ -19,7 +19,7 @@ struct tier {
     int text_length;      /* tokens that the model reads of a prompt */
     int frames_max;       /* delivered frames of one shot; 0: it is slowed down, see below */
     int64_t pixels_max;   /* of one frame as the model makes it */
-    bool own_size;        /* it always makes about as many as its checkpoint was trained on */
+    bool own_size;        /* always about as many as its checkpoint was trained on, or told here */
     const char *shares;   /* the tier whose keyframes' model it is, where it has no folder */
     const char *negative; /* the base of every negative prompt: a list with commas */
     /* A tier of two models: the first makes the picture that the second sets in motion, unless the
