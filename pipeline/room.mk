@@ -13,6 +13,7 @@ PIPELINE_SRC := \
 	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
+	pipeline/commands/enhancers.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
 	pipeline/commands/models.c \
@@ -33,6 +34,7 @@ PIPELINE_SRC := \
 	pipeline/commands/verify.c \
 	pipeline/commands/verify_smoke.c \
 	pipeline/commands/version.c \
+	pipeline/commands/warnings.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
 	pipeline/execute/capacity.c \

@@ -259,6 +259,50 @@ static int fit_prompt(struct work *w, const char *prompt, struct phrases *p, str
     return note_added(w, p);
 }
 
+/* Whether the model reads nothing of the word, or less than all. */
+static int is_unknown(const struct work *w, const char *word, size_t size, bool *unknown)
+{
+    int32_t ids[128];
+    int count;
+    *unknown = false;
+    if (tokenizer_encode(w->tokenizer, word, size, ids, 128, &count, w->e) != 0)
+        return -1;
+    for (int i = 0; i < count; i++)
+        *unknown |= ids[i] == tokenizer_unknown(w->tokenizer);
+    return 0;
+}
+
+/* Signs of a script or emoji that the model was never taught. */
+static int note_unknown(struct work *w, const char *text)
+{
+    const char *first = NULL;
+    size_t length = 0, more = 0;
+    bool unknown;
+    if (!w->tokenizer || tokenizer_unknown(w->tokenizer) < 0)
+        return 0;
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, " ");
+        if (n == 0) {
+            n = 1;
+            continue;
+        }
+        if (is_unknown(w, text, n, &unknown) != 0)
+            return -1;
+        if (unknown && first)
+            more++;
+        if (unknown && !first) {
+            first = text;
+            length = n > 48 ? characters_shorten(text, 48) : n;
+        }
+    }
+    if (first && more)
+        notes_add(&w->notes, true, "the model cannot read \"%.*s\" nor %zu more words", (int)length,
+                  first, more);
+    else if (first)
+        notes_add(&w->notes, true, "the model cannot read \"%.*s\"", (int)length, first);
+    return 0;
+}
+
 static int make_negative(struct work *w, struct enhanced *out)
 {
     struct phrases p = {.count = 0};
@@ -325,7 +369,8 @@ int enhance(const struct lexicon *lexicon, const struct tokenizer *tokenizer,
     if (cut)
         notes_add(&w.notes, true, "the prompt is cut at %d bytes", WORDS_BYTES_MAX);
     if (lift(&w, original, &prompt, out) != 0 || gather(&w, prompt, phrases) != 0 ||
-        fit_prompt(&w, prompt, phrases, out) != 0 || make_negative(&w, out) != 0)
+        fit_prompt(&w, prompt, phrases, out) != 0 || note_unknown(&w, out->prompt) != 0 ||
+        make_negative(&w, out) != 0)
         return -1;
     out->notes = w.notes.items;
     out->note_count = w.notes.count;

@@ -172,6 +172,11 @@ int tokenizer_vocabulary(const struct tokenizer *t)
     return t->vocabulary;
 }
 
+int tokenizer_unknown(const struct tokenizer *t)
+{
+    return t->spm ? spm_find(t->spm, "<unk>") : -1;
+}
+
 /* ---- encoding */
 
 /* How many ids a text has without its markers; the first `max` of them are written. */

@@ -43,6 +43,9 @@ int tokenizer_limit(const struct tokenizer *t);
 /* Ids are below this. */
 int tokenizer_vocabulary(const struct tokenizer *t);
 
+/* The id that stands for what the tokenizer has no pieces for; -1: it has pieces for any byte. */
+int tokenizer_unknown(const struct tokenizer *t);
+
 /* Writes the ids of `size` bytes of text with the markers around them, at most `max` (which has
  * room for the markers): a longer text loses its end, not its markers. *count is how many were
  * written. */

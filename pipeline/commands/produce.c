@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pipeline/commands/command.h"
+#include "pipeline/commands/warnings.h"
 #include "pipeline/execute/capacity.h"
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/job.h"
@@ -190,5 +191,6 @@ int produce(struct workspace *w, const struct request *r, const struct options *
         workspace_plan(w, r, &e) != 0 || capacity_check(&w->env, &w->plan, &e) != 0 ||
         workspace_remember(w, r, &e) != 0)
         return command_failed(&e);
+    warnings_print(w, r->board);
     return carry_out(w, r, o, began);
 }

@@ -6,40 +6,9 @@
 
 #include "pipeline/cli/help.h"
 #include "pipeline/commands/command.h"
+#include "pipeline/commands/enhancers.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
-#include "stages/enhance.h"
-
-enum { MOST_TIERS = 16 };
-
-/* One enhancer a tier, opened when the first shot needs it. */
-struct enhancers {
-    const struct stage_env *env;
-    const struct tier *tiers[MOST_TIERS];
-    struct enhancer *list[MOST_TIERS];
-    int count;
-};
-
-static int enhancer_for(struct enhancers *all, const struct shot *shot, struct enhancer **out,
-                        struct error *e)
-{
-    const struct tier *tier;
-
-    if (tier_of_shot(all->env, shot, &tier, e) != 0)
-        return -1;
-    for (int i = 0; i < all->count; i++)
-        if (all->tiers[i] == tier) {
-            *out = all->list[i];
-            return 0;
-        }
-    if (all->count == MOST_TIERS)
-        return error_set(e, ERROR_INTERNAL, "more than %d tiers", MOST_TIERS);
-    if (enhancer_open(all->env, tier, out, e) != 0)
-        return -1;
-    all->tiers[all->count] = tier;
-    all->list[all->count++] = *out;
-    return 0;
-}
 
 static void paragraph(const char *title, const char *text)
 {
@@ -90,7 +59,7 @@ static int tell_shots(struct workspace *w, const char *only, json_t *list, struc
         if (shot->kind != SHOT_GENERATED || (only[0] && fnmatch(only, shot->id, 0) != 0))
             continue;
         told++;
-        rc = enhancer_for(&all, shot, &enhancer, e);
+        rc = enhancers_for(&all, shot, &enhancer, e);
         if (rc == 0)
             rc = enhancer_shot(enhancer, shot, &arena, &now, e);
         if (rc == 0 && list)
@@ -104,8 +73,7 @@ static int tell_shots(struct workspace *w, const char *only, json_t *list, struc
     if (!told && !list)
         printf("no prompts: no shot%s%s%s is generated, so no model is told anything\n",
                only[0] ? " that matches '" : "", only, only[0] ? "'" : "");
-    for (int i = 0; i < all.count; i++)
-        enhancer_close(all.list[i]);
+    enhancers_close(&all);
     return rc;
 }
 

@@ -174,6 +174,30 @@ static void a_bad_storyboard_is_told_with_its_places(void **state)
     expect(PROGRAM("run", board, "-o", dir), 2, "", "nothing.yaml");
 }
 
+/* What a model will not read of a prompt is told before anything is made. */
+static void unread_words_are_told(void **state)
+{
+    char *model = realpath("stages/generate/previs/checkpoint", NULL);
+    char *text = malloc(1 << 13), *at = text;
+
+    (void)state;
+    assert_true(model && text);
+    at += sprintf(at,
+                  "models: {previs: %s}\nname: x\nshots:\n  - {id: a, prompt: \"a caf\u00e9, "
+                  "\u591c\u306e\u6d77\"}\n"
+                  "  - id: b\n    prompt:",
+                  model);
+    for (int i = 0; i < 300; i++)
+        at += sprintf(at, " a ship at sea");
+    write_file(board, text);
+    free(text);
+    free(model);
+    expect(PROGRAM("check", board), 0, "2 shots, no problems",
+           "board.yaml:4: shot a: warning: the model cannot read \"\u591c\u306e\u6d77\"\n");
+    expect(PROGRAM("check", board), 0, "",
+           "board.yaml:5: shot b: warning: the prompt is too long for the model's 128 tokens");
+}
+
 static void a_missing_source_fails_its_shot_alone(void **state)
 {
     struct program p;
@@ -599,6 +623,7 @@ int main(void)
         ONE(every_option_is_in_the_help_the_manual_and_the_completions),
         ONE(bash_completes_words_and_choices),
         ONE(a_bad_storyboard_is_told_with_its_places),
+        ONE(unread_words_are_told),
         ONE(a_missing_source_fails_its_shot_alone),
         ONE(a_shot_that_failed_is_not_explained_by_what_it_never_was),
         ONE(cards_are_made_once_and_told_about),

@@ -238,6 +238,13 @@ static void a_negative_that_nobody_reads_is_told(void **state)
     assert_non_null(strstr(p.err, "`negative` does nothing: tier flagship (Wan 2.2 A14B) makes no "
                                   "pass without the prompt where guidance is 1"));
     program_free(&p);
+    p = PROGRAM("run", board, "-o", dir, "--models", models);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.err, "shot a: warning: `negative` does nothing: tier flagship"));
+    program_free(&p);
+    p = PROGRAM("run", board, "-o", dir, "--models", models);
+    assert_string_equal(p.err, ""); /* it is made */
+    program_free(&p);
 }
 
 /* What a processor does with what is meant for a GPU's memory is said, once. */
