@@ -75,4 +75,4 @@ bench-previs: $(BUILD)/auteur-pipe
 .PHONY: contact-sheet
 contact-sheet: $(BUILD)/auteur-pipe
 	$< run storyboards/animatic.yaml -o out/animatic
-	$(PYTHON) bench/contact_sheet.py out/animatic out/animatic.jpg
+	$(PYTHON) bench/contact_sheet.py out/animatic out/animatic.jpg --most 110
