@@ -49,6 +49,7 @@ STAGES_SRC += \
 	stages/decode/generated.c \
 	stages/decode/master.c \
 	stages/decode/picture.c \
+	stages/decode/picture_lane.c \
 	stages/decode/picture_stream.c \
 	stages/decode/place.c \
 	stages/decode/rehearsal.c \
@@ -160,6 +161,7 @@ STAGES_TESTS := \
 	tests/stages/test_inspect.c \
 	tests/stages/test_latents.c \
 	tests/stages/test_parity.c \
+	tests/stages/test_picture_lane.c \
 	tests/stages/test_picture_stream.c \
 	tests/stages/test_published.c \
 	tests/stages/test_sampler_settings.c \

@@ -1,17 +1,20 @@
 #include <math.h>
 
 #include "stages/decode/master.h"
+#include "stages/decode/picture_lane.h"
 #include "stages/decode/sources.h"
 #include "stages/decode/upscaler_choice.h"
 
 struct delivery {
     struct master *master;
     struct tier_geometry geometry;
-    struct upscaler *upscaler;     /* NULL: none */
-    int scale;                     /* of it; else 1 */
-    struct picture picture, board; /* the picture's part of a frame; on the board */
-    struct resampler *resampler;   /* NULL when they are of one size */
-    int done;                      /* frames of the shot */
+    struct upscaler *upscaler;   /* NULL: none */
+    int scale;                   /* of it; else 1 */
+    int width, height;           /* of the picture's part of a frame, enlarged */
+    struct picture_lane *lane;   /* of such */
+    struct picture board;        /* on the board; the lane's */
+    struct resampler *resampler; /* NULL when they are of one size; the lane's */
+    int done;                    /* frames of the shot */
 };
 
 /* Of numbers that are not finite: the upscaler's, where all that the model made are. */
@@ -51,7 +54,7 @@ static int take_row(const float *restrict from, uint16_t *restrict red, uint16_t
 }
 
 static int take_picture(struct delivery *d, const float *rgb, int width, int height, int index,
-                        struct error *e)
+                        struct picture *to, struct error *e)
 {
     const struct tier_geometry *g = &d->geometry;
     const float *made = rgb;
@@ -62,13 +65,12 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
                          g->width, g->height);
     if (d->upscaler && upscaler_run(d->upscaler, rgb, width, height, &rgb, e) != 0)
         return -1;
-    for (int y = 0; y < g->picture_height * scale; y++) {
+    for (int y = 0; y < d->height; y++) {
         const float *row = rgb + ((size_t)(g->top * scale + y) * (size_t)width + (size_t)g->left) *
                                      (size_t)scale * 3;
-        size_t at = (size_t)y * (size_t)d->picture.width;
+        size_t at = (size_t)y * (size_t)d->width;
 
-        none |= take_row(row, d->picture.planes[0] + at, d->picture.planes[1] + at,
-                         d->picture.planes[2] + at, d->picture.width);
+        none |= take_row(row, to->planes[0] + at, to->planes[1] + at, to->planes[2] + at, d->width);
     }
     return none ? no_picture(d, made, index, e) : 0;
 }
@@ -79,29 +81,36 @@ static int64_t model_frame(const struct tier_geometry *g, int i)
     return g->spread ? (int64_t)i * g->frames / g->picture_frames : i;
 }
 
-static int add_frame(struct delivery *d, bool again, struct error *e)
+/* A picture onto the board and into the master, as often as it is shown. */
+static int deliver(void *ctx, const struct picture *p, int count, struct error *e)
 {
-    d->done++;
-    if (again)
-        return master_repeat(d->master, e);
-    return master_add(d->master, d->resampler ? &d->board : &d->picture, e);
+    struct delivery *d = ctx;
+    struct window all = {0, 0, p->width, p->height};
+
+    if ((d->resampler && resample(d->resampler, p, all, &d->board, e) != 0) ||
+        master_add(d->master, d->resampler ? &d->board : p, e) != 0)
+        return -1;
+    while (--count > 0)
+        if (master_repeat(d->master, e) != 0)
+            return -1;
+    return 0;
 }
 
 static int on_frame(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
 {
     struct delivery *d = ctx;
     const struct tier_geometry *g = &d->geometry;
-    struct window all = {0, 0, d->picture.width, d->picture.height};
+    struct picture *picture;
+    int first = d->done;
 
     if (d->done == g->picture_frames || model_frame(g, d->done) != index)
         return 0; /* the model's own rounding up, or it is not shown */
-    if (take_picture(d, rgb, width, height, index, e) != 0 ||
-        (d->resampler && resample(d->resampler, &d->picture, all, &d->board, e) != 0))
+    picture = picture_lane_room(d->lane, e);
+    if (!picture || take_picture(d, rgb, width, height, index, picture, e) != 0)
         return -1;
-    for (bool again = false; d->done < g->picture_frames && model_frame(g, d->done) == index;
-         again = true)
-        if (add_frame(d, again, e) != 0)
-            return -1;
+    while (d->done < g->picture_frames && model_frame(g, d->done) == index)
+        d->done++;
+    picture_lane_put(d->lane, d->done - first);
     return 0;
 }
 
@@ -112,17 +121,16 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
 
     tier_shot_geometry(job->env, tier, job->shot, &d->geometry);
     d->scale = d->upscaler ? upscaler_scale(d->upscaler) : 1;
-    if (picture_alloc(&d->picture, d->geometry.picture_width * d->scale,
-                      d->geometry.picture_height * d->scale, e) != 0)
-        return -1;
-    if ((d->picture.width != b->width || d->picture.height != b->height) &&
+    d->width = d->geometry.picture_width * d->scale;
+    d->height = d->geometry.picture_height * d->scale;
+    if ((d->width != b->width || d->height != b->height) &&
         resampler_open(b->width, b->height, &d->resampler, e) != 0)
         return -1;
     if (master_open(job, &d->master, e) != 0)
         return -1;
     if (d->geometry.frames == 1)
         master_stands_still(d->master);
-    return 0;
+    return picture_lane_open(d->width, d->height, deliver, d, &d->lane, e);
 }
 
 int decode_generated(struct vae_session *vae, struct upscaler *upscaler,
@@ -133,11 +141,12 @@ int decode_generated(struct vae_session *vae, struct upscaler *upscaler,
     int rc = -1;
 
     if (tier_of_shot(job->env, job->shot, &tier, e) == 0 && delivery_open(&d, job, tier, e) == 0 &&
-        vae_session_decode(vae, latents, on_frame, &d, e) == 0)
+        vae_session_decode(vae, latents, on_frame, &d, e) == 0 &&
+        picture_lane_finish(d.lane, e) == 0)
         rc = master_finish(d.master, e);
+    picture_lane_close(d.lane);
     master_close(d.master);
     resampler_close(d.resampler);
-    picture_free(&d.picture);
     picture_free(&d.board);
     return rc;
 }

@@ -28,8 +28,8 @@ double film_master(const struct board *b, int width, int height)
      * frame; the encoder's room for the worst that there is, and a copy of what it made, 5 bytes a
      * pixel where it finds little to save. */
     const double frame = 6 + 6 + 2 + 12 + 5;
-    /* The picture as it comes, and in floats one plane of it that is resized across. */
-    double source = 6.0 * width * height + 4.0 * b->width * height;
+    /* Two pictures as they come, and in floats one plane of one that is resized across. */
+    double source = 2 * 6.0 * width * height + 4.0 * b->width * height;
 
     return pixels(b) * frame + source;
 }
