@@ -14,7 +14,8 @@ What is learned, with heads that are thrown away:
   phrase   every token, through another, is what the phrase means that it is part of ("hot air balloon"),
            so cross attention finds a phrase at each of its tokens, and near its synonyms
   anchor   words, phrases and texts are as near to each concept's phrases as the teacher has them
-  tag      every token names its concept ("pan left"): this holds apart what the teacher hears alike
+  tag      every token names its concept ("pan left"): this holds apart what the teacher hears alike; and of the dictionary's
+           words those whose meaning is clearly one concept's name that
   keep     with --keep: what an earlier encoder knew of captions' phrases it says as that one did, so that a transformer
            taught with that one goes on understanding
   same     two wordings of one meaning are nearer than anything else in the batch, twisted meanings included
@@ -121,11 +122,18 @@ def split_parts(parts):
     return out
 
 
-def make_texts(net, more, near, slots, captions, glosses, seed):
+def placed(senses, anchors, keys, sure=.65, lead=.08, lead_of_colours=.05):
+    """For each sense the slot that it would stand in, and the concept that it clearly is, or None. Thresholds by eye: an eggbeater is a helicopter, a street no car."""
+    best = (senses @ anchors.T).topk(2, dim=1)
+    return [(slot, concept if near > sure and near - second > (lead_of_colours if slot == "colour" else lead) else None)
+            for (slot, concept), (near, second) in zip((keys[k] for k in best.indices[:, 0].tolist()), best.values.tolist())]
+
+
+def make_texts(net, more, near, places, captions, glosses, seed):
     """Rows of (text, parts): captions in fours, two wordings of a meaning and two of the same with a twist; two plain ones;
     lists of lemmas, mostly of the nearest, and captions with such lemmas in the places of their slots; glosses and synonyms.
-    Also how many captions and lists, and the glosses' synsets. slots: for each of near the slot that it would stand in.
-    Words kept for evaluation are among all the dictionary's others; no caption names the concept of one."""
+    Also how many captions and lists, and the glosses' synsets. places: placed() for each of near.
+    Words kept for evaluation are among all the dictionary's others; no person has named the concept of one."""
     rng = random.Random(seed)
     say = Wording(rng, more=more, open_words=open_things(net))
     quads = []
@@ -135,18 +143,23 @@ def make_texts(net, more, near, slots, captions, glosses, seed):
             for _ in range(2):
                 parts = say.parts(meaning)
                 quads.append((joined(parts), split_parts(parts)))
-    fitting = {s: [lemma for lemma, slot in zip(near, slots) if slot == s] for s in set(slots)}
+    fitting = {s: [(lemma, c) for lemma, (slot, c) in zip(near, places) if slot == s] for s in {s for s, _ in places}}
+    known, index = list(zip(near, places)), {c: i for i, c in enumerate(CONCEPTS)}
     some = lambda lemmas: lemmas[int(len(lemmas) * rng.random() ** 2)]
     lists = []
     for i in range(glosses // 2):
         row = []
         if i % 3:
-            parts = [(some(fitting[slot]), slot, None) if slot in fitting and rng.random() < .5 else (text, slot, concept) for text, slot, concept in say.parts(draw_meaning(rng))]
+            parts = []
+            for text, slot, concept in say.parts(draw_meaning(rng)):
+                if slot in fitting and rng.random() < .5:
+                    text, concept = some(fitting[slot])
+                parts.append((text, slot, concept))
             row = split_parts(parts)
         for _ in range(0 if i % 3 else rng.randint(1, 5)):
             row += [(w, None, -1) for w in rng.choice(JOINTS).split() if row or w != ","]
-            lemma = some(near)
-            row += [(w, lemma, -1) for w in plain(lemma)]
+            lemma, place = some(known)
+            row += [(w, lemma, index.get(place, -1)) for w in plain(lemma)]
         lists.append((" ".join(w for w, _, _ in row), row))
     rest = [(text, k) for k, (lemmas, gloss, _) in net.synsets.items() for text in [definition(gloss)] + [", ".join(lemmas)] * (len(lemmas) > 1)]
     rest = rng.sample(rest, min(len(rest), glosses // 2))
@@ -247,7 +260,7 @@ def make_corpus(a, net, teacher, log):
     near = nearest_words(lemmas, senses, anchors)[:a.lemmas]
     keys, row = list(told), {l: i for i, l in enumerate(lemmas)}
     more.update(open_words(net, lemmas, (senses @ anchors.T).max(1).values.tolist()))
-    slots = [keys[k][0] for k in (senses[[row[l] for l in near]] @ anchors.T).argmax(1).tolist()]
+    places = placed(senses[[row[l] for l in near]], anchors, keys)
     names = vocabulary_words(net, seen + [p for ps in with_sayings(more).values() for p in ps] + near, a.words)
     wv = dictionary.words(names)
     for key, found in near_phrases(names, wv, dictionary).items():
@@ -255,7 +268,7 @@ def make_corpus(a, net, teacher, log):
         log(*key, len(more[key]), *found[:8])
     json.dump({" ".join(k): v for k, v in more.items()}, open(f"{a.work}/phrases.json", "w"), indent=0)
     more = with_sayings(more)
-    texts, quads, lists, synsets = make_texts(net, more, near, slots, a.captions, a.glosses, a.seed)
+    texts, quads, lists, synsets = make_texts(net, more, near, places, a.captions, a.glosses, a.seed)
     phrases = sorted({p for _, parts in texts for _, p, _ in parts if p})
     log(f"{quads} captions, {lists} lists, {len(synsets)} glosses, {len(names)} words, {len(phrases)} phrases")
     pv = dictionary.phrases(phrases)

@@ -8,22 +8,22 @@ from teacher import clearance, ground, unhidden
 HEIGHT = {"aeroplane": (60, 160), "helicopter": (18, 45), "drone": (3, 9), "birds": (9, 26), "balloon": (25, 60)}
 # of its length, from its middle to its ends along and across its heading, where several stand beside each other
 EXTENT = {"ship": (.5, .08), "sailing_boat": (.42, .26), "submarine": (.5, .07), "car": (.5, .2), "train": (.67, .05), "aeroplane": (.5, .5),
-          "helicopter": (.55, .42), "drone": (.42, .42), "person": (.25, .2), "birds": (.55, .6), "balloon": (.36, .36), "lighthouse": (.36, .36),
+          "helicopter": (.55, .42), "drone": (.42, .42), "person": (.25, .2), "birds": (.38, .46), "balloon": (.36, .36), "lighthouse": (.36, .36),
           "rocket": (.3, .3), "nobody": (.5, .5)}
 # of its length, how high the middle of what stands is
 MIDDLE = {"person": .72, "lighthouse": .46, "rocket": .48, "sailing_boat": .42, "birds": 0, "balloon": 0}
 
 
 # times as long a lens for what is small or stands far off, by setting and subject or by subject
-LENS = {"ship": 1.35, "submarine": 1.5, "train": 1.5, "birds": 1.6, "drone": 1.35, ("harbour", "ship"): 2.0, ("harbour", "submarine"): 2.2, ("harbour", "person"): 1.3, ("harbour", "car"): 1.3,
+LENS = {"ship": 1.35, "submarine": 1.5, "train": 1.5, "birds": 1.3, "drone": 1.35, ("harbour", "ship"): 2.0, ("harbour", "submarine"): 2.2, ("harbour", "person"): 1.3, ("harbour", "car"): 1.3,
         ("harbour", "lighthouse"): 1.3, ("city_night", "person"): 1.35, ("street_day", "person"): 1.3, ("street_day", "helicopter"): 1.6, ("city_night", "helicopter"): 1.5,
-        ("city_night", "aeroplane"): 1.7, ("snow", "birds"): 2.2, ("forest", "person"): 1.3, ("interior", "birds"): 1.2, ("street_day", "train"): 1.0, ("city_night", "train"): 1.0,
+        ("city_night", "aeroplane"): 1.7, ("forest", "person"): 1.3, ("street_day", "train"): 1.0, ("city_night", "train"): 1.0,
         ("forest", "train"): 1.0, ("river", "train"): 1.3, ("desert", "rocket"): 1.3, ("sea", "helicopter"): 1.15,
-        ("street_day", "aeroplane"): 1.7, ("city_night", "birds"): 1.2, ("river", "ship"): 1.0, ("harbour", "birds"): 2.0, ("harbour", "helicopter"): 1.4}
+        ("street_day", "aeroplane"): 1.7, ("river", "ship"): 1.0, ("harbour", "helicopter"): 1.4}
 
 
 def lens(s):
-    aerial = {"person": 2.2, "drone": 3, "car": 2, "birds": 1.3}.get(s["subject"], 1) if s["move"] == "aerial" and s["setting"] != "interior" else 1
+    aerial = {"person": 2.2, "drone": 1.7, "car": 2, "birds": 1.1}.get(s["subject"], 1) if s["move"] == "aerial" and s["setting"] != "interior" else 1
     return LENS.get((s["setting"], s["subject"]), LENS.get(s["subject"], 1)) * aerial
 
 
@@ -78,7 +78,7 @@ def flying(s, c, rng, low=2.0):
     distance = size * zoom * rng.uniform(.8, 1.4) * farther(s, c) * CLOSE
     rise = rng.uniform(.35, .7) if s["move"] == "aerial" else rng.uniform(-.12, .3)
     if s["move"] == "aerial":
-        distance = max(distance, 12)
+        distance = max(distance, 4 if s["subject"] in ("drone", "birds") else 12)
     if s["move"] != "tracking":
         c.speed = min(c.speed, .6 * distance / zoom)
     x, z = c.at[0] + math.sin(angle) * distance, c.at[2] - math.cos(angle) * distance

@@ -1,4 +1,4 @@
-// A person walking, and birds. Included by subjects.cuh.
+// A person walking, and a bird. Included by subjects.cuh.
 
 struct gait {
     float thigh, shin, arm; // radians forward of straight down
@@ -106,54 +106,24 @@ FN float segment(v2 p, v2 a, v2 b)
     return length(pa - ba * unitly(dot(pa, ba) / dot(ba, ba)));
 }
 
-// One bird, its wings up or down by `beat`; spread is 0.075 to a side.
-FN part bird(v3 p, float beat)
+// Its wings are up or down by `beat`; they reach 0.5 to a side. One to a subject: of a flock a
+// small picture keeps specks.
+FN part bird(const clip *c, v3 p, int i, float seconds)
 {
-    float x = fabsf(p.x), up = sinf(beat);
-    v2 root = vec(0.004f, 0.002f), bend = vec(0.034f, 0.002f + 0.022f * up),
-       tip = vec(0.072f, 0.002f + 0.042f * sinf(beat - 0.75f));
-    float chord = 0.017f * (1 - 0.55f * unitly((x - 0.02f) / 0.05f)),
-          sweep = 0.010f - 0.20f * fmaxf(x - 0.032f, 0);
+    float x = fabsf(p.x), luck = chance(c->seed + 521u * i),
+          beat = 6.2832f * ((1.3f + 0.4f * luck) * seconds + luck), up = sinf(beat);
+    v2 root = vec(0.03f, 0.015f), bend = vec(0.23f, 0.015f + 0.145f * up),
+       tip = vec(0.48f, 0.015f + 0.27f * sinf(beat - 0.75f));
+    float chord = 0.12f * (1 - 0.55f * unitly((x - 0.13f) / 0.33f)),
+          sweep = 0.065f - 0.20f * fmaxf(x - 0.21f, 0);
     float line = fminf(segment(vec(x, p.y), root, bend), segment(vec(x, p.y), bend, tip));
-    part s = {fmaxf(line - 0.0026f, fabsf(p.z - sweep) - chord) * 0.85f, BIRD};
-    add(&s, ball(p, vec(0.0095f, 0.0095f, 0.037f)), BIRD);
+    part s = {fmaxf(line - 0.018f, fabsf(p.z - sweep) - chord) * 0.85f, BIRD};
+    add(&s, ball(p, vec(0.075f, 0.080f, 0.26f)), BIRD);
     add(&s,
-        fmaxf(fmaxf(fabsf(p.y) - 0.002f, x - 0.004f + 0.25f * (p.z + 0.035f)),
-              fabsf(p.z + 0.042f) - 0.016f),
+        fmaxf(fmaxf(fabsf(p.y) - 0.018f, x - 0.035f + 0.25f * (p.z + 0.23f)),
+              fabsf(p.z + 0.29f) - 0.11f),
         BIRD);
-    add(&s, sphere(p - vec(0, 0.003f, 0.040f), 0.0075f), BIRD);
-    return s;
-}
-
-// A place for each across the flock: a V, or loosely.
-FN part birds(const clip *c, v3 p, int i, float seconds)
-{
-    const bool vee = kind(c, 2) == 0;
-    const int half = vee ? 4 + c->seed % 3 : 6; // to each side of the middle
-    const float apart = vee ? 0.52f / half : 0.085f;
-    float at = p.x / apart;
-    int own = (int)roundf(at);
-    part s = {fmaxf(1.5f * apart - 0.078f, 0.02f), BIRD};
-    for (int k = -1; k <= 1; k++) {
-        int j = own + k;
-        if (j < -half || j > half)
-            continue;
-        uint32_t luck = (uint32_t)(c->seed * 64 + j + 20 * (i + 1));
-        float r = chance(luck), u = chance(luck + 7001u), v = chance(luck + 9001u);
-        float sway = 0.018f * sinf(seconds * (1.1f + r) + 6 * u);
-        v3 where = vee ? vec(j * apart + 0.02f * (r - 0.5f), 0.05f * (u - 0.5f) + sway,
-                             0.42f - fabsf((float)j) * apart * 1.35f + 0.03f * (v - 0.5f))
-                       : vec((j + 0.3f * (r - 0.5f)) * apart, 0.42f * (u - 0.5f) + sway,
-                             0.95f * (v - 0.5f) + sway);
-        v3 q = p - where;
-        float about = length(q) - 0.085f;
-        if (about > 0.02f) {
-            s.d = fminf(s.d, about);
-            continue;
-        }
-        float beats = 6.2832f * ((2.1f + 0.8f * r) * seconds + v * 3);
-        part one = bird(q, beats);
-        add(&s, one.d, one.material);
-    }
+    add(&s, sphere(p - vec(0, 0.03f, 0.28f), 0.062f), BIRD);
+    add(&s, cone(vec(p.x, p.z - 0.36f, p.y - 0.025f), 0.04f, 0.026f, 0.004f), DARK);
     return s;
 }

@@ -17,7 +17,7 @@ def in_the_sky(s, c, rng):
         c.speed = min(c.speed, .6 * distance / zoom)
     angle, rise = rng.uniform(-.7, .7), rng.uniform(-.32, .3)
     if s["move"] == "aerial":
-        rise, distance = rng.uniform(.3, .6), max(distance, min(40, 8 * size))
+        rise, distance = rng.uniform(.3, .6), max(distance, min(40, (4 if s["subject"] == "birds" else 8) * size))
     at = (math.sin(angle) * distance, UP + math.sin(rise) * distance, -math.cos(angle) * distance * math.cos(rise))
     target = (0, UP + size * rng.uniform(.0, .15), 0)
     if nobody:

@@ -21,6 +21,11 @@ def street(s, c, rng, city):
     c.plan = (wide + there.uniform(52, 78), there.uniform(84, 120), wide, there.uniform(15, 22)) if city else \
              (wide + there.uniform(33, 44), there.uniform(92, 120), wide, there.uniform(11, 15))
     c.exposure *= {"day": 1.3, "dawn": 1.12, "dusk": .88, "night": .68}[s["time"]]
+    if city:  # its own light hides stars and what is far
+        c.haze = max(c.haze, .0035)
+        if s["time"] == "night":
+            c.stars, c.sky_low, c.sky_top = 0, there.choice(((.055, .030, .055), (.025, .035, .080))), (.004, .006, .022)
+            c.haze_colour = tuple(.7 * x for x in c.sky_low)
     kerb, along = kerb_at(c), rng.choice((0, math.pi))
     lanes = kerb - 2.2 > 6
     lamp = rng.choice((-.5, .5)) * (26 if city else 22)  # where lamps stand, as in lamp_gap() of town_things.cuh
@@ -82,8 +87,9 @@ def street(s, c, rng, city):
         distance = max(3.0, min(distance, (free - min(abs(c.at[0]), free * .6)) / SWING))
     target = (c.at[0], c.at[1] + size * (.65 if subject == "person" else .15) + (0 if flies else .2), c.at[2])
     if s["move"] == "aerial":
-        y = c.at[1] + rng.uniform(9, 20)
-        d = max(distance, rng.uniform(22, 34) * (.5 if subject in ("drone", "birds") else .75 if subject == "person" else 1))
+        small = subject in ("drone", "birds")
+        y = c.at[1] + rng.uniform(9, 20) * (.13 if small else 1)
+        d = max(distance, rng.uniform(22, 34) * (.25 if small else .75 if subject == "person" else 1))
         x = max(-free, min(free, c.at[0]))
         return (x, y, c.at[2] - d), target, zoom
     angle = rng.uniform(-.7, .7)
@@ -106,9 +112,9 @@ def view_of_street(s, c, rng, city, kerb):
     """Nobody there: along the street, over it, or from the air."""
     zoom = rng.uniform(1.1, 1.6)
     if s["move"] == "aerial" or (city and rng.random() < .35):
-        y = rng.uniform(70, 190) if city else rng.uniform(32, 60)
+        y = rng.uniform(50, 120) if city else rng.uniform(32, 60)
         c.haze = min(c.haze, 1.3 / (y + 60))  # fog, but not all white
-        z = -rng.uniform(140, 420) if city else -rng.uniform(20, 60)
+        z = -rng.uniform(140, 300) if city else -rng.uniform(20, 60)
         ahead = rng.uniform(220, 340) if city else rng.uniform(50, 80)
         if city and y < 150:
             return (0, y, z), (0, y * rng.uniform(.5, .8), z + ahead), zoom
@@ -150,7 +156,7 @@ def harbour(s, c, rng):
         c.at = (-46 * mirrored(c), 1.9, -14)
         c.heading = 0
     elif subject == "birds":
-        distance = rng.uniform(11, 17)
+        distance = rng.uniform(6, 9)
     elif subject == "nobody":
         c.at = (rng.uniform(-20, 20), 0, 12)
         size, distance = 20, rng.uniform(22, 55)
@@ -160,8 +166,9 @@ def harbour(s, c, rng):
     if subject == "nobody":
         y = rng.uniform(2, 9)
     if s["move"] == "aerial":
-        y = c.at[1] + max(min(24, 6 + size), distance * rng.uniform(.35, .6))
-        distance = max(distance, min(50, 14 + 2 * size))
+        small = subject in ("drone", "birds")
+        y = c.at[1] + max(0 if small else min(24, 6 + size), distance * rng.uniform(.35, .6))
+        distance = max(distance, 5 if small else min(50, 14 + 2 * size))
     target = (c.at[0], c.at[1] + size * (.45 if subject in ("person", "lighthouse") else .17), c.at[2])
     at = (c.at[0] + math.sin(angle) * distance, max(y, c.at[1] + 1.3 if c.at[1] == 2 else y), c.at[2] - math.cos(angle) * distance)
     return at, target, zoom

@@ -28,11 +28,11 @@ SUBJECTS_OF = {
 }
 # Metres; where there are several, of the kinds that the renderer's kind() chooses among by seed, in its order.
 SIZES = {"ship": (95, 125, 135, 26), "sailing_boat": (14, 14, 16), "submarine": 70, "car": (4.6, 4.2, 5.3, 5.4), "train": 45,
-         "aeroplane": (36, 36, 9), "helicopter": 13, "drone": 1.2, "person": 1.75, "birds": 9, "balloon": 19, "lighthouse": 28,
+         "aeroplane": (36, 36, 9), "helicopter": 13, "drone": 1.2, "person": 1.75, "birds": 4, "balloon": 19, "lighthouse": 28,
          "rocket": (50, 40, 55), "nobody": 1}
 # Metres a second: in the two seconds of a clip about two lengths at most, so that it stays in the picture.
 SPEEDS = {"ship": (8, 7, 8, 4.5), "sailing_boat": 3.5, "submarine": 6, "car": 4.4, "train": 10, "aeroplane": (38, 38, 10), "helicopter": 11,
-          "drone": 1.1, "person": 1.35, "birds": 6, "balloon": 1.2, "lighthouse": 0, "rocket": 0, "nobody": 0}
+          "drone": 1.1, "person": 1.35, "birds": 3.5, "balloon": 1.2, "lighthouse": 0, "rocket": 0, "nobody": 0}
 COLOURS = {"red": (.55, .03, .03), "orange": (.75, .22, .02), "yellow": (.75, .55, .04), "green": (.05, .32, .07), "blue": (.04, .12, .55),
            "purple": (.25, .05, .42), "pink": (.80, .25, .42), "white": (.80, .80, .80), "black": (.02, .02, .022), "grey": (.25, .26, .28)}
 

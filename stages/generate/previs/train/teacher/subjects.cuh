@@ -118,7 +118,7 @@ FN void subject_bound(const clip *c, v3 *middle, v3 *half)
         *middle = vec(0, 0.5f, 0), *half = vec(0.22f, 0.54f, 0.34f);
         break;
     case BIRDS:
-        *middle = vec(0, 0, -0.05f), *half = vec(0.62f, 0.30f, 0.62f);
+        *middle = vec(0, 0, 0), *half = vec(0.52f, 0.34f, 0.42f);
         break;
     case BALLOON:
         *middle = vec(0, 0, 0), *half = vec(0.40f, 0.52f, 0.40f);
@@ -155,7 +155,7 @@ BIG part subject_part(const clip *c, v3 p, int i, float seconds)
     case PERSON:
         return person(c, p, i, seconds);
     case BIRDS:
-        return birds(c, p, i, seconds);
+        return bird(c, p, i, seconds);
     case BALLOON:
         return balloon(p);
     case LIGHTHOUSE:

@@ -39,13 +39,14 @@ FN float town_ground(const clip *c, v2 p)
     return c->setting == HARBOUR ? harbour_ground(c, p) : 0;
 }
 
-// Wet roads are mirrors, and puddles better ones.
+// Wet roads are mirrors, and puddles better ones; in a city all is one, since lamps in many puddles
+// are a mush.
 FN float town_mirror(const clip *c, v3 p, v3 n, float *rough)
 {
     *rough = 0.05f;
     if (c->setting == HARBOUR || p.y > 0.05f || n.y < 0.9f || c->wet < 0.05f)
         return 0;
-    float puddle = step(0.50f, 0.62f, fbm(flat(p) * 0.22f, 3, 17u));
+    float puddle = is_city(c) ? 0.3f : step(0.50f, 0.62f, fbm(flat(p) * 0.22f, 3, 17u));
     *rough = mix(0.09f, 0.015f, puddle);
     return c->wet * mix(0.65f, 1.0f, puddle) * (1 - c->snow);
 }

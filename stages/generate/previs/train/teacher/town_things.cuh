@@ -55,12 +55,13 @@ FN float traffic_speed(const clip *c)
 }
 FN bool has_traffic(const clip *c, int lane, int street, float z)
 {
+    if (is_city(c)) // a small model makes a mush of many lamps
+        return false;
     if (street != 0)
         return true;
-    float free = lane == 0                  ? (c->subject == TRAIN ? 125.0f : 75.0f)
-                 : c->subject == PERSON     ? 60.0f
-                 : c->subject == HELICOPTER ? 0.0f
-                                            : 9.0f;
+    float free = lane == 0              ? (c->subject == TRAIN ? 125.0f : 75.0f)
+                 : c->subject == PERSON ? 60.0f
+                                        : 9.0f;
     if (c->subject == CAR && fabsf(sinf(c->heading)) > 0.5f) // it crosses
         free = 125;
     return fabsf(z) > free;
@@ -116,7 +117,7 @@ BIG void street_things(thing *t, const clip *c, v3 p, float seconds)
     float length = 6.6f;
     int n = cell(p.z, length, &f);
     uint32_t id = scramble(seed + 4099u + 23u * n);
-    bool parked = chance(c->seed + 812) < 0.8f;
+    bool parked = !is_city(c) && chance(c->seed + 812) < 0.8f;
     if (parked) {
         if (luck(id, 1) < 0.62f && beside_block(c, (n + 0.5f) * length, 4))
             car_block(t,

@@ -144,7 +144,7 @@ FN surface tower_wall(const clip *c, uint32_t id, float u, float v, float high, 
 {
     const float w = 0.0035f * far + 0.005f;
     // large windows, in whole storeys: a small model learns stripes and grids, not a thousand lots
-    float floors = 4.6f, bay = pick(id, 50, 3.0f, 5.6f), kind = luck(id, 51), wx = w / bay,
+    float floors = 7.0f, bay = pick(id, 50, 5.0f, 8.0f), kind = luck(id, 51), wx = w / bay,
           wy = w / floors;
     float col = floorf(u / bay), level = floorf(v / floors), x = u / bay - col,
           y = v / floors - level;
