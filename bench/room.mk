@@ -74,5 +74,6 @@ bench-previs: $(BUILD)/auteur-pipe
 # 24 shots of what previs knows, and a sheet of them; with Pillow.
 .PHONY: contact-sheet
 contact-sheet: $(BUILD)/auteur-pipe
+	@$(PYTHON) -c "import PIL" 2>/dev/null || { echo "contact-sheet: $(PYTHON) has no Pillow: name one that has by PYTHON="; exit 1; }
 	$< run storyboards/animatic.yaml -o out/animatic
 	$(PYTHON) bench/contact_sheet.py out/animatic out/animatic.jpg --most 110
