@@ -27,6 +27,7 @@ def lens(s):
     return LENS.get((s["setting"], s["subject"]), LENS.get(s["subject"], 1)) * aerial
 
 
+SMALL = ("drone", "birds")  # of what flies: seen from near
 CLOSE = .8  # of the distance that shows all of a subject's surroundings: a small one is lost in a small picture
 
 
@@ -78,7 +79,7 @@ def flying(s, c, rng, low=2.0):
     distance = size * zoom * rng.uniform(.8, 1.4) * farther(s, c) * CLOSE
     rise = rng.uniform(.35, .7) if s["move"] == "aerial" else rng.uniform(-.12, .3)
     if s["move"] == "aerial":
-        distance = max(distance, 4 if s["subject"] in ("drone", "birds") else 12)
+        distance = max(distance, 4 if s["subject"] in SMALL else 12)
     if s["move"] != "tracking":
         c.speed = min(c.speed, .6 * distance / zoom)
     x, z = c.at[0] + math.sin(angle) * distance, c.at[2] - math.cos(angle) * distance

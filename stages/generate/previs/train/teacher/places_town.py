@@ -6,7 +6,7 @@ within that is free wherever it goes along z; parked cars and trees narrow it ne
 import math
 import random
 
-from framing import HEIGHT, farther
+from framing import HEIGHT, SMALL, farther
 
 SWING = .45  # the sine of an orbit's largest turn to a side
 
@@ -69,13 +69,13 @@ def street(s, c, rng, city):
         c.at = (rng.uniform(-2, 2), rng.uniform(2.5, 7), 0)
     if subject == "nobody":
         return view_of_street(s, c, rng, city, kerb)
-    zoom = rng.uniform(1.2, 1.8) * (1.35 if subject in ("car", "drone", "birds") else 1)
+    small = subject in SMALL
+    zoom = rng.uniform(1.2, 1.8) * (1.35 if small or subject == "car" else 1)
     size = c.size
     distance = size * zoom * (rng.uniform(.6, 1.0) if subject == "car" else rng.uniform(.8, 1.25)) + (1.6 if subject in ("car", "drone") else .8)
     distance = max(distance, 3.2) * (farther(s, c) if subject in ("drone", "helicopter", "birds") else 1)
     if s["move"] != "tracking" and subject != "person":  # what goes along the street stays in front of the camera
         c.speed *= .3 if s["move"] == "orbit" else .65
-        small = subject in ("birds", "drone")
         distance = max(distance, c.speed * (.6 if small else 1) + .8 * size + (2 if small else 4))
     flies = c.at[1] > 0
     # how far from the middle of the street the camera may be
@@ -87,7 +87,6 @@ def street(s, c, rng, city):
         distance = max(3.0, min(distance, (free - min(abs(c.at[0]), free * .6)) / SWING))
     target = (c.at[0], c.at[1] + size * (.65 if subject == "person" else .15) + (0 if flies else .2), c.at[2])
     if s["move"] == "aerial":
-        small = subject in ("drone", "birds")
         y = c.at[1] + rng.uniform(9, 20) * (.13 if small else 1)
         d = max(distance, rng.uniform(22, 34) * (.25 if small else .75 if subject == "person" else 1))
         x = max(-free, min(free, c.at[0]))
@@ -116,9 +115,9 @@ def view_of_street(s, c, rng, city, kerb):
         c.haze = min(c.haze, 1.3 / (y + 60))  # fog, but not all white
         z = -rng.uniform(140, 300) if city else -rng.uniform(20, 60)
         ahead = rng.uniform(220, 340) if city else rng.uniform(50, 80)
-        if city and y < 150:
+        if city:
             return (0, y, z), (0, y * rng.uniform(.5, .8), z + ahead), zoom
-        x = 0 if city else rng.uniform(-20, 20)
+        x = rng.uniform(-20, 20)
         return (x, y, z), (x, y * .3, z + ahead), zoom
     y = rng.uniform(2.1, 2.8) if rng.random() < .65 else rng.uniform(3, 10)
     x = rng.uniform(-.55, .55) * kerb * (1 if y < 3 else .4)
@@ -166,7 +165,7 @@ def harbour(s, c, rng):
     if subject == "nobody":
         y = rng.uniform(2, 9)
     if s["move"] == "aerial":
-        small = subject in ("drone", "birds")
+        small = subject in SMALL
         y = c.at[1] + max(0 if small else min(24, 6 + size), distance * rng.uniform(.35, .6))
         distance = max(distance, 5 if small else min(50, 14 + 2 * size))
     target = (c.at[0], c.at[1] + size * (.45 if subject in ("person", "lighthouse") else .17), c.at[2])

@@ -50,8 +50,10 @@ BIG v3 town_air(const clip *c, v3 from, v3 d, float t, float seconds, v3 colour)
             sum = sum +
                   tint * halo(c, from, d, t, vec((side ? 1 : -1) * (kerb - 1.15f), high, z), 0.22f);
     }
-    bool parked = !is_city(c) && chance(c->seed + 812) < 0.8f;
-    float half = parked ? kerb - 2.2f : kerb, room = is_city(c) ? 17.0f : 31.0f;
+    if (is_city(c)) // no traffic: street_things()
+        return colour + sum * c->lamps;
+    bool parked = chance(c->seed + 812) < 0.8f;
+    float half = parked ? kerb - 2.2f : kerb, room = 31;
     int lanes = half > 6 ? 2 : 1;
     for (int side = 0; side < 2; side++) {
         float go = traffic_speed(c) * (side ? 1 : -1);

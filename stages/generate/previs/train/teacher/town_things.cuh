@@ -55,8 +55,6 @@ FN float traffic_speed(const clip *c)
 }
 FN bool has_traffic(const clip *c, int lane, int street, float z)
 {
-    if (is_city(c)) // a small model makes a mush of many lamps
-        return false;
     if (street != 0)
         return true;
     float free = lane == 0              ? (c->subject == TRAIN ? 125.0f : 75.0f)
@@ -113,11 +111,13 @@ BIG void street_things(thing *t, const clip *c, v3 p, float seconds)
         }
         add(t, fmaxf(0.5f * step - fabsf(g) + 0.5f * step - 3.2f, 0.25f), CROWN, 0);
     }
+    if (is_city(c)) // nothing else: a small model makes a mush of many lamps
+        return;
     // parked at the kerb
     float length = 6.6f;
     int n = cell(p.z, length, &f);
     uint32_t id = scramble(seed + 4099u + 23u * n);
-    bool parked = !is_city(c) && chance(c->seed + 812) < 0.8f;
+    bool parked = chance(c->seed + 812) < 0.8f;
     if (parked) {
         if (luck(id, 1) < 0.62f && beside_block(c, (n + 0.5f) * length, 4))
             car_block(t,
@@ -127,7 +127,7 @@ BIG void street_things(thing *t, const clip *c, v3 p, float seconds)
         add(t, fmaxf(0.5f * length - fabsf(f) + 0.5f, fmaxf(p.y - 1.9f, 0.2f)), BODY, 0);
     }
     // traffic, on the right: towards +z where x is positive
-    float go = traffic_speed(c) * (side ? 1 : -1), room = is_city(c) ? 17.0f : 31.0f;
+    float go = traffic_speed(c) * (side ? 1 : -1), room = 31;
     float half = parked ? kerb - 2.2f : kerb;
     int lanes = half > 6 ? 2 : 1;
     for (int lane = 0; lane < lanes; lane++) {
