@@ -46,6 +46,9 @@ SHAPE = dict(d_model=WIDTH, d_kv=32, num_heads=4, d_ff=224, num_layers=4, feed_f
 MARKS = ",.;:?!"
 JOINTS = (",", ",", ", a", "in", "in the", "on a", "with", "and", "over the", "a", "the", "of")     # what stands between the lemmas of a list
 PLAIN = ("", "blurry, low quality, text, watermark")
+ARTICLES = "a an the in at on by of".split()     # in phrases, but not what these say
+SWAPPED = ("swap_known", "swap_told", "swap_at", "swap_tag")
+IDS = ("ids", "swap_known", "swap_told")
 CONCEPTS = [(s, c) for s in SLOTS for c in SLOTS[s] if c != "nobody"]
 
 
@@ -248,6 +251,33 @@ def rows_of(sp, texts, word_index, phrase_index):
     return dict(ids=ids, word=word, phrase=phrase, tag=tag)
 
 
+def make_swaps(sp, say, told, count):
+    """Captions twice: with training's words, and with some of told, {(slot, concept): lemmas}, in their places; for each token of the
+    second the place that it has in the first, or -1, and the concept that it is told, or -1."""
+    rng, index = say.rng, {c: i for i, c in enumerate(CONCEPTS)}
+    out = {k: torch.full((count, LENGTH), 0 if k in IDS else -1, dtype=torch.int16) for k in SWAPPED}
+    i = 0
+    while i < count:
+        rows, swapped = ([], []), False
+        for text, slot, concept in say.parts(draw_meaning(rng)):
+            lemmas = told.get((slot, concept)) if rng.random() < .6 else None
+            first = [k for w in plain(text) for k in encode(sp, w)]
+            if lemmas:
+                lemma, swapped = rng.choice(lemmas), True
+                article = ("an " if lemma[0] in "aeiou" else "a ") if text.startswith(("a ", "an ")) else ""
+                rows[1].extend((k, -1, index[slot, concept]) for w in plain(article + lemma) for k in encode(sp, w))
+            else:
+                rows[1].extend((k, len(rows[0]) + j, -1) for j, k in enumerate(first))
+            rows[0].extend(first)
+        if not swapped or max(map(len, rows)) >= LENGTH:
+            continue
+        out["swap_known"][i, :len(rows[0]) + 1] = torch.tensor(rows[0] + [1])
+        for name, column, end in zip(SWAPPED[1:], zip(*rows[1]), (1, len(rows[0]), -1)):
+            out[name][i, :len(column) + 1] = torch.tensor(column + (end,))
+        i += 1
+    return out
+
+
 def make_corpus(a, net, teacher, log):
     said = {(s, c): SLOTS[s][c][0] for s, c in CONCEPTS}
     told = {k: said[k] for k in said if k[0] not in ("move", "count")}     # what the teacher can tell apart
@@ -283,6 +313,11 @@ def make_corpus(a, net, teacher, log):
     if a.keep:
         known |= {p for ps in read_phrases(f"{a.keep}/phrases.json").values() for p in ps}
     data["known"] = torch.tensor([p in known for p in phrases])
+    told = {}
+    for lemma, (slot, concept) in zip(near, places):
+        if concept and lemma not in known:
+            told.setdefault((slot, concept), []).append(lemma)
+    data.update(make_swaps(sp, Wording(random.Random(a.seed + 1), more=more), told, a.captions // 2))
     data.update(words=wv.half(), phrases=pv.half(), quads=quads, anchors=anchors.half())
     data["pieces"] = dictionary.words([sp.id_to_piece(i).replace("▁", " ").strip() for i in range(sp.vocab_size())]).half()
     # what a whole text means: a caption as the teacher hears it, a list as its lemmas do, a gloss as its synset does
@@ -373,7 +408,7 @@ class Data:
     def __init__(self, data, device):
         self.d = {k: v.to(device) if torch.is_tensor(v) else v for k, v in data.items()}
         self.anchors = self.d["anchors"].float()
-        self.device = device
+        self.device, self.middles = device, None
 
     def draw(self, batch, generator):
         """Rows: half captions, in fours; half glosses and lemmas."""
@@ -381,13 +416,41 @@ class Data:
         q = torch.randint(quads // 4, (batch // 8,), generator=generator) * 4
         return torch.cat([(q[:, None] + torch.arange(4)).flatten(), torch.randint(quads, n, (batch - 4 * len(q),), generator=generator)]).to(self.device)
 
-    def read(self, rows):
-        part = {k: self.d[k][rows] for k in ("ids", "word", "phrase", "tag", "pooled")}
-        used = LENGTH if self.device == "cuda" else int((part["ids"] != 0).sum(1).max())
+    def read(self, rows, names=("ids", "word", "phrase", "tag", "pooled")):
+        part = {k: self.d[k][rows] for k in names}
+        used = LENGTH if self.device == "cuda" else max(int((part[k] != 0).sum(1).max()) for k in names if k in IDS)
         return {k: v if k == "pooled" else v[:, :used].long() for k, v in part.items()}
 
+    def known(self, x):
+        """Which tokens are of phrases with a concept that captions for `keep` had."""
+        return (x["phrase"] >= 0) & (x["tag"] >= 0) & (x["tag"] < len(CONCEPTS)) & self.d["known"][x["phrase"].clamp(min=0)]
 
-def losses(student, data, rows, keep=None):
+    @torch.no_grad()
+    def find_middles(self, keep, articles, batches=24, batch=256):
+        """middles (concepts, WIDTH): where `keep` has the words of each concept's known phrases, in the mean; and their variance about all."""
+        gen, total, count, squares = torch.Generator().manual_seed(1), 0, 0, 0
+        for _ in range(batches):
+            x = self.read(self.draw(batch, gen))
+            h, at = encoded(keep, x["ids"])[0].float(), self.known(x) & ~torch.isin(x["ids"], articles.to(self.device))
+            one = F.one_hot(x["tag"][at], len(CONCEPTS)).float()
+            total, count, squares = total + one.T @ h[at], count + one.sum(0), squares + h[at].square().sum()
+        self.middles = total / count.clamp(min=1)[:, None]
+        self.spread = squares / count.sum() / WIDTH - (total.sum(0) / count.sum()).square().mean()
+
+
+def told_loss(student, data, x, keep):
+    """What the dictionary tells of a word shall be heard as the words that training had for it: in the word's place their mean,
+    in all other places what was heard there when one of them stood in its stead."""
+    with torch.no_grad():
+        before = encoded(keep, x["swap_known"])[0].float()
+        same = before.gather(1, x["swap_at"].clamp(min=0)[..., None].expand(-1, -1, WIDTH))
+        tag = x["swap_tag"]
+        wanted = torch.where((tag >= 0)[..., None], data.middles[tag.clamp(min=0)], same)
+    error = (encoded(student.encoder, x["swap_told"])[0].float() - wanted).square().mean(-1)
+    return (average(error, tag >= 0) + average(error, (tag < 0) & (x["swap_at"] >= 0))) / data.spread
+
+
+def losses(student, data, rows, keep=None, told=None):
     x, captions = data.read(rows), 4 * (len(rows) // 8)
     h, mask = student(x["ids"])
     pooled, head = mean(h, mask), student.heads
@@ -403,13 +466,13 @@ def losses(student, data, rows, keep=None):
     if keep is not None:
         with torch.no_grad():
             before = encoded(keep, x["ids"][:captions])[0].float()
-        phrase = x["phrase"][:captions]
-        at = ((phrase >= 0) & (x["tag"][:captions] >= 0) & data.d["known"][phrase.clamp(min=0)])[..., None].float().expand_as(before)
-        out["keep"] = average((h[:captions].float() - before).square(), at) / average((before - average(before, at)).square(), at)
+        known = data.known(x)[:captions]
+        out["keep"] = average((h[:captions].float() - before).square().mean(-1), known) / data.spread
+        out["told"] = told_loss(student, data, data.read(told, SWAPPED), keep)
     return out
 
 
-WEIGHTS = {"pooled": 1.0, "relation": .5, "anchor": 1.0, "word": .7, "phrase": .7, "tag": .2, "same": .15, "keep": 1.0}    # in the order of losses()
+WEIGHTS = {"pooled": 1.0, "relation": .5, "anchor": 1.0, "word": .7, "phrase": .7, "tag": .2, "same": .15, "keep": 1.0, "told": 1.0}    # in the order of losses()
 
 
 def save_student(work, encoder):
@@ -430,7 +493,7 @@ def train(a, student, data, log):
     def one(rows):
         grads.zero()
         with torch.autocast(a.device, torch.bfloat16, enabled=cuda, cache_enabled=False):   # a graph keeps no cache
-            parts = losses(student, data, rows, keep)
+            parts = losses(student, data, rows[:a.batch], keep, rows[a.batch:])
         sum(WEIGHTS[k] * v for k, v in parts.items()).backward()
         grads.share()
         optimiser.step()
@@ -439,14 +502,18 @@ def train(a, student, data, log):
     if a.keep:
         from transformers import UMT5EncoderModel
         keep = UMT5EncoderModel.from_pretrained(f"{a.keep}/text_encoder").float().eval().to(a.device)
+        sp = load_tokenizer(a.work)
+        data.find_middles(keep, torch.tensor([sp.piece_to_id("▁" + w) for w in ARTICLES]))
         if not os.path.exists(f"{a.work}/state.pt"):
             student.encoder.load_state_dict(keep.state_dict())
     if os.path.exists(f"{a.work}/state.pt"):
         s = torch.load(f"{a.work}/state.pt", map_location=a.device)
-        student.load_state_dict(s["student"]); optimiser.load_state_dict(s["optimiser"])
+        student.load_state_dict(s["student"])
+        if "optimiser" in s:
+            optimiser.load_state_dict(s["optimiser"])
         for g in optimiser.param_groups:
             g["lr"] = rate
-        step, done = s["step"], s["done"]
+        step, done = s["step"], s.get("done", 0)
         gen.manual_seed(a.seed + step)
     start, shown, saved, sums, count = time.time() - done, time.time(), time.time(), 0, 0
     while (clock := time.time() - start) < a.seconds:
@@ -457,6 +524,8 @@ def train(a, student, data, log):
             for g in optimiser.param_groups:
                 g["lr"] = now
         rows = data.draw(a.batch, gen)
+        if keep is not None:
+            rows = torch.cat([rows, torch.randint(len(data.d["swap_told"]), (a.batch // 2,), generator=gen).to(a.device)])
         if replay is None:
             replay = Replay(one, rows)
         sums, step, count = sums + replay(rows), step + 1, count + 1

@@ -166,9 +166,12 @@ class Trainer:
     def speed(self, model, x, level, words):
         return model(x, (level * 1000).expand(len(x)), words, return_dict=False)[0].float()
 
+    def blurred(self, words):
+        words = words.float()
+        return words + BLUR * self.spread * torch.randn_like(words) * (words != 0).any(-1, keepdim=True)
+
     def flow_loss(self, shift, z, words, weight):
-        z, words = z.float(), words.float()
-        words = words + BLUR * self.spread * torch.randn_like(words) * (words != 0).any(-1, keepdim=True)
+        z, words = z.float(), self.blurred(words)
         words = torch.where((torch.rand(len(words), device=z.device) < .1)[:, None, None], self.nothing, words)
         t, noise = draw_time(len(z), shift, z.device), torch.randn_like(z)
         s = t.view(-1, 1, 1, 1, 1)
@@ -180,7 +183,7 @@ class Trainer:
 
     def distil_loss(self, own, levels, z, words, weight):
         """One of the STEPS steps, the same for the whole batch. levels: of the step before it, of its start, of its end."""
-        z, words = z.float(), words.float()
+        z, words = z.float(), self.blurred(words)       # few steps, too, must draw what is near a word
         before, high, low = levels
         noise = torch.randn_like(z)
         both = torch.cat([words, self.nothing.expand_as(words)])
