@@ -18,7 +18,7 @@ PROMPT = "A frigate cuts through grey Atlantic swell at dawn, slow aerial dolly 
 NEGATIVE = ""
 TOKENS = ["", " ", "  leading and   multiple   spaces  ", "UPPER lower MiXeD", "don't we'll I'm", "1234567890 3.14 1,000", "tab\tnewline\nend", "emoji 🎬🚢 end", "漢字とかな混じり",
           "Привет мир", "naïve façade Ångström", "ｆｕｌｌｗｉｄｔｈ　ｓｐａｃｅ", "</s> literal", "Sunset over mountains", PROMPT]
-SIZE = dict(height=48, width=64, num_frames=9, num_inference_steps=8, guidance_scale=1.0, max_sequence_length=128)
+SIZE = dict(height=32, width=48, num_frames=9, num_inference_steps=8, guidance_scale=1.0, max_sequence_length=64)
 SEED = 1234
 
 
@@ -38,7 +38,7 @@ def main(checkpoint, out):
     tokenizer, encoder, transformer, vae, scheduler = load(checkpoint)
     pipeline_wan.ftfy = types.SimpleNamespace(fix_text=lambda s: s)
     kept, meta = {}, dict(family="wan", prompt=PROMPT, negative_prompt=NEGATIVE, seed=SEED, steps=SIZE["num_inference_steps"], guidance=SIZE["guidance_scale"], flow_shift=scheduler.config.flow_shift,
-                          height=SIZE["height"], width=SIZE["width"], frames=SIZE["num_frames"], max_sequence_length=128, boundary_ratio=None, timesteps=[],
+                          height=SIZE["height"], width=SIZE["width"], frames=SIZE["num_frames"], max_sequence_length=SIZE["max_sequence_length"], boundary_ratio=None, timesteps=[],
                           tokenize={"umt5": [[s, tokenizer.ids(s)] for s in TOKENS]})
     put = lambda name, v: kept.__setitem__(name, (v.detach().float() if v.is_floating_point() else v.detach().to(torch.int64)).clone().contiguous())
     draw = pipeline_wan.randn_tensor
@@ -64,7 +64,7 @@ def main(checkpoint, out):
     pipe = WanPipeline(tokenizer=PipelineTokenizer(tokenizer), text_encoder=encoder, vae=vae, scheduler=scheduler, transformer=transformer)
     pipe.set_progress_bar_config(disable=True)
     with torch.no_grad():
-        a, b = pipe.encode_prompt(PROMPT, NEGATIVE, True, max_sequence_length=128)
+        a, b = pipe.encode_prompt(PROMPT, NEGATIVE, True, max_sequence_length=SIZE["max_sequence_length"])
         put("prompt_embeds", a), put("negative_prompt_embeds", b)
         z = pipe(prompt=PROMPT, negative_prompt=NEGATIVE, generator=torch.Generator().manual_seed(SEED), output_type="latent", callback_on_step_end=step, **SIZE).frames
         put("latents.final", z)
