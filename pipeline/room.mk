@@ -55,6 +55,14 @@ PIPELINE_SRC := \
 	pipeline/execute/scheduler.c \
 	pipeline/execute/sheet.c \
 	pipeline/execute/workspace.c \
+	pipeline/handoff/edl.c \
+	pipeline/handoff/fcp7.c \
+	pipeline/handoff/fcpxml.c \
+	pipeline/handoff/handoff.c \
+	pipeline/handoff/media_url.c \
+	pipeline/handoff/otio.c \
+	pipeline/handoff/timeline.c \
+	pipeline/handoff/xml.c \
 	pipeline/progress/cost.c \
 	pipeline/progress/heard.c \
 	pipeline/progress/progress.c \
@@ -83,4 +91,5 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_killed.c \
 	tests/pipeline/test_tiers_run.c \
+	tests/pipeline/test_timeline.c \
 	tests/pipeline/test_verify.c

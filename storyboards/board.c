@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kernels/base/file.h"
+#include "storyboards/film.h"
 #include "storyboards/problems.h"
 #include "storyboards/shot.h"
 
@@ -31,13 +32,40 @@ static void read_models(struct reader *r, const struct node *n, struct board *bo
     board->models = models;
 }
 
+/* An hour, as a programme's first frame has in post-production, or what the board says. */
+static void read_start(struct reader *r, const struct node *n, const char *written,
+                       struct deliver *d)
+{
+    const char *text = *written                    ? written
+                       : timecode_can_drop(r->fps) ? "01:00:00;00"
+                                                   : "01:00:00:00";
+
+    d->drop = strchr(text, ';');
+    if (!timecode_parse(text, r->fps, &d->start)) {
+        d->start = d->handles;
+        complain(r, n,
+                 d->drop && !timecode_can_drop(r->fps)
+                     ? "drop-frame timecode is for 29.97 and 59.94 frames a second; write '%.11s' "
+                       "with a colon"
+                     : "'%.40s' is no timecode at this rate: write \"hh:mm:ss:ff\"",
+                 text);
+    } else if (d->start < d->handles) {
+        complain(r, n, "'start' leaves no room for %d frames of handles before it", d->handles);
+    }
+}
+
 static void read_deliver(struct reader *r, const struct node *n, struct board *board)
 {
-    struct slots slots;
+    struct slots slots = {0};
+    struct deliver_values values;
 
-    object_defaults(r, &deliver_table, &board->deliver);
+    object_defaults(r, &deliver_table, &values);
     if (n && slots_collect(r, &deliver_table, n, false, &slots))
-        object_read(r, &deliver_table, &slots, &board->deliver);
+        object_read(r, &deliver_table, &slots, &values);
+    board->deliver = values.deliver;
+    r->handles = board->deliver.handles;
+    read_start(r, slots.value[DELIVER_ROW_START] ? slots.value[DELIVER_ROW_START] : n, values.start,
+               &board->deliver);
 }
 
 struct named {
@@ -70,11 +98,35 @@ static void check_ids(struct reader *r, struct named *named, size_t count)
                      strcmp(named[i].id, named[i - 1].id) ? "'" : "", named[i - 1].at->line);
 }
 
+/* Every transition finds its frames in the two shots beside it. */
+static void check_transitions(struct reader *r, const struct board *b, const struct node *const *at)
+{
+    struct film_place *places = arena_array(r->scratch, b->shot_count, sizeof *places);
+
+    if (!places) {
+        r->no_memory = true;
+        return;
+    }
+    film_lay_out(b, places);
+    for (size_t i = 0; i < b->shot_count; i++) {
+        bool last = i + 1 == b->shot_count;
+        int next = last ? 0 : places[i + 1].before;
+
+        if (!film_place_holds(&places[i], next))
+            complain(r, at[i],
+                     "shot '%s' is too short for its transitions: of its %d frames %d are between "
+                     "its cuts, and %d are needed there; shorten them, or give handles",
+                     b->shots[i].id, b->shots[i].frames,
+                     places[i].frames > 0 ? places[i].frames : 0, places[i].after + next);
+    }
+}
+
 static void read_shots(struct reader *r, const struct node *list, struct shot_defaults *defaults,
                        struct board *board)
 {
     struct shot *shots;
     struct named *named;
+    const struct node **at;
     size_t count = 0;
 
     if (list->kind != NODE_LIST || !list->count) {
@@ -83,19 +135,23 @@ static void read_shots(struct reader *r, const struct node *list, struct shot_de
     }
     shots = arena_array(r->arena, list->count, sizeof *shots);
     named = arena_array(r->scratch, list->count, sizeof *named);
-    if (!shots || !named) {
+    at = arena_array(r->scratch, list->count, sizeof *at);
+    if (!shots || !named || !at) {
         r->no_memory = true;
         return;
     }
     for (const struct node *n = list->first; n && !r->no_memory; n = n->next) {
         struct shot *shot = &shots[board->shot_count++];
 
+        at[shot - shots] = node_value(n);
         shot_read(r, node_value(n), defaults, shot);
         if (*shot->id)
             named[count++] = (struct named){shot->id, node_value(n)};
     }
     check_ids(r, named, count);
     board->shots = shots;
+    if (!r->problems->errors)
+        check_transitions(r, board, at);
 }
 
 /* The file's name without its ending, as an id. */

@@ -111,6 +111,15 @@ enum additions {
     ADDITIONS
 };
 
+/* How the shot before becomes a shot. */
+enum transition_kind {
+    TRANSITION_CUT,
+    TRANSITION_DISSOLVE,
+    TRANSITION_FADE, /* down to black, and up from it */
+    TRANSITION_WIPE, /* an edge moves from left to right */
+    TRANSITION_KINDS
+};
+
 struct shot {
     const char *id; /* [A-Za-z0-9][A-Za-z0-9._-]{0,63}, unique without regard to case */
     enum shot_kind kind;
@@ -120,7 +129,7 @@ struct shot {
     enum text_policy text;
     enum additions additions;
     uint64_t seed;               /* none written: the first 32 bits of XXH3-128 of the id */
-    int frames;                  /* >= 1, exactly what is delivered */
+    int frames;                  /* >= 1, exactly what is delivered, handles included */
     int steps;                   /* 0: the tier's default */
     double guidance;             /* < 0: the tier's default */
     double guidance_2;           /* Wan's second expert, SVD's first frame; < 0: see guidance */
@@ -140,6 +149,11 @@ struct shot {
     size_t overlay_count;
     struct source source;
     struct card card;
+    struct {
+        enum transition_kind kind;
+        int frames; /* 0 for a cut */
+        int line;   /* 0: by `defaults` */
+    } transition;   /* into it; see film.h */
     int line;
 };
 
@@ -147,10 +161,24 @@ enum deliver_codec { DELIVER_H264, DELIVER_PRORES, DELIVER_CODECS };
 /* How a model's pictures that are smaller than the board are enlarged: by the upscaler that lies
  * with the model, where there is one, else by the filter. */
 enum deliver_upscale { UPSCALE_LEARNED, UPSCALE_LANCZOS, DELIVER_UPSCALES };
+/* For which editing program timelines are written; ALL: every format, for every one. */
+enum deliver_timeline {
+    TIMELINE_ALL,
+    TIMELINE_RESOLVE,
+    TIMELINE_PREMIERE,
+    TIMELINE_AVID,
+    TIMELINE_FINAL_CUT,
+    TIMELINE_NONE,
+    DELIVER_TIMELINES
+};
 struct deliver {
     enum deliver_codec codec;
     int quality; /* 1 (small) .. 100 (visually lossless); 80 by default: CRF 14 for H.264 */
     enum deliver_upscale upscale;
+    enum deliver_timeline timeline;
+    int handles;   /* frames in front of each shot and behind it, beyond its length */
+    int64_t start; /* timecode of the film's first frame, and of each shot's behind its handle */
+    bool drop;     /* timecode is counted drop-frame */
 };
 
 struct model_path {
@@ -210,6 +238,7 @@ char *board_schema(void);   /* storyboards/schema.json, JSON Schema draft-07 */
 const char *overlay_style_name(enum overlay_style style);
 const char *overlay_position_name(enum overlay_position position);
 const char *still_move_name(enum still_move move);
+const char *transition_kind_name(enum transition_kind kind);
 const char *shot_kind_name(enum shot_kind kind);
 
 enum { TIMECODE_SIZE = 16 };
@@ -219,10 +248,15 @@ bool rational_parse(const char *s, struct rational *out);
 /* "2.5", "2.5s", "250ms", "01:00:02:12" (hh:mm:ss:ff; ';' before the frames counts drop-frame) in
  * seconds. False: none of these. */
 bool time_parse(const char *s, struct rational fps, double *seconds);
-/* Seconds a frame count lasts, and SMPTE timecode of a frame ("01:00:00:00"; drop-frame ';' for
- * 30000/1001 and 60000/1001). */
+/* Seconds a frame count lasts. */
 double frames_to_seconds(int64_t frames, struct rational fps);
 int64_t seconds_to_frames(double seconds, struct rational fps); /* to the nearest; half goes up */
-void timecode_format(int64_t frame, struct rational fps, char out[TIMECODE_SIZE]);
+/* Whether timecode at this rate can be counted drop-frame: 30000/1001 and 60000/1001. */
+bool timecode_can_drop(struct rational fps);
+/* SMPTE timecode of a frame: "01:00:00:00", or "01:00:00;00" when counted drop-frame, which other
+ * rates than those are not, whatever `drop` says. */
+void timecode_format(int64_t frame, struct rational fps, bool drop, char out[TIMECODE_SIZE]);
+/* Reads one; a ';' before the frames is drop-frame. False: no timecode at this rate. */
+bool timecode_parse(const char *s, struct rational fps, int64_t *frame);
 
 #endif

@@ -12,11 +12,14 @@ static const char *const position_names[] = {"auto",   "top-left",     "top",   
                                              "bottom", "bottom-right", NULL};
 static const char *const move_names[] = {"none",      "push-in", "pull-out",  "pan-left",
                                          "pan-right", "tilt-up", "tilt-down", NULL};
+static const char *const transition_names[] = {"cut", "dissolve", "fade", "wipe", NULL};
 static const char *const fit_names[] = {"cover", "contain", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
 static const char *const addition_names[] = {"none", "camera", "light", "look", "all", NULL};
 static const char *const codec_names[] = {"h264", "prores", NULL};
 static const char *const upscale_names[] = {"learned", "lanczos", NULL};
+static const char *const timeline_names[] = {"all",       "resolve", "premiere", "avid",
+                                             "final-cut", "none",    NULL};
 /* Those of stages/generate/sampler.h, which this room may not know; a test compares them. */
 static const char *const samplers[] = {
     "euler", "euler_karras", "euler_ancestral", "euler_ancestral_karras",
@@ -78,6 +81,15 @@ static const struct field card_fields[] = {
              "overlay"},
     {"to", FIELD_COLOR, AT(card, background_to),
      .without = "as background", .help = "the colour at the bottom, for a gradient"},
+};
+
+static const struct field transition_fields[] = {
+    {"kind", FIELD_CHOICE, AT(transition_values, kind), .choices = transition_names,
+     .fallback = "dissolve",
+     .help = "dissolve mixes, fade goes down to black and up again, wipe moves an edge from left to "
+             "right; a word in place of the mapping is this one"},
+    {"duration", FIELD_TIME, AT(transition_values, duration), .min = 0, .max = 60,
+     .fallback = "0.5", .help = "half of it before the cut, half behind"},
 };
 
 static const struct field shot_fields[] = {
@@ -151,6 +163,10 @@ static const struct field shot_fields[] = {
     {"card", FIELD_OBJECT, AT(shot_values, shot.card), .table = &card_table,
      .without = "none", .flags = FIELD_SCALAR_TOO,
      .help = "a plain background under the overlays; a text alone is its title"},
+    {"transition", FIELD_OBJECT, AT(shot_values, shot.transition), .table = &transition_table,
+     .without = "a cut", .flags = FIELD_SCALAR_TOO,
+     .help = "from the shot before it, or from black; takes what it needs from handles, then from "
+             "both shots"},
 };
 
 static const struct field models_fields[GENERATED_TIERS] = {
@@ -171,13 +187,23 @@ static const struct field models_fields[GENERATED_TIERS] = {
 };
 
 static const struct field deliver_fields[] = {
-    {"codec", FIELD_CHOICE, AT(deliver, codec), .choices = codec_names, .fallback = "h264",
+    {"codec", FIELD_CHOICE, AT(deliver_values, deliver.codec), .choices = codec_names, .fallback = "h264",
      .help = "H.264 in MP4, or ProRes in QuickTime"},
-    {"quality", FIELD_WHOLE, AT(deliver, quality), .min = 1, .max = 100, .fallback = "80",
+    {"quality", FIELD_WHOLE, AT(deliver_values, deliver.quality), .min = 1, .max = 100, .fallback = "80",
      .help = "1 is small, 100 visually lossless; 80 is CRF 14 of H.264"},
-    {"upscale", FIELD_CHOICE, AT(deliver, upscale), .choices = upscale_names, .fallback = "learned",
+    {"upscale", FIELD_CHOICE, AT(deliver_values, deliver.upscale), .choices = upscale_names, .fallback = "learned",
      .help = "how pictures smaller than the board are enlarged: by the upscaler that lies with the "
              "model, where there is one, or by a filter"},
+    {"timeline", FIELD_CHOICE, AT(deliver_values, deliver.timeline), .choices = timeline_names,
+     .fallback = "all",
+     .help = "the editing program that timelines are written for: OpenTimelineIO, EDL, Final Cut Pro "
+             "7 XML, FCPXML, or those of them that it reads best"},
+    {"start", FIELD_TEXT, AT(deliver_values, start), .min = 11, .max = 11,
+     .without = "01:00:00:00, drop-frame at 29.97 and 59.94",
+     .help = "timecode of the film's first frame and of each shot's; a ';' before the frames counts "
+             "drop-frame; needs its quotes"},
+    {"handles", FIELD_WHOLE, AT(deliver_values, deliver.handles), .min = 0, .max = 240,
+     .fallback = "0", .help = "frames that each shot has in front and behind beyond its length"},
 };
 
 static const struct field board_fields[] = {
@@ -211,13 +237,14 @@ const struct table shot_table = TABLE("a shot", shot_fields, shot_values);
 const struct table overlay_table = TABLE("an overlay", overlay_fields, overlay_values);
 const struct table source_table = TABLE("a source", source_fields, source_values);
 const struct table card_table = TABLE("a card", card_fields, card);
-const struct table deliver_table = TABLE("deliver", deliver_fields, deliver);
+const struct table transition_table = TABLE("a transition", transition_fields, transition_values);
+const struct table deliver_table = TABLE("deliver", deliver_fields, deliver_values);
 const struct table models_table = TABLE("models", models_fields, models_values);
 /* clang-format on */
 
-const struct table *const all_tables[] = {&board_table,  &shot_table, &overlay_table,
-                                          &source_table, &card_table, &deliver_table,
-                                          &models_table, NULL};
+const struct table *const all_tables[] = {&board_table,   &shot_table,   &overlay_table,
+                                          &source_table,  &card_table,   &transition_table,
+                                          &deliver_table, &models_table, NULL};
 
 static void join_choices(const struct field *field, char *out, size_t room)
 {
@@ -299,6 +326,11 @@ const char *overlay_position_name(enum overlay_position position)
 const char *still_move_name(enum still_move move)
 {
     return (unsigned)move < STILL_MOVES ? move_names[move] : "unknown";
+}
+
+const char *transition_kind_name(enum transition_kind kind)
+{
+    return (unsigned)kind < TRANSITION_KINDS ? transition_names[kind] : "unknown";
 }
 
 const char *shot_kind_name(enum shot_kind kind)

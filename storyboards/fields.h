@@ -47,7 +47,7 @@ struct field {
     unsigned flags;
 };
 
-enum { FIELDS_LIMIT = 24 };
+enum { FIELDS_LIMIT = 32 };
 struct table {
     const char *name; /* "a shot" */
     const struct field *fields;
@@ -72,6 +72,14 @@ struct overlay_values {
 struct shot_values {
     struct shot shot;
     double duration; /* -1 when not given */
+};
+struct transition_values {
+    int kind;
+    double duration;
+};
+struct deliver_values {
+    struct deliver deliver;
+    const char *start;
 };
 enum { GENERATED_TIERS = 6 };
 struct models_values {
@@ -115,7 +123,8 @@ enum shot_row {
     SHOT_ROW_ADDITIONS,
     SHOT_ROW_OVERLAYS,
     SHOT_ROW_SOURCE,
-    SHOT_ROW_CARD
+    SHOT_ROW_CARD,
+    SHOT_ROW_TRANSITION
 };
 enum overlay_row {
     OVERLAY_ROW_STYLE,
@@ -140,9 +149,18 @@ enum source_row {
     SOURCE_ROW_IN
 };
 enum card_row { CARD_ROW_BACKGROUND, CARD_ROW_TO };
+enum transition_row { TRANSITION_ROW_KIND, TRANSITION_ROW_DURATION };
+enum deliver_row {
+    DELIVER_ROW_CODEC,
+    DELIVER_ROW_QUALITY,
+    DELIVER_ROW_UPSCALE,
+    DELIVER_ROW_TIMELINE,
+    DELIVER_ROW_START,
+    DELIVER_ROW_HANDLES
+};
 
 extern const struct table board_table, shot_table, overlay_table, source_table, card_table,
-    deliver_table, models_table;
+    transition_table, deliver_table, models_table;
 extern const struct table *const all_tables[]; /* NULL-terminated, for the documentation */
 
 /* The first GENERATED_TIERS are made by models, in the order of models_table. */

@@ -196,6 +196,8 @@ static bool resolve(struct reader *r, const struct overlay_item *item, const str
     return false;
 good:
     o->out = o->out > duration ? duration : o->out;
+    o->in += frames_to_seconds(r->handles, r->fps); /* they lie in front of the shot */
+    o->out += frames_to_seconds(r->handles, r->fps);
     return true;
 }
 

@@ -2,6 +2,7 @@ STORYBOARDS_SRC := \
 	storyboards/board.c \
 	storyboards/describe.c \
 	storyboards/fields.c \
+	storyboards/film.c \
 	storyboards/media.c \
 	storyboards/object.c \
 	storyboards/problems.c \
@@ -12,6 +13,7 @@ STORYBOARDS_SRC := \
 	storyboards/values.c
 
 STORYBOARDS_TESTS := \
+	tests/storyboards/test_film.c \
 	tests/storyboards/test_format.c \
 	tests/storyboards/test_limits.c \
 	tests/storyboards/test_samples.c

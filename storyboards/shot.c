@@ -44,6 +44,46 @@ static bool read_length(struct reader *r, const struct slots *slots, struct shot
     return true;
 }
 
+/* A word is the kind, a mapping has both. */
+static bool read_transition(struct reader *r, const struct node *n, struct shot *shot)
+{
+    struct slots slots = {0};
+    struct transition_values values;
+
+    object_defaults(r, &transition_table, &values);
+    if (n->kind == NODE_SCALAR && !node_is_null(n)) {
+        if (!value_read(r, &transition_table.fields[TRANSITION_ROW_KIND], n, &values))
+            return false;
+    } else if (!slots_collect(r, &transition_table, n, false, &slots) ||
+               object_read(r, &transition_table, &slots, &values)) {
+        return false;
+    }
+    shot->transition.kind = (enum transition_kind)values.kind;
+    shot->transition.frames =
+        values.kind == TRANSITION_CUT ? 0 : (int)seconds_to_frames(values.duration, r->fps);
+    if (!shot->transition.frames)
+        shot->transition.kind = TRANSITION_CUT;
+    shot->transition.line = n->line;
+    return true;
+}
+
+/* The shot is made longer by its handles; what has a time in it moves with its first frame. */
+static bool add_handles(struct reader *r, const struct node *n, struct shot *shot)
+{
+    double seconds = frames_to_seconds(r->handles, r->fps);
+
+    shot->frames += 2 * r->handles;
+    shot->source.in -= shot->kind == SHOT_FOOTAGE ? seconds : 0;
+    if (shot->source.in < 0) {
+        complain(r, n,
+                 "the clip has %g s before the shot's first frame, and handles of %d frames need "
+                 "%g s: begin later in it, or lower deliver's 'handles'",
+                 shot->source.in + seconds, r->handles, seconds);
+        return false;
+    }
+    return true;
+}
+
 /* A threshold beside `step_cache: off`, of which one must be a slip; `off` in a shot may well
  * switch off what `defaults` switch on, threshold and all. */
 static bool check_step_cache(struct reader *r, const struct slots *slots, const struct shot *shot)
@@ -73,6 +113,8 @@ void shot_read_defaults(struct reader *r, const struct node *n, const struct boa
     if (!(bad & 1u << SHOT_ROW_DURATION))
         read_length(r, &d->slots, &d->values);
     check_step_cache(r, &d->slots, &d->values.shot);
+    if (d->slots.value[SHOT_ROW_TRANSITION])
+        read_transition(r, d->slots.value[SHOT_ROW_TRANSITION], &d->values.shot);
     read_media(r, &d->slots, &d->media, &good);
 }
 
@@ -226,8 +268,10 @@ bool shot_read(struct reader *r, const struct node *n, struct shot_defaults *d, 
     *shot = values.shot;
     note_inherited(&slots, d, shot);
     good &= check_step_cache(r, &slots, shot);
+    if (slots.value[SHOT_ROW_TRANSITION])
+        good &= read_transition(r, slots.value[SHOT_ROW_TRANSITION], shot);
     good &= settle(r, n, &slots, d, &media, shot);
     if (length_known)
-        good &= settle_overlays(r, n, d, &media, shot);
+        good &= settle_overlays(r, n, d, &media, shot) && add_handles(r, n, shot);
     return good;
 }

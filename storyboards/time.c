@@ -80,8 +80,12 @@ static int dropped_a_minute(struct rational fps)
     return fps.num / 15000;
 }
 
-/* hh:mm:ss:ff, two digits each but the hours; the frame it names. */
-static bool timecode_parse(const char *s, struct rational fps, int64_t *frame)
+bool timecode_can_drop(struct rational fps)
+{
+    return dropped_a_minute(fps) > 0;
+}
+
+bool timecode_parse(const char *s, struct rational fps, int64_t *frame)
 {
     int64_t part[4] = {0}, minutes;
     int i = 0, digits = 0, rate = nominal_rate(fps), drop = 0;
@@ -151,9 +155,9 @@ int64_t seconds_to_frames(double seconds, struct rational fps)
     return (int64_t)floor(seconds * fps.num / fps.den + 0.5 + 1e-6);
 }
 
-void timecode_format(int64_t frame, struct rational fps, char out[TIMECODE_SIZE])
+void timecode_format(int64_t frame, struct rational fps, bool counted, char out[TIMECODE_SIZE])
 {
-    int rate = nominal_rate(fps), drop = dropped_a_minute(fps);
+    int rate = nominal_rate(fps), drop = counted ? dropped_a_minute(fps) : 0;
     int64_t number = frame < 0 ? 0 : frame, seconds;
 
     if (drop) {

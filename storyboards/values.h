@@ -12,6 +12,7 @@ struct reader {
     struct arena *scratch; /* gone when the board is read */
     const char *dir;       /* relative paths start here */
     struct rational fps;   /* for timecodes */
+    int handles;           /* of every shot */
     bool no_memory;
 };
 

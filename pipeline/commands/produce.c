@@ -12,6 +12,7 @@
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/exit_code.h"
+#include "pipeline/handoff/handoff.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/show.h"
@@ -128,6 +129,10 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     if (execution_run(&execution, &result, &e) != 0)
         goto fail;
     monitor_stop(execution.monitor);
+    execution.monitor = NULL;
+    if (result.halt.code == ERROR_NONE &&
+        handoff_write(&w->board, &w->production, w->journal, &e) != 0)
+        goto fail;
     if (o->verbose && !o->json)
         heard_summary(stdout, &show->heard);
     if (!o->json)

@@ -48,10 +48,19 @@ static void describe_overlay(struct inputs *in, size_t i, const struct overlay *
     in->integer(in, name, o->has_color ? (int64_t)o->color : -1);
 }
 
+static bool has_timecode(const struct shot *shot)
+{
+    for (size_t i = 0; i < shot->overlay_count; i++)
+        if (shot->overlays[i].style == OVERLAY_TIMECODE)
+            return true;
+    return false;
+}
+
 static int composite_describe(const struct stage_env *env, const struct shot *shot,
                               struct inputs *in, struct error *e)
 {
     const struct board *b = env->board;
+    char timecode[TIMECODE_SIZE];
 
     (void)e;
     in->integer(in, "width", b->width);
@@ -62,6 +71,10 @@ static int composite_describe(const struct stage_env *env, const struct shot *sh
     in->integer(in, "overlays", (int64_t)shot->overlay_count);
     for (size_t i = 0; i < shot->overlay_count; i++)
         describe_overlay(in, i, &shot->overlays[i]);
+    if (has_timecode(shot)) {
+        media_timecode(b, 0, timecode);
+        in->text(in, "timecode", timecode);
+    }
     return 0;
 }
 
@@ -77,7 +90,7 @@ static int lay_out(struct typesetter *t, const struct board *b, int frames,
 
         p->overlay = &overlays[i];
         layout_times(p, b->fps, frames);
-        media_timecode(p->first, b->fps, timecode);
+        media_timecode(b, p->first, timecode);
         if ((measured ? typeset_measure : typeset)(t, p->overlay, running ? timecode : NULL,
                                                    &p->block, e) != 0)
             return overlay_blame(p->overlay, e);

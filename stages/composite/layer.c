@@ -97,7 +97,7 @@ static int set_running(struct layer *l, int n, struct error *e)
 {
     char timecode[16];
 
-    media_timecode(n, l->job->env->board->fps, timecode);
+    media_timecode(l->job->env->board, n, timecode);
     for (size_t i = 0; i < l->count; i++) {
         struct placed *p = &l->items[i];
 

@@ -3,7 +3,7 @@
  *   h264    MP4: H.264 High, 4:2:0 8-bit, constant quality (CRF), closed groups of a second
  *   prores  QuickTime: ProRes 422 HQ, 4:2:2 10-bit
  *
- * Both: BT.709, limited range, constant frame rate, a timecode track from 01:00:00:00, the index
+ * Both: BT.709, limited range, constant frame rate, a timecode track, the index
  * first, no dates: the same input gives the same bytes, whatever the number of cores.
  */
 #include <stdio.h>
@@ -30,8 +30,11 @@ static int encode_describe(const struct stage_env *env, const struct shot *shot,
                            struct error *e)
 {
     const struct deliver *d = &env->board->deliver;
+    char timecode[TIMECODE_SIZE];
 
     (void)shot, (void)e;
+    media_timecode(env->board, 0, timecode);
+    in->text(in, "deliver.timecode", timecode);
     in->text(in, "deliver.codec", d->codec == DELIVER_PRORES ? "prores" : "h264");
     if (d->codec == DELIVER_H264)
         in->integer(in, "deliver.quality", d->quality);
@@ -121,7 +124,7 @@ static int encoding_open(struct encoding *x, struct stage_job *job, struct error
 
     *x = (struct encoding){.job = job, .prores = b->deliver.codec == DELIVER_PRORES};
     x->crf = 14 + (80 - b->deliver.quality) * 0.35;
-    media_timecode(0, b->fps, x->timecode);
+    media_timecode(b, 0, x->timecode);
     if (!master || !master->path)
         return error_set(e, ERROR_INTERNAL, "there is no master to encode");
     x->path = arena_printf(job->arena, "%s/deliver.%s", job->workdir, x->prores ? "mov" : "mp4");

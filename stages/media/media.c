@@ -70,11 +70,9 @@ int media_error(struct error *e, int status, enum error_code code, const char *f
     return error_set(e, code, "%s: %s", what, last_line[0] ? last_line : why);
 }
 
-void media_timecode(int64_t frame, struct rational fps, char out[16])
+void media_timecode(const struct board *b, int64_t frame, char out[TIMECODE_SIZE])
 {
-    int64_t nominal = (fps.num + fps.den / 2) / fps.den;
-    bool drop = fps.den == 1001 && nominal % 30 == 0;
-    int64_t dropped = drop ? 108 * (nominal / 30) : 0; /* labels skipped in an hour: 54 times 2 */
+    const struct deliver *d = &b->deliver;
 
-    timecode_format(frame + 3600 * nominal - dropped, fps, out);
+    timecode_format(d->start - d->handles + frame, b->fps, d->drop, out);
 }

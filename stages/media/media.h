@@ -29,8 +29,8 @@ static inline AVRational media_rational(struct rational r)
     return (AVRational){r.num, r.den};
 }
 
-/* Every shot's timecode starts at one hour, as a programme's first frame does in post-production:
- * handles can be added in front of it without running below zero. */
-void media_timecode(int64_t frame, struct rational fps, char out[16]);
+/* The timecode of a shot's delivered frame: the board's start is that of its first frame behind the
+ * handle. */
+void media_timecode(const struct board *b, int64_t frame, char out[TIMECODE_SIZE]);
 
 #endif

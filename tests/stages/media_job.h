@@ -93,6 +93,9 @@ static inline struct media_job *media_job_new(int width, int height, struct rati
     m->board = (struct board){.name = "test", .fps = fps, .width = width, .height = height};
     m->board.path = m->board.dir = "/";
     m->board.deliver.quality = 80;
+    m->board.deliver.drop = timecode_can_drop(fps);
+    timecode_parse(m->board.deliver.drop ? "01:00:00;00" : "01:00:00:00", fps,
+                   &m->board.deliver.start);
     m->shot = (struct shot){.id = "s1", .kind = SHOT_CARD, .tier = "title", .frames = frames};
     m->shot.prompt = m->shot.negative = m->shot.look = m->shot.camera = "";
     m->shot.sampler = m->shot.step_cache = m->shot.keyframe = "";

@@ -378,23 +378,30 @@ static void a_cut_or_bent_file_is_an_error(void **state)
     media_job_free(m);
 }
 
-static void timecode_starts_at_one_hour(void **state)
+static void timecode_of(struct rational fps, bool drop, int64_t start, int handles, int64_t frame,
+                        const char *want)
 {
-    char text[16];
+    struct board b = {.fps = fps, .deliver = {.drop = drop, .start = start, .handles = handles}};
+    char text[TIMECODE_SIZE];
+
+    media_timecode(&b, frame, text);
+    assert_string_equal(text, want);
+}
+
+static void timecode_counts_from_the_boards_start(void **state)
+{
+    const struct rational ntsc = {30000, 1001};
 
     (void)state;
-    media_timecode(0, (struct rational){24, 1}, text);
-    assert_string_equal(text, "01:00:00:00");
-    media_timecode(25, (struct rational){24000, 1001}, text);
-    assert_string_equal(text, "01:00:01:01");
-    media_timecode(0, (struct rational){30000, 1001}, text);
-    assert_string_equal(text, "01:00:00;00");
-    media_timecode(1799, (struct rational){30000, 1001}, text);
-    assert_string_equal(text, "01:00:59;29");
-    media_timecode(1800, (struct rational){30000, 1001}, text); /* two labels are dropped */
-    assert_string_equal(text, "01:01:00;02");
-    media_timecode(17982, (struct rational){30000, 1001}, text); /* but not in the tenth minute */
-    assert_string_equal(text, "01:10:00;00");
+    timecode_of((struct rational){24, 1}, false, 86400, 0, 0, "01:00:00:00");
+    timecode_of((struct rational){24, 1}, false, 86400, 12, 0, "00:59:59:12");
+    timecode_of((struct rational){24, 1}, false, 86400, 12, 12, "01:00:00:00");
+    timecode_of((struct rational){24000, 1001}, false, 86400, 0, 25, "01:00:01:01");
+    timecode_of(ntsc, true, 107892, 0, 0, "01:00:00;00");
+    timecode_of(ntsc, true, 107892, 0, 1799, "01:00:59;29");
+    timecode_of(ntsc, true, 107892, 0, 1800, "01:01:00;02");  /* two labels are dropped */
+    timecode_of(ntsc, true, 107892, 0, 17982, "01:10:00;00"); /* but not in the tenth minute */
+    timecode_of(ntsc, false, 108000, 0, 1800, "01:01:00:00");
 }
 
 int main(void)
@@ -409,7 +416,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_an_error_of_space),
         cmocka_unit_test(odd_files_are_refused_with_words),
         cmocka_unit_test(a_cut_or_bent_file_is_an_error),
-        cmocka_unit_test(timecode_starts_at_one_hour),
+        cmocka_unit_test(timecode_counts_from_the_boards_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static inline void shot_holds(const struct shot *s, struct rational fps)
     HOLDS(s->tier && *s->tier && s->prompt && s->negative && s->look && s->camera);
     HOLDS((s->kind == SHOT_GENERATED) == (*s->prompt != '\0'));
     HOLDS((unsigned)s->text < TEXT_POLICIES);
-    HOLDS(s->frames >= 1 && s->frames <= 1000000 && s->steps >= 0 && s->steps <= 1000);
+    HOLDS(s->frames >= 1 && s->frames <= 1000480 && s->steps >= 0 && s->steps <= 1000);
     HOLDS(s->guidance <= 50 && (s->guidance >= 0 || s->guidance == -1));
     HOLDS(s->guidance_2 <= 50 && (s->guidance_2 >= 0 || s->guidance_2 == -1));
     HOLDS(s->sampler && s->shift >= 0 && s->shift <= 100);
@@ -50,6 +50,8 @@ static inline void shot_holds(const struct shot *s, struct rational fps)
     HOLDS(s->source.amount >= 0 && s->source.amount <= 0.5 && s->source.in >= 0);
     HOLDS(s->card.background <= 0xFFFFFF && s->card.background_to <= 0xFFFFFF);
     HOLDS(s->line >= 1);
+    HOLDS((unsigned)s->transition.kind < TRANSITION_KINDS && s->transition.frames >= 0);
+    HOLDS((s->transition.kind == TRANSITION_CUT) == (s->transition.frames == 0));
     for (size_t i = 0; i < s->overlay_count; i++)
         overlay_holds(&s->overlays[i], frames_to_seconds(s->frames, fps));
 }
@@ -61,6 +63,9 @@ static inline void board_holds(const struct board *b)
     HOLDS(b->width % 2 == 0 && b->width >= 16 && b->width <= 8192);
     HOLDS(b->height % 2 == 0 && b->height >= 16 && b->height <= 8192);
     HOLDS((unsigned)b->deliver.codec < DELIVER_CODECS);
+    HOLDS((unsigned)b->deliver.timeline < DELIVER_TIMELINES);
+    HOLDS(b->deliver.handles >= 0 && b->deliver.handles <= 240);
+    HOLDS(b->deliver.start >= b->deliver.handles);
     HOLDS(b->deliver.quality >= 1 && b->deliver.quality <= 100);
     HOLDS(b->shot_count >= 1);
     for (size_t i = 0; i < b->model_count; i++)

@@ -118,9 +118,9 @@ static void drop_frame(void **state)
     assert_int_equal(frame_of("00:10:00;00", ntsc), 17982);
     assert_int_equal(frame_of("01:00:00;00", ntsc), 107892);
     assert_int_equal(frame_of("00:01:00:00", ntsc), 1800); /* ':' counts every number */
-    timecode_format(17982, ntsc, text);
+    timecode_format(17982, ntsc, true, text);
     assert_string_equal(text, "00:10:00;00");
-    timecode_format(1800, ntsc, text);
+    timecode_format(1800, ntsc, true, text);
     assert_string_equal(text, "00:01:00;02");
 }
 
@@ -133,10 +133,10 @@ static void timecode_there_and_back(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
         for (int64_t frame = 0; frame < 250000; frame += frame < 5000 ? 1 : 997) {
-            timecode_format(frame, rates[i], text);
+            timecode_format(frame, rates[i], true, text);
             assert_int_equal(frame_of(text, rates[i]), frame);
         }
-    timecode_format(86400 * 24, (struct rational){24, 1}, text);
+    timecode_format(86400 * 24, (struct rational){24, 1}, true, text);
     assert_string_equal(text, "00:00:00:00"); /* a clock of one day */
 }
 
@@ -411,7 +411,7 @@ static void merge_errors(void **state)
                     "t.yaml:2:22: unknown key '<<' in a shot, which may hold id, prompt, tier, "
                     "seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
                     "step_cache, step_cache_threshold, motion, noise, keyframe, look, camera, "
-                    "negative, text, additions, overlays, source, card\n");
+                    "negative, text, additions, overlays, source, card, transition\n");
     expect_messages("x-a: &a {prompt: x, stepps: 1}\n"
                     "shots:\n- {id: a, <<: *a}\n- {id: b, <<: *a}\n",
                     "t.yaml:1:21: unknown key 'stepps' in a shot; did you mean 'steps'?\n");

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Reads t.otio, t.edl, t.xml and t.fcpxml in each FOLDER back with OpenTimelineIO and its adapters and compares their
+first track of pictures, clip by clip and frame by frame, with expected.json. Says what differs; exit status 1 then.
+
+usage: timelines.py FOLDER...
+       timelines.py --production DIR     of a production: its OpenTimelineIO file is what the others are compared with, and
+                                         every clip's file with what ffprobe finds in it: frames, rate, timecode
+
+Of two things it takes the adapters as they are. CMX 3600's puts a dissolve's cut where the dissolve begins, so of an EDL
+each clip's first and last visible frames are compared. FCPXML's counts frames in rounded seconds and by whole rates (23
+for 23.976), so what it reads is compared by names and files alone, and the frames by the file's own fractions.
+"""
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from urllib.parse import unquote, urlparse
+
+from xml.etree import ElementTree
+
+import opentimelineio as otio
+
+
+def frames(time, rate):
+    """A whole number of frames at the film's rate, or the time as it is."""
+    exact = time.rescaled_to(rate).value
+    return round(exact) if abs(exact - round(exact)) < 1e-3 else exact
+
+
+def flat(timeline, rate):
+    """[clip as a dict] of the first track of pictures."""
+    track, out, at, before, after, fades = timeline.video_tracks()[0], [], 0, 0, 0, False
+    for item in track:
+        if isinstance(item, otio.schema.Transition):
+            before, after, fades = frames(item.in_offset, rate), frames(item.out_offset, rate), item.name == "fade"
+            continue
+        there = item.trimmed_range()
+        length = frames(there.duration, rate)
+        clip = {"at": at, "frames": length, "before": before, "after": after, "fades": fades}
+        if isinstance(item, otio.schema.Clip) and not isinstance(item.media_reference, otio.schema.GeneratorReference): # black
+            clip.update(name=item.name, source=frames(there.start_time, rate))
+            reference = item.media_reference
+            if isinstance(reference, otio.schema.ExternalReference):
+                clip["path"] = unquote(urlparse(reference.target_url).path)
+                if reference.available_range:
+                    clip.update(timecode=frames(reference.available_range.start_time, rate), held=frames(reference.available_range.duration, rate))
+            if item.markers:
+                clip["marker"] = frames(item.markers[0].marked_range.start_time, rate)
+        out.append(clip)
+        at, before, after, fades = at + length, 0, 0, False
+    return out
+
+
+def visible(clips):
+    """The same with the frames that transitions show of each clip: what an EDL says. A fade shows none beyond its cut."""
+    ahead, behind = ([0 if c.get("fades") else c[key] for c in clips] + [0] for key in ("before", "after"))
+    return [{"name": c.get("name"), "at": c["at"] - ahead[i], "source": c.get("source", 0) - ahead[i], "frames": ahead[i] + c["frames"] + behind[i + 1], "path": c.get("path")} for i, c in enumerate(clips)]
+
+
+def fractions_of(path, rate, start):
+    """[clip as a dict] of an FCPXML file's spine, by its own fractions of a second, which must be whole frames."""
+    root = ElementTree.parse(path).getroot()
+
+    def count(element, name):
+        exact = Fraction(element.get(name, "0s").rstrip("s")) * rate
+        assert exact.denominator == 1, f"{path}: {name} of {element.get('name')} is no whole frame"
+        return int(exact)
+
+    assets, out, before, after = {a.get("id"): a for a in root.iter("asset")}, [], 0, 0
+    for item in root.find(".//spine"):
+        if item.tag == "transition":
+            opens, ends = count(item, "offset") - start, count(item, "offset") - start + count(item, "duration")
+            cut = out[-1]["at"] + out[-1]["frames"]
+            before, after = cut - opens, ends - cut
+            continue
+        clip = {"at": count(item, "offset") - start, "frames": count(item, "duration"), "before": before, "after": after}
+        if item.tag == "asset-clip":
+            asset = assets[item.get("ref")]
+            clip.update(name=item.get("name"), source=count(item, "start"), timecode=count(asset, "start"), held=count(asset, "duration"))
+            if (marker := item.find("marker")) is not None:
+                clip["marker"] = count(marker, "start")
+        out.append(clip)
+        before, after = 0, 0
+    return out
+
+
+def compared(name, got, wanted, keys, root):
+    """What differs between two lists of clips, gaps left out."""
+    wrong, got = [], [c for c in got if c.get("name")]
+    wanted = [c for c in wanted if c["path"]]
+    if len(got) != len(wanted):
+        return [f"{name}: {len(got)} clips, not {len(wanted)}"]
+    for g, w in zip(got, wanted):
+        for key in keys:
+            want = w[key]
+            if key == "path" and g.get(key, "").startswith("/"):
+                want = os.path.join(root, want)
+            if g.get(key) != want:
+                wrong.append(f"{name}: {w['name']}: {key} is {g.get(key)}, not {want}")
+    return wrong
+
+
+def readings(paths, wanted):
+    """Lines that say what differs between four files, {ending: path}, and what is wanted."""
+    rate, wrong, clips = wanted["num"] / wanted["den"], [], wanted["clips"]
+    for name, options, keys in (("otio", {}, ("name", "at", "source", "frames", "before", "after", "path", "timecode", "held", "marker")),
+                                ("edl", {"rate": rate}, ("name", "at", "source", "frames")),
+                                ("xml", {}, ("name", "at", "source", "frames", "before", "after", "path", "timecode", "held")),
+                                ("fcpxml", {}, ("name", "path"))):
+        read = otio.adapters.read_from_file(paths[name], **options)
+        while isinstance(read, otio.schema.SerializableCollection):
+            read = read[0]
+        got = flat(read, rate)
+        start = read.global_start_time
+        if name in ("otio", "xml") and (start is None or frames(start, rate) != wanted["start"]):
+            wrong.append(f"{name}: begins at {start}, not {wanted['start']}")
+        if name == "fcpxml":
+            wrong += compared(name, fractions_of(paths[name], Fraction(wanted["num"], wanted["den"]), wanted["start"]), clips,
+                              ("name", "at", "source", "frames", "before", "after", "timecode", "held", "marker"), wanted["root"])
+        edl = name == "edl"
+        wrong += compared(name, visible(got) if edl else got, visible(clips) if edl else clips, keys, wanted["root"])
+    return wrong
+
+
+def count_of(timecode, rate):
+    """The frame that a timecode names."""
+    hours, minutes, seconds, frame = (int(x) for x in timecode.replace(";", ":").split(":"))
+    nominal, minutes = round(rate), 60 * hours + minutes
+    dropped = nominal // 15 * (minutes - minutes // 10) if ";" in timecode else 0
+    return (60 * minutes + seconds) * nominal + frame - dropped
+
+
+def probed(path):
+    found = json.loads(subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames,r_frame_rate:stream_tags=timecode", "-of", "json", path],
+                                      stdout=subprocess.PIPE, check=True).stdout)["streams"][0]
+    return int(found["nb_read_frames"]), Fraction(found["r_frame_rate"]), found["tags"]["timecode"]
+
+
+def production(folder):
+    """Whether a production's timelines and media agree; says what does not."""
+    (first,) = (f for f in os.listdir(folder) if f.endswith(".otio"))
+    paths = {ending: os.path.join(folder, first[:-4] + ending) for ending in ("otio", "edl", "xml", "fcpxml")}
+    read = otio.adapters.read_from_file(paths["otio"])
+    rate = Fraction(read.global_start_time.rate).limit_denominator(1001)
+    clips, wrong = flat(read, float(rate)), []
+    for c in clips:
+        c.setdefault("marker", None), c.setdefault("path", None)
+        if c["path"]:
+            held, its_rate, timecode = probed(os.path.join(folder, c["path"]))
+            if (held, its_rate, count_of(timecode, rate)) != (c["held"], rate, c["timecode"]):
+                wrong.append(f"{c['name']}: the file has {held} frames at {its_rate} from {timecode} on, the timeline says {c['held']} at {rate} from {c['timecode']}")
+    wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips})
+    return clips, rate, wrong
+
+
+def told(folder):
+    """The same of a folder with expected.json."""
+    wanted = json.load(open(os.path.join(folder, "expected.json")))
+    for c in wanted["clips"]:
+        c["marker"] = c["marker"] + c["source"] if c["marker"] >= 0 else None
+    return wanted["clips"], wanted["num"] / wanted["den"], readings({ending: os.path.join(folder, "t." + ending) for ending in ("otio", "edl", "xml", "fcpxml")}, wanted)
+
+
+def main():
+    failed = False
+    whole = sys.argv[1:2] == ["--production"]
+    for folder in sys.argv[1 + whole:]:
+        clips, rate, wrong = (production if whole else told)(folder)
+        for line in wrong:
+            print(f"{folder}: {line}")
+        failed |= bool(wrong)
+        print(f"{folder}: {len(clips)} clips at {float(rate):.3f}: {'they differ' if wrong else 'all agree'}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

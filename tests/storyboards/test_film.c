@@ -1,0 +1,108 @@
+/* The film: handles, transitions, timecode; where shots stand and what does not fit. */
+#include "tests/storyboards/read.h"
+
+#include "storyboards/film.h"
+
+static void handles_lengthen_shots(void **state)
+{
+    struct reading r =
+        read_good("fps: 25\ndeliver: {handles: 10}\nshots:\n"
+                  "  - {id: a, card: x, duration: 2s, overlays: [{text: y, in: 0.4, out: 1}]}\n"
+                  "  - {id: b, source: {footage: c.mov, in: 1s}, frames: 30}");
+
+    (void)state;
+    assert_int_equal(r.board.deliver.handles, 10);
+    assert_int_equal(r.board.shots[0].frames, 70);
+    assert_true(r.board.shots[0].overlays[1].in > 0.799 && r.board.shots[0].overlays[1].in < 0.801);
+    assert_true(r.board.shots[1].source.in > 0.599 && r.board.shots[1].source.in < 0.601);
+    reading_free(&r);
+    expect_messages("fps: 25\ndeliver: {handles: 10}\n"
+                    "shots: [{id: b, source: {footage: c.mov, in: 0.2}, frames: 30}]",
+                    "t.yaml:3:9: the clip has 0.2 s before the shot's first frame, and handles of "
+                    "10 frames need 0.4 s: begin later in it, or lower deliver's 'handles'\n");
+}
+
+static void timecode_begins_where_the_board_says(void **state)
+{
+    struct reading r = read_good("fps: 29.97\nshots: [{id: a, card: x}]");
+
+    (void)state;
+    assert_true(r.board.deliver.drop);
+    assert_int_equal(r.board.deliver.start, 107892);
+    reading_free(&r);
+    r = read_good("fps: 29.97\ndeliver: {start: \"01:00:00:00\"}\nshots: [{id: a, card: x}]");
+    assert_false(r.board.deliver.drop);
+    assert_int_equal(r.board.deliver.start, 108000);
+    reading_free(&r);
+    expect_messages("fps: 25\ndeliver: {start: \"01:00:00;00\"}\nshots: [{id: a, card: x}]",
+                    "t.yaml:2:18: drop-frame timecode is for 29.97 and 59.94 frames a second; "
+                    "write '01:00:00;00' with a colon\n");
+    expect_messages("fps: 25\ndeliver: {start: \"01:00:00:25\"}\nshots: [{id: a, card: x}]",
+                    "t.yaml:2:18: '01:00:00:25' is no timecode at this rate: write "
+                    "\"hh:mm:ss:ff\"\n");
+    expect_messages("fps: 25\ndeliver: {start: \"00:00:00:05\", handles: 6}\n"
+                    "shots: [{id: a, card: x}]",
+                    "t.yaml:2:18: 'start' leaves no room for 6 frames of handles before it\n");
+}
+
+/* in, frames, before, after of a shot, and where its cut is. */
+static void place_is(const struct film_place *p, int64_t at, int in, int frames, int before,
+                     int after)
+{
+    assert_int_equal(p->at, at);
+    assert_int_equal(p->in, in);
+    assert_int_equal(p->frames, frames);
+    assert_int_equal(p->before, before);
+    assert_int_equal(p->after, after);
+}
+
+static void transitions_take_from_handles_then_from_shots(void **state)
+{
+    static const char text[] = "fps: 25\ndeliver: {handles: %d}\n"
+                               "shots: [{id: a, card: x, frames: 50},\n"
+                               " {id: b, card: x, frames: 50, transition: {duration: 200ms}},\n"
+                               " {id: c, card: x, frames: 50, transition: wipe}]";
+    char board[sizeof text + 8];
+    struct film_place p[3];
+    struct reading r;
+
+    (void)state;
+    snprintf(board, sizeof board, text, 0);
+    r = read_good(board);
+    assert_int_equal(r.board.shots[2].transition.kind, TRANSITION_WIPE);
+    assert_int_equal(film_lay_out(&r.board, p), 150 - 5 - 13);
+    place_is(&p[0], 0, 0, 47, 0, 0);
+    place_is(&p[1], 47, 2, 41, 2, 3);
+    place_is(&p[2], 88, 6, 44, 6, 7);
+    reading_free(&r);
+    snprintf(board, sizeof board, text, 6); /* one frame of the wipe is lacking */
+    r = read_good(board);
+    assert_int_equal(film_lay_out(&r.board, p), 149);
+    place_is(&p[0], 0, 6, 50, 0, 0);
+    place_is(&p[1], 50, 6, 49, 2, 3);
+    place_is(&p[2], 99, 6, 50, 6, 7);
+    reading_free(&r);
+}
+
+static void transitions_that_do_not_fit_are_named(void **state)
+{
+    (void)state;
+    expect_messages("shots: [{id: a, card: x, frames: 10},\n"
+                    " {id: b, card: x, frames: 100, transition: {duration: 1s}}]",
+                    "t.yaml:1:9: shot 'a' is too short for its transitions: of its 10 frames 0 are "
+                    "between its cuts, and 12 are needed there; shorten them, or give handles\n");
+    expect_messages("shots: [{id: a, card: x, transition: melt}]",
+                    "t.yaml:1:38: 'kind' must be one of cut, dissolve, fade, wipe; it is 'melt'\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handles_lengthen_shots),
+        cmocka_unit_test(timecode_begins_where_the_board_says),
+        cmocka_unit_test(transitions_take_from_handles_then_from_shots),
+        cmocka_unit_test(transitions_that_do_not_fit_are_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
