@@ -121,8 +121,8 @@ static void make_random(struct random_film *f, struct rational fps, bool drop)
         int64_t length = 20 + below(200), handles = below(30);
 
         snprintf(f->names[i], sizeof f->names[i], "%03d-shot", 10 * i);
-        snprintf(f->paths[i], sizeof f->paths[i], "shots/%s/%s_v%03d.mov", f->names[i], f->names[i],
-                 1 + (int)below(12));
+        snprintf(f->paths[i], sizeof f->paths[i], "shots/%03d-shot/%03d-shot_v%03d.mov", 10 * i,
+                 10 * i, 1 + (int)below(12));
         snprintf(f->reels[i], sizeof f->reels[i], "R%03d", 10 * i);
         f->media[i] = (struct medium){
             f->paths[i], f->reels[i], hour - handles, length + 2 * handles, true, false, false};
