@@ -212,14 +212,14 @@ static void readers_agree(void **state)
     } rates[] = {{{24000, 1001}, false}, {{24, 1}, false},       {{25, 1}, false},
                  {{30000, 1001}, true},  {{30000, 1001}, false}, {{30, 1}, false},
                  {{50, 1}, false},       {{60000, 1001}, true},  {{60, 1}, false}};
-    const char *python = getenv("PYTHON");
+    const char *python = getenv("PYTHON"), *given = getenv("AUTEUR_TEST_SEED");
     struct random_film *f = calloc(1, sizeof *f);
     char dir[] = "/tmp/auteur-timelines-XXXXXX", path[400], command[900];
     struct error e = {0};
 
     (void)state;
-    random_state = (uint64_t)time(NULL);
-    printf("seed %" PRIu64 "\n", random_state);
+    random_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    print_message("AUTEUR_TEST_SEED=%" PRIu64 "\n", random_state);
     assert_non_null(f);
     assert_non_null(mkdtemp(dir));
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
