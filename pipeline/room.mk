@@ -54,6 +54,7 @@ PIPELINE_SRC := \
 	pipeline/execute/runner.c \
 	pipeline/execute/scheduler.c \
 	pipeline/execute/sheet.c \
+	pipeline/execute/versions.c \
 	pipeline/execute/workspace.c \
 	pipeline/handoff/edl.c \
 	pipeline/handoff/fcp7.c \
@@ -92,4 +93,5 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_tiers_killed.c \
 	tests/pipeline/test_tiers_run.c \
 	tests/pipeline/test_timeline.c \
+	tests/pipeline/test_versions.c \
 	tests/pipeline/test_verify.c

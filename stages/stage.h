@@ -89,7 +89,7 @@ struct artefact {
     const void *bytes;             /* small ones, kept in the journal (owned by the job's arena) */
     size_t size;
     const char *path; /* large ones: a file; in job->workdir while being made */
-    bool delivered;   /* goes to shots/ID/ID<suffix of name from its first '.'> */
+    bool delivered;   /* goes to shots/ID/ID_v001<suffix of name from its first '.'> */
 };
 
 struct stage_job {

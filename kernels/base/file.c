@@ -1,5 +1,6 @@
 #include "kernels/base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -117,9 +118,34 @@ static int fsync_parent(const char *path, struct error *e)
     return rc;
 }
 
+/* A file, or a folder with its files. */
+static int fsync_tree(const char *path, struct error *e)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    int rc = 0;
+
+    if (!dir && errno != ENOTDIR)
+        return error_errno(e, errno, "open", path);
+    while (dir && rc == 0 && (entry = readdir(dir))) {
+        char *file = NULL;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        if (asprintf(&file, "%s/%s", path, entry->d_name) < 0)
+            rc = error_memory(e);
+        else
+            rc = fsync_path(file, O_RDONLY, e);
+        free(file);
+    }
+    if (dir)
+        closedir(dir);
+    return rc == 0 ? fsync_path(path, O_RDONLY, e) : -1;
+}
+
 int file_publish(const char *from, const char *to, struct error *e)
 {
-    if (fsync_path(from, O_RDONLY, e) != 0)
+    if (fsync_tree(from, e) != 0)
         return -1;
     if (rename(from, to) != 0)
         return error_errno(e, errno, "rename a finished file to", to);

@@ -1,5 +1,6 @@
 #include "kernels/base/hash.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,56 @@ done:
     if (fd >= 0)
         close(fd);
     free(chunk);
+    hasher_free(h);
+    return rc;
+}
+
+static int not_hidden(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int add_file(struct hasher *h, const char *dir, const char *name, struct error *e)
+{
+    struct hash128 content;
+    char *path = NULL;
+    int rc;
+
+    if (asprintf(&path, "%s/%s", dir, name) < 0)
+        return error_memory(e);
+    rc = hash_file(path, &content, e);
+    free(path);
+    if (rc == 0) {
+        hasher_add(h, name, strlen(name) + 1);
+        hasher_add(h, content.bytes, sizeof content.bytes);
+    }
+    return rc;
+}
+
+int hash_path(const char *path, struct hash128 *out, struct error *e)
+{
+    struct dirent **entries;
+    struct hasher *h;
+    int n = scandir(path, &entries, not_hidden, by_bytes), rc = 0;
+
+    if (n < 0)
+        return errno == ENOTDIR ? hash_file(path, out, e) : error_errno(e, errno, "read", path);
+    h = hasher_new();
+    if (!h)
+        rc = error_memory(e);
+    for (int i = 0; i < n; i++) {
+        if (rc == 0)
+            rc = add_file(h, path, entries[i]->d_name, e);
+        free(entries[i]);
+    }
+    free(entries);
+    if (rc == 0)
+        *out = hasher_result(h);
     hasher_free(h);
     return rc;
 }

@@ -25,6 +25,9 @@ void hasher_free(struct hasher *h);
 struct hash128 hash_bytes(const void *bytes, size_t size);
 /* The whole content of a regular file, streamed. */
 int hash_file(const char *path, struct hash128 *out, struct error *e);
+/* The same, or of a folder of files (a picture sequence): of their names and contents, in the order
+ * of the names. */
+int hash_path(const char *path, struct hash128 *out, struct error *e);
 
 bool hash_equal(struct hash128 a, struct hash128 b);
 void hash_hex(struct hash128 h, char out[HASH_HEX_SIZE]);

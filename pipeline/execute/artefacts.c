@@ -103,7 +103,6 @@ int artefact_check(const struct artefact *list, size_t count, const struct artef
 int artefact_describe(const struct artefact *a, const struct shot *shot, struct hash128 key,
                       struct arena *arena, struct record_artefact *out, struct error *e)
 {
-    const char *dot = strchr(a->name, '.');
     char hex[HASH_HEX_SIZE];
     struct file_stat st;
 
@@ -113,13 +112,24 @@ int artefact_describe(const struct artefact *a, const struct shot *shot, struct 
         return 0;
     }
     hash_hex(key, hex);
-    if (a->delivered)
-        out->path = arena_printf(arena, "shots/%s/%s%s", shot->id, shot->id, dot ? dot : "");
-    else
+    if (!a->delivered)
         out->path = arena_printf(arena, ".auteur/artefacts/%s.%s.%s", hex, shot->id, a->name);
     if (!out->path)
         return error_memory(e);
-    if (hash_file(a->path, &out->digest, e) != 0 || file_stat(a->path, &st, e) != 0)
+    if (hash_path(a->path, &out->digest, e) != 0 || file_stat(a->path, &st, e) != 0)
+        return -1;
+    out->size = st.size;
+    out->mtime_ns = st.mtime_ns;
+    return 0;
+}
+
+/* What stands under a version's name is of that version (versions_number()), so nothing is written
+ * over. */
+static int describe_standing(const char *path, struct record_artefact *out, struct error *e)
+{
+    struct file_stat st;
+
+    if (hash_path(path, &out->digest, e) != 0 || file_stat(path, &st, e) != 0)
         return -1;
     out->size = st.size;
     out->mtime_ns = st.mtime_ns;
@@ -127,7 +137,7 @@ int artefact_describe(const struct artefact *a, const struct shot *shot, struct 
 }
 
 int artefact_publish(const struct production *production, const struct artefact *a,
-                     const struct record_artefact *described, struct arena *arena, struct error *e)
+                     struct record_artefact *described, struct arena *arena, struct error *e)
 {
     char *to, *slash;
     int rc;
@@ -137,6 +147,8 @@ int artefact_publish(const struct production *production, const struct artefact 
     to = path_join(arena, production->dir, described->path);
     if (!to)
         return error_memory(e);
+    if (a->delivered && path_exists(to))
+        return describe_standing(to, described, e);
     slash = strrchr(to, '/');
     *slash = '\0';
     rc = dir_make(to, e);

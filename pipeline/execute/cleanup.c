@@ -12,18 +12,12 @@ static void drop(void *ctx, const char *path)
 {
     const struct production *p = ctx;
     struct arena arena = {0};
-    bool ours = strncmp(path, "shots/", 6) == 0 || strncmp(path, ".auteur/artefacts/", 18) == 0;
+    bool ours = strncmp(path, ".auteur/artefacts/", 18) == 0; /* what is delivered stays */
     char *full = path_join(&arena, p->dir, path);
-    char *slash;
 
     /* Paths come from the journal, which may be damaged or foreign: never climb out. */
-    if (full && ours && !strstr(path, "/..")) {
+    if (full && ours && !strstr(path, "/.."))
         unlink(full);
-        slash = strrchr(full, '/');
-        *slash = '\0';
-        if (path[0] == 's')
-            rmdir(full); /* a shot's folder, when this was its last file */
-    }
     arena_free(&arena);
 }
 

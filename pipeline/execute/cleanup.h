@@ -3,8 +3,8 @@
  *
  * .auteur/tmp is there while a run works. Found at the start, it says that the last run was
  * killed: then it is emptied, artefact files that no record names are removed, and the journal
- * says which files only replaced records named. Delivered files are removed only when the journal
- * knows that it was we who put them there: what a person lays beside them stays.
+ * says which files only replaced records named. What was delivered is never removed, nor what a
+ * person lays beside it (versions.h).
  */
 #ifndef AUTEUR_PIPELINE_EXECUTE_CLEANUP_H
 #define AUTEUR_PIPELINE_EXECUTE_CLEANUP_H

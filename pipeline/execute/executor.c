@@ -6,6 +6,7 @@
 
 #include "pipeline/execute/cleanup.h"
 #include "pipeline/execute/lanes.h"
+#include "pipeline/execute/versions.h"
 
 int execution_check(const struct execution *x, struct error *e)
 {
@@ -128,6 +129,29 @@ static int log_event(struct executor *x, const char *kind, const char *text, str
     return journal_event(x->x->journal, kind, "", "", text, e);
 }
 
+/* Stable names of shots whose run was killed before they were pointed. On a full disk there is no
+ * room for a link; the next run makes it. */
+static int point_all(const struct execution *x, struct error *e)
+{
+    const struct board *b = x->setup->env->board;
+    struct journal_view *view;
+    int rc = 0;
+
+    if (journal_view_begin(x->journal, &view, e) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && i < b->shot_count; i++) {
+        struct arena arena = {0};
+        struct versions versions;
+
+        rc = versions_read(view, b->shots[i].id, &arena, &versions, e);
+        if (rc == 0)
+            rc = versions_point(x->production, b->shots[i].id, &versions, e);
+        arena_free(&arena);
+    }
+    journal_view_end(view);
+    return rc != 0 && e->code == ERROR_SPACE ? 0 : rc;
+}
+
 /* Everything between the first event and the last. Nothing is written when nothing is to do. */
 static int work(struct executor *x, struct error *e)
 {
@@ -148,6 +172,8 @@ static int work(struct executor *x, struct error *e)
     snprintf(text, sizeof text, "%zu delivered, %zu failed, %zu left%s", r->delivered, r->failed,
              r->remaining, r->interrupted ? ", interrupted" : "");
     log_event(x, "end", text, &ignored); /* on a full disk the run has ended all the same */
+    if (point_all(execution, e) != 0)
+        return -1;
     cleanup_end(execution->production, execution->journal);
     return 0;
 }

@@ -129,62 +129,29 @@ static void job_note(struct stage_job *base, const char *name, const char *json_
     json_object_set_new(j->notes, name, value ? value : json_string(json_value));
 }
 
-/* What the journal remembers of this stage: how often this key was tried, which delivered files
- * stand. */
+/* What the journal remembers of this stage: how often this key was tried, whether anything stands.
+ */
 static int recall(struct job *j, struct error *e)
 {
     struct journal_view *view;
     struct stage_record before;
-    int found, rc = -1;
+    int found;
 
     if (journal_view_begin(j->runner->journal, &view, e) != 0)
         return -1;
     found = journal_get(view, job_shot(j)->id, job_stage_name(j), &before, e);
-    if (found < 0)
-        goto done;
-    j->kept = found && before.status != RECORD_FAILED;
-    if (found && hash_equal(before.key, j->key))
+    j->kept = found > 0 && before.status != RECORD_FAILED;
+    if (found > 0 && hash_equal(before.key, j->key))
         j->record.attempts = before.attempts;
-    for (size_t i = 0; found && i < before.artefact_count; i++) {
-        const struct record_artefact *a = &before.artefacts[i];
-        struct record_artefact *out = &j->standing[j->standing_count];
-
-        if (strncmp(a->path, "shots/", 6) != 0 || j->standing_count == MOST_ARTEFACTS)
-            continue;
-        *out = *a;
-        out->name = arena_strdup(&j->arena, a->name);
-        out->path = arena_strdup(&j->arena, a->path);
-        if (!out->name || !out->path) {
-            error_memory(e);
-            goto done;
-        }
-        j->standing_count++;
-    }
-    rc = 0;
-done:
     journal_view_end(view);
-    return rc;
+    return found < 0 ? -1 : 0;
 }
 
-void job_stands(struct job *j, const struct record_artefact *a)
-{
-    size_t i = 0;
-
-    while (i < j->standing_count && strcmp(j->standing[i].path, a->path) != 0)
-        i++;
-    j->standing[i] = *a;
-    if (i == j->standing_count)
-        j->standing_count++;
-}
-
-/* Puts the record as it is, listing what stands under final names. */
-int job_put_standing(struct job *j, enum record_status status, const char *event, struct error *e)
+int job_put(struct job *j, enum record_status status, const char *event, struct error *e)
 {
     struct stage_record r = j->record;
 
     r.status = status;
-    r.artefacts = j->standing;
-    r.artefact_count = j->standing_count;
     return journal_put(j->runner->journal, job_shot(j)->id, job_stage_name(j), &r, NULL, 0, event,
                        e);
 }

@@ -24,9 +24,6 @@ struct job {
     json_t *notes;
     struct stage_record record;
     bool kept; /* what stands of some key is finished work, or steps to go on from */
-    /* Final names under which something may stand: of the version before, then of this one too. */
-    struct record_artefact standing[2 * MOST_ARTEFACTS];
-    size_t standing_count;
 };
 
 /* job_begin() recalls what the journal knows of this stage, counts the attempt and starts its
@@ -39,10 +36,8 @@ const struct shot *job_shot(const struct job *j);
 const char *job_stage_name(const struct job *j);
 int job_output(struct stage_job *base, const struct artefact *a, struct error *e);
 
-/* From now on a file may stand under this final name. */
-void job_stands(struct job *j, const struct record_artefact *a);
-/* Puts the record with this status, listing what may stand under final names. */
-int job_put_standing(struct job *j, enum record_status status, const char *event, struct error *e);
+/* Puts the record with this status; it lists no artefacts. */
+int job_put(struct job *j, enum record_status status, const char *event, struct error *e);
 
 uint64_t clock_unix_ns(void);
 double clock_monotonic(void); /* seconds */

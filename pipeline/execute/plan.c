@@ -104,7 +104,7 @@ static bool is_as_left(const struct planner *p, const struct record_artefact *a,
     if ((uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec == a->mtime_ns)
         return true;
     path = path_join(&arena, p->setup->dir, a->path);
-    same = path && hash_file(path, &digest, &ignored) == 0 && hash_equal(digest, a->digest);
+    same = path && hash_path(path, &digest, &ignored) == 0 && hash_equal(digest, a->digest);
     arena_free(&arena);
     return same;
 }

@@ -7,16 +7,17 @@
 #include "kernels/load_watch.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/execute/sheet.h"
+#include "pipeline/execute/versions.h"
 
 /* Writes the shot's sheet into the workdir as one more thing to deliver. `made`: the artefacts of
  * this, the last stage. */
-static int add_sheet(struct job *j, const struct record_artefact *made, size_t count,
+static int add_sheet(struct job *j, const struct record_artefact *made, int version,
                      struct error *e)
 {
     struct runner *r = j->runner;
     const struct plan_setup *setup = r->setup;
     struct stage_record records[STAGES] = {0};
-    struct artefact sheet = {.name = "sheet.json", .delivered = true};
+    struct artefact sheet = {.name = VERSION_SHEET, .delivered = true};
     struct journal_view *view;
     char *text = NULL;
     int rc = -1;
@@ -32,8 +33,8 @@ static int add_sheet(struct job *j, const struct record_artefact *made, size_t c
             goto done;
     records[j->stage] = j->record;
     records[j->stage].artefacts = made;
-    records[j->stage].artefact_count = count;
-    text = sheet_make(setup->env->board, job_shot(j), setup->stages, records, e);
+    records[j->stage].artefact_count = j->output_count;
+    text = sheet_make(setup->env->board, job_shot(j), version, setup->stages, records, e);
     if (!text || file_write_atomic(sheet.path, text, strlen(text), e) != 0)
         goto done;
     rc = job_output(&j->base, &sheet, e);
@@ -43,40 +44,93 @@ done:
     return rc;
 }
 
+/* Gives what is delivered the number of a version, of which the journal learns before any file has
+ * its final name. The sheet, which tells of times, has no say in what makes two deliveries the
+ * same.
+ */
+static int number_delivery(struct job *j, struct record_artefact *made, struct versions *versions,
+                           struct version *fresh, struct error *e)
+{
+    struct runner *r = j->runner;
+    const struct deliver *d = &r->setup->env->board->deliver;
+    const char *shot = job_shot(j)->id;
+    struct version_file *files = arena_array(&j->arena, MOST_ARTEFACTS, sizeof *files);
+    struct journal_view *view;
+    int rc;
+
+    if (!files)
+        return error_memory(e);
+    *fresh = (struct version){.key = j->key,
+                              .frames = job_shot(j)->frames,
+                              .timecode = d->start - d->handles,
+                              .files = files};
+    for (size_t i = 0; i < j->output_count; i++)
+        if (j->outputs[i].delivered)
+            files[fresh->file_count++] =
+                (struct version_file){.name = made[i].name, .digest = made[i].digest};
+    if (journal_view_begin(r->journal, &view, e) != 0)
+        return -1;
+    rc = versions_read(view, shot, &j->arena, versions, e);
+    journal_view_end(view);
+    if (rc != 0)
+        return -1;
+    fresh->number =
+        versions_number(versions, r->production, shot, j->key, files, fresh->file_count, e);
+    for (size_t i = 0; fresh->number && i < fresh->file_count; i++) {
+        files[i].path = version_path(&j->arena, shot, fresh->number, files[i].name);
+        if (!files[i].path)
+            return error_memory(e);
+    }
+    return fresh->number ? versions_add(r->journal, shot, &j->arena, versions, fresh, e) : -1;
+}
+
+/* What the last stage delivers, and its sheet: their final names. */
+static int name_delivery(struct job *j, struct record_artefact *made, struct versions *versions,
+                         bool *unrecorded, struct error *e)
+{
+    struct version fresh;
+
+    if (number_delivery(j, made, versions, &fresh, e) != 0) {
+        *unrecorded = e->code != ERROR_INPUT;
+        return -1;
+    }
+    if (add_sheet(j, made, fresh.number, e) != 0 ||
+        artefact_describe(&j->outputs[j->output_count - 1], job_shot(j), j->key, &j->arena,
+                          &made[j->output_count - 1], e) != 0)
+        return -1;
+    for (size_t i = 0; i < j->output_count; i++)
+        if (j->outputs[i].delivered) {
+            made[i].path = version_path(&j->arena, job_shot(j)->id, fresh.number, made[i].name);
+            if (!made[i].path)
+                return error_memory(e);
+        }
+    return 0;
+}
+
 /* Everything after a stage's run() has succeeded: the order is that of artefacts.h. */
 static int deliver(struct job *j, bool *unrecorded, struct error *e)
 {
     struct runner *r = j->runner;
     struct record_artefact made[MOST_ARTEFACTS];
     struct journal_blob blobs[MOST_ARTEFACTS];
-    size_t files = 0, blob_count = 0;
+    struct versions versions = {0};
+    struct error ignored = {0};
+    bool last = j->stage == plan_last_stage(r->plan, j->shot);
+    size_t blob_count = 0;
 
     for (size_t i = 0; i < j->output_count; i++)
         if (artefact_describe(&j->outputs[i], job_shot(j), j->key, &j->arena, &made[i], e) != 0)
             return -1;
-    if (j->stage == plan_last_stage(r->plan, j->shot)) {
-        if (add_sheet(j, made, j->output_count, e) != 0 ||
-            artefact_describe(&j->outputs[j->output_count - 1], job_shot(j), j->key, &j->arena,
-                              &made[j->output_count - 1], e) != 0)
-            return -1;
-    }
+    if (last && name_delivery(j, made, &versions, unrecorded, e) != 0)
+        return -1;
     for (size_t i = 0; i < j->output_count; i++) {
         const struct artefact *a = &j->outputs[i];
 
-        if (a->bytes) {
+        if (a->bytes)
             blobs[blob_count++] = (struct journal_blob){a->name, a->bytes, a->size};
-        } else {
-            job_stands(j, &made[i]);
-            files++;
-        }
-    }
-    if (files && job_put_standing(j, RECORD_RUNNING, NULL, e) != 0) {
-        *unrecorded = true;
-        return -1;
-    }
-    for (size_t i = 0; i < j->output_count; i++)
-        if (artefact_publish(r->production, &j->outputs[i], &made[i], &j->arena, e) != 0)
+        else if (artefact_publish(r->production, a, &made[i], &j->arena, e) != 0)
             return -1;
+    }
     j->record.status = RECORD_DONE;
     j->record.artefacts = made;
     j->record.artefact_count = j->output_count;
@@ -85,6 +139,8 @@ static int deliver(struct job *j, bool *unrecorded, struct error *e)
         *unrecorded = true;
         return -1;
     }
+    if (last) /* what fails here the run's end tries again, and says */
+        versions_point(r->production, job_shot(j)->id, &versions, &ignored);
     return 0;
 }
 
@@ -107,7 +163,7 @@ static int start(struct job *j, bool *unrecorded, struct error *e)
 {
     if (job_fill(j, e) != 0)
         return -1;
-    if (job_put_standing(j, RECORD_RUNNING, NULL, e) != 0) {
+    if (job_put(j, RECORD_RUNNING, NULL, e) != 0) {
         *unrecorded = true;
         return -1;
     }
@@ -165,7 +221,7 @@ static void record_failure(struct job *j, bool *unrecorded, struct error *e)
     if (*unrecorded || e->code == ERROR_CANCELLED)
         return;
     j->record.error = e->text;
-    if (job_put_standing(j, RECORD_FAILED, e->text, &why) == 0)
+    if (job_put(j, RECORD_FAILED, e->text, &why) == 0)
         return;
     *unrecorded = true;
     error_set(e, why.code, "%.400s; and this could not be recorded: %.400s", e->text, why.text);
@@ -226,7 +282,7 @@ int runner_refuse(struct runner *r, size_t shot, enum stage_id stage, const char
     if (j->kept)
         rc = journal_event(r->journal, "refused", job_shot(j)->id, job_stage_name(j), text, e);
     else
-        rc = job_put_standing(j, RECORD_FAILED, text, e);
+        rc = job_put(j, RECORD_FAILED, text, e);
     job_free(j);
     return rc;
 }

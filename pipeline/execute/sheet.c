@@ -133,7 +133,7 @@ static json_t *stage_timings(const struct stage_record *r, bool *ok)
     return o;
 }
 
-char *sheet_make(const struct board *board, const struct shot *shot,
+char *sheet_make(const struct board *board, const struct shot *shot, int version,
                  const struct stage *const *stages, const struct stage_record records[STAGES],
                  struct error *e)
 {
@@ -142,6 +142,7 @@ char *sheet_make(const struct board *board, const struct shot *shot,
     bool ok = true;
 
     put(root, "shot", json_string(shot->id), &ok);
+    put(root, "version", json_integer(version), &ok);
     put(root, "board", json_string(board->name), &ok);
     put(root, "fps", json_sprintf("%d/%d", board->fps.num, board->fps.den), &ok);
     put(root, "size", json_pack("[ii]", board->width, board->height), &ok);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "pipeline/execute/versions.h"
 #include "pipeline/handoff/timeline.h"
-#include "stages/stage.h"
 #include "storyboards/film.h"
 
 enum { TIMELINE_SIZE_LIMIT = 1 << 28, REEL_SIZE = 9 };
@@ -61,26 +61,27 @@ static bool is_film(const char *path)
     return dot && (strcmp(dot, ".mp4") == 0 || strcmp(dot, ".mov") == 0);
 }
 
-/* The delivered film of a shot, if there is one. */
+/* The film of the version that timelines show, if there is one. */
 static int find_medium(struct handoff *h, struct journal_view *view, size_t shot, struct error *e)
 {
     const struct board *b = h->board;
+    const char *id = b->shots[shot].id;
     struct medium *m = &h->media[shot];
-    struct stage_record r;
-    int found = journal_get(view, b->shots[shot].id, stage_encode.name, &r, e);
+    const struct version *shown;
+    struct versions versions;
 
-    if (found <= 0 || r.status != RECORD_DONE)
-        return found < 0 ? -1 : 0;
-    for (size_t i = 0; i < r.artefact_count && !m->path; i++)
-        if (is_film(r.artefacts[i].path)) {
-            m->path = arena_strdup(&h->arena, r.artefacts[i].path);
-            if (!m->path)
-                return error_memory(e);
-        }
+    if (versions_read(view, id, &h->arena, &versions, e) != 0)
+        return -1;
+    shown = versions_shown(&versions);
+    if (!shown)
+        return 0;
+    for (size_t i = 0; i < shown->file_count && !m->path; i++)
+        if (is_film(shown->files[i].path))
+            m->path = shown->files[i].path;
     name_reel(h, shot);
     m->reel = h->reels[shot];
-    m->timecode = b->deliver.start - b->deliver.handles;
-    m->frames = b->shots[shot].frames;
+    m->timecode = shown->timecode;
+    m->frames = shown->frames;
     m->video = true;
     return 0;
 }

@@ -161,7 +161,7 @@ static void files_that_are_gone_or_altered_are_made_again(void **state)
 
     (void)state;
     run_once();
-    snprintf(path, sizeof path, "%s/shots/s001/s001.mp4", scratch);
+    snprintf(path, sizeof path, "%s/shots/s001/s001_v001.mp4", scratch);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(reason_of(1, STAGE_ENCODE, &v), REASON_MISSING);
     assert_int_equal(v, VERDICT_RUN);
@@ -211,7 +211,7 @@ static void a_rotten_master_is_never_delivered_and_made_again(void **state)
 
     (void)state;
     run_once();
-    snprintf(path, sizeof path, "%s/shots/s001/s001.mp4", scratch);
+    snprintf(path, sizeof path, "%s/shots/s001/s001_v001.mp4", scratch);
     assert_int_equal(unlink(path), 0);
     snprintf(pattern, sizeof pattern, "%s/.auteur/artefacts/*.s001.master.mkv", scratch);
     assert_int_equal(glob(pattern, 0, NULL, &found), 0);
@@ -513,7 +513,7 @@ static void a_lost_film_is_encoded_from_what_stands(void **state)
     (void)state;
     board.shots[0].prompt = "a hill, old";
     run_once();
-    snprintf(path, sizeof path, "%s/shots/s000/s000.mp4", scratch);
+    snprintf(path, sizeof path, "%s/shots/s000/s000_v001.mp4", scratch);
     assert_int_equal(unlink(path), 0);
     board.shots[0].prompt = "a hill";
     board.shots[0].look = "old, film";

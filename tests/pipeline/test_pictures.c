@@ -10,7 +10,7 @@
 #include "tests/pipeline/models.h"
 #include "tests/pipeline/tree.h"
 
-enum { SHOTS = 5, FILES = 3 * SHOTS };
+enum { SHOTS = 5, FILES = 6 * SHOTS };
 
 /* Five shots, of which one has no guidance and runs alone; `rest`: fields of all of them. */
 static void write_board_of(const char *tier, const char *rest)
