@@ -60,7 +60,9 @@ STAGES_SRC += \
 	stages/decode/upscaler_choice.c \
 	stages/decode/vae_limits.c \
 	stages/decode/vae_session.c \
+	stages/encode/codecs.c \
 	stages/encode/encode.c \
+	stages/encode/output.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
 	stages/media/convert.c \
@@ -182,6 +184,7 @@ STAGES_TESTS += \
 	tests/stages/test_decode_footage.c \
 	tests/stages/test_decode_ladder.c \
 	tests/stages/test_decode_still.c \
+	tests/stages/test_deliverables.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \

@@ -63,6 +63,11 @@ static void read_deliver(struct reader *r, const struct node *n, struct board *b
     if (n && slots_collect(r, &deliver_table, n, false, &slots))
         object_read(r, &deliver_table, &slots, &values);
     board->deliver = values.deliver;
+    if (deliver_main(&board->deliver) < 0 && board->deliver.timeline != TIMELINE_NONE)
+        complain(r, slots.value[DELIVER_ROW_CODEC],
+                 "timelines refer to films, and 'codec' has pictures alone; add prores or h264 to "
+                 "it, or "
+                 "write timeline: none");
     r->handles = board->deliver.handles;
     read_start(r, slots.value[DELIVER_ROW_START] ? slots.value[DELIVER_ROW_START] : n, values.start,
                &board->deliver);

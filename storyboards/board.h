@@ -157,7 +157,28 @@ struct shot {
     int line;
 };
 
-enum deliver_codec { DELIVER_H264, DELIVER_PRORES, DELIVER_CODECS };
+/* The forms that films and picture sequences are delivered in. */
+enum deliver_codec {
+    DELIVER_H264,
+    DELIVER_H265,
+    DELIVER_PRORES,      /* 422 HQ */
+    DELIVER_PRORES_4444, /* 444 */
+    DELIVER_DNXHR,       /* HQX */
+    DELIVER_PNG,         /* from here on: a picture file a frame */
+    DELIVER_TIFF,
+    DELIVER_EXR,
+    DELIVER_CODECS
+};
+/* What lies beside a burned-in film of a shot with text: its textless film and its titles. */
+enum deliver_layers { LAYERS_TITLES, LAYERS_NONE, DELIVER_LAYERS };
+/* A small film for looking at, with the shot's id, tier, seed and timecode in the picture; the
+ * slate is a picture of these in front of it. */
+enum deliver_proxy { PROXY_NONE, PROXY_BURN_IN, PROXY_SLATE, DELIVER_PROXIES };
+enum { CHOICES_MOST = 8 };
+/* Several of a field's choices, each once, in the order in which they are written. */
+struct choices {
+    int count, items[CHOICES_MOST];
+};
 /* How a model's pictures that are smaller than the board are enlarged: by the upscaler that lies
  * with the model, where there is one, else by the filter. */
 enum deliver_upscale { UPSCALE_LEARNED, UPSCALE_LANCZOS, DELIVER_UPSCALES };
@@ -172,8 +193,10 @@ enum deliver_timeline {
     DELIVER_TIMELINES
 };
 struct deliver {
-    enum deliver_codec codec;
+    struct choices codecs; /* of enum deliver_codec, one at least; the first film is the main one */
     int quality; /* 1 (small) .. 100 (visually lossless); 80 by default: CRF 14 for H.264 */
+    enum deliver_layers layers;
+    enum deliver_proxy proxy;
     enum deliver_upscale upscale;
     enum deliver_timeline timeline;
     int handles;   /* frames in front of each shot and behind it, beyond its length */
@@ -240,6 +263,9 @@ const char *overlay_position_name(enum overlay_position position);
 const char *still_move_name(enum still_move move);
 const char *transition_kind_name(enum transition_kind kind);
 const char *shot_kind_name(enum shot_kind kind);
+const char *deliver_codec_name(enum deliver_codec codec);
+/* The main film: timelines refer to it. -1 when only pictures are delivered. */
+int deliver_main(const struct deliver *d);
 
 enum { TIMECODE_SIZE = 16 };
 /* Reads "24", "23.976", "24000/1001" into lowest terms; the NTSC decimals (23.976, 29.97, 59.94

@@ -16,7 +16,10 @@ static const char *const transition_names[] = {"cut", "dissolve", "fade", "wipe"
 static const char *const fit_names[] = {"cover", "contain", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
 static const char *const addition_names[] = {"none", "camera", "light", "look", "all", NULL};
-static const char *const codec_names[] = {"h264", "prores", NULL};
+static const char *const codec_names[] = {"h264", "h265", "prores", "prores-4444", "dnxhr",
+                                          "png",  "tiff", "exr",    NULL};
+static const char *const layers_names[] = {"titles", "none", NULL};
+static const char *const proxy_names[] = {"none", "burn-in", "slate", NULL};
 static const char *const upscale_names[] = {"learned", "lanczos", NULL};
 static const char *const timeline_names[] = {"all",       "resolve", "premiere", "avid",
                                              "final-cut", "none",    NULL};
@@ -187,10 +190,17 @@ static const struct field models_fields[GENERATED_TIERS] = {
 };
 
 static const struct field deliver_fields[] = {
-    {"codec", FIELD_CHOICE, AT(deliver_values, deliver.codec), .choices = codec_names, .fallback = "h264",
-     .help = "H.264 in MP4, or ProRes in QuickTime"},
+    {"codec", FIELD_CHOICES, AT(deliver_values, deliver.codecs), .choices = codec_names, .fallback = "h264",
+     .help = "H.264 or H.265 (10 bits) in MP4, ProRes 422 HQ, ProRes 4444 or DNxHR HQX in QuickTime, or "
+             "a picture a frame: PNG and TIFF of 16 bits, OpenEXR in linear light; several are each "
+             "delivered, the first film is the one that timelines refer to"},
     {"quality", FIELD_WHOLE, AT(deliver_values, deliver.quality), .min = 1, .max = 100, .fallback = "80",
      .help = "1 is small, 100 visually lossless; 80 is CRF 14 of H.264"},
+    {"layers", FIELD_CHOICE, AT(deliver_values, deliver.layers), .choices = layers_names, .fallback = "titles",
+     .help = "beside the film of a shot with text, the film without it and its titles alone, with alpha"},
+    {"proxy", FIELD_CHOICE, AT(deliver_values, deliver.proxy), .choices = proxy_names, .fallback = "none",
+     .help = "a small H.264 film with the shot's id, tier, seed and timecode in the picture; slate puts a "
+             "picture of them in front of it"},
     {"upscale", FIELD_CHOICE, AT(deliver_values, deliver.upscale), .choices = upscale_names, .fallback = "learned",
      .help = "how pictures smaller than the board are enlarged: by the upscaler that lies with the "
              "model, where there is one, or by a filter"},
@@ -272,6 +282,10 @@ void field_expects(const struct field *field, char *out, size_t room)
     case FIELD_CHOICE:
         join_choices(field, out, room);
         break;
+    case FIELD_CHOICES:
+        join_choices(field, out, room);
+        snprintf(out + strlen(out), room - strlen(out), ", or a list of them");
+        break;
     case FIELD_WHOLE:
         snprintf(out, room, "a whole number from %.0f to %.0f", field->min, field->max);
         break;
@@ -331,6 +345,19 @@ const char *still_move_name(enum still_move move)
 const char *transition_kind_name(enum transition_kind kind)
 {
     return (unsigned)kind < TRANSITION_KINDS ? transition_names[kind] : "unknown";
+}
+
+const char *deliver_codec_name(enum deliver_codec codec)
+{
+    return (unsigned)codec < DELIVER_CODECS ? codec_names[codec] : "unknown";
+}
+
+int deliver_main(const struct deliver *d)
+{
+    for (int i = 0; i < d->codecs.count; i++)
+        if (d->codecs.items[i] < DELIVER_PNG)
+            return d->codecs.items[i];
+    return -1;
 }
 
 const char *shot_kind_name(enum shot_kind kind)

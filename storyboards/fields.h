@@ -8,21 +8,22 @@
 #include "storyboards/board.h"
 
 enum field_type {
-    FIELD_ID,     /* const char *: a name for files; min..max characters */
-    FIELD_TEXT,   /* const char *: lines are kept, ends trimmed; min..max bytes */
-    FIELD_PROSE,  /* const char *: runs of white space become one space; min..max bytes */
-    FIELD_PATH,   /* const char *: absolute, from the board's folder */
-    FIELD_WORD,   /* const char *: one of choices, "" when not given */
-    FIELD_CHOICE, /* int: the index in choices */
-    FIELD_WHOLE,  /* int */
-    FIELD_SEED,   /* uint64_t */
-    FIELD_NUMBER, /* double */
-    FIELD_TIME,   /* double, seconds */
-    FIELD_RATE,   /* struct rational */
-    FIELD_SIZE,   /* int[2], both even */
-    FIELD_COLOR,  /* uint32_t 0xRRGGBB */
-    FIELD_OBJECT, /* read by board.c: a mapping by `table` */
-    FIELD_LIST    /* read by board.c: a list of such mappings */
+    FIELD_ID,      /* const char *: a name for files; min..max characters */
+    FIELD_TEXT,    /* const char *: lines are kept, ends trimmed; min..max bytes */
+    FIELD_PROSE,   /* const char *: runs of white space become one space; min..max bytes */
+    FIELD_PATH,    /* const char *: absolute, from the board's folder */
+    FIELD_WORD,    /* const char *: one of choices, "" when not given */
+    FIELD_CHOICE,  /* int: the index in choices */
+    FIELD_CHOICES, /* struct choices: one of them, or a list */
+    FIELD_WHOLE,   /* int */
+    FIELD_SEED,    /* uint64_t */
+    FIELD_NUMBER,  /* double */
+    FIELD_TIME,    /* double, seconds */
+    FIELD_RATE,    /* struct rational */
+    FIELD_SIZE,    /* int[2], both even */
+    FIELD_COLOR,   /* uint32_t 0xRRGGBB */
+    FIELD_OBJECT,  /* read by board.c: a mapping by `table` */
+    FIELD_LIST     /* read by board.c: a list of such mappings */
 };
 
 enum field_flags {
@@ -153,6 +154,8 @@ enum transition_row { TRANSITION_ROW_KIND, TRANSITION_ROW_DURATION };
 enum deliver_row {
     DELIVER_ROW_CODEC,
     DELIVER_ROW_QUALITY,
+    DELIVER_ROW_LAYERS,
+    DELIVER_ROW_PROXY,
     DELIVER_ROW_UPSCALE,
     DELIVER_ROW_TIMELINE,
     DELIVER_ROW_START,

@@ -69,6 +69,9 @@ static json_t *type_schema(const struct field *field)
     case FIELD_WORD:
     case FIELD_CHOICE:
         return choices(field);
+    case FIELD_CHOICES:
+        return json_pack("{s:[o,{s:s,s:o,s:i,s:b}]}", "anyOf", choices(field), "type", "array",
+                         "items", choices(field), "minItems", 1, "uniqueItems", 1);
     case FIELD_WHOLE:
         return json_pack("{s:s,s:i,s:i}", "type", "integer", "minimum", (int)field->min, "maximum",
                          (int)field->max);

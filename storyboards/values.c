@@ -316,6 +316,36 @@ static bool read_number(struct reader *r, const struct field *field, const struc
     }
 }
 
+static bool read_choices(struct reader *r, const struct field *field, const struct node *n,
+                         struct choices *out)
+{
+    const struct node *item = n->kind == NODE_LIST ? n->first : n;
+    struct choices read = {0};
+
+    for (; item; item = n->kind == NODE_LIST ? item->next : NULL) {
+        const struct node *value = node_value(item);
+        int choice;
+
+        if (value->kind != NODE_SCALAR || node_is_null(value))
+            return refuse(r, field, value);
+        if (!check_characters(r, field, value))
+            return false;
+        choice = read_choice(r, field, value);
+        if (choice < 0)
+            return false;
+        for (int i = 0; i < read.count; i++)
+            if (read.items[i] == choice) {
+                complain(r, value, "'%s' has %s twice", field->name, field->choices[choice]);
+                return false;
+            }
+        read.items[read.count++] = choice; /* each once: there are at most CHOICES_MOST */
+    }
+    if (!read.count)
+        return refuse(r, field, n);
+    *out = read;
+    return true;
+}
+
 bool value_read(struct reader *r, const struct field *field, const struct node *n, void *object)
 {
     void *place = (char *)object + field->offset;
@@ -323,6 +353,8 @@ bool value_read(struct reader *r, const struct field *field, const struct node *
 
     if (field->type == FIELD_SIZE && n->kind == NODE_LIST)
         return read_size(r, field, n, place);
+    if (field->type == FIELD_CHOICES)
+        return read_choices(r, field, n, place);
     if (n->kind != NODE_SCALAR || node_is_null(n))
         return refuse(r, field, n);
     if (!check_characters(r, field, n))

@@ -41,7 +41,8 @@ struct versions {
 /* Strings in the arena, which must outlive *out. None: count 0. */
 int versions_read(struct journal_view *view, const char *shot, struct arena *arena,
                   struct versions *out, struct error *e);
-/* Adds one, or replaces the one of that number, as the newest, and puts them all into the journal. */
+/* Adds one, or replaces the one of that number, as the newest, and puts them all into the journal.
+ */
 int versions_add(struct journal *journal, const char *shot, struct arena *arena, struct versions *v,
                  const struct version *fresh, struct error *e);
 /* Puts which version timelines are to use; 0: the current one. */

@@ -1,24 +1,18 @@
-/* Encode: master and title layer become the delivered film and its poster.
- *
- *   h264    MP4: H.264 High, 4:2:0 8-bit, constant quality (CRF), closed groups of a second
- *   prores  QuickTime: ProRes 422 HQ, 4:2:2 10-bit
- *
- * Both: BT.709, limited range, constant frame rate, a timecode track, the index
- * first, no dates: the same input gives the same bytes, whatever the number of cores.
+/* Encode: master and title layer become what is delivered: the burned-in film in every form that
+ * the board asks for; of a shot with lettering also its textless film and its titles alone, with
+ * alpha; and a poster. The master is read once, all are made from its frames side by side.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "stages/encode/output.h"
 #include "stages/encode/titles.h"
-#include "stages/encode/verify.h"
 #include "stages/media/convert.h"
 #include "stages/media/media.h"
 #include "stages/media/reader.h"
-#include "stages/media/writer.h"
 
-/* Bytes of x264 depend on its number of threads; this many keep four cores busy and cost little on
- * one. */
-enum { X264_THREADS = 4 };
+enum { TEXTLESS = DELIVER_CODECS, TITLES, OUTPUTS };
 
 static enum lane encode_lane(const struct stage_env *env, const struct shot *shot)
 {
@@ -30,76 +24,38 @@ static int encode_describe(const struct stage_env *env, const struct shot *shot,
                            struct error *e)
 {
     const struct deliver *d = &env->board->deliver;
-    char timecode[TIMECODE_SIZE];
+    char timecode[TIMECODE_SIZE], codecs[160] = "";
+    bool lossy = false;
 
     (void)shot, (void)e;
     media_timecode(env->board, 0, timecode);
+    for (int i = 0; i < d->codecs.count; i++) {
+        size_t used = strlen(codecs);
+
+        snprintf(codecs + used, sizeof codecs - used, "%s%s", i ? " " : "",
+                 deliver_codec_name(d->codecs.items[i]));
+        lossy |= codec_of(d->codecs.items[i])->crf >= 0;
+    }
     in->text(in, "deliver.timecode", timecode);
-    in->text(in, "deliver.codec", d->codec == DELIVER_PRORES ? "prores" : "h264");
-    if (d->codec == DELIVER_H264)
+    in->text(in, "deliver.codec", codecs);
+    if (lossy)
         in->integer(in, "deliver.quality", d->quality);
+    if (shot->overlay_count)
+        in->integer(in, "deliver.layers", d->layers);
     return 0;
 }
 
 struct encoding {
     struct stage_job *job;
-    bool prores;
-    double crf;
-    char timecode[16];
     int poster_frame;
-    const char *path, *poster_path;
+    const char *poster_path;
     struct media_reader *master;
     struct titles *titles;
-    struct media_writer *writer;
-    AVFrame *out; /* what the encoder takes */
-    struct print *prints;
+    bool lettered;
+    struct output outputs[OUTPUTS];  /* the first `forms` are burned in, in the board's order */
+    int forms, main;                 /* main: which of them poster and layers go with */
+    struct output *textless, *alone; /* NULL: not wanted */
 };
-
-static AVFrame *new_frame(enum AVPixelFormat format, int width, int height, struct error *e)
-{
-    AVFrame *f = av_frame_alloc();
-
-    if (f) {
-        f->format = format;
-        f->width = width;
-        f->height = height;
-    }
-    if (!f || av_frame_get_buffer(f, 0) < 0) {
-        av_frame_free(&f);
-        error_memory(e);
-    }
-    return f;
-}
-
-static int open_writer(struct encoding *x, struct error *e)
-{
-    const struct board *b = x->job->env->board;
-    char options[160];
-    struct media_form form = {
-        .container = x->prores ? "mov" : "mp4",
-        .encoder = x->prores ? "prores_ks" : "libx264",
-        .encoder_options = options,
-        .muxer_options = "movflags=+faststart+write_colr",
-        .pixel_format = x->prores ? AV_PIX_FMT_YUV422P10LE : AV_PIX_FMT_YUV420P,
-        .width = b->width,
-        .height = b->height,
-        .fps = b->fps,
-        .threads = x->prores ? x->job->env->device.threads : X264_THREADS,
-        .gop = x->prores ? 0 : (b->fps.num + b->fps.den / 2) / b->fps.den,
-        .matrix = AVCOL_SPC_BT709,
-        .range = AVCOL_RANGE_MPEG,
-        .transfer = AVCOL_TRC_BT709,
-        .timecode = x->timecode,
-    };
-
-    if (x->prores)
-        snprintf(options, sizeof options, "profile=hq;vendor=apl0");
-    else
-        snprintf(options, sizeof options,
-                 "preset=medium;profile=high;crf=%.2f;x264-params=cpu-independent=1", x->crf);
-    x->out = new_frame(form.pixel_format, b->width, b->height, e);
-    return x->out ? media_writer_open(x->path, &form, &x->writer, e) : -1;
-}
 
 /* A third into the shot, where a picture has settled and not yet begun to go. A card is its
  * lettering: there, the frame with the most of it. */
@@ -115,6 +71,51 @@ static int choose_poster(struct encoding *x, const char *titles, struct error *e
     return 0;
 }
 
+static int open_output(struct encoding *x, struct output *o, const struct codec *codec,
+                       const char *what, struct error *e)
+{
+    const struct board *b = x->job->env->board;
+
+    o->job = x->job;
+    o->codec = codec;
+    o->width = b->width;
+    o->height = b->height;
+    o->frames = x->job->shot->frames;
+    o->timecode = b->deliver.start - b->deliver.handles;
+    snprintf(o->name, sizeof o->name, "deliver.%s%s%s", what, *what ? "." : "", codec->ending);
+    return output_open(o, e);
+}
+
+/* The main film is ID.mp4; others have their codec's name before the ending, where that does not
+ * say it already. */
+static int open_outputs(struct encoding *x, struct error *e)
+{
+    const struct deliver *d = &x->job->env->board->deliver;
+    int main_codec = deliver_main(d);
+
+    if (main_codec < 0)
+        main_codec = d->codecs.items[0];
+    for (int i = 0; i < d->codecs.count; i++) {
+        const struct codec *codec = codec_of(d->codecs.items[i]);
+        bool is_main = d->codecs.items[i] == main_codec;
+
+        if (is_main)
+            x->main = i;
+        x->forms++;
+        if (open_output(x, &x->outputs[i], codec,
+                        is_main || !codec->container ? "" : deliver_codec_name(d->codecs.items[i]),
+                        e) != 0)
+            return -1;
+    }
+    if (!x->lettered || d->layers == LAYERS_NONE)
+        return 0;
+    x->textless = &x->outputs[TEXTLESS];
+    x->alone = &x->outputs[TITLES];
+    return open_output(x, x->textless, codec_of(main_codec), "textless", e) == 0
+               ? open_output(x, x->alone, &codec_titles, "titles", e)
+               : -1;
+}
+
 static int encoding_open(struct encoding *x, struct stage_job *job, struct error *e)
 {
     const struct board *b = job->env->board;
@@ -122,31 +123,26 @@ static int encoding_open(struct encoding *x, struct stage_job *job, struct error
     const struct artefact *layer = job->input(job, STAGE_COMPOSITE, "titles.mkv");
     const char *titles = layer ? layer->path : NULL; /* no file: no lettering */
 
-    *x = (struct encoding){.job = job, .prores = b->deliver.codec == DELIVER_PRORES};
-    x->crf = 14 + (80 - b->deliver.quality) * 0.35;
-    media_timecode(b, 0, x->timecode);
+    *x = (struct encoding){.job = job, .lettered = titles};
     if (!master || !master->path)
         return error_set(e, ERROR_INTERNAL, "there is no master to encode");
-    x->path = arena_printf(job->arena, "%s/deliver.%s", job->workdir, x->prores ? "mov" : "mp4");
     x->poster_path = arena_printf(job->arena, "%s/poster.png", job->workdir);
-    x->prints = calloc((size_t)job->shot->frames, sizeof *x->prints);
-    if (!x->path || !x->poster_path || !x->prints)
+    if (!x->poster_path)
         return error_memory(e);
     /* More threads than cores: they decode ahead while this one mixes, converts and encodes. */
     if (media_reader_open(master->path, "the master", job->env->device.threads + 2, &x->master,
                           e) != 0 ||
         titles_open(titles, b, &x->titles, e) != 0 || choose_poster(x, titles, e) != 0)
         return -1;
-    return open_writer(x, e);
+    return open_outputs(x, e);
 }
 
 static void encoding_close(struct encoding *x)
 {
     media_reader_close(x->master);
     titles_close(x->titles);
-    media_writer_close(x->writer);
-    av_frame_free(&x->out);
-    free(x->prints);
+    for (int i = 0; i < OUTPUTS; i++)
+        output_close(&x->outputs[i]);
 }
 
 static int write_poster(const struct encoding *x, const AVFrame *picture, struct error *e)
@@ -163,40 +159,40 @@ static int write_poster(const struct encoding *x, const AVFrame *picture, struct
         .range = AVCOL_RANGE_JPEG,
         .transfer = AVCOL_TRC_IEC61966_2_1, /* what viewers of pictures expect */
     };
-    AVFrame *rgb = new_frame(AV_PIX_FMT_RGB24, picture->width, picture->height, e);
-    struct media_writer *w = NULL;
-    int rc = -1;
+    AVFrame *rgb = frame_new(AV_PIX_FMT_RGB24, picture->width, picture->height, e);
+    int rc;
 
     if (!rgb)
         return -1;
     convert_to_rgb24(picture, rgb);
-    if (media_writer_open(x->poster_path, &form, &w, e) == 0 && media_writer_put(w, rgb, 0, e) == 0)
-        rc = media_writer_finish(w, e);
-    media_writer_close(w);
+    rc = picture_write(x->poster_path, &form, rgb, e);
     av_frame_free(&rgb);
     return rc;
 }
 
-/* Frame n of the master, with titles, into the encoder. */
+/* Frame n of the master, without titles and with them, into the encoders. */
 static int encode_frame(struct encoding *x, AVFrame *picture, int n, struct error *e)
 {
     const struct board *b = x->job->env->board;
+    const AVFrame *layer = NULL;
 
     if (picture->format != AV_PIX_FMT_GBRP10LE || picture->width != b->width ||
         picture->height != b->height)
         return error_set(e, ERROR_MEDIA, "the master is not in the form that decode makes");
-    if (av_frame_make_writable(picture) < 0 || av_frame_make_writable(x->out) < 0)
+    if (av_frame_make_writable(picture) < 0)
         return error_memory(e);
-    if (titles_apply(x->titles, n, picture, e) != 0)
+    if (x->textless && output_put(x->textless, picture, n, e) != 0)
         return -1;
+    if (titles_at(x->titles, n, &layer, e) != 0 ||
+        (x->alone && output_put(x->alone, layer, n, e) != 0))
+        return -1;
+    titles_apply(x->titles, picture);
     if (n == x->poster_frame && write_poster(x, picture, e) != 0)
         return -1;
-    if (x->prores)
-        convert_to_yuv422p10(picture, x->out);
-    else
-        convert_to_yuv420p(picture, x->out);
-    print_of(x->out, &x->prints[n]);
-    return media_writer_put(x->writer, x->out, n, e);
+    for (int i = 0; i < x->forms; i++)
+        if (output_put(&x->outputs[i], picture, n, e) != 0)
+            return -1;
+    return 0;
 }
 
 static int encode_all(struct encoding *x, struct error *e)
@@ -219,62 +215,60 @@ static int encode_all(struct encoding *x, struct error *e)
     if (got == 1 || n != job->shot->frames)
         return error_set(e, ERROR_MEDIA, "the master holds %s%d frames, the shot needs %d",
                          got == 1 ? "more than " : "", n, job->shot->frames);
-    return media_writer_finish(x->writer, e);
+    return 0;
 }
 
-static int hand_over(const struct encoding *x, struct error *e)
+/* The main film is noted as "delivered", the others by what follows "deliver." in their names. */
+static int finish_all(struct encoding *x, struct error *e)
 {
-    struct artefact film = {.path = x->path, .delivered = true};
     struct artefact poster = {
         .name = "deliver.poster.png", .path = x->poster_path, .delivered = true};
 
-    snprintf(film.name, sizeof film.name, "deliver.%s", x->prores ? "mov" : "mp4");
-    if (x->job->output(x->job, &film, e) != 0)
-        return -1;
-    return x->job->output(x->job, &poster, e);
-}
+    for (int i = 0; i < OUTPUTS; i++) {
+        struct output *o = &x->outputs[i];
 
-/* How far means over cells of a picture may move, in 8-bit steps: measured 0.3 at CRF 7 to 14, 1.5
- * at 31 and 5 at 42 on pictures, twice that on noise. */
-static double tolerance(const struct encoding *x)
-{
-    return x->prores || x->crf <= 14 ? 3 : 3 + (x->crf - 14) * 0.6;
+        if (o->codec && output_finish(o, i == x->main ? "delivered" : o->name, e) != 0)
+            return -1;
+    }
+    return x->job->output(x->job, &poster, e);
 }
 
 static int encode_run(void *session, struct stage_job *job, struct error *e)
 {
-    const struct board *b = job->env->board;
     struct encoding x;
     int rc = -1;
 
     (void)session;
-    if (encoding_open(&x, job, e) == 0 && encode_all(&x, e) == 0) {
-        struct delivery d = {
-            .path = x.path,
-            .pixel_format = x.prores ? AV_PIX_FMT_YUV422P10LE : AV_PIX_FMT_YUV420P,
-            .width = b->width,
-            .height = b->height,
-            .frames = job->shot->frames,
-            .fps = b->fps,
-            .timecode = x.timecode,
-            .tolerance = tolerance(&x),
-            .prints = x.prints,
-            .index_first = true,
-        };
-
-        rc = verify_delivery(job, &d, e);
-        if (rc == 0)
-            rc = hand_over(&x, e);
-    }
+    if (encoding_open(&x, job, e) == 0 && encode_all(&x, e) == 0)
+        rc = finish_all(&x, e);
     encoding_close(&x);
     return rc;
 }
 
+static int encode_check(const struct stage_env *env, const struct shot *shot, struct error *e)
+{
+    const struct board *b = env->board;
+
+    (void)shot;
+    for (int i = 0; i < b->deliver.codecs.count; i++) {
+        const struct codec *c = codec_of(b->deliver.codecs.items[i]);
+
+        if (b->width < c->width_least || b->height < c->height_least)
+            return error_set(e, ERROR_INPUT,
+                             "%s holds pictures of %dx%d and more, the board's are %dx%d: give the "
+                             "board a larger size, or another codec",
+                             deliver_codec_name(b->deliver.codecs.items[i]), c->width_least,
+                             c->height_least, b->width, b->height);
+    }
+    return 0;
+}
+
 const struct stage stage_encode = {
     .name = "encode",
-    .version = 1,
+    .version = 2,
     .lane = encode_lane,
     .describe = encode_describe,
     .reads = 1u << STAGE_DECODE | 1u << STAGE_COMPOSITE,
+    .check = encode_check,
     .run = encode_run,
 };

@@ -17,6 +17,7 @@ struct titles {
     int next_at;         /* INT_MAX: nothing follows */
     struct span *spans;  /* of now, one a row */
     double fps;
+    int width, height;
 };
 
 /* The layer's next stored frame, and at which frame of the shot it begins. */
@@ -45,6 +46,8 @@ int titles_open(const char *path, const struct board *b, struct titles **out, st
         return error_memory(e);
     t->next_at = INT32_MAX;
     t->fps = (double)b->fps.num / b->fps.den;
+    t->width = b->width;
+    t->height = b->height;
     t->now = av_frame_alloc();
     t->next = av_frame_alloc();
     t->spans = calloc((size_t)b->height, sizeof *t->spans);
@@ -109,24 +112,49 @@ static void blend_row(const uint8_t *layer, struct span s, uint16_t *plane, int 
     }
 }
 
-int titles_apply(struct titles *t, int frame, AVFrame *master, struct error *e)
+/* Nothing stands before the layer's first picture. */
+static int clear_first(struct titles *t, struct error *e)
 {
-    static const int channel_of[3] = {1, 0, 2}; /* of planes green, blue, red in BGRA */
+    t->now->format = AV_PIX_FMT_BGRA;
+    t->now->width = t->width;
+    t->now->height = t->height;
+    if (av_frame_get_buffer(t->now, 0) < 0)
+        return error_memory(e);
+    for (int y = 0; y < t->height; y++)
+        memset(t->now->data[0] + (ptrdiff_t)y * t->now->linesize[0], 0, (size_t)t->width * 4);
+    find_spans(t);
+    return 0;
+}
 
+int titles_at(struct titles *t, int frame, const AVFrame **layer, struct error *e)
+{
+    *layer = NULL;
+    if (t->file && !t->now->buf[0] && frame < t->next_at) {
+        if (clear_first(t, e) != 0)
+            return -1;
+        *layer = t->now;
+    }
     while (frame >= t->next_at) {
         av_frame_unref(t->now);
         av_frame_move_ref(t->now, t->next);
         if (look_ahead(t, e) != 0)
             return -1;
         find_spans(t);
+        *layer = t->now;
     }
+    return 0;
+}
+
+void titles_apply(const struct titles *t, AVFrame *master)
+{
+    static const int channel_of[3] = {1, 0, 2}; /* of planes green, blue, red in BGRA */
+
     for (int y = 0; t->now->buf[0] && y < master->height; y++)
         for (int c = 0; c < 3; c++) {
             uint8_t *row = master->data[c] + (ptrdiff_t)y * master->linesize[c];
 
             blend_row(layer_row(t->now, y), t->spans[y], (uint16_t *)(void *)row, channel_of[c]);
         }
-    return 0;
 }
 
 static uint64_t ink(const AVFrame *f)

@@ -11,8 +11,12 @@
 struct titles;
 /* path NULL: there are none, and titles_apply() does nothing. */
 int titles_open(const char *path, const struct board *b, struct titles **out, struct error *e);
-/* Over a writable AV_PIX_FMT_GBRP10 frame; `frame` rises from call to call. */
-int titles_apply(struct titles *t, int frame, AVFrame *master, struct error *e);
+/* Goes on to a frame of the shot, which rises from call to call. *layer: what stands then (BGRA,
+ * straight alpha; the titles' own) when that is not what stood before, else NULL. The first is
+ * never NULL where there are titles. */
+int titles_at(struct titles *t, int frame, const AVFrame **layer, struct error *e);
+/* Lays what stands over a writable AV_PIX_FMT_GBRP10 frame. */
+void titles_apply(const struct titles *t, AVFrame *master);
 void titles_close(struct titles *t); /* NULL-safe */
 
 /* The frame in the middle of the longest time that the fullest lettering stands: for the poster of

@@ -6,39 +6,70 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libavutil/bswap.h>
+#include <libavutil/common.h>
 #include <libavutil/pixdesc.h>
 
 #include "kernels/base/file.h"
 #include "stages/media/media.h"
 #include "stages/media/reader.h"
 
-/* Sum of a rectangle of a plane of 8 or more bits. */
-static uint64_t sum_of(const AVFrame *f, int plane, bool wide, int x0, int y0, int x1, int y1)
+/* A component of a picture: where its samples lie, and what one is worth in 1/64 of 8-bit steps. */
+struct component {
+    const uint8_t *data;
+    ptrdiff_t row, step; /* in bytes */
+    int width, height, depth;
+    bool real; /* a float, of which 1 is white */
+};
+
+static struct component component_of(const AVFrame *f, int index)
 {
-    uint64_t sum = 0;
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+    const AVComponentDescriptor *c = &d->comp[index];
+    bool chroma = !(d->flags & AV_PIX_FMT_FLAG_RGB) && (index == 1 || index == 2);
 
-    for (int y = y0; y < y1; y++) {
-        const uint8_t *row = f->data[plane] + (ptrdiff_t)y * f->linesize[plane];
-        uint32_t of_row = 0;
-
-        if (wide)
-            for (int x = x0; x < x1; x++)
-                of_row += ((const uint16_t *)(const void *)row)[x];
-        else
-            for (int x = x0; x < x1; x++)
-                of_row += row[x];
-        sum += of_row;
-    }
-    return sum;
+    return (struct component){
+        .data = f->data[c->plane] + c->offset,
+        .row = f->linesize[c->plane],
+        .step = c->step,
+        .width = chroma ? AV_CEIL_RSHIFT(f->width, d->log2_chroma_w) : f->width,
+        .height = chroma ? AV_CEIL_RSHIFT(f->height, d->log2_chroma_h) : f->height,
+        .depth = c->depth,
+        .real = d->flags & AV_PIX_FMT_FLAG_FLOAT,
+    };
 }
 
-static uint16_t mean_of(const AVFrame *f, int plane, int x0, int y0, int x1, int y1)
+/* Sum of a row's samples, as they are; of floats, in 1/64 of 8-bit steps. */
+static double sum_row(const struct component *c, bool swapped, int y, int x0, int x1)
 {
-    bool wide = f->format == AV_PIX_FMT_YUV422P10LE;
-    uint64_t count = (uint64_t)(x1 - x0) * (uint64_t)(y1 - y0);
+    const uint8_t *at = c->data + y * c->row + x0 * c->step;
+    uint64_t sum = 0;
+    double light = 0;
 
-    return count ? (uint16_t)(sum_of(f, plane, wide, x0, y0, x1, y1) * (wide ? 16 : 64) / count)
-                 : 0;
+    if (c->real) {
+        for (int x = x0; x < x1; x++, at += c->step)
+            light += av_clipd(*(const float *)(const void *)at, 0, 1) * 255 * 64;
+        return light;
+    }
+    if (c->depth <= 8)
+        for (int x = x0; x < x1; x++, at += c->step)
+            sum += *at;
+    else if (swapped)
+        for (int x = x0; x < x1; x++, at += c->step)
+            sum += av_bswap16(*(const uint16_t *)(const void *)at);
+    else
+        for (int x = x0; x < x1; x++, at += c->step)
+            sum += *(const uint16_t *)(const void *)at;
+    return (double)sum * 64 / (1 << (c->depth - 8));
+}
+
+static uint16_t mean_of(const struct component *c, bool swapped, int x0, int y0, int x1, int y1)
+{
+    double sum = 0, count = (double)(x1 - x0) * (y1 - y0);
+
+    for (int y = y0; y < y1; y++)
+        sum += sum_row(c, swapped, y, x0, x1);
+    return count > 0 ? (uint16_t)(sum / count) : 0;
 }
 
 /* What an encoder may do to the mean of a few pixels says nothing: a cell has 16 each way. */
@@ -49,33 +80,39 @@ static int cells(int pixels)
     return n < 1 ? 1 : n > PRINT_CELLS ? PRINT_CELLS : n;
 }
 
+/* Cells of luma and means of chroma; cells of green and means of red and blue; and means of alpha.
+ */
 void print_of(const AVFrame *f, struct print *out)
 {
-    int chroma_height = f->format == AV_PIX_FMT_YUV420P ? f->height / 2 : f->height;
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+    bool rgb = d->flags & AV_PIX_FMT_FLAG_RGB, swapped = d->flags & AV_PIX_FMT_FLAG_BE;
+    struct component of_cells = component_of(f, rgb ? 1 : 0);
     int across = cells(f->width), down = cells(f->height);
 
+    *out = (struct print){0};
     for (int i = 0; i < PRINT_CELLS * PRINT_CELLS; i++) {
         int x = i % PRINT_CELLS, y = i / PRINT_CELLS;
 
-        out->luma[i] = 0;
         if (x < across && y < down)
-            out->luma[i] = mean_of(f, 0, f->width * x / across, f->height * y / down,
-                                   f->width * (x + 1) / across, f->height * (y + 1) / down);
+            out->cells[i] = mean_of(&of_cells, swapped, f->width * x / across, f->height * y / down,
+                                    f->width * (x + 1) / across, f->height * (y + 1) / down);
     }
-    out->cb = mean_of(f, 1, 0, 0, f->width / 2, chroma_height);
-    out->cr = mean_of(f, 2, 0, 0, f->width / 2, chroma_height);
+    for (int i = 0; i < d->nb_components - 1; i++) {
+        struct component c = component_of(f, rgb && i == 0 ? 0 : i + 1);
+
+        out->means[i] = mean_of(&c, swapped, 0, 0, c.width, c.height);
+    }
 }
 
 /* The largest difference between two, in 8-bit steps. */
 static double distance(const struct print *a, const struct print *b)
 {
-    int most = abs(a->cb - b->cb);
+    int most = 0;
 
-    if (abs(a->cr - b->cr) > most)
-        most = abs(a->cr - b->cr);
+    for (int i = 0; i < 3; i++)
+        most = FFMAX(most, abs(a->means[i] - b->means[i]));
     for (int i = 0; i < PRINT_CELLS * PRINT_CELLS; i++)
-        if (abs(a->luma[i] - b->luma[i]) > most)
-            most = abs(a->luma[i] - b->luma[i]);
+        most = FFMAX(most, abs(a->cells[i] - b->cells[i]));
     return most / 64.0;
 }
 
@@ -142,19 +179,14 @@ static int check_stream(const AVStream *s, const struct delivery *d, struct erro
                          e);
 }
 
-static int check_picture(const AVStream *s, const AVFrame *f, int n, const struct delivery *d,
-                         double *worst, struct error *e)
+static int compare(const AVFrame *f, int n, const struct delivery *d, double *worst,
+                   struct error *e)
 {
     struct print print;
     double off;
 
     if (f->width != d->width || f->height != d->height || f->format != (int)d->pixel_format)
         return error_set(e, ERROR_MEDIA, "frame %d of the delivered file is of another form", n);
-    if (av_compare_ts(f->pts, s->time_base, n, av_inv_q(media_rational(d->fps))) != 0)
-        return error_set(e, ERROR_MEDIA, "frame %d of the delivered file is not on its time", n);
-    if (check_colours("picture", f->color_primaries, f->color_trc, f->colorspace, f->color_range,
-                      e) != 0)
-        return -1;
     print_of(f, &print);
     off = distance(&print, &d->prints[n]);
     if (!(off <= d->tolerance))
@@ -165,6 +197,34 @@ static int check_picture(const AVStream *s, const AVFrame *f, int n, const struc
             n, off, d->tolerance);
     *worst = fmax(*worst, off);
     return 0;
+}
+
+static int check_picture(const AVStream *s, const AVFrame *f, int n, const struct delivery *d,
+                         double *worst, struct error *e)
+{
+    if (av_compare_ts(f->pts, s->time_base, n, av_inv_q(media_rational(d->fps))) != 0)
+        return error_set(e, ERROR_MEDIA, "frame %d of the delivered file is not on its time", n);
+    if (check_colours("picture", f->color_primaries, f->color_trc, f->colorspace, f->color_range,
+                      e) != 0)
+        return -1;
+    return compare(f, n, d, worst, e);
+}
+
+int verify_picture(const struct delivery *d, int n, double *worst, struct error *e)
+{
+    struct media_reader *file = NULL;
+    AVFrame *f;
+    int rc = -1, got;
+
+    if (media_reader_open(d->path, "the delivered picture", 1, &file, e) != 0)
+        return -1;
+    got = media_reader_next(file, &f, e);
+    if (got == 1)
+        rc = compare(f, n, d, worst, e);
+    else if (got == 0)
+        error_set(e, ERROR_MEDIA, "the delivered picture of frame %d is empty", n);
+    media_reader_close(file);
+    return rc;
 }
 
 static int check_pictures(struct stage_job *job, struct media_reader *file,
@@ -217,8 +277,10 @@ static int check_index_first(const char *path, struct error *e)
                                "the delivered file's index does not come before its pictures");
 }
 
-static void note_found(struct stage_job *job, const struct delivery *d, double worst)
+void verify_note(struct stage_job *job, const char *name, const struct delivery *d, double worst)
 {
+    bool light = d->pixel_format == AV_PIX_FMT_GBRPF32LE;
+    bool rgb = av_pix_fmt_desc_get(d->pixel_format)->flags & AV_PIX_FMT_FLAG_RGB;
     struct file_stat st = {0};
     struct error ignored;
     char text[400];
@@ -226,28 +288,27 @@ static void note_found(struct stage_job *job, const struct delivery *d, double w
     file_stat(d->path, &st, &ignored);
     snprintf(text, sizeof text,
              "{\"frames\": %d, \"width\": %d, \"height\": %d, \"fps\": \"%d/%d\", "
-             "\"duration\": %.6f, \"pixel_format\": \"%s\", \"color\": \"bt709 limited\", "
+             "\"duration\": %.6f, \"pixel_format\": \"%s\", \"color\": \"%s\", "
              "\"timecode\": \"%s\", \"bytes\": %llu, \"largest_difference\": %.2f}",
              d->frames, d->width, d->height, d->fps.num, d->fps.den,
              frames_to_seconds(d->frames, d->fps), av_get_pix_fmt_name(d->pixel_format),
+             light ? "bt709 linear"
+             : rgb ? "bt709 full"
+                   : "bt709 limited",
              d->timecode, (unsigned long long)st.size, worst);
-    job->note(job, "delivered", text);
+    job->note(job, name, text);
 }
 
-int verify_delivery(struct stage_job *job, const struct delivery *d, struct error *e)
+int verify_film(struct stage_job *job, const struct delivery *d, double *worst, struct error *e)
 {
     struct media_reader *file = NULL;
-    double worst = 0;
     int rc = -1;
 
-    if (d->index_first && check_index_first(d->path, e) != 0)
+    if (check_index_first(d->path, e) != 0)
         return -1;
     if (media_reader_open(d->path, "the delivered file", job->env->device.threads, &file, e) == 0 &&
-        check_stream(media_reader_stream(file), d, e) == 0 &&
-        check_pictures(job, file, d, &worst, e) == 0) {
-        note_found(job, d, worst);
-        rc = 0;
-    }
+        check_stream(media_reader_stream(file), d, e) == 0)
+        rc = check_pictures(job, file, d, worst, e);
     media_reader_close(file);
     return rc;
 }

@@ -18,9 +18,14 @@
 
 enum { MASTER_MAX = 1023 }; /* the master's white */
 
-/* Both of one size, which is even for the first two; `out` is allocated and writable. */
+/* Both of one size, which is even where chroma is halved; `out` is allocated and writable. */
 void convert_to_yuv420p(const AVFrame *master, AVFrame *out);
-void convert_to_yuv422p10(const AVFrame *master, AVFrame *out);
+void convert_to_yuv10(const AVFrame *master, AVFrame *out); /* YUV420P10, YUV422P10, YUV444P10 */
 void convert_to_rgb24(const AVFrame *master, AVFrame *out);
+void convert_to_rgb48(const AVFrame *master, AVFrame *out); /* RGB48BE, RGB48LE: 65535 is white */
+/* GBRPF32: linear light by the inverse of BT.709's transfer function, 1 is white. */
+void convert_to_light(const AVFrame *master, AVFrame *out);
+/* From a title layer (BGRA, straight alpha) to YUVA444P10 with straight alpha in full range. */
+void convert_layer_to_yuva444p10(const AVFrame *layer, AVFrame *out);
 
 #endif

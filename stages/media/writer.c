@@ -47,7 +47,8 @@ static void fill_encoder(AVCodecContext *c, const struct media_form *form)
     c->color_trc = form->transfer;
     c->colorspace = form->matrix;
     c->color_range = form->range;
-    if (form->pixel_format == AV_PIX_FMT_YUV420P || form->pixel_format == AV_PIX_FMT_YUV422P10)
+    if (form->pixel_format == AV_PIX_FMT_YUV420P || form->pixel_format == AV_PIX_FMT_YUV420P10 ||
+        form->pixel_format == AV_PIX_FMT_YUV422P10)
         c->chroma_sample_location = AVCHROMA_LOC_LEFT;
     c->thread_count = form->threads;
     if (form->slices)
@@ -96,6 +97,8 @@ static int open_muxer(struct media_writer *w, const struct media_form *form, str
     w->stream->avg_frame_rate = w->stream->r_frame_rate = w->encoder->framerate;
     w->stream->sample_aspect_ratio = w->encoder->sample_aspect_ratio;
     status = avcodec_parameters_from_context(w->stream->codecpar, w->encoder);
+    if (form->tag)
+        w->stream->codecpar->codec_tag = form->tag;
     if (status >= 0 && form->timecode)
         status = av_dict_set(&w->stream->metadata, "timecode", form->timecode, 0);
     if (status >= 0)

@@ -21,6 +21,7 @@ struct media_form {
     const char *encoder;         /* "ffv1", "libx264", "prores_ks", "png" */
     const char *encoder_options; /* "crf=14:preset=medium", or NULL */
     const char *muxer_options;   /* "movflags=+faststart", or NULL */
+    uint32_t tag; /* the stream's four letters in the file (MKTAG); 0: the muxer's choice */
     enum AVPixelFormat pixel_format;
     int width, height;
     struct rational fps;

@@ -348,7 +348,7 @@ static inline void fake_board_make(struct fake_board *b, size_t shots)
                               .fps = {24, 1},
                               .width = 64,
                               .height = 36,
-                              .deliver = {.codec = DELIVER_H264, .quality = 80},
+                              .deliver = {.codecs = {1, {DELIVER_H264}}, .quality = 80},
                               .shots = b->shots,
                               .shot_count = shots};
     for (size_t i = 0; i < shots; i++) {

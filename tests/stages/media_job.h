@@ -26,13 +26,13 @@ struct media_job {
     struct arena arena;
     struct error e;
     char dir[64];
-    struct artefact made[8];
-    enum stage_id made_by[8];
+    struct artefact made[24];
+    enum stage_id made_by[24];
     int made_count;
     enum stage_id now;
     int cancel_after; /* progress calls until Ctrl-C; 0: never */
     int progressed;
-    char notes[2000];
+    char notes[4000];
 };
 
 static const struct artefact *media_input(struct stage_job *job, enum stage_id stage,
@@ -51,7 +51,7 @@ static int media_output(struct stage_job *job, const struct artefact *a, struct 
     struct media_job *m = (struct media_job *)job;
 
     (void)e;
-    assert_true(m->made_count < 8);
+    assert_true(m->made_count < 24);
     m->made[m->made_count] = *a;
     m->made_by[m->made_count++] = m->now;
     return 0;
@@ -93,6 +93,7 @@ static inline struct media_job *media_job_new(int width, int height, struct rati
     m->board = (struct board){.name = "test", .fps = fps, .width = width, .height = height};
     m->board.path = m->board.dir = "/";
     m->board.deliver.quality = 80;
+    m->board.deliver.codecs = (struct choices){1, {DELIVER_H264}};
     m->board.deliver.drop = timecode_can_drop(fps);
     timecode_parse(m->board.deliver.drop ? "01:00:00;00" : "01:00:00:00", fps,
                    &m->board.deliver.start);

@@ -276,7 +276,7 @@ static void prores_is_delivered_for_editors(void **state)
     struct media_reader *r;
 
     (void)state;
-    m->board.deliver.codec = DELIVER_PRORES;
+    m->board.deliver.codecs.items[0] = DELIVER_PRORES;
     media_must(m, STAGE_ENCODE, &stage_encode);
     check_film(m, "deliver.mov", "01:00:00:00");
     r = open_film(m, "deliver.mov");
@@ -467,9 +467,9 @@ static void verify_words(struct media_form form, int black_at, int count, const 
                          .fps = {24, 1},
                          .timecode = "01:00:00:00",
                          .tolerance = 3,
-                         .prints = prints,
-                         .index_first = true};
+                         .prints = prints};
     struct media_writer *w;
+    double worst = 0;
     int rc;
 
     if (media_writer_open(d.path, &form, &w, &m->e) != 0)
@@ -486,7 +486,7 @@ static void verify_words(struct media_form form, int black_at, int count, const 
     }
     assert_int_equal(media_writer_finish(w, &m->e), 0);
     media_writer_close(w);
-    rc = verify_delivery(&m->job, &d, &m->e);
+    rc = verify_film(&m->job, &d, &worst, &m->e);
     if (rc != (words ? -1 : 0) || (words && !strstr(m->e.text, words)))
         fail_msg("%d \"%s\" does not say \"%s\"", rc, m->e.text, words ? words : "");
     media_job_free(m);

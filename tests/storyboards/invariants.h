@@ -62,7 +62,9 @@ static inline void board_holds(const struct board *b)
     HOLDS(b->fps.den >= 1 && b->fps.num >= b->fps.den && b->fps.num / b->fps.den <= 240);
     HOLDS(b->width % 2 == 0 && b->width >= 16 && b->width <= 8192);
     HOLDS(b->height % 2 == 0 && b->height >= 16 && b->height <= 8192);
-    HOLDS((unsigned)b->deliver.codec < DELIVER_CODECS);
+    HOLDS(b->deliver.codecs.count >= 1 && b->deliver.codecs.count <= DELIVER_CODECS);
+    for (int i = 0; i < b->deliver.codecs.count; i++)
+        HOLDS((unsigned)b->deliver.codecs.items[i] < DELIVER_CODECS);
     HOLDS((unsigned)b->deliver.timeline < DELIVER_TIMELINES);
     HOLDS(b->deliver.handles >= 0 && b->deliver.handles <= 240);
     HOLDS(b->deliver.start >= b->deliver.handles);

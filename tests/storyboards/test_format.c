@@ -448,7 +448,8 @@ static void models_and_delivery(void **state)
     assert_string_equal(r.board.name, "film.v2");
     assert_int_equal(r.board.width, 1920);
     assert_int_equal(r.board.height, 1080);
-    assert_int_equal(r.board.deliver.codec, DELIVER_PRORES);
+    assert_int_equal(r.board.deliver.codecs.count, 1);
+    assert_int_equal(r.board.deliver.codecs.items[0], DELIVER_PRORES);
     assert_int_equal(r.board.deliver.quality, 1);
     assert_int_equal(r.board.model_count, 2);
     assert_string_equal(r.board.models[0].tier, "previs");

@@ -48,7 +48,7 @@ static void demo_board(void **state)
     assert_int_equal(b->fps.den, 1);
     assert_int_equal(b->width, 1280);
     assert_int_equal(b->height, 720);
-    assert_int_equal(b->deliver.codec, DELIVER_H264);
+    assert_int_equal(b->deliver.codecs.items[0], DELIVER_H264);
     assert_int_equal(b->deliver.quality, 80);
     assert_int_equal(b->model_count, 0);
     assert_int_equal(b->shot_count, 6);
