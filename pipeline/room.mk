@@ -13,6 +13,7 @@ PIPELINE_SRC := \
 	pipeline/commands/bench_vae.c \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
+	pipeline/commands/conform.c \
 	pipeline/commands/enhancers.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
@@ -27,6 +28,7 @@ PIPELINE_SRC := \
 	pipeline/commands/plan_show.c \
 	pipeline/commands/produce.c \
 	pipeline/commands/prompt.c \
+	pipeline/commands/rerun.c \
 	pipeline/commands/resume.c \
 	pipeline/commands/run.c \
 	pipeline/commands/status.c \
@@ -51,6 +53,7 @@ PIPELINE_SRC := \
 	pipeline/execute/plan.c \
 	pipeline/execute/plan_changes.c \
 	pipeline/execute/production.c \
+	pipeline/execute/recipe.c \
 	pipeline/execute/runner.c \
 	pipeline/execute/scheduler.c \
 	pipeline/execute/sheet.c \
@@ -89,6 +92,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_plan_memory.c \
 	tests/pipeline/test_plan_options.c \
 	tests/pipeline/test_progress.c \
+	tests/pipeline/test_rerun.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_killed.c \
 	tests/pipeline/test_tiers_run.c \

@@ -97,6 +97,9 @@ struct stage_job {
     const struct shot *shot;
     struct arena *arena; /* lives as long as the job; for strings and artefact bytes */
     const char *workdir; /* an empty directory of this job's own, same file system as out */
+    /* Of a shot's last stage: what delivered files carry so that the shot can be made again; NULL:
+     * nothing. */
+    const char *recipe;
 
     /* What earlier stages of the shot made. NULL when there is none of that name. The pointer is
      * good until run() returns. */

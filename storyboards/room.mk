@@ -6,6 +6,7 @@ STORYBOARDS_SRC := \
 	storyboards/media.c \
 	storyboards/object.c \
 	storyboards/problems.c \
+	storyboards/recipe.c \
 	storyboards/schema.c \
 	storyboards/shot.c \
 	storyboards/time.c \
@@ -16,4 +17,5 @@ STORYBOARDS_TESTS := \
 	tests/storyboards/test_film.c \
 	tests/storyboards/test_format.c \
 	tests/storyboards/test_limits.c \
+	tests/storyboards/test_recipe.c \
 	tests/storyboards/test_samples.c

@@ -18,7 +18,7 @@ const struct option options_all[] = {
      .offset = FIELD(output),
      .initial = "",
      .argument = "DIR",
-     .commands = " run plan ",
+     .commands = " run rerun plan ",
      .help = "The production directory; out/NAME when not given, NAME being the storyboard's."},
     {.name = "tier",
      .letter = 't',
@@ -45,7 +45,7 @@ const struct option options_all[] = {
      .max = 256,
      .initial = "0",
      .argument = "N",
-     .commands = " run resume ",
+     .commands = " run resume rerun ",
      .help = "How many shots are composited and encoded at once beside the model's work; 0 takes "
              "half of the machine's cores, at most 8."},
     {.name = "models",
@@ -54,7 +54,7 @@ const struct option options_all[] = {
      .offset = FIELD(models),
      .initial = "",
      .argument = "DIR",
-     .commands = " run check plan prompt models verify bench ",
+     .commands = " run rerun check plan prompt models verify bench ",
      .help = "Where the tiers' checkpoints are, one folder a tier. Otherwise AUTEUR_MODELS, and "
              "what the storyboard says."},
     {.name = "text",
@@ -78,7 +78,7 @@ const struct option options_all[] = {
      .choices = devices,
      .initial = "",
      .argument = "DEVICE",
-     .commands = " run resume plan parity verify bench ",
+     .commands = " run resume rerun plan parity verify bench ",
      .help =
          "What runs the models: the processor (cpu), an NVIDIA GPU (cuda), or a GPU where there "
          "is one (auto, unless said otherwise; parity takes the processor)."},
@@ -119,7 +119,7 @@ const struct option options_all[] = {
      .max = 16,
      .initial = "0",
      .argument = "N",
-     .commands = " run resume plan ",
+     .commands = " run resume rerun plan ",
      .help = "How many pictures of the same settings SDXL makes at once, at most; 0 as the preset "
              "says. On a processor the pictures are the same bytes either way, on a GPU to within "
              "rounding."},
@@ -139,7 +139,7 @@ const struct option options_all[] = {
      .choices = precisions,
      .initial = "",
      .argument = "DTYPE",
-     .commands = " run resume plan ",
+     .commands = " run resume rerun plan ",
      .help = "What a GPU samples in, where not in the dtype that the model was published for. fp8: "
              "the large layers of the video models and UNets with FP8 weights and inputs, on "
              "Hopper GPUs their long attention in 8 bits as well, all else as published: faster "
@@ -163,7 +163,7 @@ const struct option options_all[] = {
      .choices = memories,
      .initial = "",
      .argument = "MODE",
-     .commands = " run resume plan parity ",
+     .commands = " run resume rerun plan parity ",
      .help =
          "Where a model's weights stay while it works: all on the GPU (speed); on the host, from "
          "where they come block by block while others work, for a GPU that is small or shared "
@@ -172,7 +172,7 @@ const struct option options_all[] = {
     {.name = "no-offload",
      .type = OPTION_FLAG,
      .offset = FIELD(no_offload),
-     .commands = " run resume plan parity ",
+     .commands = " run resume rerun plan parity ",
      .help = "The same as --memory speed."},
     {.name = "vae-memory",
      .type = OPTION_STRING,
@@ -240,13 +240,13 @@ const struct option options_all[] = {
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = FIELD(json),
-     .commands = " run resume status plan prompt journal models verify bench ",
+     .commands = " run resume rerun status plan prompt journal models verify bench ",
      .help = "JSON on standard output: run and resume write an event a line, bench a VAE."},
     {.name = "verbose",
      .letter = 'v',
      .type = OPTION_FLAG,
      .offset = FIELD(verbose),
-     .commands = " run resume parity verify bench ",
+     .commands = " run resume rerun parity verify bench ",
      .help =
          "One line for each optimisation as it takes effect, or with the reason why it does "
          "not, and a summary at the end. With --json, run and resume write these as events, with "

@@ -24,6 +24,8 @@ const struct command *command_find(const char *name); /* NULL: none */
 
 int command_run(const struct options *o);
 int command_resume(const struct options *o);
+int command_conform(const struct options *o);
+int command_rerun(const struct options *o);
 int command_status(const struct options *o);
 int command_check(const struct options *o);
 int command_plan(const struct options *o);

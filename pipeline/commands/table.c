@@ -46,6 +46,20 @@ const struct command commands_all[] = {
      "it was made, with its old and new value, the stages that would run, and how long they "
      "took before. Makes nothing.",
      command_why},
+    {"conform", "[DIR] [SHOT=N ...]", 0, OPERANDS, "which version of each shot the timelines show",
+     "Every delivery of a shot is a version: shots/ID/ID_v001.mp4, ID_v002.mp4 ..., never written "
+     "over. ID.mp4 points to the newest approved one, or the newest where none is approved, and so "
+     "do the timelines. r001=2 puts version 2 of r001 into the timelines instead, r001=current "
+     "takes "
+     "that back; the timelines are written anew. Without a choice it only tells.",
+     command_conform},
+    {"rerun", "FILE", 1, 1, "make a shot again from its delivered file",
+     "Every delivered film carries its recipe in its metadata, a folder of pictures in "
+     "recipe.json: all that the storyboard and the command line said for the shot, and the digests "
+     "of the "
+     "models that made it. rerun makes the shot from that in a production of its own, says which "
+     "models or sources are not what they were, and whether the same bytes came out.",
+     command_rerun},
     {"journal", "dump|check|salvage [DIR]", 1, 2, "read, verify or rescue the journal",
      "dump prints every record and event. check reads every page and verifies every checksum. "
      "salvage copies what can still be read into a new journal and keeps the damaged one beside "

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "pipeline/execute/key.h"
+#include "pipeline/execute/recipe.h"
 
 struct loaded {
     struct loaded *next;
@@ -204,7 +205,11 @@ int job_fill(struct job *j, struct error *e)
         .checkpoint_save = job_checkpoint_save,
         .note = job_note,
     };
-    return j->notes && j->base.workdir ? 0 : error_memory(e);
+    if (!j->notes || !j->base.workdir)
+        return error_memory(e);
+    return j->stage == plan_last_stage(r->plan, j->shot)
+               ? recipe_make(r->plan, r->setup, j->shot, &j->arena, &j->base.recipe, e)
+               : 0;
 }
 
 void job_free(struct job *j)

@@ -29,9 +29,11 @@ AVFrame *frame_new(enum AVPixelFormat format, int width, int height, struct erro
 static struct media_form form_of(const struct output *o, char options[CODEC_OPTIONS_SIZE])
 {
     const struct board *b = o->job->env->board;
+    struct media_form form = codec_form(o->codec, b->deliver.quality, o->width, o->height, b->fps,
+                                        o->timecode_text, o->job->env->device.threads, options);
 
-    return codec_form(o->codec, b->deliver.quality, o->width, o->height, b->fps, o->timecode_text,
-                      o->job->env->device.threads, options);
+    form.comment = o->codec->container ? o->job->recipe : NULL;
+    return form;
 }
 
 int picture_write(const char *path, const struct media_form *form, const AVFrame *frame,
@@ -60,6 +62,7 @@ static int sequence_open(struct output *o, struct error *e)
 {
     int threads = o->job->env->device.threads;
     struct sequence *s = o->sequence = calloc(1, sizeof *s);
+    const char *recipe;
 
     if (!s)
         return error_memory(e);
@@ -69,7 +72,13 @@ static int sequence_open(struct output *o, struct error *e)
         if (!s->frames[i])
             return -1;
     }
-    return pool_open(threads, &s->pool, e) == 0 ? dir_make(o->path, e) : -1;
+    if (pool_open(threads, &s->pool, e) != 0 || dir_make(o->path, e) != 0)
+        return -1;
+    recipe = arena_printf(o->job->arena, "%s/recipe.json", o->path);
+    if (!recipe)
+        return error_memory(e);
+    return o->job->recipe ? file_write_atomic(recipe, o->job->recipe, strlen(o->job->recipe), e)
+                          : 0;
 }
 
 static void sequence_close(struct sequence *s)

@@ -101,6 +101,8 @@ static int open_muxer(struct media_writer *w, const struct media_form *form, str
         w->stream->codecpar->codec_tag = form->tag;
     if (status >= 0 && form->timecode)
         status = av_dict_set(&w->stream->metadata, "timecode", form->timecode, 0);
+    if (status >= 0 && form->comment)
+        status = av_dict_set(&w->muxer->metadata, "comment", form->comment, 0);
     if (status >= 0)
         status = av_dict_parse_string(&options, form->muxer_options, "=", ";", 0);
     if (status >= 0)

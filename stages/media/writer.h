@@ -30,6 +30,7 @@ struct media_form {
     enum AVColorSpace matrix;
     enum AVColorRange range;
     enum AVColorTransferCharacteristic transfer;
+    const char *comment;  /* in the container's metadata; NULL for none */
     const char *timecode; /* of the first picture, for a timecode track; NULL for none */
 };
 

@@ -16,8 +16,8 @@
 static inline bool tree_same_sheet(const char *a, const char *b)
 {
     json_t *x = json_load_file(a, 0, NULL), *y = json_load_file(b, 0, NULL);
-    bool same = x && y && json_object_del(x, "timings") == 0 &&
-                json_object_del(y, "timings") == 0 && json_equal(x, y);
+    bool same = x && y && json_object_del(x, "timings") == json_object_del(y, "timings") &&
+                json_equal(x, y);
 
     json_decref(x);
     json_decref(y);
@@ -59,7 +59,7 @@ static inline int tree_within(const char *dir, const char *reference, const char
         snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
         snprintf(other, sizeof other, "%s/%s", reference, entry->d_name);
         snprintf(third, sizeof third, "%s/%s", or_else ? or_else : "", entry->d_name);
-        if (lstat(path, &st) != 0)
+        if (stat(path, &st) != 0) /* of a link, what it leads to */
             continue;
         if (S_ISDIR(st.st_mode)) {
             inside = tree_within(path, other, or_else ? third : NULL);
