@@ -63,6 +63,7 @@ STAGES_SRC += \
 	stages/encode/codecs.c \
 	stages/encode/encode.c \
 	stages/encode/output.c \
+	stages/encode/proxy.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
 	stages/media/convert.c \

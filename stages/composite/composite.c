@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stages/composite/composite.h"
 #include "stages/composite/layer.h"
 #include "stages/composite/overlays.h"
 #include "stages/composite/styles.h"
@@ -156,10 +157,8 @@ static int check_glyphs(struct typesetter *t, const struct overlay *overlays, si
     return 0;
 }
 
-/* Whether fonts are there for all of them, glyph by glyph, and whether they have room. The error
- * names the overlay's line in the board, the font, the character or the words, and the mend. */
-static int check_overlays(const struct board *b, int frames, const struct overlay *overlays,
-                          size_t count, struct error *e)
+int composite_check_overlays(const struct board *b, int frames, const struct overlay *overlays,
+                             size_t count, struct error *e)
 {
     int rc = -1;
 
@@ -199,7 +198,7 @@ static int check_lifted(const struct stage_env *env, const struct shot *shot, st
                                         .subtext = "",
                                         .font = "",
                                         .out = frames_to_seconds(shot->frames, env->board->fps)};
-    rc = check_overlays(env->board, shot->frames, all, count, e);
+    rc = composite_check_overlays(env->board, shot->frames, all, count, e);
 done:
     enhancer_close(enhancer);
     arena_free(&a);
@@ -246,20 +245,39 @@ static int check_prompt(const struct stage_env *env, const struct shot *shot, st
 
 static int composite_check(const struct stage_env *env, const struct shot *shot, struct error *e)
 {
-    if (check_overlays(env->board, shot->frames, shot->overlays, shot->overlay_count, e) != 0)
+    if (composite_check_overlays(env->board, shot->frames, shot->overlays, shot->overlay_count,
+                                 e) != 0)
         return -1;
     return check_prompt(env, shot, e);
 }
 
+int composite_layer(struct stage_job *job, const struct board *b, int frames,
+                    const struct overlay *overlays, size_t count, const char *path, int *stored,
+                    struct error *e)
+{
+    struct typesetter *t = NULL;
+    struct placed *items = calloc(count, sizeof *items);
+    int rc = -1;
+
+    if (!items)
+        return error_memory(e);
+    if (typesetter_open(b->width, b->height, &t, e) == 0 &&
+        lay_out(t, b, frames, overlays, count, false, items, e) == 0)
+        rc = layer_write(job, b, frames, t, items, count, path, stored, e);
+    for (size_t i = 0; i < count; i++)
+        block_free(&items[i].block);
+    free(items);
+    typesetter_close(t);
+    return rc;
+}
+
 static int composite_run(void *session, struct stage_job *job, struct error *e)
 {
-    const struct board *b = job->env->board;
     struct artefact a = {.name = "titles.mkv", .bytes = ""};
     const struct overlay *overlays;
-    struct typesetter *t = NULL;
-    struct placed *items = NULL;
     size_t count;
-    int rc = -1;
+    int stored;
+    char text[32];
 
     (void)session;
     if (overlays_of_job(job, &overlays, &count, e) != 0)
@@ -268,21 +286,14 @@ static int composite_run(void *session, struct stage_job *job, struct error *e)
         return job->output(job, &a, e);
     a = (struct artefact){.name = "titles.mkv"};
     a.path = arena_printf(job->arena, "%s/titles.mkv", job->workdir);
-    items = calloc(count, sizeof *items);
-    if (!a.path || !items) {
-        error_memory(e);
-        goto done;
-    }
-    if (typesetter_open(b->width, b->height, &t, e) == 0 &&
-        lay_out(t, b, job->shot->frames, overlays, count, false, items, e) == 0 &&
-        layer_write(job, t, items, count, a.path, e) == 0)
-        rc = job->output(job, &a, e);
-done:
-    for (size_t i = 0; items && i < count; i++)
-        block_free(&items[i].block);
-    free(items);
-    typesetter_close(t);
-    return rc;
+    if (!a.path)
+        return error_memory(e);
+    if (composite_layer(job, job->env->board, job->shot->frames, overlays, count, a.path, &stored,
+                        e) != 0)
+        return -1;
+    snprintf(text, sizeof text, "%d", stored);
+    job->note(job, "layer_frames", text);
+    return job->output(job, &a, e);
 }
 
 const struct stage stage_composite = {

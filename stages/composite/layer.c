@@ -8,7 +8,7 @@
 #include "stages/media/writer.h"
 
 struct layer {
-    struct stage_job *job;
+    const struct board *board;
     struct typesetter *typesetter;
     struct placed *items;
     size_t count;
@@ -97,7 +97,7 @@ static int set_running(struct layer *l, int n, struct error *e)
 {
     char timecode[16];
 
-    media_timecode(l->job->env->board, n, timecode);
+    media_timecode(l->board, n, timecode);
     for (size_t i = 0; i < l->count; i++) {
         struct placed *p = &l->items[i];
 
@@ -114,7 +114,7 @@ static int set_running(struct layer *l, int n, struct error *e)
  * where the shot does. */
 static int step(struct layer *l, int n, struct error *e)
 {
-    struct rational fps = l->job->env->board->fps;
+    struct rational fps = l->board->fps;
     bool changed = n == 0;
 
     for (size_t i = 0; i < l->count; i++) {
@@ -141,7 +141,7 @@ static int step(struct layer *l, int n, struct error *e)
 
 static int layer_open(struct layer *l, const char *path, struct error *e)
 {
-    const struct board *b = l->job->env->board;
+    const struct board *b = l->board;
     struct media_form form = {
         .container = "matroska",
         .encoder = "ffv1",
@@ -174,27 +174,25 @@ static int layer_open(struct layer *l, const char *path, struct error *e)
     return media_writer_open(path, &form, &l->writer, e);
 }
 
-int layer_write(struct stage_job *job, struct typesetter *t, struct placed *items, size_t count,
-                const char *path, struct error *e)
+int layer_write(struct stage_job *job, const struct board *b, int frames, struct typesetter *t,
+                struct placed *items, size_t count, const char *path, int *stored, struct error *e)
 {
-    struct layer l = {.job = job, .typesetter = t, .items = items, .count = count};
-    char text[32];
+    struct layer l = {.board = b, .typesetter = t, .items = items, .count = count};
     int rc = -1;
 
     if (layer_open(&l, path, e) != 0)
         goto done;
-    for (int n = 0; n < job->shot->frames; n++) {
+    for (int n = 0; n < frames; n++) {
         if (job->cancelled(job)) {
             error_set(e, ERROR_CANCELLED, "interrupted");
             goto done;
         }
         if (step(&l, n, e) != 0)
             goto done;
-        job->progress(job, n + 1, job->shot->frames, "frame");
+        job->progress(job, n + 1, frames, "frame");
     }
     rc = media_writer_finish(l.writer, e);
-    snprintf(text, sizeof text, "%d", l.stored);
-    job->note(job, "layer_frames", text);
+    *stored = l.stored;
 done:
     media_writer_close(l.writer);
     av_frame_free(&l.frame);

@@ -8,9 +8,10 @@
 
 #include "stages/composite/layout.h"
 
-/* Writes the layer of these items over job->shot->frames frames to `path`. The typesetter sets
- * running timecode; items with it are set again for every frame. */
-int layer_write(struct stage_job *job, struct typesetter *t, struct placed *items, size_t count,
-                const char *path, struct error *e);
+/* Writes the layer of these items over so many frames of the board's size to `path`. The typesetter
+ * sets running timecode, the board's; items with it are set again for every frame. *stored: how
+ * many frames are in the file. */
+int layer_write(struct stage_job *job, const struct board *b, int frames, struct typesetter *t,
+                struct placed *items, size_t count, const char *path, int *stored, struct error *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "stages/encode/output.h"
+#include "stages/encode/proxy.h"
 #include "stages/encode/titles.h"
 #include "stages/media/convert.h"
 #include "stages/media/media.h"
@@ -27,7 +28,7 @@ static int encode_describe(const struct stage_env *env, const struct shot *shot,
     char timecode[TIMECODE_SIZE], codecs[160] = "";
     bool lossy = false;
 
-    (void)shot, (void)e;
+    (void)e;
     media_timecode(env->board, 0, timecode);
     for (int i = 0; i < d->codecs.count; i++) {
         size_t used = strlen(codecs);
@@ -42,7 +43,7 @@ static int encode_describe(const struct stage_env *env, const struct shot *shot,
         in->integer(in, "deliver.quality", d->quality);
     if (shot->overlay_count)
         in->integer(in, "deliver.layers", d->layers);
-    return 0;
+    return proxy_describe(env->board, shot, in);
 }
 
 struct encoding {
@@ -55,6 +56,7 @@ struct encoding {
     struct output outputs[OUTPUTS];  /* the first `forms` are burned in, in the board's order */
     int forms, main;                 /* main: which of them poster and layers go with */
     struct output *textless, *alone; /* NULL: not wanted */
+    struct proxy proxy;
 };
 
 /* A third into the shot, where a picture has settled and not yet begun to go. A card is its
@@ -134,6 +136,8 @@ static int encoding_open(struct encoding *x, struct stage_job *job, struct error
                           e) != 0 ||
         titles_open(titles, b, &x->titles, e) != 0 || choose_poster(x, titles, e) != 0)
         return -1;
+    if (b->deliver.proxy != PROXY_NONE && proxy_open(&x->proxy, job, e) != 0)
+        return -1;
     return open_outputs(x, e);
 }
 
@@ -141,6 +145,7 @@ static void encoding_close(struct encoding *x)
 {
     media_reader_close(x->master);
     titles_close(x->titles);
+    proxy_close(&x->proxy);
     for (int i = 0; i < OUTPUTS; i++)
         output_close(&x->outputs[i]);
 }
@@ -192,7 +197,7 @@ static int encode_frame(struct encoding *x, AVFrame *picture, int n, struct erro
     for (int i = 0; i < x->forms; i++)
         if (output_put(&x->outputs[i], picture, n, e) != 0)
             return -1;
-    return 0;
+    return x->proxy.small ? proxy_put(&x->proxy, picture, n, e) : 0;
 }
 
 static int encode_all(struct encoding *x, struct error *e)
@@ -230,6 +235,8 @@ static int finish_all(struct encoding *x, struct error *e)
         if (o->codec && output_finish(o, i == x->main ? "delivered" : o->name, e) != 0)
             return -1;
     }
+    if (x->proxy.small && output_finish(&x->proxy.output, "deliver.proxy.mp4", e) != 0)
+        return -1;
     return x->job->output(x->job, &poster, e);
 }
 
@@ -249,7 +256,6 @@ static int encode_check(const struct stage_env *env, const struct shot *shot, st
 {
     const struct board *b = env->board;
 
-    (void)shot;
     for (int i = 0; i < b->deliver.codecs.count; i++) {
         const struct codec *c = codec_of(b->deliver.codecs.items[i]);
 
@@ -260,7 +266,7 @@ static int encode_check(const struct stage_env *env, const struct shot *shot, st
                              deliver_codec_name(b->deliver.codecs.items[i]), c->width_least,
                              c->height_least, b->width, b->height);
     }
-    return 0;
+    return proxy_check(b, shot, e);
 }
 
 const struct stage stage_encode = {

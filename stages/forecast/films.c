@@ -79,6 +79,8 @@ static double film_forms(const struct board *b, int frames, int threads)
         layers |= b->shots[i].overlay_count > 0 && d->layers == LAYERS_TITLES;
     for (int i = 0; i < d->codecs.count; i++)
         sum += film_form(b, d->codecs.items[i], frames, threads);
+    if (d->proxy != PROXY_NONE) /* smaller, but with its own layer */
+        sum += film_h264(b, frames);
     if (layers)
         sum += film_form(b, main_codec, frames, threads) +
                film_form(b, DELIVER_PRORES_4444, frames, threads);

@@ -521,7 +521,7 @@ static void a_model_that_is_away_undoes_nothing(void **state)
     assert_int_equal(tree_within(ours, theirs, NULL), 6);
     stands(0, true, false, false);
 
-    snprintf(path, sizeof path, "%s/a/a.mp4", ours);
+    snprintf(path, sizeof path, "%s/a/a_v001.mp4", ours);
     snprintf(parked, sizeof parked, "%s/a.mp4", scratch);
     assert_int_equal(rename(path, parked), 0); /* a file of the film is gone as well */
     stands(0, false, false, false);

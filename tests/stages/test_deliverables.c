@@ -249,6 +249,50 @@ static void textless_and_titles_are_the_burned_in_film(void **state)
     media_job_free(m);
 }
 
+static double mean_luma(const AVFrame *f, int x0, int y0, int x1, int y1)
+{
+    double sum = 0;
+
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x++)
+            sum += f->data[0][(ptrdiff_t)y * f->linesize[0] + x];
+    return sum / ((x1 - x0) * (y1 - y0));
+}
+
+/* One picture more than the shot, a frame of timecode earlier; panels at top left and bottom right.
+ */
+static void a_proxy_tells_what_it_shows(void **state)
+{
+    struct media_job *m = prepared(NULL, 0);
+    struct media_reader *r;
+    AVFrame *f;
+    int n = 0;
+
+    (void)state;
+    m->board.name = "film";
+    m->board.deliver.proxy = PROXY_SLATE;
+    assert_int_equal(stage_encode.check(&m->env, &m->shot, &m->e), 0);
+    media_must(m, STAGE_ENCODE, &stage_encode);
+    r = open_made(m, "deliver.proxy.mp4");
+    assert_string_equal(av_dict_get(media_reader_stream(r)->metadata, "timecode", NULL, 0)->value,
+                        "00:59:59:23");
+    for (; media_reader_next(r, &f, &m->e) == 1; n++) {
+        double middle = mean_luma(f, 140, 60, 180, 120), edge = mean_luma(f, 0, 170, 40, 180);
+        double panel = mean_luma(f, 18, 11, 22, 15), bare = mean_luma(f, 200, 11, 204, 15);
+
+        if (n == 0)
+            assert_true(edge < 17 && middle > 30); /* words on black */
+        else
+            assert_true(edge > 80 && panel < 0.6 * bare);
+    }
+    assert_int_equal(n, FRAMES + 1);
+    media_reader_close(r);
+    m->board.width = m->board.height = 32;
+    assert_int_equal(stage_encode.check(&m->env, &m->shot, &m->e), -1);
+    assert_non_null(strstr(m->e.text, "deliver's proxy of shot s1"));
+    media_job_free(m);
+}
+
 static void layers_are_left_out_when_not_wanted(void **state)
 {
     struct overlay o = media_overlay(OVERLAY_CAPTION, "Caption");
@@ -305,6 +349,7 @@ int main(void)
         cmocka_unit_test(every_film_is_what_it_says),
         cmocka_unit_test(sequences_hold_a_picture_a_frame),
         cmocka_unit_test(textless_and_titles_are_the_burned_in_film),
+        cmocka_unit_test(a_proxy_tells_what_it_shows),
         cmocka_unit_test(layers_are_left_out_when_not_wanted),
         cmocka_unit_test(the_same_forms_give_the_same_bytes),
         cmocka_unit_test(a_form_that_cannot_hold_the_size_is_refused_at_check),
