@@ -17,6 +17,7 @@ board() { cat > board.yaml <<YAML
 name: bench
 fps: 24
 size: 1280x720
+deliver: {layers: none}
 shots:
   - id: a
     source: {still: $picture, move: push-in, amount: 0.12}

@@ -32,6 +32,11 @@ bench-composite-encode: $(BUILD)/auteur-pipe
 	bench/composite_encode.sh $<
 bench: bench-composite-encode
 
+.PHONY: bench-deliver
+bench-deliver: $(BUILD)/auteur-pipe
+	bench/deliver.sh $<
+bench: bench-deliver
+
 # What step caches and FP8 layers cost in quality. Minutes.
 $(BUILD)/bench/quality: $(patsubst %,$(BUILD)/bench/%.o,quality shots frames layer_errors as_bf16) \
   $(BUILD)/libauteur.a
