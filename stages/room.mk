@@ -47,6 +47,7 @@ STAGES_SRC += \
 	stages/decode/decode.c \
 	stages/decode/footage.c \
 	stages/decode/generated.c \
+	stages/decode/interpolate.c \
 	stages/decode/master.c \
 	stages/decode/picture.c \
 	stages/decode/picture_lane.c \
@@ -187,6 +188,7 @@ STAGES_TESTS += \
 	tests/stages/test_decode_still.c \
 	tests/stages/test_deliverables.c \
 	tests/stages/test_encode.c \
+	tests/stages/test_interpolate.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
 	tests/stages/test_memory_modes.c

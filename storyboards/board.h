@@ -111,6 +111,14 @@ enum additions {
     ADDITIONS
 };
 
+/* What becomes of a model's frames where it was trained at another rate than the board's. */
+enum shot_rate {
+    RATE_BOARD,       /* they are the board's frames: what moves is faster or slower */
+    RATE_REPEAT,      /* each is shown as long as it lasts */
+    RATE_INTERPOLATE, /* those between are computed by motion */
+    SHOT_RATES
+};
+
 /* How the shot before becomes a shot. */
 enum transition_kind {
     TRANSITION_CUT,
@@ -128,7 +136,8 @@ struct shot {
     const char *negative, *look, *camera; /* "" for none */
     enum text_policy text;
     enum additions additions;
-    uint64_t seed;               /* none written: the first 32 bits of XXH3-128 of the id */
+    uint64_t seed; /* none written: the first 32 bits of XXH3-128 of the id */
+    enum shot_rate rate;
     int frames;                  /* >= 1, exactly what is delivered, handles included */
     int steps;                   /* 0: the tier's default */
     double guidance;             /* < 0: the tier's default */

@@ -14,6 +14,7 @@ static const char *const move_names[] = {"none",      "push-in", "pull-out",  "p
                                          "pan-right", "tilt-up", "tilt-down", NULL};
 static const char *const transition_names[] = {"cut", "dissolve", "fade", "wipe", NULL};
 static const char *const fit_names[] = {"cover", "contain", NULL};
+static const char *const rate_names[] = {"board", "repeat", "interpolate", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
 static const char *const addition_names[] = {"none", "camera", "light", "look", "all", NULL};
 static const char *const codec_names[] = {"h264", "h265", "prores", "prores-4444", "dnxhr",
@@ -140,6 +141,11 @@ static const struct field shot_fields[] = {
     {"noise", FIELD_NUMBER, AT(shot_values, shot.noise), .min = 0, .max = 1, .unset = -1,
      .without = "the tier's own", .flags = FIELD_MODEL_ONLY,
      .help = "strength of the noise that SVD lays on its picture: more of it departs further"},
+    {"rate", FIELD_CHOICE, AT(shot_values, shot.rate), .choices = rate_names, .fallback = "board",
+     .flags = FIELD_MODEL_ONLY,
+     .help = "of a model trained at another rate than the board's (Wan 16, CogVideoX 8): take its "
+             "frames for the board's, which changes the speed, show each as long as it lasts, or compute "
+             "those between by motion"},
     {"keyframe", FIELD_PATH, AT(shot_values, shot.keyframe), .without = "made from the prompt",
      .flags = FIELD_MODEL_ONLY | FIELD_NOT_DEFAULT,
      .help = "a picture file that SVD sets in motion"},

@@ -67,6 +67,8 @@ static int describe_generated(const struct stage_env *env, const struct shot *sh
     if (tier_of_shot(env, shot, &tier, e) == 0 && vae_path(env, tier, &a, &path, e) == 0 &&
         env->identify(env->identify_ctx, path, &digest, e) == 0) {
         in->digest(in, "model.vae", digest);
+        if (shot->rate != RATE_BOARD)
+            in->integer(in, "rate", shot->rate);
         if (env->vae.frames > 0 && tier->family->vae_chunk)
             in->integer(in, "vae.frames", env->vae.frames);
         rc = describe_upscaler(env, tier, shot, &a, in, e);

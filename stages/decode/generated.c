@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "stages/decode/interpolate.h"
 #include "stages/decode/master.h"
 #include "stages/decode/picture_lane.h"
 #include "stages/decode/sources.h"
@@ -8,13 +9,14 @@
 struct delivery {
     struct master *master;
     struct tier_geometry geometry;
-    struct upscaler *upscaler;   /* NULL: none */
-    int scale;                   /* of it; else 1 */
-    int width, height;           /* of the picture's part of a frame, enlarged */
-    struct picture_lane *lane;   /* of such */
-    struct picture board;        /* on the board; the lane's */
-    struct resampler *resampler; /* NULL when they are of one size; the lane's */
-    int done;                    /* frames of the shot */
+    struct upscaler *upscaler;    /* NULL: none */
+    int scale;                    /* of it; else 1 */
+    int width, height;            /* of the picture's part of a frame, enlarged */
+    struct picture_lane *lane;    /* of such */
+    struct picture board;         /* on the board; the lane's */
+    struct resampler *resampler;  /* NULL when they are of one size; the lane's */
+    struct interpolator *between; /* NULL: the model's frames are shown as they are; the lane's */
+    int done;                     /* frames of the shot; of the model where between is set */
 };
 
 /* Of numbers that are not finite: the upscaler's, where all that the model made are. */
@@ -78,11 +80,11 @@ static int take_picture(struct delivery *d, const float *rgb, int width, int hei
 /* The model's frame that frame i of the shot shows. */
 static int64_t model_frame(const struct tier_geometry *g, int i)
 {
-    return g->spread ? (int64_t)i * g->frames / g->picture_frames : i;
+    return i * g->step_num / g->step_den;
 }
 
 /* A picture onto the board and into the master, as often as it is shown. */
-static int deliver(void *ctx, const struct picture *p, int count, struct error *e)
+static int show(void *ctx, const struct picture *p, int count, struct error *e)
 {
     struct delivery *d = ctx;
     struct window all = {0, 0, p->width, p->height};
@@ -96,6 +98,31 @@ static int deliver(void *ctx, const struct picture *p, int count, struct error *
     return 0;
 }
 
+/* The lane's: every picture that the model made and that is shown, or looked at for what lies
+ * between. */
+static int deliver(void *ctx, const struct picture *p, int count, struct error *e)
+{
+    struct delivery *d = ctx;
+
+    return d->between ? interpolator_put(d->between, p, e) : show(d, p, count, e);
+}
+
+/* What is interpolated needs every frame up to the one behind the last. */
+static int put_between(struct delivery *d, int index, const float *rgb, int width, int height,
+                       struct error *e)
+{
+    const struct tier_geometry *g = &d->geometry;
+    struct picture *picture;
+
+    if (index > model_frame(g, g->picture_frames - 1) + 1)
+        return 0;
+    picture = picture_lane_room(d->lane, e);
+    if (!picture || take_picture(d, rgb, width, height, index, picture, e) != 0)
+        return -1;
+    picture_lane_put(d->lane, 1);
+    return 0;
+}
+
 static int on_frame(void *ctx, int index, const float *rgb, int width, int height, struct error *e)
 {
     struct delivery *d = ctx;
@@ -103,6 +130,8 @@ static int on_frame(void *ctx, int index, const float *rgb, int width, int heigh
     struct picture *picture;
     int first = d->done;
 
+    if (d->between)
+        return put_between(d, index, rgb, width, height, e);
     if (d->done == g->picture_frames || model_frame(g, d->done) != index)
         return 0; /* the model's own rounding up, or it is not shown */
     picture = picture_lane_room(d->lane, e);
@@ -130,6 +159,10 @@ static int delivery_open(struct delivery *d, struct stage_job *job, const struct
         return -1;
     if (d->geometry.frames == 1)
         master_stands_still(d->master);
+    if (d->geometry.interpolated &&
+        interpolator_open(d->width, d->height, d->geometry.step_num, d->geometry.step_den,
+                          d->geometry.picture_frames, show, d, &d->between, e) != 0)
+        return -1;
     return picture_lane_open(d->width, d->height, deliver, d, &d->lane, e);
 }
 
@@ -142,9 +175,11 @@ int decode_generated(struct vae_session *vae, struct upscaler *upscaler,
 
     if (tier_of_shot(job->env, job->shot, &tier, e) == 0 && delivery_open(&d, job, tier, e) == 0 &&
         vae_session_decode(vae, latents, on_frame, &d, e) == 0 &&
-        picture_lane_finish(d.lane, e) == 0)
+        picture_lane_finish(d.lane, e) == 0 &&
+        (!d.between || interpolator_finish(d.between, e) == 0))
         rc = master_finish(d.master, e);
     picture_lane_close(d.lane);
+    interpolator_close(d.between);
     master_close(d.master);
     resampler_close(d.resampler);
     picture_free(&d.board);

@@ -14,7 +14,7 @@ static double or_default(double value, double otherwise)
 static double model_fps(const struct stage_env *env, const struct tier_geometry *g)
 {
     double fps = (double)env->board->fps.num / env->board->fps.den;
-    return g->spread ? fmax(1, round(fps * g->frames / g->picture_frames)) : fps;
+    return g->step_num != g->step_den ? fmax(1, round(fps * g->step_num / g->step_den)) : fps;
 }
 
 static enum step_cache_mode mode_of(const char *name)

@@ -19,6 +19,7 @@ const struct tier tiers_all[] = {
         .family = &family_wan,
         .embedded = true,
         .small = true,
+        .native_fps = 24,
         .steps = 8, /* it is distilled to these, and to no guidance */
         .guidance = 1,
         .guidance_2 = 1,
@@ -60,6 +61,7 @@ const struct tier tiers_all[] = {
     },
     {
         .name = "workhorse",
+        .native_fps = 24,
         .model = "HunyuanVideo",
         .family = &family_hunyuan_video,
         .steps = 50,
@@ -72,6 +74,7 @@ const struct tier tiers_all[] = {
     },
     {
         .name = "experimental",
+        .native_fps = 8,
         .model = "CogVideoX",
         .family = &family_cogvideox,
         .steps = 50,
@@ -84,6 +87,7 @@ const struct tier tiers_all[] = {
     },
     {
         .name = "flagship",
+        .native_fps = 16,
         .model = "Wan 2.2 A14B",
         .family = &family_wan,
         .steps = 40,
@@ -123,16 +127,45 @@ const char *tier_name_of_shot(const struct stage_env *env, const struct shot *sh
     return env->tier && *env->tier ? env->tier : shot->tier;
 }
 
+/* Which of the model's frames the shot's are at, and how many of them it takes, before the family's
+ * rounding. */
+static int model_frames(const struct tier *tier, struct rational fps, const struct shot *shot,
+                        struct tier_geometry *g)
+{
+    const struct family *family = tier->family;
+    int64_t last = shot->frames - 1;
+
+    g->step_num = g->step_den = 1;
+    g->interpolated = false;
+    if (!tier->frames_max && family->frames_max && shot->frames > family->frames_max) {
+        g->step_num = family->frames_max;
+        g->step_den = shot->frames;
+        return family->frames_max;
+    }
+    if (shot->rate == RATE_BOARD || !tier->native_fps ||
+        (int64_t)tier->native_fps * fps.den == fps.num)
+        return shot->frames;
+    g->step_num = (int64_t)tier->native_fps * fps.den;
+    g->step_den = fps.num;
+    g->interpolated = shot->rate == RATE_INTERPOLATE && g->step_num < g->step_den;
+    if (g->interpolated) /* up to the one behind the last */
+        return (int)((last * g->step_num + g->step_den - 1) / g->step_den) + 1;
+    return (int)(last * g->step_num / g->step_den) + 1;
+}
+
 int tier_of_shot(const struct stage_env *env, const struct shot *shot, const struct tier **out,
                  struct error *e)
 {
     const char *name = tier_name_of_shot(env, shot);
     const struct tier *tier = tier_find(name);
+    struct tier_geometry unused;
+    int made;
     if (!tier)
         return unknown_tier(name, e);
-    if (tier->frames_max && shot->frames > tier->frames_max)
+    made = model_frames(tier, env->board->fps, shot, &unused);
+    if (tier->frames_max && made > tier->frames_max)
         return error_set(e, ERROR_INPUT, "%d frames: tier %s makes at most %d; split the shot",
-                         shot->frames, tier->name, tier->frames_max);
+                         made, tier->name, tier->frames_max);
     *out = tier;
     return 0;
 }
@@ -304,16 +337,6 @@ static void fit(int64_t pixels_max, bool enlarge, int multiple, int long_side, i
         *fitted_short = 2;
 }
 
-/* How many frames the model makes for a shot, and whether they are spread over it. */
-static int model_frames(const struct tier *tier, int frames, bool *spread)
-{
-    const struct family *family = tier->family;
-    *spread = family->frames_max && frames > family->frames_max;
-    if (*spread)
-        return family->frames_max;
-    return round_up(frames - 1, family->frame_multiple) + 1;
-}
-
 int64_t tier_trained_pixels(const struct stage_env *env, const struct tier *tier)
 {
     const struct family *family = tier->keyframe.family ? tier->keyframe.family : tier->family;
@@ -346,7 +369,8 @@ void tier_geometry(const struct tier *tier, const struct board *board, const str
     g.left = (g.width - g.picture_width) / 4 * 2;
     g.top = (g.height - g.picture_height) / 4 * 2;
     g.picture_frames = shot->frames;
-    g.frames = model_frames(tier, shot->frames, &g.spread);
+    g.frames = model_frames(tier, board->fps, shot, &g);
+    g.frames = round_up(g.frames - 1, tier->family->frame_multiple) + 1;
     *out = g;
 }
 

@@ -17,7 +17,8 @@ struct tier {
     int motion;           /* motion bucket of SVD */
     double noise;         /* strength of the noise on SVD's picture */
     int text_length;      /* tokens that the model reads of a prompt */
-    int frames_max;       /* delivered frames of one shot; 0: it is slowed down, see below */
+    int frames_max;       /* that the model makes of one shot; 0: it is slowed down, see below */
+    int native_fps;       /* frames a second that the model was trained on; 0: any */
     int64_t pixels_max;   /* of one frame as the model makes it */
     bool own_size;        /* always about as many as its checkpoint was trained on, or told here */
     const char *shares;   /* the tier whose keyframes' model it is, where it has no folder */
@@ -64,14 +65,17 @@ int tier_prompt_checkpoint(const struct stage_env *env, const struct tier *tier,
  * frames. A tier of its own size makes `trained` pixels (0: its most). A board larger than the tier
  * can make gets a smaller picture of (nearly) the same aspect, which decode scales to the board's
  * size. A model whose frames are few and spread over a shot of any length (SVD: 25) has each of
- * them shown several times. */
+ * them shown several times; one that was trained at a rate of its own may have its frames shown at
+ * that (the shot's `rate`). */
 struct tier_geometry {
     int width, height, frames;         /* what the VAE gives */
     int picture_width, picture_height; /* even; <= width, height */
     int left, top;                     /* of the picture within the frame; even */
     int picture_frames;                /* = the shot's frames */
-    bool spread; /* frame i shows the model's frame i * frames / picture_frames,
-                    rounded down; else the model's frame i */
+    /* Frame i of the shot is at the model's frame i * step_num / step_den: that one is shown,
+     * rounded down, or it lies between two and is interpolated. 1/1: one for one. */
+    int64_t step_num, step_den;
+    bool interpolated;
 };
 void tier_geometry(const struct tier *tier, const struct board *board, const struct shot *shot,
                    int64_t trained, struct tier_geometry *out);

@@ -68,39 +68,40 @@ static void geometry_is(const char *tier, int width, int height, int frames,
     struct shot shot = {.frames = frames};
     struct tier_geometry g;
     tier_geometry(tier_find(tier), &b, &shot, 0, &g);
-    if (memcmp(&g, expected, offsetof(struct tier_geometry, spread)) != 0 ||
-        g.spread != expected->spread)
-        fail_msg("%dx%d, %d frames by %s: made %dx%dx%d, picture %dx%dx%d at %d,%d, spread %d",
-                 width, height, frames, tier, g.width, g.height, g.frames, g.picture_width,
-                 g.picture_height, g.picture_frames, g.left, g.top, g.spread);
+    if (memcmp(&g, expected, offsetof(struct tier_geometry, step_num)) != 0 ||
+        g.step_num != expected->step_num || g.step_den != expected->step_den)
+        fail_msg("%dx%d, %d frames by %s: made %dx%dx%d, picture %dx%dx%d at %d,%d", width, height,
+                 frames, tier, g.width, g.height, g.frames, g.picture_width, g.picture_height,
+                 g.picture_frames, g.left, g.top);
 }
 
 static void sizes_round_up_and_large_boards_are_fitted(void **state)
 {
     (void)state;
     geometry_is("previs", 416, 240, 49,
-                &(struct tier_geometry){416, 240, 49, 416, 240, 0, 0, 49, false});
+                &(struct tier_geometry){416, 240, 49, 416, 240, 0, 0, 49, 1, 1, false});
     geometry_is("previs", 240, 416, 49,
-                &(struct tier_geometry){240, 416, 49, 240, 416, 0, 0, 49, false});
+                &(struct tier_geometry){240, 416, 49, 240, 416, 0, 0, 49, 1, 1, false});
     geometry_is("previs", 208, 480, 49,
-                &(struct tier_geometry){208, 480, 49, 208, 480, 0, 0, 49, false});
+                &(struct tier_geometry){208, 480, 49, 208, 480, 0, 0, 49, 1, 1, false});
     geometry_is("previs", 416, 234, 24,
-                &(struct tier_geometry){416, 240, 25, 416, 234, 0, 2, 24, false});
+                &(struct tier_geometry){416, 240, 25, 416, 234, 0, 2, 24, 1, 1, false});
     geometry_is("previs", 256, 144, 49,
-                &(struct tier_geometry){416, 240, 49, 416, 234, 0, 2, 49, false});
+                &(struct tier_geometry){416, 240, 49, 416, 234, 0, 2, 49, 1, 1, false});
     geometry_is("previs", 18, 16, 1,
-                &(struct tier_geometry){320, 288, 1, 320, 284, 0, 2, 1, false});
-    geometry_is("flagship", 18, 16, 1, &(struct tier_geometry){32, 16, 1, 18, 16, 6, 0, 1, false});
+                &(struct tier_geometry){320, 288, 1, 320, 284, 0, 2, 1, 1, 1, false});
+    geometry_is("flagship", 18, 16, 1,
+                &(struct tier_geometry){32, 16, 1, 18, 16, 6, 0, 1, 1, 1, false});
     geometry_is("previs", 1920, 1080, 2,
-                &(struct tier_geometry){416, 240, 5, 416, 234, 0, 2, 2, false});
+                &(struct tier_geometry){416, 240, 5, 416, 234, 0, 2, 2, 1, 1, false});
     geometry_is("previs", 1080, 1920, 5,
-                &(struct tier_geometry){240, 416, 5, 234, 416, 2, 0, 5, false});
+                &(struct tier_geometry){240, 416, 5, 234, 416, 2, 0, 5, 1, 1, false});
     geometry_is("flagship", 1920, 1080, 81,
-                &(struct tier_geometry){1280, 720, 81, 1280, 720, 0, 0, 81, false});
+                &(struct tier_geometry){1280, 720, 81, 1280, 720, 0, 0, 81, 1, 1, false});
     geometry_is("workhorse", 1920, 1080, 129,
-                &(struct tier_geometry){1280, 720, 129, 1280, 720, 0, 0, 129, false});
+                &(struct tier_geometry){1280, 720, 129, 1280, 720, 0, 0, 129, 1, 1, false});
     geometry_is("experimental", 1920, 1080, 49,
-                &(struct tier_geometry){768, 432, 49, 768, 432, 0, 0, 49, false});
+                &(struct tier_geometry){768, 432, 49, 768, 432, 0, 0, 49, 1, 1, false});
 }
 
 static void sizes_are_possible(const char *name)
@@ -120,6 +121,37 @@ static void sizes_are_possible(const char *name)
             assert_true(tier->own_size || (g.picture_width <= w && g.picture_height <= h));
             assert_true((int64_t)g.picture_width * g.picture_height <= tier->pixels_max + 8192);
         }
+}
+
+/* How many frames the model makes, and that those which the shot shows are among them. */
+static void rates_are(const char *tier, struct rational fps, enum shot_rate rate, int frames,
+                      int made, bool interpolated)
+{
+    struct board b = {.width = 64, .height = 48, .fps = fps};
+    struct shot shot = {.frames = frames, .rate = rate};
+    struct tier_geometry g;
+    tier_geometry(tier_find(tier), &b, &shot, 0, &g);
+    assert_int_equal(g.frames, made);
+    assert_int_equal(g.interpolated, interpolated);
+    assert_int_equal(g.picture_frames, frames);
+    assert_true(((frames - 1) * g.step_num + (interpolated ? g.step_den - 1 : 0)) / g.step_den <=
+                g.frames - 1);
+}
+
+static void models_keep_their_own_rate_when_asked(void **state)
+{
+    static const struct rational film = {24, 1}, ntsc_film = {24000, 1001}, pal = {25, 1},
+                                 fifteen = {15, 1};
+    (void)state;
+    rates_are("flagship", film, RATE_BOARD, 73, 73, false);
+    rates_are("flagship", film, RATE_REPEAT, 73, 49, false); /* 72 / 24 s: frame 48 at 16 */
+    rates_are("flagship", film, RATE_INTERPOLATE, 73, 49, true);
+    rates_are("flagship", film, RATE_REPEAT, 74, 49, false);     /* 48.67: frame 48 still stands */
+    rates_are("flagship", film, RATE_INTERPOLATE, 74, 53, true); /* and needs 49 as well */
+    rates_are("flagship", ntsc_film, RATE_INTERPOLATE, 73, 53, true);
+    rates_are("experimental", pal, RATE_REPEAT, 49, 17, false);
+    rates_are("flagship", fifteen, RATE_INTERPOLATE, 31, 33, false); /* some are left out */
+    rates_are("previs", film, RATE_INTERPOLATE, 49, 49, false);
 }
 
 static void every_size_is_possible(void **state)
@@ -226,6 +258,7 @@ int main(void)
         cmocka_unit_test(names_lead_to_tiers),
         cmocka_unit_test(every_base_negative_names_lettering),
         cmocka_unit_test(sizes_round_up_and_large_boards_are_fitted),
+        cmocka_unit_test(models_keep_their_own_rate_when_asked),
         cmocka_unit_test(every_size_is_possible),
         cmocka_unit_test(checkpoints_are_found_or_asked_for),
         cmocka_unit_test(a_tier_of_two_models_has_two_folders),

@@ -45,6 +45,7 @@ static void same_shot(const struct shot *a, const struct shot *b)
         assert_int_equal(a->text, b->text);
         assert_int_equal(a->additions, b->additions);
         assert_true(a->seed == b->seed);
+        assert_int_equal(a->rate, b->rate);
         assert_int_equal(a->steps, b->steps);
         same_number("guidance", a->guidance, b->guidance);
         same_number("guidance_2", a->guidance_2, b->guidance_2);
@@ -133,7 +134,7 @@ static void everything_that_can_be_said_comes_back(void **state)
         "- {id: a, tier: flagship, prompt: \"caf\u00e9 \\\"quoted\\\" # not a comment\", seed: "
         "18446744073709551615,\n"
         "   frames: 81, steps: 7, guidance: 3.25, shift: 8.5, sampler: unipc, text: keep,\n"
-        "   additions: light, look: \"\", step_cache: first-block, step_cache_threshold: 0.125,\n"
+        "   additions: light, rate: interpolate, look: \"\", step_cache: first-block, step_cache_threshold: 0.125,\n"
         "   keyframe: k.png,\n"
         "   overlays: [{text: \"one\\ntwo\", color: \"#000000\", size: 0.031, in: 0.7, fade: "
         "0.2},\n"
