@@ -8,6 +8,7 @@ STORYBOARDS_SRC := \
 	storyboards/problems.c \
 	storyboards/schema.c \
 	storyboards/shot.c \
+	storyboards/sound.c \
 	storyboards/time.c \
 	storyboards/tree.c \
 	storyboards/values.c

@@ -221,7 +221,7 @@ static void messages_are_printable(void **state)
                     "tier, seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
                     "step_cache, step_cache_threshold, motion, noise, keyframe, look, camera, "
                     "negative, text, additions, overlays, source, "
-                    "card, transition\n");
+                    "card, transition, narration\n");
     expect_messages("shots:\n- {id: a, prompt: x, steps: 港港港港港港港港港港港港港港港}\n",
                     "t.yaml:2:29: 'steps' must be a whole number from 1 to 1000; it is "
                     "'港港港港港港港港港港港港港...'\n");
