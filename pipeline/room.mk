@@ -47,6 +47,8 @@ PIPELINE_SRC := \
 	pipeline/execute/lanes_say.c \
 	pipeline/execute/monitor.c \
 	pipeline/execute/monitor_file.c \
+	pipeline/execute/narration.c \
+	pipeline/execute/narration_settle.c \
 	pipeline/execute/peak.c \
 	pipeline/execute/plan.c \
 	pipeline/execute/plan_changes.c \
