@@ -63,6 +63,8 @@ PIPELINE_SRC := \
 	pipeline/handoff/handoff.c \
 	pipeline/handoff/media_url.c \
 	pipeline/handoff/otio.c \
+	pipeline/handoff/sound.c \
+	pipeline/handoff/sound_tracks.c \
 	pipeline/handoff/timeline.c \
 	pipeline/handoff/xml.c \
 	pipeline/progress/cost.c \
