@@ -26,8 +26,8 @@ endif
 include kernels/room.mk journal/room.mk storyboards/room.mk prompts/room.mk stages/room.mk \
         pipeline/room.mk bench/room.mk
 
-PACKAGES := yaml-0.1 lmdb libxxhash jansson sentencepiece libass fontconfig freetype2 libavfilter libavformat \
-            libavcodec libavutil libswscale libpcre2-8 libxml-2.0
+PACKAGES := yaml-0.1 lmdb libxxhash jansson sentencepiece libass fontconfig freetype2 libavformat \
+            libavcodec libavfilter libavutil libswscale libpcre2-8 libxml-2.0
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 

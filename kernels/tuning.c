@@ -188,25 +188,6 @@ static void merge_and_write(struct tuning *t)
 
 /* ---- its place */
 
-/* The folder, made where it is missing; false: there is none. */
-static bool find_folder(char *out, size_t size)
-{
-    const char *own = getenv("AUTEUR_CACHE"), *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    struct error ignored = {0};
-    int n;
-
-    if (own && *own)
-        n = snprintf(out, size, "%s", own);
-    else if (cache && cache[0] == '/')
-        n = snprintf(out, size, "%s/auteur-pipe", cache);
-    else if (home && home[0] == '/')
-        n = snprintf(out, size, "%s/.cache/auteur-pipe", home);
-    else
-        return false;
-    return n > 0 && (size_t)n < size && dir_make(out, &ignored) == 0;
-}
-
 struct tuning *tuning_open(const char *identity)
 {
     struct tuning *t = calloc(1, sizeof *t);
@@ -219,7 +200,7 @@ struct tuning *tuning_open(const char *identity)
         free(t);
         return NULL;
     }
-    if (find_folder(folder, sizeof folder))
+    if (cache_folder(folder, sizeof folder))
         snprintf(t->path, sizeof t->path, "%s/tuning-%016llx", folder,
                  (unsigned long long)sum_of(identity, strlen(identity)));
     read_file(t, &t->known);

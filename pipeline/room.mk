@@ -49,6 +49,8 @@ PIPELINE_SRC := \
 	pipeline/execute/lanes_say.c \
 	pipeline/execute/monitor.c \
 	pipeline/execute/monitor_file.c \
+	pipeline/execute/narration.c \
+	pipeline/execute/narration_settle.c \
 	pipeline/execute/peak.c \
 	pipeline/execute/plan.c \
 	pipeline/execute/plan_changes.c \
@@ -65,6 +67,8 @@ PIPELINE_SRC := \
 	pipeline/handoff/handoff.c \
 	pipeline/handoff/media_url.c \
 	pipeline/handoff/otio.c \
+	pipeline/handoff/sound.c \
+	pipeline/handoff/sound_tracks.c \
 	pipeline/handoff/timeline.c \
 	pipeline/handoff/xml.c \
 	pipeline/progress/cost.c \

@@ -152,6 +152,14 @@ STAGES_SRC += \
 	stages/models/published.c \
 	stages/models/weights.c
 
+STAGES_SRC += \
+	stages/sound/espeak.c \
+	stages/sound/files.c \
+	stages/sound/graph.c \
+	stages/sound/mix.c \
+	stages/sound/program.c \
+	stages/sound/sound.c
+
 STAGES_TESTS := \
 	tests/stages/test_described_machine.c \
 	tests/stages/test_dry_processor.c \
@@ -191,7 +199,8 @@ STAGES_TESTS += \
 	tests/stages/test_interpolate.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
-	tests/stages/test_memory_modes.c
+	tests/stages/test_memory_modes.c \
+	tests/stages/test_sound.c
 
 # Loops over every pixel.
 $(patsubst %,$(BUILD)/stages/%.o,decode/generated decode/master decode/resample decode/upscaler \

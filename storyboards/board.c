@@ -10,6 +10,7 @@
 #include "storyboards/film.h"
 #include "storyboards/problems.h"
 #include "storyboards/shot.h"
+#include "storyboards/sound.h"
 
 enum { BOARD_SIZE_LIMIT = 64 << 20 };
 
@@ -223,6 +224,7 @@ static void read_root(struct reader *r, const struct node *root, struct board *b
     board->name = slots.value[BOARD_ROW_NAME] ? values.name : name_of_path(r, board->path);
     read_models(r, slots.value[BOARD_ROW_MODELS], board);
     read_deliver(r, slots.value[BOARD_ROW_DELIVER], board);
+    sound_read(r, slots.value[BOARD_ROW_SOUND], &board->sound);
     shot_read_defaults(r, slots.value[BOARD_ROW_DEFAULTS], &values, &defaults);
     if (slots.value[BOARD_ROW_SHOTS])
         read_shots(r, slots.value[BOARD_ROW_SHOTS], &defaults, board);
@@ -303,6 +305,21 @@ int board_read(const char *path, struct board *board, struct board_problems *pro
     rc = board_read_bytes(bytes, size, path, board, problems, e);
     free(bytes);
     return rc;
+}
+
+void board_lengthen(struct board *board, size_t shot, int frames)
+{
+    /* Both are the arena's own memory, const to everybody else. */
+    struct shot *s = (struct shot *)&board->shots[shot];
+    struct overlay *overlays = (struct overlay *)s->overlays;
+    double more = frames_to_seconds(frames - s->frames, board->fps);
+    double end = frames_to_seconds(s->frames - board->deliver.handles, board->fps);
+    double half = frames_to_seconds(1, board->fps) / 2;
+
+    for (size_t i = 0; i < s->overlay_count; i++)
+        if (overlays[i].out > end - half)
+            overlays[i].out += more;
+    s->frames = frames;
 }
 
 void board_free(struct board *board)

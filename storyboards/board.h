@@ -128,6 +128,18 @@ enum transition_kind {
     TRANSITION_KINDS
 };
 
+/* What is spoken over a shot. */
+struct narration {
+    const char *text;    /* "" for none */
+    const char *file;    /* what brings it instead, absolute; "" for none */
+    const char *written; /* the file as the board wrote it, for messages */
+    const char *voice;   /* an eSpeak NG voice or a language (BCP 47); "" where nobody says one */
+    int speed;           /* words a minute */
+    double at;           /* seconds from the shot's first frame */
+    int stretch;         /* whether the shot lasts at least as long as what is spoken */
+    int line, column;    /* 0: the shot has none, and all else here is zero */
+};
+
 struct shot {
     const char *id; /* [A-Za-z0-9][A-Za-z0-9._-]{0,63}, unique without regard to case */
     enum shot_kind kind;
@@ -163,6 +175,7 @@ struct shot {
         int frames; /* 0 for a cut */
         int line;   /* 0: by `defaults` */
     } transition;   /* into it; see film.h */
+    struct narration narration;
     int line;
 };
 
@@ -213,6 +226,20 @@ struct deliver {
     bool drop;     /* timecode is counted drop-frame */
 };
 
+/* How the film sounds. Loudness after EBU R 128. */
+struct board_sound {
+    const char *voice;         /* of narrations that name none; "" for none */
+    const char *command;       /* the program that speaks instead of the built-in voice; "" */
+    int speed, stretch;        /* of narrations that do not say */
+    const char *music;         /* a sound file under the whole film, absolute; "" for none */
+    const char *music_written; /* as the board wrote it, for messages */
+    double music_volume;       /* LU above the narration's loudness, where nobody speaks */
+    double duck;               /* dB by which narration lowers it */
+    double fade_in, fade_out;  /* of the music, in seconds; at most half the film each */
+    double loudness, peak;     /* of the film: LUFS, dBTP */
+    int music_line, music_column;
+};
+
 struct model_path {
     const char *tier, *path; /* path absolute */
     int line;
@@ -225,6 +252,7 @@ struct board {
     struct rational fps;
     int width, height; /* even, 16..8192 */
     struct deliver deliver;
+    struct board_sound sound;
     const struct model_path *models;
     size_t model_count;
     const struct shot *shots;
@@ -254,10 +282,16 @@ int board_read(const char *path, struct board *board, struct board_problems *pro
 int board_read_bytes(const char *bytes, size_t size, const char *path, struct board *board,
                      struct board_problems *problems, struct error *e);
 void board_free(struct board *board);
+/* Makes a shot longer; what lay over it to its end still does. */
+void board_lengthen(struct board *board, size_t shot, int frames);
 
 /* "file:line:column: message" a line, warnings as "...: warning: message"; `path` as the user
  * typed it. */
 void board_problems_print(const struct board_problems *problems, const char *path, FILE *out);
+/* One more, of what only other rooms can find out; the order of the file is kept. */
+int board_problems_add(struct board_problems *problems, int line, int column, bool warning,
+                       struct error *e, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 void board_problems_free(struct board_problems *problems);
 
 /* The format, told from the table that the reader itself works by (storyboards/fields.c). Each

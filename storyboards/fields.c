@@ -13,6 +13,7 @@ static const char *const position_names[] = {"auto",   "top-left",     "top",   
 static const char *const move_names[] = {"none",      "push-in", "pull-out",  "pan-left",
                                          "pan-right", "tilt-up", "tilt-down", NULL};
 static const char *const transition_names[] = {"cut", "dissolve", "fade", "wipe", NULL};
+static const char *const yes_names[] = {"no", "yes", NULL};
 static const char *const fit_names[] = {"cover", "contain", NULL};
 static const char *const rate_names[] = {"board", "repeat", "interpolate", NULL};
 static const char *const text_names[] = {"overlay", "drop", "keep", NULL};
@@ -96,6 +97,47 @@ static const struct field transition_fields[] = {
      .fallback = "0.5", .help = "half of it before the cut, half behind"},
 };
 
+static const struct field narration_fields[] = {
+    {"text", FIELD_TEXT, AT(narration, text), .min = 1, .max = 8000, .without = "this or file",
+     .help = "what is spoken; a text in place of the mapping is this one"},
+    {"file", FIELD_PATH, AT(narration, file), .without = "this or text",
+     .help = "a sound file with what is spoken"},
+    {"voice", FIELD_PROSE, AT(narration, voice), .min = 1, .max = 100,
+     .without = "sound's", .help = "an eSpeak NG voice or a language like en-gb; quote no, which is false"},
+    {"speed", FIELD_WHOLE, AT(narration, speed), .min = 80, .max = 450, .unset = 0,
+     .without = "sound's", .help = "words a minute"},
+    {"at", FIELD_TIME, AT(narration, at), .min = 0, .max = 86400, .fallback = "0",
+     .help = "when it begins, from the shot's first frame; to the nearest frame"},
+    {"stretch", FIELD_CHOICE, AT(narration, stretch), .choices = yes_names, .without = "sound's",
+     .help = "whether the shot lasts at least as long as what is spoken and a quarter of a second"},
+};
+
+static const struct field sound_fields[] = {
+    {"voice", FIELD_PROSE, AT(sound_values, sound.voice), .min = 1, .max = 100,
+     .without = "en-gb, for Latin letters", .help = "of every narration that names none"},
+    {"command", FIELD_TEXT, AT(sound_values, sound.command), .min = 1, .max = 2000,
+     .without = "the built-in voice, eSpeak NG",
+     .help = "a program that speaks instead: it reads the text and writes a sound file, see above"},
+    {"speed", FIELD_WHOLE, AT(sound_values, sound.speed), .min = 80, .max = 450, .fallback = "165",
+     .help = "words a minute, of every narration that says none"},
+    {"stretch", FIELD_CHOICE, AT(sound_values, sound.stretch), .choices = yes_names, .fallback = "no",
+     .help = "whether shots last at least as long as their narration, where they do not say"},
+    {"music", FIELD_PATH, AT(sound_values, sound.music), .without = "none",
+     .help = "a sound file under the whole film, at least as long"},
+    {"music_volume", FIELD_NUMBER, AT(sound_values, sound.music_volume), .min = -60, .max = 20,
+     .fallback = "-6", .help = "how much louder than the narration it is where nobody speaks, in LU"},
+    {"duck", FIELD_NUMBER, AT(sound_values, sound.duck), .min = 0, .max = 60, .fallback = "12",
+     .help = "by how many dB narration lowers the music"},
+    {"fade_in", FIELD_TIME, AT(sound_values, sound.fade_in), .min = 0, .max = 60, .fallback = "0",
+     .help = "of the music; at most half the film"},
+    {"fade_out", FIELD_TIME, AT(sound_values, sound.fade_out), .min = 0, .max = 60, .fallback = "2",
+     .help = "of the music; at most half the film"},
+    {"loudness", FIELD_NUMBER, AT(sound_values, sound.loudness), .min = -40, .max = -8,
+     .fallback = "-23", .help = "of the film, integrated, in LUFS: -23 after EBU R 128, -14 or -16 for the web"},
+    {"peak", FIELD_NUMBER, AT(sound_values, sound.peak), .min = -20, .max = 0, .fallback = "-1",
+     .help = "true peaks stay below it, in dBTP"},
+};
+
 static const struct field shot_fields[] = {
     {"id", FIELD_ID, AT(shot_values, shot.id), .min = 1, .max = 64,
      .flags = FIELD_REQUIRED | FIELD_NOT_DEFAULT,
@@ -176,6 +218,9 @@ static const struct field shot_fields[] = {
      .without = "a cut", .flags = FIELD_SCALAR_TOO,
      .help = "from the shot before it, or from black; takes what it needs from handles, then from "
              "both shots"},
+    {"narration", FIELD_OBJECT, AT(shot_values, shot.narration), .table = &narration_table,
+     .without = "none", .flags = FIELD_SCALAR_TOO | FIELD_NOT_DEFAULT,
+     .help = "what is spoken over it; a text alone is spoken by the board's voice"},
 };
 
 static const struct field models_fields[GENERATED_TIERS] = {
@@ -239,9 +284,11 @@ static const struct field board_fields[] = {
      .help = "where the tiers' checkpoints lie"},
     {"deliver", FIELD_OBJECT, .table = &deliver_table, .without = "its defaults",
      .help = "the form of the finished files"},
+    {"sound", FIELD_OBJECT, .table = &sound_table, .without = "its defaults",
+     .help = "voice, music and loudness"},
     {"defaults", FIELD_OBJECT, .table = &shot_table, .without = "none",
-     .help = "fields of a shot, for every shot that does not say otherwise; all but id and "
-             "keyframe. What a shot's tier has no use for is left out of it"},
+     .help = "fields of a shot, for every shot that does not say otherwise; all but id, "
+             "keyframe and narration. What a shot's tier has no use for is left out of it"},
     {"shots", FIELD_LIST, .table = &shot_table, .flags = FIELD_REQUIRED,
      .help = "in the order of the film"},
 };
@@ -254,13 +301,15 @@ const struct table overlay_table = TABLE("an overlay", overlay_fields, overlay_v
 const struct table source_table = TABLE("a source", source_fields, source_values);
 const struct table card_table = TABLE("a card", card_fields, card);
 const struct table transition_table = TABLE("a transition", transition_fields, transition_values);
+const struct table narration_table = TABLE("a narration", narration_fields, narration);
+const struct table sound_table = TABLE("sound", sound_fields, sound_values);
 const struct table deliver_table = TABLE("deliver", deliver_fields, deliver_values);
 const struct table models_table = TABLE("models", models_fields, models_values);
 /* clang-format on */
 
-const struct table *const all_tables[] = {&board_table,   &shot_table,   &overlay_table,
-                                          &source_table,  &card_table,   &transition_table,
-                                          &deliver_table, &models_table, NULL};
+const struct table *const all_tables[] = {
+    &board_table,     &shot_table,    &overlay_table, &source_table, &card_table, &transition_table,
+    &narration_table, &deliver_table, &sound_table,   &models_table, NULL};
 
 static void join_choices(const struct field *field, char *out, size_t room)
 {

@@ -82,6 +82,9 @@ struct deliver_values {
     struct deliver deliver;
     const char *start;
 };
+struct sound_values {
+    struct board_sound sound;
+};
 enum { GENERATED_TIERS = 6 };
 struct models_values {
     const char *path[GENERATED_TIERS]; /* "" when not given */
@@ -97,6 +100,7 @@ enum board_row {
     BOARD_ROW_NEGATIVE,
     BOARD_ROW_MODELS,
     BOARD_ROW_DELIVER,
+    BOARD_ROW_SOUND,
     BOARD_ROW_DEFAULTS,
     BOARD_ROW_SHOTS
 };
@@ -126,7 +130,8 @@ enum shot_row {
     SHOT_ROW_OVERLAYS,
     SHOT_ROW_SOURCE,
     SHOT_ROW_CARD,
-    SHOT_ROW_TRANSITION
+    SHOT_ROW_TRANSITION,
+    SHOT_ROW_NARRATION
 };
 enum overlay_row {
     OVERLAY_ROW_STYLE,
@@ -163,8 +168,30 @@ enum deliver_row {
     DELIVER_ROW_HANDLES
 };
 
+enum narration_row {
+    NARRATION_ROW_TEXT,
+    NARRATION_ROW_FILE,
+    NARRATION_ROW_VOICE,
+    NARRATION_ROW_SPEED,
+    NARRATION_ROW_AT,
+    NARRATION_ROW_STRETCH
+};
+enum sound_row {
+    SOUND_ROW_VOICE,
+    SOUND_ROW_COMMAND,
+    SOUND_ROW_SPEED,
+    SOUND_ROW_STRETCH,
+    SOUND_ROW_MUSIC,
+    SOUND_ROW_MUSIC_VOLUME,
+    SOUND_ROW_DUCK,
+    SOUND_ROW_FADE_IN,
+    SOUND_ROW_FADE_OUT,
+    SOUND_ROW_LOUDNESS,
+    SOUND_ROW_PEAK
+};
+
 extern const struct table board_table, shot_table, overlay_table, source_table, card_table,
-    transition_table, deliver_table, models_table;
+    transition_table, narration_table, deliver_table, sound_table, models_table;
 extern const struct table *const all_tables[]; /* NULL-terminated, for the documentation */
 
 /* The first GENERATED_TIERS are made by models, in the order of models_table. */

@@ -77,6 +77,21 @@ void problems_sort(struct board_problems *p)
     p->count = kept + 1;
 }
 
+int board_problems_add(struct board_problems *problems, int line, int column, bool warning,
+                       struct error *e, const char *format, ...)
+{
+    va_list args;
+    bool added;
+
+    va_start(args, format);
+    added = problems_add(problems, line, column, warning, format, args);
+    va_end(args);
+    if (!added)
+        return error_memory(e);
+    problems_sort(problems);
+    return 0;
+}
+
 static bool same_warning(const struct board_problem *a, const struct board_problem *b)
 {
     return a->warning && b->warning && strcmp(a->message, b->message) == 0;

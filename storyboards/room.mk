@@ -9,6 +9,7 @@ STORYBOARDS_SRC := \
 	storyboards/recipe.c \
 	storyboards/schema.c \
 	storyboards/shot.c \
+	storyboards/sound.c \
 	storyboards/time.c \
 	storyboards/tree.c \
 	storyboards/values.c

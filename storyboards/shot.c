@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/base/hash.h"
+#include "storyboards/sound.h"
 
 static void read_media(struct reader *r, const struct slots *slots, struct media *m, bool *good)
 {
@@ -270,6 +271,8 @@ bool shot_read(struct reader *r, const struct node *n, struct shot_defaults *d, 
     good &= check_step_cache(r, &slots, shot);
     if (slots.value[SHOT_ROW_TRANSITION])
         good &= read_transition(r, slots.value[SHOT_ROW_TRANSITION], shot);
+    if (slots.value[SHOT_ROW_NARRATION])
+        good &= sound_read_narration(r, slots.value[SHOT_ROW_NARRATION], &shot->narration);
     good &= settle(r, n, &slots, d, &media, shot);
     if (length_known)
         good &= settle_overlays(r, n, d, &media, shot) && add_handles(r, n, shot);

@@ -13,6 +13,7 @@ struct reader {
     const char *dir;       /* relative paths start here */
     struct rational fps;   /* for timecodes */
     int handles;           /* of every shot */
+    const struct board_sound *sound;
     bool no_memory;
 };
 

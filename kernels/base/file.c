@@ -350,3 +350,21 @@ void file_map_close(struct file_map *map)
     }
     *map = (struct file_map){0};
 }
+
+bool cache_folder(char *out, size_t size)
+{
+    const char *own = getenv("AUTEUR_CACHE"), *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    struct error ignored = {0};
+    int n;
+
+    if (own && *own)
+        n = snprintf(out, size, "%s", own);
+    else if (cache && cache[0] == '/')
+        n = snprintf(out, size, "%s/auteur-pipe", cache);
+    else if (home && home[0] == '/')
+        n = snprintf(out, size, "%s/.cache/auteur-pipe", home);
+    else
+        return false;
+    return n > 0 && (size_t)n < size && dir_make(out, &ignored) == 0;
+}

@@ -58,27 +58,29 @@ int help_man(FILE *out)
     fprintf(out, ".SH OPTIONS\n");
     for (size_t i = 0; i < options_count; i++)
         option_entry(out, &options_all[i]);
-    fprintf(out,
-            ".SH EXIT STATUS\n"
-            ".IP 0\nevery shot is delivered\n"
-            ".IP 1\nthe command line is wrong, or a file could not be read or written\n"
-            ".IP 2\nthe storyboard is wrong\n"
-            ".IP 3\nsome shots failed\n"
-            ".IP 4\nthe journal is in use by another process, or damaged\n"
-            ".IP 130\ninterrupted\n"
-            ".SH ENVIRONMENT\n"
-            ".IP AUTEUR_MODELS\nwhere checkpoints are, when \\-\\-models is not given\n"
-            ".IP AUTEUR_DATA\nwhere the program's own data files are\n"
-            ".IP AUTEUR_CUDA\nthe CUDA object, when it is not beside the program\n"
-            ".IP AUTEUR_CACHE\nwhere what was tuned for a GPU is kept; otherwise auteur\\-pipe in "
-            "XDG_CACHE_HOME or ~/.cache. It may be deleted: the next run tunes again\n"
-            ".IP AUTEUR_GRAPHS\n0: sampler steps and VAE tiles are not recorded as CUDA graphs\n"
-            ".IP AUTEUR_FUSED_GLU\n0: gated linear layers and their gates in two passes\n"
-            ".IP AUTEUR_CUDNN\n0: as if cuDNN were not installed\n"
-            ".IP NO_COLOR\nno colours, whatever the terminal can do\n"
-            ".SH FILES\n"
-            ".IP \\fIDIR\\fR/shots/\\fIID\\fR/\nthe delivered files of a shot\n"
-            ".IP \\fIDIR\\fR/.auteur/\nthe journal and what unfinished and later work needs; "
-            "deleting it costs only time\n");
+    fprintf(
+        out,
+        ".SH EXIT STATUS\n"
+        ".IP 0\nevery shot is delivered\n"
+        ".IP 1\nthe command line is wrong, or a file could not be read or written\n"
+        ".IP 2\nthe storyboard is wrong\n"
+        ".IP 3\nsome shots failed\n"
+        ".IP 4\nthe journal is in use by another process, or damaged\n"
+        ".IP 130\ninterrupted\n"
+        ".SH ENVIRONMENT\n"
+        ".IP AUTEUR_MODELS\nwhere checkpoints are, when \\-\\-models is not given\n"
+        ".IP AUTEUR_DATA\nwhere the program's own data files are\n"
+        ".IP AUTEUR_CUDA\nthe CUDA object, when it is not beside the program\n"
+        ".IP AUTEUR_CACHE\nwhere what was tuned for a GPU and what voices said is kept; otherwise "
+        "auteur\\-pipe in XDG_CACHE_HOME or ~/.cache. It may be deleted: the next run does it "
+        "again\n"
+        ".IP AUTEUR_GRAPHS\n0: sampler steps and VAE tiles are not recorded as CUDA graphs\n"
+        ".IP AUTEUR_FUSED_GLU\n0: gated linear layers and their gates in two passes\n"
+        ".IP AUTEUR_CUDNN\n0: as if cuDNN were not installed\n"
+        ".IP NO_COLOR\nno colours, whatever the terminal can do\n"
+        ".SH FILES\n"
+        ".IP \\fIDIR\\fR/shots/\\fIID\\fR/\nthe delivered files of a shot\n"
+        ".IP \\fIDIR\\fR/.auteur/\nthe journal and what unfinished and later work needs; "
+        "deleting it costs only time\n");
     return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }

@@ -13,6 +13,7 @@
 #include "pipeline/execute/job.h"
 #include "pipeline/exit_code.h"
 #include "pipeline/handoff/handoff.h"
+#include "pipeline/handoff/sound.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/show.h"
@@ -131,7 +132,8 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     monitor_stop(execution.monitor);
     execution.monitor = NULL;
     if (result.halt.code == ERROR_NONE &&
-        handoff_write(&w->board, &w->production, w->journal, &e) != 0)
+        (sound_write(&w->env, &w->production, w->journal, &e) != 0 ||
+         handoff_write(&w->board, &w->production, w->journal, &e) != 0))
         goto fail;
     if (o->verbose && !o->json)
         heard_summary(stdout, &show->heard);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/base/file.h"
+#include "pipeline/execute/narration.h"
 #include "pipeline/paths.h"
 
 /* Ten megabytes of YAML is more than anyone writes by hand or script. */
@@ -60,6 +61,10 @@ int workspace_board_text(struct workspace *w, const struct request *r, FILE *pro
     struct board_problems found = {0};
     int rc = board_read_bytes(w->board_text, w->board_size, r->board, &w->board, &found, e);
 
+    if (rc == 0)
+        rc = narration_settle(&w->board, r->tier, problems ? &found : NULL, e);
+    if (rc == 0 && found.errors)
+        rc = -1; /* *e is set below, for only then are problems told */
     if (problems)
         board_problems_print(&found, r->board, problems);
     if (rc != 0 && problems && found.errors)

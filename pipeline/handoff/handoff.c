@@ -6,6 +6,7 @@
 
 #include "kernels/base/file.h"
 #include "pipeline/execute/versions.h"
+#include "pipeline/handoff/sound.h"
 #include "pipeline/handoff/timeline.h"
 #include "storyboards/film.h"
 
@@ -20,7 +21,7 @@ struct handoff {
     char (*reels)[REEL_SIZE];
     struct clip *clips;
     struct marker *markers;
-    struct track track;
+    struct track tracks[1 + SOUND_TRACKS];
     struct timeline timeline;
 };
 
@@ -117,14 +118,14 @@ static void fill_clip(struct handoff *h, size_t i)
         c->from = (struct transition){shot->transition.kind, p->before, p->after};
 }
 
-static void fill(struct handoff *h)
+static void fill(struct handoff *h, size_t sounds)
 {
     const struct board *b = h->board;
 
     film_lay_out(b, h->places);
     for (size_t i = 0; i < b->shot_count; i++)
         fill_clip(h, i);
-    h->track = (struct track){"V1", false, h->clips, b->shot_count};
+    h->tracks[0] = (struct track){"V1", false, h->clips, b->shot_count};
     h->timeline = (struct timeline){.name = b->name,
                                     .fps = b->fps,
                                     .drop = b->deliver.drop,
@@ -132,8 +133,8 @@ static void fill(struct handoff *h)
                                     .height = b->height,
                                     .start = b->deliver.start,
                                     .root = h->production->dir,
-                                    .tracks = &h->track,
-                                    .count = 1};
+                                    .tracks = h->tracks,
+                                    .count = 1 + sounds};
 }
 
 static bool says_so_already(const char *path, const char *text)
@@ -187,11 +188,13 @@ int handoff_write(const struct board *b, const struct production *p, struct jour
                   struct error *e)
 {
     struct handoff h = {.board = b, .production = p};
+    size_t sounds;
     int rc = -1;
 
-    if (make_room(&h, e) != 0 || find_media(&h, journal, e) != 0)
+    if (make_room(&h, e) != 0 || find_media(&h, journal, e) != 0 ||
+        sound_tracks(b, journal, &h.arena, h.tracks + 1, &sounds, e) != 0)
         goto done;
-    fill(&h);
+    fill(&h, sounds);
     if (timeline_fits(&h.timeline, e) != 0)
         goto done;
     rc = 0;

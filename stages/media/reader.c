@@ -19,6 +19,7 @@ enum { BUFFER_SIZE = 1 << 16 };
 struct media_reader {
     int fd;
     char *name;
+    enum AVMediaType type;
     AVIOContext *pb;
     AVFormatContext *demuxer;
     AVCodecContext *decoder;
@@ -105,14 +106,15 @@ static int open_demuxer(struct media_reader *r, struct error *e)
     r->demuxer->flags |= AVFMT_FLAG_CUSTOM_IO;
     status = avformat_open_input(&r->demuxer, NULL, NULL, NULL); /* frees demuxer on failure */
     if (status < 0)
-        return media_error(e, status, ERROR_MEDIA, "%s is no clip or picture that can be read",
-                           r->name);
+        return media_error(e, status, ERROR_MEDIA, "%s is no %s that can be read", r->name,
+                           r->type == AVMEDIA_TYPE_AUDIO ? "sound" : "clip or picture");
     status = avformat_find_stream_info(r->demuxer, NULL);
     if (status < 0)
         return fail(r, status, "understand", e);
-    status = av_find_best_stream(r->demuxer, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    status = av_find_best_stream(r->demuxer, r->type, -1, -1, NULL, 0);
     if (status < 0)
-        return error_set(e, ERROR_MEDIA, "%s holds no pictures", r->name);
+        return error_set(e, ERROR_MEDIA, "%s holds no %s", r->name,
+                         r->type == AVMEDIA_TYPE_AUDIO ? "sound" : "pictures");
     r->stream = r->demuxer->streams[status];
     for (unsigned i = 0; i < r->demuxer->nb_streams; i++)
         if ((int)i != status)
@@ -151,8 +153,8 @@ static int open_decoder(struct media_reader *r, int threads, struct error *e)
     return status < 0 ? fail(r, status, "decode", e) : 0;
 }
 
-int media_reader_open(const char *path, const char *name, int threads, struct media_reader **out,
-                      struct error *e)
+static int open_reader(const char *path, const char *name, enum AVMediaType type, int threads,
+                       struct media_reader **out, struct error *e)
 {
     struct media_reader *r = calloc(1, sizeof *r);
 
@@ -160,6 +162,7 @@ int media_reader_open(const char *path, const char *name, int threads, struct me
     if (!r)
         return error_memory(e);
     r->fd = -1;
+    r->type = type;
     r->name = strdup(name);
     r->packet = av_packet_alloc();
     r->picture = av_frame_alloc();
@@ -174,6 +177,18 @@ int media_reader_open(const char *path, const char *name, int threads, struct me
 failed:
     media_reader_close(r);
     return -1;
+}
+
+int media_reader_open(const char *path, const char *name, int threads, struct media_reader **out,
+                      struct error *e)
+{
+    return open_reader(path, name, AVMEDIA_TYPE_VIDEO, threads, out, e);
+}
+
+int media_reader_open_sound(const char *path, const char *name, struct media_reader **out,
+                            struct error *e)
+{
+    return open_reader(path, name, AVMEDIA_TYPE_AUDIO, 1, out, e);
 }
 
 /* Gives the decoder one more packet, or tells it that there is none. */
@@ -214,8 +229,8 @@ int media_reader_next(struct media_reader *r, AVFrame **picture, struct error *e
             return fail(r, status, "decode", e);
         if (r->picture->decode_error_flags || (r->picture->flags & AV_FRAME_FLAG_CORRUPT) ||
             atomic_load(&r->damaged))
-            return error_set(e, ERROR_MEDIA,
-                             "%s is damaged: a picture in it cannot be decoded whole", r->name);
+            return error_set(e, ERROR_MEDIA, "%s is damaged: a %s in it cannot be decoded whole",
+                             r->name, r->type == AVMEDIA_TYPE_AUDIO ? "sound" : "picture");
         r->picture->pts = r->picture->best_effort_timestamp;
         if (r->picture->pts != AV_NOPTS_VALUE && r->stream->start_time != AV_NOPTS_VALUE)
             r->picture->pts -= r->stream->start_time;

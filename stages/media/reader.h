@@ -1,4 +1,5 @@
-/* Pictures out of a file: the best video stream of a clip, or the one picture of a picture file.
+/* Pictures out of a file: the best video stream of a clip, or the one picture of a picture file. Or
+ * sound: the best audio stream, whose frames then stand for "pictures" below.
  *
  * The format is found by content, never by name, and nothing but the file itself is opened: a
  * playlist that points elsewhere is refused. Damage is an error, not a picture with holes; so is
@@ -20,6 +21,8 @@ struct media_reader;
 /* `name` is how messages call the file (as the storyboard wrote it). */
 int media_reader_open(const char *path, const char *name, int threads, struct media_reader **out,
                       struct error *e);
+int media_reader_open_sound(const char *path, const char *name, struct media_reader **out,
+                            struct error *e);
 /* 1: the next picture in order of presentation, the reader's own until the next call, with pts (in
  * the stream's time base, counted from the stream's first picture) and pkt_duration filled where
  * the file tells; 0: the end; -1. */

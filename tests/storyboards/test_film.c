@@ -22,6 +22,38 @@ static void handles_lengthen_shots(void **state)
                     "10 frames need 0.4 s: begin later in it, or lower deliver's 'handles'\n");
 }
 
+static void narration_takes_from_sound(void **state)
+{
+    struct reading r = read_good(
+        "fps: 25\nsound: {voice: de, speed: 120, stretch: yes, music: m.wav}\n"
+        "deliver: {handles: 10}\nshots:\n"
+        "  - {id: a, card: x, frames: 25, overlays: [{text: y, out: 0.4}], narration: Hallo}\n"
+        "  - {id: b, card: y, narration: {file: n.wav, at: 1.5, stretch: no}}\n"
+        "  - {id: c, card: z, narration: {text: Bonjour, voice: fr, speed: 200}}\n"
+        "  - {id: d, card: z}");
+    const struct shot *s = r.board.shots;
+
+    (void)state;
+    assert_string_equal(s[0].narration.text, "Hallo");
+    assert_string_equal(s[0].narration.voice, "de");
+    assert_int_equal(s[0].narration.speed, 120);
+    assert_true(s[0].narration.stretch);
+    assert_string_equal(s[1].narration.written, "n.wav");
+    assert_int_equal(s[1].narration.file[0], '/');
+    assert_false(s[1].narration.stretch);
+    assert_string_equal(s[2].narration.voice, "fr");
+    assert_int_equal(s[2].narration.speed, 200);
+    assert_int_equal(s[3].narration.line, 0);
+    assert_string_equal(r.board.sound.music_written, "m.wav");
+    assert_int_equal(r.board.sound.music_line, 2);
+    /* the title goes on to the longer shot's end, the caption ends when it did */
+    board_lengthen(&r.board, 0, s[0].frames + 50);
+    assert_int_equal(s[0].frames, 95);
+    assert_true(s[0].overlays[0].out > 3.399 && s[0].overlays[0].out < 3.401);
+    assert_true(s[0].overlays[1].out > 0.799 && s[0].overlays[1].out < 0.801);
+    reading_free(&r);
+}
+
 static void timecode_begins_where_the_board_says(void **state)
 {
     struct reading r = read_good("fps: 29.97\nshots: [{id: a, card: x}]");
@@ -99,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handles_lengthen_shots),
+        cmocka_unit_test(narration_takes_from_sound),
         cmocka_unit_test(timecode_begins_where_the_board_says),
         cmocka_unit_test(transitions_take_from_handles_then_from_shots),
         cmocka_unit_test(transitions_that_do_not_fit_are_named),

@@ -216,12 +216,13 @@ static void line_ends_and_marks(void **state)
 static void messages_are_printable(void **state)
 {
     (void)state;
-    expect_messages("shots:\n- {id: a, prompt: 港, \"ste\\e[31mps\": 1}\n",
-                    "t.yaml:2:22: unknown key 'ste?[31mps' in a shot, which may hold id, prompt, "
-                    "tier, seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
-                    "step_cache, step_cache_threshold, motion, noise, keyframe, look, camera, "
-                    "negative, text, additions, overlays, source, "
-                    "card, transition\n");
+    expect_messages(
+        "shots:\n- {id: a, prompt: 港, \"ste\\e[31mps\": 1}\n",
+        "t.yaml:2:22: unknown key 'ste?[31mps' in a shot, which may hold id, prompt, "
+        "tier, seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
+        "step_cache, step_cache_threshold, motion, noise, rate, keyframe, look, camera, "
+        "negative, text, additions, overlays, source, "
+        "card, transition, narration\n");
     expect_messages("shots:\n- {id: a, prompt: x, steps: 港港港港港港港港港港港港港港港}\n",
                     "t.yaml:2:29: 'steps' must be a whole number from 1 to 1000; it is "
                     "'港港港港港港港港港港港港港...'\n");
