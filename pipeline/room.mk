@@ -14,6 +14,7 @@ PIPELINE_SRC := \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
 	pipeline/commands/enhancers.c \
+	pipeline/commands/hand_over.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
 	pipeline/commands/models.c \
@@ -55,9 +56,11 @@ PIPELINE_SRC := \
 	pipeline/execute/scheduler.c \
 	pipeline/execute/sheet.c \
 	pipeline/execute/workspace.c \
+	pipeline/handoff/contact_sheet.c \
 	pipeline/handoff/edl.c \
 	pipeline/handoff/fcp7.c \
 	pipeline/handoff/fcpxml.c \
+	pipeline/handoff/film.c \
 	pipeline/handoff/handoff.c \
 	pipeline/handoff/media_url.c \
 	pipeline/handoff/otio.c \

@@ -16,7 +16,8 @@ struct handoff {
     const struct production *production;
     struct arena arena;
     struct film_place *places;
-    struct medium *media; /* one a shot; path NULL: not delivered */
+    struct medium *media;    /* one a shot; path NULL: not delivered */
+    struct hash128 *digests; /* of media's contents */
     char (*reels)[REEL_SIZE];
     struct clip *clips;
     struct marker *markers;
@@ -30,10 +31,13 @@ static int make_room(struct handoff *h, struct error *e)
 
     h->places = arena_array(&h->arena, n, sizeof *h->places);
     h->media = arena_array(&h->arena, n, sizeof *h->media);
+    h->digests = arena_array(&h->arena, n, sizeof *h->digests);
     h->reels = arena_array(&h->arena, n, sizeof *h->reels);
     h->clips = arena_array(&h->arena, n, sizeof *h->clips);
     h->markers = arena_array(&h->arena, n, sizeof *h->markers);
-    return h->places && h->media && h->reels && h->clips && h->markers ? 0 : error_memory(e);
+    return h->places && h->media && h->digests && h->reels && h->clips && h->markers
+               ? 0
+               : error_memory(e);
 }
 
 /* An id as a reel: capitals, digits, '_', at most eight; a number where that is taken. */
@@ -76,6 +80,7 @@ static int find_medium(struct handoff *h, struct journal_view *view, size_t shot
             m->path = arena_strdup(&h->arena, r.artefacts[i].path);
             if (!m->path)
                 return error_memory(e);
+            h->digests[shot] = r.artefacts[i].digest;
         }
     name_reel(h, shot);
     m->reel = h->reels[shot];
@@ -182,21 +187,55 @@ static int write_format(struct handoff *h, size_t i, struct error *e)
     return rc;
 }
 
-int handoff_write(const struct board *b, const struct production *p, struct journal *journal,
-                  struct error *e)
+int handoff_write(struct handoff *h, struct error *e)
 {
-    struct handoff h = {.board = b, .production = p};
-    int rc = -1;
+    int rc = 0;
 
-    if (make_room(&h, e) != 0 || find_media(&h, journal, e) != 0)
-        goto done;
-    fill(&h);
-    if (timeline_fits(&h.timeline, e) != 0)
-        goto done;
-    rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof formats / sizeof formats[0]; i++)
-        rc = write_format(&h, i, e);
-done:
-    arena_free(&h.arena);
+        rc = write_format(h, i, e);
     return rc;
+}
+
+int handoff_open(const struct board *b, const struct production *p, struct journal *journal,
+                 struct handoff **out, struct error *e)
+{
+    struct handoff *h = calloc(1, sizeof *h);
+
+    if (!h)
+        return error_memory(e);
+    h->board = b;
+    h->production = p;
+    if (make_room(h, e) != 0 || find_media(h, journal, e) != 0)
+        goto failed;
+    fill(h);
+    if (timeline_fits(&h->timeline, e) != 0)
+        goto failed;
+    *out = h;
+    return 0;
+failed:
+    handoff_close(h);
+    return -1;
+}
+
+void handoff_close(struct handoff *h)
+{
+    if (!h)
+        return;
+    arena_free(&h->arena);
+    free(h);
+}
+
+const struct board *handoff_board(const struct handoff *h)
+{
+    return h->board;
+}
+
+const struct timeline *handoff_timeline(const struct handoff *h)
+{
+    return &h->timeline;
+}
+
+struct hash128 handoff_digest(const struct handoff *h, size_t shot)
+{
+    return h->digests[shot];
 }
