@@ -15,6 +15,7 @@ PIPELINE_SRC := \
 	pipeline/commands/command_line.c \
 	pipeline/commands/conform.c \
 	pipeline/commands/enhancers.c \
+	pipeline/commands/hand_over.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
 	pipeline/commands/models.c \
@@ -61,9 +62,11 @@ PIPELINE_SRC := \
 	pipeline/execute/sheet.c \
 	pipeline/execute/versions.c \
 	pipeline/execute/workspace.c \
+	pipeline/handoff/contact_sheet.c \
 	pipeline/handoff/edl.c \
 	pipeline/handoff/fcp7.c \
 	pipeline/handoff/fcpxml.c \
+	pipeline/handoff/film.c \
 	pipeline/handoff/handoff.c \
 	pipeline/handoff/media_url.c \
 	pipeline/handoff/otio.c \

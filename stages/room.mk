@@ -139,6 +139,18 @@ STAGES_SRC += \
 	stages/parity/svd.c
 
 STAGES_SRC += \
+	stages/film/ahead.c \
+	stages/film/check.c \
+	stages/film/contact_sheet.c \
+	stages/film/cut.c \
+	stages/film/fit.c \
+	stages/film/lettering.c \
+	stages/film/mix.c \
+	stages/film/render.c \
+	stages/film/soundtrack.c \
+	stages/film/source.c
+
+STAGES_SRC += \
 	stages/forecast/checkpoint.c \
 	stages/forecast/films.c \
 	stages/forecast/fit.c \
@@ -204,6 +216,6 @@ STAGES_TESTS += \
 
 # Loops over every pixel.
 $(patsubst %,$(BUILD)/stages/%.o,decode/generated decode/master decode/resample decode/upscaler \
-  encode/titles encode/verify media/convert media/watch): CFLAGS += -O3 -fno-trapping-math
+  encode/titles encode/verify film/mix media/convert media/watch): CFLAGS += -O3 -fno-trapping-math
 # Loops over every number of latents, for which a device waits.
 $(patsubst %,$(BUILD)/stages/generate/%.o,euler euler_ancestral sampler): CFLAGS += -O3

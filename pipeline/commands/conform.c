@@ -41,6 +41,7 @@ static int choose(struct workspace *w, const char *choice, struct error *e)
     const char *equals = strchr(choice, '='), *digits = equals + 1 + (equals[1] == 'v');
     const struct shot *shot = find_shot(&w->board, choice, (size_t)(equals - choice));
     struct versions versions;
+    const struct version *chosen;
     char *end;
     long number = strtol(digits, &end, 10);
 
@@ -54,9 +55,16 @@ static int choose(struct workspace *w, const char *choice, struct error *e)
                          choice);
     if (read_versions(w, shot->id, &versions, e) != 0)
         return -1;
-    if (!versions_of(&versions, (int)number))
+    chosen = versions_of(&versions, (int)number);
+    if (!chosen)
         return error_set(e, ERROR_USAGE, "shot %s has no version %ld: it has %zu", shot->id, number,
                          versions.count);
+    if (chosen->frames != shot->frames)
+        return error_set(
+            e, ERROR_USAGE,
+            "version %ld of shot %s holds %d frames, the film shows of %d: give the shot "
+            "its old length in the storyboard first",
+            number, shot->id, chosen->frames, shot->frames);
     return versions_conform(w->journal, shot->id, (int)number, e);
 }
 
@@ -83,6 +91,18 @@ static int show(struct workspace *w, struct error *e)
     return 0;
 }
 
+static int write_timelines(struct workspace *w, struct error *e)
+{
+    struct handoff *h;
+    int rc = handoff_open(&w->board, &w->production, w->journal, &h, e);
+
+    if (rc == 0) {
+        rc = handoff_write(h, e);
+        handoff_close(h);
+    }
+    return rc;
+}
+
 int command_conform(const struct options *o)
 {
     const char *dir = "";
@@ -105,8 +125,7 @@ int command_conform(const struct options *o)
     for (int i = 0; i < o->operand_count; i++)
         if (is_choice(o->operands[i]) && choose(&w, o->operands[i], &e) != 0)
             goto fail;
-    if ((choices && handoff_write(&w.board, &w.production, w.journal, &e) != 0) ||
-        show(&w, &e) != 0)
+    if ((choices && write_timelines(&w, &e) != 0) || show(&w, &e) != 0)
         goto fail;
     workspace_close(&w);
     return EXIT_DELIVERED;

@@ -7,13 +7,12 @@
 #include <unistd.h>
 
 #include "pipeline/commands/command.h"
+#include "pipeline/commands/hand_over.h"
 #include "pipeline/commands/warnings.h"
 #include "pipeline/execute/capacity.h"
 #include "pipeline/execute/executor.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/exit_code.h"
-#include "pipeline/handoff/handoff.h"
-#include "pipeline/handoff/sound.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/show.h"
@@ -101,7 +100,7 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     struct cost_table costs = {0};
     struct execution_result result = {0};
     struct error e = {0};
-    int status;
+    enum exit_code status;
     struct execution execution = {.setup = &w->setup,
                                   .plan = &w->plan,
                                   .production = &w->production,
@@ -131,9 +130,8 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
         goto fail;
     monitor_stop(execution.monitor);
     execution.monitor = NULL;
-    if (result.halt.code == ERROR_NONE &&
-        (sound_write(&w->env, &w->production, w->journal, &e) != 0 ||
-         handoff_write(&w->board, &w->production, w->journal, &e) != 0))
+    status = status_of(&result);
+    if (result.halt.code == ERROR_NONE && hand_over(w, o->json, &status, &e) != 0)
         goto fail;
     if (o->verbose && !o->json)
         heard_summary(stdout, &show->heard);
@@ -141,11 +139,10 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
         show_summary(stdout, &result, w->production.dir, clock_monotonic() - began);
     fflush(stdout);
     go_on_alone(&display);
-    status = (int)status_of(&result);
     if (result.halt.code != ERROR_NONE)
         command_failed(&result.halt);
     free(show);
-    return status;
+    return (int)status;
 fail:
     monitor_stop(execution.monitor);
     free(show);

@@ -12,29 +12,43 @@
 
 enum { TIMELINE_SIZE_LIMIT = 1 << 28, REEL_SIZE = 9 };
 
+enum { TRACKS = 2 + SOUND_TRACKS };
+
+/* What a shot delivered, as timelines refer to it. A path of NULL: there is none. */
+struct media {
+    struct medium film, textless, titles;
+    struct hash128 digest; /* of the film's content */
+};
+
 struct handoff {
     const struct board *board;
     const struct production *production;
     struct arena arena;
     struct film_place *places;
-    struct medium *media; /* one a shot; path NULL: not delivered */
+    struct media *media; /* one a shot */
     char (*reels)[REEL_SIZE];
-    struct clip *clips;
     struct marker *markers;
-    struct track tracks[1 + SOUND_TRACKS];
-    struct timeline timeline;
+    struct clip *clips[3]; /* films; textless films where there are titles; titles */
+    struct track flat_tracks[TRACKS], layered_tracks[TRACKS];
+    /* Burned-in films; and textless films under their titles, the same where nothing has any. */
+    struct timeline flat, layered;
+    const char *mix; /* of the sound, a path; NULL: none */
 };
 
 static int make_room(struct handoff *h, struct error *e)
 {
     size_t n = h->board->shot_count;
+    bool room = true;
 
     h->places = arena_array(&h->arena, n, sizeof *h->places);
     h->media = arena_array(&h->arena, n, sizeof *h->media);
     h->reels = arena_array(&h->arena, n, sizeof *h->reels);
-    h->clips = arena_array(&h->arena, n, sizeof *h->clips);
     h->markers = arena_array(&h->arena, n, sizeof *h->markers);
-    return h->places && h->media && h->reels && h->clips && h->markers ? 0 : error_memory(e);
+    for (int i = 0; i < 3; i++) {
+        h->clips[i] = arena_array(&h->arena, n, sizeof *h->clips[i]);
+        room &= h->clips[i] != NULL;
+    }
+    return h->places && h->media && h->reels && h->markers && room ? 0 : error_memory(e);
 }
 
 /* An id as a reel: capitals, digits, '_', at most eight; a number where that is taken. */
@@ -55,35 +69,70 @@ static void name_reel(struct handoff *h, size_t shot)
         }
 }
 
-static bool is_film(const char *path)
+/* A version that does not hold what the film shows of the shot now cannot stand in it. */
+static bool holds(const struct board *b, const struct shot *shot, const struct version *v)
 {
-    const char *dot = strrchr(path, '.');
-
-    return dot && (strcmp(dot, ".mp4") == 0 || strcmp(dot, ".mov") == 0);
+    return v->frames == shot->frames && v->timecode == b->deliver.start - b->deliver.handles;
 }
 
-/* The film of the version that timelines show, if there is one. */
-static int find_medium(struct handoff *h, struct journal_view *view, size_t shot, struct error *e)
+/* The version that timelines are to show, or where that is of another length the newest that is
+ * not. */
+static const struct version *version_shown(const struct board *b, const struct shot *shot,
+                                           const struct versions *all)
 {
-    const struct board *b = h->board;
-    const char *id = b->shots[shot].id;
-    struct medium *m = &h->media[shot];
+    const struct version *found = versions_shown(all);
+
+    if (!found || holds(b, shot, found))
+        return found;
+    found = NULL;
+    for (size_t i = 0; i < all->count; i++)
+        if (holds(b, shot, &all->items[i]) && (!found || all->items[i].turn > found->turn))
+            found = &all->items[i];
+    return found;
+}
+
+static struct medium medium_of(const struct handoff *h, const struct version *v, size_t shot,
+                               const char *what)
+{
+    static const char *const endings[] = {"mp4", "mov"};
+    char name[64];
+
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        const struct version_file *file;
+
+        snprintf(name, sizeof name, "deliver.%s%s", what, endings[i]);
+        file = version_file(v, name);
+        if (file)
+            return (struct medium){.path = file->path,
+                                   .reel = h->reels[shot],
+                                   .timecode = v->timecode,
+                                   .frames = v->frames,
+                                   .video = true,
+                                   .alpha = strcmp(what, "titles.") == 0};
+    }
+    return (struct medium){.path = NULL};
+}
+
+static int find_medium(struct handoff *h, struct journal_view *view, size_t i, struct error *e)
+{
+    const struct shot *shot = &h->board->shots[i];
     const struct version *shown;
+    const struct version_file *film;
     struct versions versions;
 
-    if (versions_read(view, id, &h->arena, &versions, e) != 0)
+    if (versions_read(view, shot->id, &h->arena, &versions, e) != 0)
         return -1;
-    shown = versions_shown(&versions);
+    shown = version_shown(h->board, shot, &versions);
     if (!shown)
         return 0;
-    for (size_t i = 0; i < shown->file_count && !m->path; i++)
-        if (is_film(shown->files[i].path))
-            m->path = shown->files[i].path;
-    name_reel(h, shot);
-    m->reel = h->reels[shot];
-    m->timecode = shown->timecode;
-    m->frames = shown->frames;
-    m->video = true;
+    name_reel(h, i);
+    h->media[i].film = medium_of(h, shown, i, "");
+    h->media[i].textless = medium_of(h, shown, i, "textless.");
+    h->media[i].titles = medium_of(h, shown, i, "titles.");
+    film = version_file(shown, "deliver.mp4");
+    film = film ? film : version_file(shown, "deliver.mov");
+    if (film)
+        h->media[i].digest = film->digest;
     return 0;
 }
 
@@ -104,37 +153,63 @@ static void fill_clip(struct handoff *h, size_t i)
 {
     const struct shot *shot = &h->board->shots[i];
     const struct film_place *p = &h->places[i];
-    bool there = h->media[i].path, both = there && (i == 0 || h->media[i - 1].path);
-    struct clip *c = &h->clips[i];
+    const struct media *m = &h->media[i];
+    bool there = m->film.path, both = there && (i == 0 || h->media[i - 1].film.path);
+    bool layered = m->textless.path && m->titles.path;
+    struct clip c = {.name = shot->id, .in = p->in, .frames = p->frames};
 
+    h->clips[2][i] = c;
+    if (layered)
+        h->clips[2][i].medium = &m->titles;
     h->markers[i] = (struct marker){0, shot->id, shot->prompt};
-    *c = (struct clip){.name = shot->id,
-                       .medium = there ? &h->media[i] : NULL,
-                       .in = p->in,
-                       .frames = p->frames,
-                       .markers = &h->markers[i],
-                       .marker_count = there && *shot->prompt};
+    c.markers = &h->markers[i];
+    c.marker_count = there && *shot->prompt;
     if (both && shot->transition.kind != TRANSITION_CUT)
-        c->from = (struct transition){shot->transition.kind, p->before, p->after};
+        c.from = (struct transition){shot->transition.kind, p->before, p->after};
+    c.medium = there ? &m->film : NULL;
+    h->clips[0][i] = c;
+    c.medium = layered ? &m->textless : c.medium;
+    h->clips[1][i] = c;
 }
 
-static void fill(struct handoff *h, size_t sounds)
+static struct timeline timeline_of(const struct handoff *h, const struct track *tracks,
+                                   size_t count)
 {
     const struct board *b = h->board;
 
-    film_lay_out(b, h->places);
-    for (size_t i = 0; i < b->shot_count; i++)
+    return (struct timeline){.name = b->name,
+                             .fps = b->fps,
+                             .drop = b->deliver.drop,
+                             .width = b->width,
+                             .height = b->height,
+                             .start = b->deliver.start,
+                             .root = h->production->dir,
+                             .tracks = tracks,
+                             .count = count};
+}
+
+/* Titles are cut where their shots are; a transition mixes the pictures under them. */
+static int fill(struct handoff *h, struct journal *journal, struct error *e)
+{
+    size_t n = h->board->shot_count, pictures = 1, sounds;
+    struct track sound[SOUND_TRACKS];
+
+    if (sound_tracks(h->board, journal, &h->arena, sound, &sounds, e) != 0)
+        return -1;
+    film_lay_out(h->board, h->places);
+    for (size_t i = 0; i < n; i++) {
         fill_clip(h, i);
-    h->tracks[0] = (struct track){"V1", false, h->clips, b->shot_count};
-    h->timeline = (struct timeline){.name = b->name,
-                                    .fps = b->fps,
-                                    .drop = b->deliver.drop,
-                                    .width = b->width,
-                                    .height = b->height,
-                                    .start = b->deliver.start,
-                                    .root = h->production->dir,
-                                    .tracks = h->tracks,
-                                    .count = 1 + sounds};
+        if (h->clips[2][i].medium)
+            pictures = 2;
+    }
+    h->flat_tracks[0] = (struct track){"V1", false, h->clips[0], n};
+    h->layered_tracks[0] = (struct track){"V1", false, h->clips[1], n};
+    h->layered_tracks[1] = (struct track){"Titles", false, h->clips[2], n};
+    for (size_t i = 0; i < sounds; i++)
+        h->flat_tracks[1 + i] = h->layered_tracks[pictures + i] = sound[i];
+    h->flat = timeline_of(h, h->flat_tracks, 1 + sounds);
+    h->layered = timeline_of(h, h->layered_tracks, pictures + sounds);
+    return 0;
 }
 
 static bool says_so_already(const char *path, const char *text)
@@ -156,12 +231,13 @@ static const struct {
     const char *ending;
     char *(*text)(const struct timeline *t, struct error *e);
     unsigned wanted; /* by these of deliver's `timeline` */
+    bool flat;       /* it has room for one track of pictures */
 } formats[] = {
-    {"otio", timeline_otio, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE)},
-    {"edl", timeline_edl, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_AVID)},
-    {"xml", timeline_fcp7, FOR(TIMELINE_ALL) | FOR(TIMELINE_PREMIERE)},
-    {"fcpxml", timeline_fcpxml,
-     FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_FINAL_CUT)},
+    {"otio", timeline_otio, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE), false},
+    {"edl", timeline_edl, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_AVID), true},
+    {"xml", timeline_fcp7, FOR(TIMELINE_ALL) | FOR(TIMELINE_PREMIERE), false},
+    {"fcpxml", timeline_fcpxml, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_FINAL_CUT),
+     false},
 };
 
 static int write_format(struct handoff *h, size_t i, struct error *e)
@@ -175,7 +251,7 @@ static int write_format(struct handoff *h, size_t i, struct error *e)
         return error_memory(e);
     if (!(formats[i].wanted & FOR(h->board->deliver.timeline)))
         return path_remove(path, e);
-    text = formats[i].text(&h->timeline, e);
+    text = formats[i].text(formats[i].flat ? &h->flat : &h->layered, e);
     if (!text)
         return -1;
     if (!says_so_already(path, text))
@@ -184,23 +260,58 @@ static int write_format(struct handoff *h, size_t i, struct error *e)
     return rc;
 }
 
-int handoff_write(const struct board *b, const struct production *p, struct journal *journal,
-                  struct error *e)
+int handoff_write(struct handoff *h, struct error *e)
 {
-    struct handoff h = {.board = b, .production = p};
-    size_t sounds;
-    int rc = -1;
+    int rc = 0;
 
-    if (make_room(&h, e) != 0 || find_media(&h, journal, e) != 0 ||
-        sound_tracks(b, journal, &h.arena, h.tracks + 1, &sounds, e) != 0)
-        goto done;
-    fill(&h, sounds);
-    if (timeline_fits(&h.timeline, e) != 0)
-        goto done;
-    rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof formats / sizeof formats[0]; i++)
-        rc = write_format(&h, i, e);
-done:
-    arena_free(&h.arena);
+        rc = write_format(h, i, e);
     return rc;
+}
+
+int handoff_open(const struct board *b, const struct production *p, struct journal *journal,
+                 struct handoff **out, struct error *e)
+{
+    struct handoff *h = calloc(1, sizeof *h);
+
+    if (!h)
+        return error_memory(e);
+    h->board = b;
+    h->production = p;
+    if (make_room(h, e) != 0 || find_media(h, journal, e) != 0 || fill(h, journal, e) != 0 ||
+        sound_mix(p, journal, &h->arena, &h->mix, e) != 0 || timeline_fits(&h->flat, e) != 0)
+        goto failed;
+    *out = h;
+    return 0;
+failed:
+    handoff_close(h);
+    return -1;
+}
+
+void handoff_close(struct handoff *h)
+{
+    if (!h)
+        return;
+    arena_free(&h->arena);
+    free(h);
+}
+
+const struct board *handoff_board(const struct handoff *h)
+{
+    return h->board;
+}
+
+const struct timeline *handoff_timeline(const struct handoff *h)
+{
+    return &h->flat;
+}
+
+const char *handoff_mix(const struct handoff *h)
+{
+    return h->mix;
+}
+
+struct hash128 handoff_digest(const struct handoff *h, size_t shot)
+{
+    return h->media[shot].digest;
 }

@@ -22,5 +22,8 @@ enum { SOUND_TRACKS = 2 };
 /* The tracks that the journal's files make, "Narration" and "Music", in the arena. */
 int sound_tracks(const struct board *b, struct journal *journal, struct arena *arena,
                  struct track tracks[SOUND_TRACKS], size_t *count, struct error *e);
+/* The mix of the film as it is now, absolute, in the arena; NULL: there is none. */
+int sound_mix(const struct production *p, struct journal *journal, struct arena *arena,
+              const char **out, struct error *e);
 
 #endif

@@ -1,6 +1,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "kernels/base/file.h"
 #include "pipeline/handoff/sound.h"
 
 static const char *const names[SOUND_TRACKS] = {"Narration", "Music"};
@@ -80,6 +81,24 @@ int sound_tracks(const struct board *b, struct journal *journal, struct arena *a
             continue;
         tracks[*count] = (struct track){.name = names[i], .sound = true};
         rc = fill_track(b, files, arena, &number, &tracks[(*count)++], e);
+    }
+    json_decref(known);
+    return rc;
+}
+
+int sound_mix(const struct production *p, struct journal *journal, struct arena *arena,
+              const char **out, struct error *e)
+{
+    json_t *known;
+    const char *path;
+    int rc = recall(journal, &known, e);
+
+    *out = NULL;
+    path = json_string_value(
+        json_object_get(json_array_get(json_object_get(known, "Mix"), 0), "path"));
+    if (rc == 0 && path) {
+        *out = path_join(arena, p->dir, path);
+        rc = *out ? 0 : error_memory(e);
     }
     json_decref(known);
     return rc;

@@ -12,8 +12,8 @@
 struct media_writer {
     struct sink sink;
     AVFormatContext *muxer;
-    AVCodecContext *encoder;
-    AVStream *stream;
+    AVCodecContext *encoder, *sound; /* sound NULL: there is none */
+    AVStream *stream, *sound_stream;
     AVPacket *packet;
     AVFrame *picture; /* a reference with our own pts */
 };
@@ -85,6 +85,38 @@ static int open_encoder(struct media_writer *w, const struct media_form *form, s
     return rc;
 }
 
+static int open_sound(struct media_writer *w, struct error *e)
+{
+    const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_AAC);
+    AVCodecContext *c = codec ? avcodec_alloc_context3(codec) : NULL;
+    int status;
+
+    if (!codec)
+        return error_set(e, ERROR_MEDIA,
+                         "this FFmpeg has no AAC encoder: install libavcodec with it");
+    w->sound = c;
+    w->sound_stream = c ? avformat_new_stream(w->muxer, NULL) : NULL;
+    if (!w->sound_stream)
+        return error_memory(e);
+    c->sample_fmt = AV_SAMPLE_FMT_FLTP;
+    c->sample_rate = 48000;
+    c->bit_rate = 192000;
+    c->ch_layout = (AVChannelLayout)AV_CHANNEL_LAYOUT_STEREO;
+    c->time_base = w->sound_stream->time_base = (AVRational){1, 48000};
+    c->flags |= AV_CODEC_FLAG_BITEXACT;
+    if (w->muxer->oformat->flags & AVFMT_GLOBALHEADER)
+        c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    status = avcodec_open2(c, codec, NULL);
+    if (status >= 0)
+        status = avcodec_parameters_from_context(w->sound_stream->codecpar, c);
+    if (status < 0)
+        return fail(w, status, "start the encoder of the sound of", e);
+    if (c->frame_size != MEDIA_SOUND_FRAME)
+        return error_set(e, ERROR_INTERNAL, "the AAC encoder takes %d samples at a time",
+                         c->frame_size);
+    return 0;
+}
+
 static int open_muxer(struct media_writer *w, const struct media_form *form, struct error *e)
 {
     AVDictionary *options = NULL;
@@ -99,6 +131,8 @@ static int open_muxer(struct media_writer *w, const struct media_form *form, str
     status = avcodec_parameters_from_context(w->stream->codecpar, w->encoder);
     if (form->tag)
         w->stream->codecpar->codec_tag = form->tag;
+    if (form->sound && open_sound(w, e) != 0)
+        return -1;
     if (status >= 0 && form->timecode)
         status = av_dict_set(&w->stream->metadata, "timecode", form->timecode, 0);
     if (status >= 0 && form->comment)
@@ -151,20 +185,21 @@ failed:
     return -1;
 }
 
-/* Writes out what the encoder has ready. */
-static int drain(struct media_writer *w, struct error *e)
+/* Writes out what an encoder has ready. */
+static int drain(struct media_writer *w, AVCodecContext *encoder, const AVStream *stream,
+                 struct error *e)
 {
     for (;;) {
-        int status = avcodec_receive_packet(w->encoder, w->packet);
+        int status = avcodec_receive_packet(encoder, w->packet);
 
         if (status == AVERROR(EAGAIN) || status == AVERROR_EOF)
             return 0;
         if (status < 0)
             return fail(w, status, "encode", e);
-        w->packet->stream_index = w->stream->index;
+        w->packet->stream_index = stream->index;
         if (w->packet->duration == 0)
             w->packet->duration = 1;
-        av_packet_rescale_ts(w->packet, w->encoder->time_base, w->stream->time_base);
+        av_packet_rescale_ts(w->packet, encoder->time_base, stream->time_base);
         status = av_interleaved_write_frame(w->muxer, w->packet);
         if (status < 0 || w->sink.failed)
             return fail(w, status, "write", e);
@@ -190,7 +225,26 @@ int media_writer_put(struct media_writer *w, const AVFrame *picture, int64_t at,
     av_frame_unref(w->picture);
     if (status < 0)
         return fail(w, status, "encode", e);
-    return drain(w, e);
+    return drain(w, w->encoder, w->stream, e);
+}
+
+int media_writer_put_sound(struct media_writer *w, AVFrame *samples, int64_t at, struct error *e)
+{
+    int status;
+
+    media_quiet();
+    samples->pts = at;
+    status = avcodec_send_frame(w->sound, samples);
+    return status < 0 ? fail(w, status, "encode the sound of", e)
+                      : drain(w, w->sound, w->sound_stream, e);
+}
+
+static int finish_stream(struct media_writer *w, AVCodecContext *encoder, const AVStream *stream,
+                         struct error *e)
+{
+    int status = avcodec_send_frame(encoder, NULL);
+
+    return status < 0 ? fail(w, status, "finish encoding", e) : drain(w, encoder, stream, e);
 }
 
 int media_writer_finish(struct media_writer *w, struct error *e)
@@ -198,10 +252,8 @@ int media_writer_finish(struct media_writer *w, struct error *e)
     int status;
 
     media_quiet();
-    status = avcodec_send_frame(w->encoder, NULL);
-    if (status < 0)
-        return fail(w, status, "finish encoding", e);
-    if (drain(w, e) != 0)
+    if (finish_stream(w, w->encoder, w->stream, e) != 0 ||
+        (w->sound && finish_stream(w, w->sound, w->sound_stream, e) != 0))
         return -1;
     status = av_write_trailer(w->muxer);
     if (status < 0)
@@ -215,6 +267,7 @@ void media_writer_close(struct media_writer *w)
     if (!w)
         return;
     avcodec_free_context(&w->encoder);
+    avcodec_free_context(&w->sound);
     if (w->muxer)
         w->muxer->pb = NULL;
     avformat_free_context(w->muxer);

@@ -1,5 +1,6 @@
-/* Pictures into a file: one video stream, one encoder, one muxer. Bytes depend on the pictures and
- * the form alone: bit-exact flags, no dates, a fixed number of encoder threads.
+/* Pictures into a file, and sound beside them where it is asked for: a stream and an encoder each,
+ * one muxer. Bytes depend on the pictures and the form alone: bit-exact flags, no dates, a fixed
+ * number of encoder threads.
  *
  *     media_writer_open(); media_writer_put() per picture; media_writer_finish();
  *     media_writer_close()
@@ -9,6 +10,8 @@
  */
 #ifndef AUTEUR_STAGES_MEDIA_WRITER_H
 #define AUTEUR_STAGES_MEDIA_WRITER_H
+
+#include <stdbool.h>
 
 #include <libavutil/frame.h>
 #include <libavutil/pixfmt.h>
@@ -32,6 +35,7 @@ struct media_form {
     enum AVColorTransferCharacteristic transfer;
     const char *comment;  /* in the container's metadata; NULL for none */
     const char *timecode; /* of the first picture, for a timecode track; NULL for none */
+    bool sound;           /* there is a stream of it: AAC, 192 kb/s, 48 kHz, stereo */
 };
 
 struct media_writer;
@@ -39,6 +43,11 @@ int media_writer_open(const char *path, const struct media_form *form, struct me
                       struct error *e);
 /* `at` is the picture's place in pictures (1/fps), rising. The picture stays the caller's. */
 int media_writer_put(struct media_writer *w, const AVFrame *picture, int64_t at, struct error *e);
+/* Samples (AV_SAMPLE_FMT_FLTP), MEDIA_SOUND_FRAME at a time but for the last; `at` is the first's
+ * place in samples. Sound and pictures are written in the order of their times: put neither far
+ * ahead of the other. */
+enum { MEDIA_SOUND_FRAME = 1024 };
+int media_writer_put_sound(struct media_writer *w, AVFrame *samples, int64_t at, struct error *e);
 int media_writer_finish(struct media_writer *w, struct error *e);
 void media_writer_close(struct media_writer *w); /* NULL-safe; leaves the file where it is */
 
