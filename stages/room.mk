@@ -195,6 +195,7 @@ STAGES_TESTS += \
 	tests/stages/test_decode_ladder.c \
 	tests/stages/test_decode_still.c \
 	tests/stages/test_encode.c \
+	tests/stages/test_film_render.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
 	tests/stages/test_memory_modes.c
