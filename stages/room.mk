@@ -209,6 +209,7 @@ STAGES_TESTS += \
 	tests/stages/test_deliverables.c \
 	tests/stages/test_encode.c \
 	tests/stages/test_interpolate.c \
+	tests/stages/test_film_render.c \
 	tests/stages/test_ladder.c \
 	tests/stages/test_media.c \
 	tests/stages/test_memory_modes.c \
