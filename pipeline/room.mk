@@ -101,6 +101,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_rerun.c \
 	tests/pipeline/test_scheduler.c \
+	tests/pipeline/test_sound_run.c \
 	tests/pipeline/test_tiers_killed.c \
 	tests/pipeline/test_tiers_run.c \
 	tests/pipeline/test_timeline.c \

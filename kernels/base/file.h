@@ -35,8 +35,8 @@ int dir_make(const char *path, struct error *e);
 /* Removes a file or a whole directory tree; a missing one is no error. Never follows links. */
 int path_remove(const char *path, struct error *e);
 
-/* Where what can be found out again is kept from run to run, made where it is missing: AUTEUR_CACHE,
- * else auteur-pipe of XDG_CACHE_HOME or ~/.cache. False: there is none. */
+/* Where what can be found out again is kept from run to run, made where it is missing:
+ * AUTEUR_CACHE, else auteur-pipe of XDG_CACHE_HOME or ~/.cache. False: there is none. */
 bool cache_folder(char *out, size_t size);
 
 /* "a/b", or b alone when it is absolute. NULL: out of memory. */

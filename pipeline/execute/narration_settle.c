@@ -109,9 +109,6 @@ static int check_end(struct settling *s, size_t shot, int64_t film, struct error
     if (seconds_to_frames(at, b->fps) >= own)
         return complain_of(s, shot, false, e, " begins at %g s, but the shot is over at %g s", at,
                            frames_to_seconds(own, b->fps));
-    if (ends > sound_of_frame(film, b->fps))
-        return complain_of(s, shot, false, e, " goes on for %.2f s after the film's end: %s",
-                           sound_seconds(ends - sound_of_frame(film, b->fps)), mend);
     if (next < b->shot_count) {
         int64_t other = sound_of_frame(narration_begins(b, s->places, next), b->fps);
 
@@ -119,6 +116,9 @@ static int check_end(struct settling *s, size_t shot, int64_t film, struct error
             return complain_of(s, shot, false, e, " runs %.2f s into that of shot %s: %s",
                                sound_seconds(ends - other), b->shots[next].id, mend);
     }
+    if (ends > sound_of_frame(film, b->fps))
+        return complain_of(s, shot, false, e, " goes on for %.2f s after the film's end: %s",
+                           sound_seconds(ends - sound_of_frame(film, b->fps)), mend);
     if (at + lasts > frames_to_seconds(own, b->fps))
         return complain_of(s, shot, true, e, " lasts %.2f s, the shot %.2f s: %s", lasts,
                            frames_to_seconds(own, b->fps) - at, mend);

@@ -1,6 +1,6 @@
-/* CMX 3600: one track of pictures, cuts, dissolves and wipes, timecode. Columns as the format's
- * users print them: event, reel, channel, kind of edit and its frames, source in and out, record in
- * and out.
+/* CMX 3600: one track of pictures and two of sound, cuts, dissolves and wipes, timecode. Columns as
+ * the format's users print them: event, reel, channel, kind of edit and its frames, source in and
+ * out, record in and out.
  *
  * A dissolve is two lines under one number: the clip that goes, for no frames at all, and the clip
  * that comes, whose source and record times begin where the dissolve does. A fade is a dissolve to
@@ -110,25 +110,27 @@ static void add_clip(struct edl *x, const struct track *track, size_t i, const c
     x->at += c->frames;
 }
 
-static void add_track(struct edl *x, const struct track *track)
+static void add_track(struct edl *x, const struct track *track, const char *channel)
 {
     x->at = 0;
     for (size_t i = 0; i < track->count; i++)
-        add_clip(x, track, i, track->sound ? "A" : "V");
+        add_clip(x, track, i, channel);
 }
 
 char *timeline_edl(const struct timeline *t, struct error *e)
 {
+    static const char *const sounds[] = {"A", "A2"};
     struct edl x = {.t = t};
-    bool has[2] = {false, false};
+    size_t pictures = 0, sound = 0;
     char *text;
 
     strbuf_addf(&x.text, "TITLE: %s\nFCM: %s\n\n", t->name,
                 t->drop ? "DROP FRAME" : "NON-DROP FRAME");
     for (size_t i = 0; i < t->count; i++) {
-        if (!has[t->tracks[i].sound])
-            add_track(&x, &t->tracks[i]);
-        has[t->tracks[i].sound] = true;
+        if (t->tracks[i].sound && sound < sizeof sounds / sizeof sounds[0])
+            add_track(&x, &t->tracks[i], sounds[sound++]);
+        else if (!t->tracks[i].sound && pictures++ == 0)
+            add_track(&x, &t->tracks[i], "V");
     }
     text = strbuf_take(&x.text);
     if (!text)

@@ -87,7 +87,7 @@ static int number_of(const struct timeline *t, const struct medium *m)
     return 0;
 }
 
-static void add_file(struct fcp7 *x, const struct clip *c)
+static void add_file(struct fcp7 *x, const struct clip *c, bool again)
 {
     const struct medium *m = c->medium;
     const char *slash = m->path;
@@ -95,7 +95,7 @@ static void add_file(struct fcp7 *x, const struct clip *c)
 
     xml_open(&x->xml, "file");
     xml_attribute(&x->xml, "id", "file-%d", number_of(x->t, m));
-    if (!used_before(x->t, c)) {
+    if (!again && !used_before(x->t, c)) {
         for (const char *s = m->path; *s; s++)
             if (*s == '/')
                 slash = s + 1;
@@ -136,15 +136,53 @@ static void add_markers(struct fcp7 *x, const struct clip *c)
     }
 }
 
+/* Of a stereo sound each channel is a track of its own, as Premiere Pro and Final Cut have it; its
+ * clip items are linked, so that they move as one. */
+enum { CHANNELS = 2 };
+struct channel {
+    int track, number; /* the first channel's track, from 1; which of its channels */
+    int item;          /* its clip items so far */
+};
+
+static void add_links(struct fcp7 *x, const struct channel *c)
+{
+    for (int i = 0; i < CHANNELS; i++) {
+        char item[40];
+
+        snprintf(item, sizeof item, "sound-%d-%d", c->track + i, c->item);
+        xml_open(&x->xml, "link");
+        xml_text(&x->xml, "linkclipref", item);
+        xml_text(&x->xml, "mediatype", "audio");
+        xml_number(&x->xml, "trackindex", c->track + i);
+        xml_number(&x->xml, "clipindex", c->item);
+        xml_number(&x->xml, "groupindex", 1);
+        xml_close(&x->xml);
+    }
+}
+
+static void add_source_track(struct fcp7 *x, int channel)
+{
+    xml_open(&x->xml, "sourcetrack");
+    xml_text(&x->xml, "mediatype", "audio");
+    xml_number(&x->xml, "trackindex", channel + 1);
+    xml_close(&x->xml);
+}
+
 static void add_clip(struct fcp7 *x, const struct clip *c, const struct transition *next,
-                     int64_t at)
+                     int64_t at, struct channel *channel)
 {
     bool first = c->from.kind == TRANSITION_CUT, last = !next || next->kind == TRANSITION_CUT;
 
     if (!c->medium)
         return;
     xml_open(&x->xml, "clipitem");
-    xml_attribute(&x->xml, "id", "clipitem-%d", ++x->items);
+    if (channel) {
+        xml_attribute(&x->xml, "id", "sound-%d-%d", channel->track + channel->number,
+                      ++channel->item);
+        xml_attribute(&x->xml, "premiereChannelType", "stereo");
+    } else {
+        xml_attribute(&x->xml, "id", "clipitem-%d", ++x->items);
+    }
     xml_text(&x->xml, "name", c->name);
     xml_text(&x->xml, "enabled", "TRUE");
     xml_number(&x->xml, "duration", c->medium->frames);
@@ -155,8 +193,12 @@ static void add_clip(struct fcp7 *x, const struct clip *c, const struct transiti
     xml_number(&x->xml, "out", c->in + c->frames + (last ? 0 : next->after));
     if (c->medium->alpha)
         xml_text(&x->xml, "alphatype", "straight");
-    add_file(x, c);
+    add_file(x, c, channel && channel->number > 0);
+    if (channel)
+        add_source_track(x, channel->number);
     add_markers(x, c);
+    if (channel)
+        add_links(x, channel);
     xml_close(&x->xml);
 }
 
@@ -186,25 +228,41 @@ static void add_transition(struct fcp7 *x, const struct transition *transition, 
     xml_close(&x->xml);
 }
 
-static void add_track(struct fcp7 *x, const struct track *track)
+/* channel: NULL for pictures. */
+static void add_track(struct fcp7 *x, const struct track *track, struct channel *channel)
 {
     int64_t at = 0;
 
     xml_open(&x->xml, "track");
+    if (channel) {
+        xml_attribute(&x->xml, "currentExplodedTrackIndex", "%d", channel->number);
+        xml_attribute(&x->xml, "totalExplodedTrackCount", "%d", CHANNELS);
+        xml_attribute(&x->xml, "premiereTrackType", "Stereo");
+    }
     for (size_t i = 0; i < track->count; i++) {
         const struct clip *c = &track->clips[i];
 
         if (c->from.kind != TRANSITION_CUT)
             add_transition(x, &c->from, at);
-        add_clip(x, c, i + 1 < track->count ? &c[1].from : NULL, at);
+        add_clip(x, c, i + 1 < track->count ? &c[1].from : NULL, at, channel);
         at += c->frames;
     }
     xml_close(&x->xml);
 }
 
+static void add_sound(struct fcp7 *x, const struct track *track, int first)
+{
+    for (int i = 0; i < CHANNELS; i++)
+        add_track(x, track, &(struct channel){first, i, 0});
+}
+
 static void add_tracks(struct fcp7 *x, bool sound)
 {
+    int tracks = 0;
+
     xml_open(&x->xml, sound ? "audio" : "video");
+    if (sound)
+        xml_number(&x->xml, "numOutputChannels", CHANNELS);
     xml_open(&x->xml, "format");
     if (sound)
         add_sound_form(x);
@@ -212,8 +270,12 @@ static void add_tracks(struct fcp7 *x, bool sound)
         add_picture_form(x);
     xml_close(&x->xml);
     for (size_t i = 0; i < x->t->count; i++)
-        if (x->t->tracks[i].sound == sound)
-            add_track(x, &x->t->tracks[i]);
+        if (x->t->tracks[i].sound != sound)
+            continue;
+        else if (sound)
+            add_sound(x, &x->t->tracks[i], CHANNELS * tracks++ + 1);
+        else
+            add_track(x, &x->t->tracks[i], NULL);
     xml_close(&x->xml);
 }
 

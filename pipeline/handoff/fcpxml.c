@@ -4,6 +4,7 @@
  * is connected to the clip of the spine that it begins over, by lanes. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/handoff/media_url.h"
 #include "pipeline/handoff/timeline.h"
@@ -42,7 +43,7 @@ static void add_asset(struct fcpxml *x, const struct clip *c, int number)
         xml_attribute(&x->xml, "hasAudio", "1");
         xml_attribute(&x->xml, "audioSources", "1");
         xml_attribute(&x->xml, "audioChannels", "2");
-        xml_attribute(&x->xml, "audioRate", "48k");
+        xml_attribute(&x->xml, "audioRate", "48000");
     }
     xml_close(&x->xml);
     free(url);
@@ -101,8 +102,9 @@ static void add_markers(struct fcpxml *x, const struct clip *c)
 }
 
 /* Opens the element of a clip; its caller closes it. `offset` is in its parent's time; lane 0 is
- * the spine. */
-static void open_clip(struct fcpxml *x, const struct clip *c, int64_t offset, int lane)
+ * the spine; role: of sound. */
+static void open_clip(struct fcpxml *x, const struct clip *c, int64_t offset, int lane,
+                      const char *role)
 {
     bool first;
 
@@ -119,7 +121,17 @@ static void open_clip(struct fcpxml *x, const struct clip *c, int64_t offset, in
         xml_attribute(&x->xml, "tcFormat", x->t->drop ? "DF" : "NDF");
         if (c->medium->video)
             xml_attribute(&x->xml, "format", "r1");
+        if (role) {
+            xml_attribute(&x->xml, "srcEnable", "audio");
+            xml_attribute(&x->xml, "audioRole", "%s", role);
+        }
     }
+}
+
+/* Final Cut Pro's own names of roles. */
+static const char *role_of(const struct track *t)
+{
+    return !t->sound ? NULL : strcmp(t->name, "Music") == 0 ? "music" : "dialogue";
 }
 
 /* Everything of the other tracks that begins over this clip of the spine. */
@@ -137,7 +149,7 @@ static void add_connected(struct fcpxml *x, const struct clip *spine, int64_t fr
             const struct clip *c = &track->clips[k];
 
             if (c->medium && at >= from && (last || at < from + spine->frames)) {
-                open_clip(x, c, zero + at - from, lane);
+                open_clip(x, c, zero + at - from, lane, role_of(track));
                 add_markers(x, c);
                 xml_close(&x->xml);
             }
@@ -173,7 +185,7 @@ static void add_spine(struct fcpxml *x)
 
         if (c->from.kind != TRANSITION_CUT)
             add_transition(x, &c->from, at);
-        open_clip(x, c, x->t->start + at, 0);
+        open_clip(x, c, x->t->start + at, 0, NULL);
         add_connected(x, c, at, i + 1 == spine->count);
         add_markers(x, c);
         xml_close(&x->xml);

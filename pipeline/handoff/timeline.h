@@ -74,7 +74,7 @@ int timeline_fits(const struct timeline *t, struct error *e);
 /* The text, which the caller frees; NULL and *e when out of memory, or when the format cannot say
  * what the timeline has. */
 char *timeline_otio(const struct timeline *t, struct error *e); /* OpenTimelineIO, JSON */
-/* CMX 3600: the first track of pictures and the first of sound, for that is all it has. */
+/* CMX 3600: the first track of pictures and the first two of sound, for that is all it has. */
 char *timeline_edl(const struct timeline *t, struct error *e);
 char *timeline_fcp7(const struct timeline *t, struct error *e); /* Final Cut Pro 7 XML, version 5 */
 char *timeline_fcpxml(const struct timeline *t, struct error *e); /* FCPXML 1.8 */

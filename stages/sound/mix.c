@@ -59,14 +59,6 @@ static double factor(double decibels)
     return pow(10, decibels / 20);
 }
 
-static void amplify(struct sound *s, double decibels)
-{
-    float by = (float)factor(decibels);
-
-    for (int64_t i = 0; i < s->count * SOUND_CHANNELS; i++)
-        s->samples[i] *= by;
-}
-
 /* What brings a sound to a loudness. */
 static int gain_to(const struct sound *s, double target, double *decibels, struct error *e)
 {
@@ -209,23 +201,23 @@ static int sum(const struct mix *m, int64_t samples, double gain, struct sound *
 
 /* The film at the target. What the limiter takes is given back, as far as that goes: three times.
  */
-static int level(const struct board_sound *b, int64_t samples, struct mix *m, double *gain,
-                 struct error *e)
+static int level(const struct board_sound *b, int64_t samples, struct mix *m, struct error *e)
 {
     struct loudness now;
+    double gain;
 
-    if (sum(m, samples, 0, &m->film, e) != 0 || gain_to(&m->film, b->loudness, gain, e) != 0)
+    if (sum(m, samples, 0, &m->film, e) != 0 || gain_to(&m->film, b->loudness, &gain, e) != 0)
         return -1;
     for (int tries = 0; tries < 3; tries++) {
         double off;
 
-        if (sum(m, samples, *gain, &m->film, e) != 0 || limit(&m->film, b->peak, &now, e) != 0)
+        if (sum(m, samples, gain, &m->film, e) != 0 || limit(&m->film, b->peak, &now, e) != 0)
             return -1;
         off = now.integrated > UNMEASURED ? b->loudness - now.integrated : 0;
         if (fabs(off) < 0.1)
             break;
         if (tries < 2)
-            *gain += off;
+            gain += off;
     }
     return 0;
 }
@@ -234,7 +226,6 @@ int mix_make(const struct board_sound *b, int64_t samples, const struct mix_narr
              size_t count, const struct sound *music, struct mix *out, struct error *e)
 {
     struct loudness now;
-    double gain;
 
     *out = (struct mix){0};
     if (sound_make(&out->narration, samples, e) != 0)
@@ -244,12 +235,7 @@ int mix_make(const struct board_sound *b, int64_t samples, const struct mix_narr
             goto failed;
     if (music && make_music(b, music, samples, narrations, count, &out->music, e) != 0)
         goto failed;
-    if (level(b, samples, out, &gain, e) != 0)
-        goto failed;
-    amplify(&out->narration, gain);
-    if (music)
-        amplify(&out->music, gain);
-    if (limit(&out->narration, b->peak, &now, e) != 0 ||
+    if (level(b, samples, out, e) != 0 || limit(&out->narration, b->peak, &now, e) != 0 ||
         (music && limit(&out->music, b->peak, &now, e) != 0))
         goto failed;
     return 0;

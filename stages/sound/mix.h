@@ -4,8 +4,8 @@
  * it (integrated loudness, EBU R 128); what is too short to be measured is left as it is. While
  * somebody speaks the music is lowered by `duck` dB, beginning 0.3 s before and ending 0.8 s after.
  * Then all is brought to the target together and its true peaks below the limit. The two stems are
- * what the mix is made of, at the same level: played together they are the mix, but for what its
- * limiter does to peaks. */
+ * what the mix is made of, before that gain, which a word more or less may change by a trifle: so a
+ * narration's stem depends on that narration alone. Their peaks are below the limit too. */
 #ifndef AUTEUR_STAGES_SOUND_MIX_H
 #define AUTEUR_STAGES_SOUND_MIX_H
 

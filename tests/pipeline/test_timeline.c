@@ -102,15 +102,50 @@ static int64_t below(int64_t n)
     return (int64_t)((random_state >> 33) % (uint64_t)n);
 }
 
-enum { CLIPS = 12 };
+enum { CLIPS = 12, SOUNDS = 5 };
 struct random_film {
+    struct medium sound_media[SOUNDS + 1];
+    struct clip narrations[2 * SOUNDS], music; /* each narration behind a gap */
+    char sound_names[SOUNDS][16], sound_paths[SOUNDS][48], sound_reels[SOUNDS][9];
     struct medium media[CLIPS];
     struct clip clips[CLIPS];
     char names[CLIPS][16], paths[CLIPS][48], reels[CLIPS][9];
     struct marker markers[CLIPS];
-    struct track track;
+    struct track tracks[3];
     struct timeline t;
 };
+
+/* Narrations here and there, and music under all of it. */
+static void add_sound(struct random_film *f, int64_t start)
+{
+    int64_t whole = track_frames(&f->tracks[0]), at = 0;
+
+    for (int i = 0; i < SOUNDS; i++) {
+        int64_t gap = 1 + below(whole / SOUNDS / 2), length = 1 + below(whole / SOUNDS / 2);
+
+        snprintf(f->sound_names[i], sizeof f->sound_names[i], "%03d-shot", 20 * i);
+        snprintf(f->sound_paths[i], sizeof f->sound_paths[i], "sound/%03d-shot.narration_v%03d.wav",
+                 20 * i, 1 + (int)below(3));
+        snprintf(f->sound_reels[i], sizeof f->sound_reels[i], "SND%05d", i + 1);
+        f->sound_media[i] = (struct medium){.path = f->sound_paths[i],
+                                            .reel = f->sound_reels[i],
+                                            .timecode = start + at + gap,
+                                            .frames = length,
+                                            .sound = true};
+        f->narrations[2 * i] = (struct clip){.name = "", .frames = gap};
+        f->narrations[2 * i + 1] = (struct clip){
+            .name = f->sound_names[i], .medium = &f->sound_media[i], .frames = length};
+        at += gap + length;
+    }
+    f->sound_media[SOUNDS] = (struct medium){.path = "sound/random.music_v001.wav",
+                                             .reel = "MUSIC",
+                                             .timecode = start,
+                                             .frames = whole,
+                                             .sound = true};
+    f->music = (struct clip){.name = "random", .medium = &f->sound_media[SOUNDS], .frames = whole};
+    f->tracks[1] = (struct track){"Narration", true, f->narrations, 2 * SOUNDS};
+    f->tracks[2] = (struct track){"Music", true, &f->music, 1};
+}
 
 static void make_random(struct random_film *f, struct rational fps, bool drop)
 {
@@ -143,7 +178,7 @@ static void make_random(struct random_film *f, struct rational fps, bool drop)
                 c->from = (struct transition){TRANSITION_DISSOLVE, before, before};
         }
     }
-    f->track = (struct track){"V1", false, f->clips, CLIPS};
+    f->tracks[0] = (struct track){"V1", false, f->clips, CLIPS};
     f->t = (struct timeline){.name = "random",
                              .fps = fps,
                              .drop = drop,
@@ -151,17 +186,18 @@ static void make_random(struct random_film *f, struct rational fps, bool drop)
                              .height = 720,
                              .start = drop ? hour * 999 / 1000 : hour,
                              .root = "/out/random",
-                             .tracks = &f->track,
-                             .count = 1};
+                             .tracks = f->tracks,
+                             .count = 3};
+    add_sound(f, f->t.start);
 }
 
-static json_t *expected(const struct timeline *t)
+static json_t *expected_clips(const struct track *track)
 {
     json_t *clips = json_array();
     int64_t at = 0;
 
-    for (size_t i = 0; i < t->tracks[0].count; i++) {
-        const struct clip *c = &t->tracks[0].clips[i];
+    for (size_t i = 0; i < track->count; i++) {
+        const struct clip *c = &track->clips[i];
         int64_t source = c->medium ? c->medium->timecode + c->in : 0;
 
         json_array_append_new(
@@ -174,8 +210,18 @@ static json_t *expected(const struct timeline *t)
                              (json_int_t)(c->marker_count ? c->markers[0].at : -1)));
         at += c->frames;
     }
-    return json_pack("{s:i,s:i,s:b,s:I,s:s,s:o}", "num", t->fps.num, "den", t->fps.den, "drop",
-                     t->drop, "start", (json_int_t)t->start, "root", t->root, "clips", clips);
+    return clips;
+}
+
+static json_t *expected(const struct timeline *t)
+{
+    json_t *sounds = json_array();
+
+    for (size_t i = 1; i < t->count; i++)
+        json_array_append_new(sounds, expected_clips(&t->tracks[i]));
+    return json_pack("{s:i,s:i,s:b,s:I,s:s,s:o,s:o}", "num", t->fps.num, "den", t->fps.den, "drop",
+                     t->drop, "start", (json_int_t)t->start, "root", t->root, "clips",
+                     expected_clips(&t->tracks[0]), "sounds", sounds);
 }
 
 static void put(const char *dir, const char *name, char *text)

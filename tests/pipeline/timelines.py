@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Reads t.otio, t.edl, t.xml and t.fcpxml in each FOLDER back with OpenTimelineIO and its adapters and compares their
-first track of pictures, clip by clip and frame by frame, with expected.json. Says what differs; exit status 1 then.
+first track of pictures and their tracks of sound, clip by clip and frame by frame, with expected.json. Says what differs;
+exit status 1 then.
 
 usage: timelines.py FOLDER...
        timelines.py --production DIR     of a production: its OpenTimelineIO file is what the others are compared with, and
-                                         every clip's file with what ffprobe finds in it: frames, rate, timecode
+                                         every clip's file with what ffprobe finds in it: frames, rate, timecode, samples
 
-Of two things it takes the adapters as they are. CMX 3600's puts a dissolve's cut where the dissolve begins, so of an EDL
-each clip's first and last visible frames are compared. FCPXML's counts frames in rounded seconds and by whole rates (23
-for 23.976), so what it reads is compared by names and files alone, and the frames by the file's own fractions.
+Of three things it takes the adapters as they are. CMX 3600's puts a dissolve's cut where the dissolve begins, so of an EDL
+each clip's first and last visible frames are compared; nor does it say when a track of sound begins. FCPXML's counts
+frames in rounded seconds and by whole rates (23 for 23.976), so what it reads is compared by names and files alone, and
+the frames by the file's own fractions.
 """
 import json
 import os
@@ -28,9 +30,9 @@ def frames(time, rate):
     return round(exact) if abs(exact - round(exact)) < 1e-3 else exact
 
 
-def flat(timeline, rate):
-    """[clip as a dict] of the first track of pictures."""
-    track, out, at, before, after, fades = timeline.video_tracks()[0], [], 0, 0, 0, False
+def flat(track, rate):
+    """[clip as a dict] of a track."""
+    out, at, before, after, fades = [], 0, 0, 0, False
     for item in track:
         if isinstance(item, otio.schema.Transition):
             before, after, fades = frames(item.in_offset, rate), frames(item.out_offset, rate), item.name == "fade"
@@ -67,7 +69,13 @@ def fractions_of(path, rate, start):
         assert exact.denominator == 1, f"{path}: {name} of {element.get('name')} is no whole frame"
         return int(exact)
 
-    assets, out, before, after = {a.get("id"): a for a in root.iter("asset")}, [], 0, 0
+    assets, out, sounds, before, after = {a.get("id"): a for a in root.iter("asset")}, [], {}, 0, 0
+
+    def of_asset(item):
+        asset = assets[item.get("ref")]
+        return {"name": item.get("name"), "source": count(item, "start"), "frames": count(item, "duration"), "timecode": count(asset, "start"), "held": count(asset, "duration"),
+                "path": unquote(urlparse(asset.get("src")).path), "before": 0, "after": 0}
+
     for item in root.find(".//spine"):
         if item.tag == "transition":
             opens, ends = count(item, "offset") - start, count(item, "offset") - start + count(item, "duration")
@@ -76,13 +84,15 @@ def fractions_of(path, rate, start):
             continue
         clip = {"at": count(item, "offset") - start, "frames": count(item, "duration"), "before": before, "after": after}
         if item.tag == "asset-clip":
-            asset = assets[item.get("ref")]
-            clip.update(name=item.get("name"), source=count(item, "start"), timecode=count(asset, "start"), held=count(asset, "duration"))
+            clip = dict(of_asset(item), **clip)
             if (marker := item.find("marker")) is not None:
                 clip["marker"] = count(marker, "start")
+        for below in item.findall("asset-clip"): # lanes -1, -2: sound
+            at = count(below, "offset") - count(item, "start") + clip["at"]
+            sounds.setdefault(-int(below.get("lane")) - 1, []).append(dict(of_asset(below), at=at))
         out.append(clip)
         before, after = 0, 0
-    return out
+    return out, sounds
 
 
 def compared(name, got, wanted, keys, root):
@@ -101,6 +111,24 @@ def compared(name, got, wanted, keys, root):
     return wrong
 
 
+def first_sounds(path, wanted):
+    """Where in the film an EDL's tracks of sound begin, by the timecode it writes: its adapter begins each with its first clip."""
+    begins = {}
+    for line in open(path, encoding="utf-8"):
+        words = line.split()
+        if len(words) == 8 and words[2] in ("A", "A2"):
+            begins.setdefault(words[2], count_of(words[6], wanted["num"] / wanted["den"]) - wanted["start"])
+    return [begins[channel] for channel in sorted(begins)]
+
+
+def channels_agree(path):
+    """FCP 7 has a track for each channel of a stereo sound, of which the adapter reads the first: the second says the same,
+    and every clip item is linked with both."""
+    tracks = [[[item.findtext(key) for key in ("name", "start", "end", "in", "out")] + [[link.findtext("linkclipref") for link in item.findall("link")]] for item in track.findall("clipitem")]
+              for track in ElementTree.parse(path).getroot().findall(".//audio/track")]
+    return tracks[0::2] == tracks[1::2]
+
+
 def readings(paths, wanted):
     """Lines that say what differs between four files, {ending: path}, and what is wanted."""
     rate, wrong, clips = wanted["num"] / wanted["den"], [], wanted["clips"]
@@ -111,13 +139,34 @@ def readings(paths, wanted):
         read = otio.adapters.read_from_file(paths[name], **options)
         while isinstance(read, otio.schema.SerializableCollection):
             read = read[0]
-        got = flat(read, rate)
+        pictures, heard = read.video_tracks()[0], read.audio_tracks()
+        if name == "fcpxml": # its tracks are named after their lanes, and all are pictures to it
+            pictures, heard = [t for t in read.tracks if t.name == "0"][0], [t for t in read.tracks if t.name != "0"]
+        got = flat(pictures, rate)
         start = read.global_start_time
         if name in ("otio", "xml") and (start is None or frames(start, rate) != wanted["start"]):
             wrong.append(f"{name}: begins at {start}, not {wanted['start']}")
         if name == "fcpxml":
-            wrong += compared(name, fractions_of(paths[name], Fraction(wanted["num"], wanted["den"]), wanted["start"]), clips,
-                              ("name", "at", "source", "frames", "before", "after", "timecode", "held", "marker"), wanted["root"])
+            spine, lanes = fractions_of(paths[name], Fraction(wanted["num"], wanted["den"]), wanted["start"])
+            wrong += compared(name, spine, clips, ("name", "at", "source", "frames", "before", "after", "timecode", "held", "marker"), wanted["root"])
+            sounds = [lanes[lane] for lane in sorted(lanes)]
+            for track, wanted_track in zip(heard, wanted["sounds"]):
+                wrong += compared("fcpxml's sound", flat(track, rate), wanted_track, ("name", "path"), wanted["root"])
+            keys = ("name", "at", "source", "frames", "timecode", "held", "path")
+        else:
+            sounds = [flat(track, rate) for track in heard]
+            for first, track in zip(first_sounds(paths[name], wanted) if name == "edl" else (), sounds):
+                for c in track:
+                    c["at"] += first
+            keys = [key for key in keys if key != "marker"]
+        if name == "xml" and not channels_agree(paths[name]):
+            wrong.append("xml: the channels of a stereo sound differ")
+        if len(sounds) != len(wanted["sounds"]):
+            wrong.append(f"{name}: {len(sounds)} tracks of sound, not {len(wanted['sounds'])}")
+        for got_track, wanted_track in zip(sounds, wanted["sounds"]):
+            wrong += compared(f"{name}'s sound", got_track, wanted_track, keys, wanted["root"])
+        if name == "fcpxml":
+            keys = ("name", "path")
         edl = name == "edl"
         wrong += compared(name, visible(got) if edl else got, visible(clips) if edl else clips, keys, wanted["root"])
     return wrong
@@ -137,20 +186,40 @@ def probed(path):
     return int(found["nb_read_frames"]), Fraction(found["r_frame_rate"]), found["tags"]["timecode"]
 
 
+def samples_of(frame, rate):
+    return int(frame * 48000 / rate + Fraction(1, 2))
+
+
+def probed_sound(path):
+    found = json.loads(subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=duration_ts,sample_rate,codec_name:format_tags=time_reference", "-of", "json", path],
+                                      stdout=subprocess.PIPE, check=True).stdout)
+    stream = found["streams"][0]
+    assert (stream["sample_rate"], stream["codec_name"]) == ("48000", "pcm_s24le"), path
+    return int(stream["duration_ts"]), int(found["format"]["tags"]["time_reference"])
+
+
 def production(folder):
     """Whether a production's timelines and media agree; says what does not."""
     (first,) = (f for f in os.listdir(folder) if f.endswith(".otio"))
     paths = {ending: os.path.join(folder, first[:-4] + ending) for ending in ("otio", "edl", "xml", "fcpxml")}
     read = otio.adapters.read_from_file(paths["otio"])
     rate = Fraction(read.global_start_time.rate).limit_denominator(1001)
-    clips, wrong = flat(read, float(rate)), []
+    clips, wrong = flat(read.video_tracks()[0], float(rate)), []
+    sounds = [flat(track, float(rate)) for track in read.audio_tracks()]
+    for c in (c for track in sounds for c in track):
+        c.setdefault("path", None)
+        if c["path"]:
+            samples, reference = probed_sound(os.path.join(folder, c["path"]))
+            wanted = [samples_of(c["at"] + c["frames"], rate) - samples_of(c["at"], rate), samples_of(c["timecode"], rate)]
+            if [samples, reference] != wanted:
+                wrong.append(f"{c['path']}: {samples} samples from {reference} on, not {wanted}")
     for c in clips:
         c.setdefault("marker", None), c.setdefault("path", None)
         if c["path"]:
             held, its_rate, timecode = probed(os.path.join(folder, c["path"]))
             if (held, its_rate, count_of(timecode, rate)) != (c["held"], rate, c["timecode"]):
                 wrong.append(f"{c['name']}: the file has {held} frames at {its_rate} from {timecode} on, the timeline says {c['held']} at {rate} from {c['timecode']}")
-    wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips})
+    wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips, "sounds": sounds})
     return clips, rate, wrong
 
 
