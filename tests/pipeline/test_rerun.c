@@ -171,15 +171,15 @@ static void timelines_are_conformed_to_chosen_versions(void **state)
     (void)state;
     deliver("Harbour");
     deliver("Haven");
-    assert_true(timeline_has("one_v002.mp4") && timeline_has("two_v001.mp4"));
+    assert_true(timeline_has("one_v002.titles.mov") && timeline_has("two_v001.mp4"));
     expect(PROGRAM("conform", dir), 0, "one: v001, v002 (current) (in the timelines)\n", "");
     expect(PROGRAM("conform", dir, "one=1"), 0, "one: v001 (in the timelines), v002 (current)\n",
            "");
-    assert_true(timeline_has("one_v001.mp4") && !timeline_has("one_v002.mp4"));
+    assert_true(timeline_has("one_v001.textless.mp4") && !timeline_has("one_v002."));
     expect(PROGRAM("run", board, "-o", dir), 0, "nothing to do", "");
-    assert_true(timeline_has("one_v001.mp4")); /* the choice holds */
+    assert_true(timeline_has("one_v001.textless.mp4")); /* the choice holds */
     expect(PROGRAM("conform", dir, "one=current"), 0, "v002 (current) (in the timelines)\n", "");
-    assert_true(timeline_has("one_v002.mp4"));
+    assert_true(timeline_has("one_v002.titles.mov"));
     expect(PROGRAM("conform", dir, "one=7"), 1, "", "shot one has no version 7: it has 2");
     expect(PROGRAM("conform", dir, "three=1"), 1, "", "cards has no shot 'three'");
     expect(PROGRAM("conform", dir, "one=x"), 1, "", "after the = stands a version's number");

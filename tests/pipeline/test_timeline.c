@@ -111,7 +111,10 @@ struct random_film {
     struct clip clips[CLIPS];
     char names[CLIPS][16], paths[CLIPS][48], reels[CLIPS][9];
     struct marker markers[CLIPS];
-    struct track tracks[3];
+    struct medium title_media[CLIPS];
+    struct clip titles[CLIPS]; /* over the clips, of some */
+    char title_paths[CLIPS][56];
+    struct track tracks[4];
     struct timeline t;
 };
 
@@ -143,8 +146,26 @@ static void add_sound(struct random_film *f, int64_t start)
                                              .frames = whole,
                                              .sound = true};
     f->music = (struct clip){.name = "random", .medium = &f->sound_media[SOUNDS], .frames = whole};
-    f->tracks[1] = (struct track){"Narration", true, f->narrations, 2 * SOUNDS};
-    f->tracks[2] = (struct track){"Music", true, &f->music, 1};
+    f->tracks[2] = (struct track){"Narration", true, f->narrations, 2 * SOUNDS};
+    f->tracks[3] = (struct track){"Music", true, &f->music, 1};
+}
+
+/* Layers with alpha as long as their shots' media, cut where those are. */
+static void add_titles(struct random_film *f)
+{
+    for (int i = 0; i < CLIPS; i++) {
+        const struct clip *c = &f->clips[i];
+
+        snprintf(f->title_paths[i], sizeof f->title_paths[i], "%.*s.titles.mov",
+                 (int)strlen(f->paths[i]) - 4, f->paths[i]);
+        f->title_media[i] = f->media[i];
+        f->title_media[i].path = f->title_paths[i];
+        f->title_media[i].alpha = true;
+        f->titles[i] = (struct clip){.name = c->name, .in = c->in, .frames = c->frames};
+        if (c->medium && below(2))
+            f->titles[i].medium = &f->title_media[i];
+    }
+    f->tracks[1] = (struct track){"Titles", false, f->titles, CLIPS};
 }
 
 static void make_random(struct random_film *f, struct rational fps, bool drop)
@@ -178,6 +199,7 @@ static void make_random(struct random_film *f, struct rational fps, bool drop)
                 c->from = (struct transition){TRANSITION_DISSOLVE, before, before};
         }
     }
+    add_titles(f);
     f->tracks[0] = (struct track){"V1", false, f->clips, CLIPS};
     f->t = (struct timeline){.name = "random",
                              .fps = fps,
@@ -187,7 +209,7 @@ static void make_random(struct random_film *f, struct rational fps, bool drop)
                              .start = drop ? hour * 999 / 1000 : hour,
                              .root = "/out/random",
                              .tracks = f->tracks,
-                             .count = 3};
+                             .count = 4};
     add_sound(f, f->t.start);
 }
 
@@ -217,11 +239,12 @@ static json_t *expected(const struct timeline *t)
 {
     json_t *sounds = json_array();
 
-    for (size_t i = 1; i < t->count; i++)
+    for (size_t i = 2; i < t->count; i++)
         json_array_append_new(sounds, expected_clips(&t->tracks[i]));
-    return json_pack("{s:i,s:i,s:b,s:I,s:s,s:o,s:o}", "num", t->fps.num, "den", t->fps.den, "drop",
-                     t->drop, "start", (json_int_t)t->start, "root", t->root, "clips",
-                     expected_clips(&t->tracks[0]), "sounds", sounds);
+    return json_pack("{s:i,s:i,s:b,s:I,s:s,s:o,s:o,s:o}", "num", t->fps.num, "den", t->fps.den,
+                     "drop", t->drop, "start", (json_int_t)t->start, "root", t->root, "clips",
+                     expected_clips(&t->tracks[0]), "titles", expected_clips(&t->tracks[1]),
+                     "sounds", sounds);
 }
 
 static void put(const char *dir, const char *name, char *text)

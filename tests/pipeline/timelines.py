@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Reads t.otio, t.edl, t.xml and t.fcpxml in each FOLDER back with OpenTimelineIO and its adapters and compares their
-first track of pictures and their tracks of sound, clip by clip and frame by frame, with expected.json. Says what differs;
+tracks of pictures and of sound, clip by clip and frame by frame, with expected.json. Says what differs;
 exit status 1 then.
 
 usage: timelines.py FOLDER...
@@ -69,7 +69,7 @@ def fractions_of(path, rate, start):
         assert exact.denominator == 1, f"{path}: {name} of {element.get('name')} is no whole frame"
         return int(exact)
 
-    assets, out, sounds, before, after = {a.get("id"): a for a in root.iter("asset")}, [], {}, 0, 0
+    assets, out, lanes, before, after = {a.get("id"): a for a in root.iter("asset")}, [], {}, 0, 0
 
     def of_asset(item):
         asset = assets[item.get("ref")]
@@ -87,12 +87,12 @@ def fractions_of(path, rate, start):
             clip = dict(of_asset(item), **clip)
             if (marker := item.find("marker")) is not None:
                 clip["marker"] = count(marker, "start")
-        for below in item.findall("asset-clip"): # lanes -1, -2: sound
-            at = count(below, "offset") - count(item, "start") + clip["at"]
-            sounds.setdefault(-int(below.get("lane")) - 1, []).append(dict(of_asset(below), at=at))
+        for other in item.findall("asset-clip"): # lanes -1, -2: sound; 1: titles
+            at = count(other, "offset") - count(item, "start") + clip["at"]
+            lanes.setdefault(int(other.get("lane")), []).append(dict(of_asset(other), at=at))
         out.append(clip)
         before, after = 0, 0
-    return out, sounds
+    return out, lanes
 
 
 def compared(name, got, wanted, keys, root):
@@ -139,17 +139,20 @@ def readings(paths, wanted):
         read = otio.adapters.read_from_file(paths[name], **options)
         while isinstance(read, otio.schema.SerializableCollection):
             read = read[0]
-        pictures, heard = read.video_tracks()[0], read.audio_tracks()
+        seen, heard = read.video_tracks(), read.audio_tracks()
         if name == "fcpxml": # its tracks are named after their lanes, and all are pictures to it
-            pictures, heard = [t for t in read.tracks if t.name == "0"][0], [t for t in read.tracks if t.name != "0"]
-        got = flat(pictures, rate)
+            by_lane = {int(t.name): t for t in read.tracks}
+            seen, heard = [by_lane[lane] for lane in sorted(by_lane) if lane >= 0], [by_lane[lane] for lane in sorted(by_lane, reverse=True) if lane < 0]
+        got, titles = flat(seen[0], rate), [flat(track, rate) for track in seen[1:]]
         start = read.global_start_time
         if name in ("otio", "xml") and (start is None or frames(start, rate) != wanted["start"]):
             wrong.append(f"{name}: begins at {start}, not {wanted['start']}")
         if name == "fcpxml":
             spine, lanes = fractions_of(paths[name], Fraction(wanted["num"], wanted["den"]), wanted["start"])
             wrong += compared(name, spine, clips, ("name", "at", "source", "frames", "before", "after", "timecode", "held", "marker"), wanted["root"])
-            sounds = [lanes[lane] for lane in sorted(lanes)]
+            for track in titles:
+                wrong += compared("fcpxml's titles", track, wanted["titles"], ("name", "path"), wanted["root"])
+            titles, sounds = [lanes[lane] for lane in sorted(lanes) if lane > 0], [lanes[lane] for lane in sorted(lanes, reverse=True) if lane < 0]
             for track, wanted_track in zip(heard, wanted["sounds"]):
                 wrong += compared("fcpxml's sound", flat(track, rate), wanted_track, ("name", "path"), wanted["root"])
             keys = ("name", "at", "source", "frames", "timecode", "held", "path")
@@ -161,6 +164,11 @@ def readings(paths, wanted):
             keys = [key for key in keys if key != "marker"]
         if name == "xml" and not channels_agree(paths[name]):
             wrong.append("xml: the channels of a stereo sound differ")
+        has_titles = name != "edl" and any(c["path"] for c in wanted["titles"]) # an EDL has one track of pictures
+        if len(titles) != has_titles:
+            wrong.append(f"{name}: {len(titles)} tracks of titles, not {int(has_titles)}")
+        for track in titles:
+            wrong += compared(f"{name}'s titles", track, wanted["titles"], keys, wanted["root"])
         if len(sounds) != len(wanted["sounds"]):
             wrong.append(f"{name}: {len(sounds)} tracks of sound, not {len(wanted['sounds'])}")
         for got_track, wanted_track in zip(sounds, wanted["sounds"]):
@@ -204,7 +212,8 @@ def production(folder):
     paths = {ending: os.path.join(folder, first[:-4] + ending) for ending in ("otio", "edl", "xml", "fcpxml")}
     read = otio.adapters.read_from_file(paths["otio"])
     rate = Fraction(read.global_start_time.rate).limit_denominator(1001)
-    clips, wrong = flat(read.video_tracks()[0], float(rate)), []
+    seen, wrong = [flat(track, float(rate)) for track in read.video_tracks()], []
+    clips, titles = seen[0], seen[1] if len(seen) > 1 else []
     sounds = [flat(track, float(rate)) for track in read.audio_tracks()]
     for c in (c for track in sounds for c in track):
         c.setdefault("path", None)
@@ -213,13 +222,13 @@ def production(folder):
             wanted = [samples_of(c["at"] + c["frames"], rate) - samples_of(c["at"], rate), samples_of(c["timecode"], rate)]
             if [samples, reference] != wanted:
                 wrong.append(f"{c['path']}: {samples} samples from {reference} on, not {wanted}")
-    for c in clips:
+    for c in clips + titles:
         c.setdefault("marker", None), c.setdefault("path", None)
         if c["path"]:
             held, its_rate, timecode = probed(os.path.join(folder, c["path"]))
             if (held, its_rate, count_of(timecode, rate)) != (c["held"], rate, c["timecode"]):
                 wrong.append(f"{c['name']}: the file has {held} frames at {its_rate} from {timecode} on, the timeline says {c['held']} at {rate} from {c['timecode']}")
-    wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips, "sounds": sounds})
+    wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips, "titles": titles, "sounds": sounds})
     return clips, rate, wrong
 
 
