@@ -54,6 +54,7 @@ PIPELINE_SRC := \
 	pipeline/execute/runner.c \
 	pipeline/execute/scheduler.c \
 	pipeline/execute/sheet.c \
+	pipeline/execute/standing.c \
 	pipeline/execute/workspace.c \
 	pipeline/handoff/edl.c \
 	pipeline/handoff/fcp7.c \
