@@ -70,7 +70,14 @@ PIPELINE_SRC := \
 	pipeline/progress/show_json.c \
 	pipeline/progress/show_plain.c \
 	pipeline/progress/show_terminal.c \
-	pipeline/progress/spark.c
+	pipeline/progress/spark.c \
+	pipeline/review/notes.c \
+	pipeline/review/notes_read.c \
+	pipeline/review/page.c \
+	pipeline/review/page_data.c \
+	pipeline/review/page_source.c \
+	pipeline/review/review.c \
+	pipeline/review/versions.c
 
 PIPELINE_TESTS := \
 	tests/pipeline/test_bench_vae.c \

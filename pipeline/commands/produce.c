@@ -16,6 +16,7 @@
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
 #include "pipeline/progress/show.h"
+#include "pipeline/review/page.h"
 
 static int jobs_for(int asked)
 {
@@ -131,7 +132,8 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
     monitor_stop(execution.monitor);
     execution.monitor = NULL;
     if (result.halt.code == ERROR_NONE &&
-        handoff_write(&w->board, &w->production, w->journal, &e) != 0)
+        (handoff_write(&w->board, &w->production, w->journal, &e) != 0 ||
+         (page_is_due(&w->production) && page_write(w, &e) != 0)))
         goto fail;
     if (o->verbose && !o->json)
         heard_summary(stdout, &show->heard);
