@@ -14,10 +14,12 @@ PIPELINE_SRC := \
 	pipeline/commands/check.c \
 	pipeline/commands/command_line.c \
 	pipeline/commands/enhancers.c \
+	pipeline/commands/find_production.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
 	pipeline/commands/models.c \
 	pipeline/commands/models_show.c \
+	pipeline/commands/notes.c \
 	pipeline/commands/parity.c \
 	pipeline/commands/plan.c \
 	pipeline/commands/plan_board.c \

@@ -46,6 +46,12 @@ const struct command commands_all[] = {
      "it was made, with its old and new value, the stages that would run, and how long they "
      "took before. Makes nothing.",
      command_why},
+    {"notes", "[import FILE] [BOARD|DIR]", 0, 3, "what was said of the shots; take an export in",
+     "Prints the notes and verdicts that the journal has of a production's shots. import FILE puts "
+     "in what its review page, index.html, exported: a note that is there already is not doubled, "
+     "newer words of it replace the older. The page shows them at once. A file that is not such an "
+     "export, is another board's or names shots that the board has not is refused whole.",
+     command_notes},
     {"journal", "dump|check|salvage [DIR]", 1, 2, "read, verify or rescue the journal",
      "dump prints every record and event. check reads every page and verifies every checksum. "
      "salvage copies what can still be read into a new journal and keeps the damaged one beside "
