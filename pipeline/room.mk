@@ -37,6 +37,7 @@ PIPELINE_SRC := \
 	pipeline/commands/verify_smoke.c \
 	pipeline/commands/version.c \
 	pipeline/commands/warnings.c \
+	pipeline/commands/watch.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
 	pipeline/execute/capacity.c \
@@ -69,16 +70,21 @@ PIPELINE_SRC := \
 	pipeline/progress/cost.c \
 	pipeline/progress/heard.c \
 	pipeline/progress/progress.c \
+	pipeline/progress/progress_file.c \
 	pipeline/progress/show_json.c \
 	pipeline/progress/show_plain.c \
 	pipeline/progress/show_terminal.c \
 	pipeline/progress/spark.c \
+	pipeline/review/live.c \
 	pipeline/review/notes.c \
 	pipeline/review/notes_read.c \
 	pipeline/review/page.c \
 	pipeline/review/page_data.c \
 	pipeline/review/page_source.c \
+	pipeline/review/preview.c \
 	pipeline/review/review.c \
+	pipeline/review/server.c \
+	pipeline/review/server_file.c \
 	pipeline/review/versions.c
 
 PIPELINE_TESTS := \

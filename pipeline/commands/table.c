@@ -46,6 +46,12 @@ const struct command commands_all[] = {
      "it was made, with its old and new value, the stages that would run, and how long they "
      "took before. Makes nothing.",
      command_why},
+    {"watch", "[BOARD|DIR]", 0, 1, "the review page, live, while a run goes on",
+     "Serves the production's review page at a local address and prints it: as a run in another "
+     "window goes on, states and progress move, what is being sampled is seen as a preview of its "
+     "latents, and finished shots appear and play. Ctrl-C ends it. Served are the page and the "
+     "files that it refers to, to this machine alone unless --listen says otherwise.",
+     command_watch},
     {"notes", "[import FILE] [BOARD|DIR]", 0, 3, "what was said of the shots; take an export in",
      "Prints the notes and verdicts that the journal has of a production's shots. import FILE puts "
      "in what its review page, index.html, exported: a note that is there already is not doubled, "

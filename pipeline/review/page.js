@@ -138,7 +138,8 @@ function draw_head() {
   if (!data.live) return;
   const busy = (data.hand || []).map(h => `${h.shot} ${h.stage}`).slice(0, 3).join(", ");
   $("run-text").textContent = `A run goes on${busy ? ": " + busy : ""}${data.left >= 0 ? `, about ${duration(data.left)} left` : ""}`;
-  if (data.total > 0) $("run-bar").value = data.done / data.total;
+  if (data.left >= 0) $("run-bar").value = data.elapsed / (data.elapsed + data.left || 1);
+  else $("run-bar").removeAttribute("value");
 }
 
 function draw() {
