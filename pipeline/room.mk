@@ -104,6 +104,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_plan_memory.c \
 	tests/pipeline/test_plan_options.c \
 	tests/pipeline/test_progress.c \
+	tests/pipeline/test_review.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_tiers_killed.c \
 	tests/pipeline/test_tiers_run.c \
