@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNELS_MOST = 64, ROUNDS = 60 };
+enum { CHANNELS_MOST = 64, ROUNDS = 60, FRAMES_MOST = 9 };
 
 /* Colours about -1..1 as a sum of channels, the last row by itself. Least squares on the four
  * generated shots of storyboards/demo.yaml against their masters: it explains nine tenths of the
@@ -27,19 +27,37 @@ static const struct {
       {.005f, -.076f, -.095f}}},
 };
 
-/* The middle frame, thinned: value of a channel at a place of the picture. */
+/* The frames around the middle one, averaged, thinned: noise that is not sampled away yet differs
+ * from frame to frame, and the picture hardly does. */
 struct slice {
-    const float *data;
     int channels, width, height, every; /* every so many latents to a pixel */
-    size_t channel_stride, row_stride;
+    size_t channel_stride, frame_stride, row_stride;
+    int first, frames;
+    const float *data;
+    float *mean; /* [channels][height * width] */
 };
+
+static int average(struct slice *s, struct error *e)
+{
+    int pixels = s->width * s->height;
+
+    s->mean = calloc((size_t)s->channels * (size_t)pixels, sizeof *s->mean);
+    if (!s->mean)
+        return error_memory(e);
+    for (int c = 0; c < s->channels; c++)
+        for (int f = s->first; f < s->first + s->frames; f++)
+            for (int i = 0; i < pixels; i++)
+                s->mean[c * pixels + i] +=
+                    s->data[(size_t)c * s->channel_stride + (size_t)f * s->frame_stride +
+                            (size_t)(i / s->width * s->every) * s->row_stride +
+                            (size_t)(i % s->width * s->every)] /
+                    (float)s->frames;
+    return 0;
+}
 
 static float at(const struct slice *s, int channel, int pixel)
 {
-    size_t y = (size_t)(pixel / s->width) * (size_t)s->every;
-    size_t x = (size_t)(pixel % s->width) * (size_t)s->every;
-
-    return s->data[(size_t)channel * s->channel_stride + y * s->row_stride + x];
+    return s->mean[channel * s->width * s->height + pixel];
 }
 
 static unsigned char byte_of(double v)
@@ -140,32 +158,47 @@ static int false_colours(const struct slice *s, struct preview *out, struct erro
     return 0;
 }
 
-int preview_make(const struct tensor *latents, bool frames_first, const char *tier,
-                 struct preview *out, struct error *e)
+static struct slice slice_of(const struct tensor *latents, bool frames_first)
 {
     const int64_t *shape = latents->shape;
     size_t plane = (size_t)(shape[2] * shape[3]);
-    int64_t frames = shape[frames_first ? 0 : 1], channels = shape[frames_first ? 1 : 0];
-    size_t frame_stride = frames_first ? (size_t)channels * plane : plane;
+    int frames = (int)shape[frames_first ? 0 : 1], channels = (int)shape[frames_first ? 1 : 0];
     int64_t side = shape[2] > shape[3] ? shape[2] : shape[3];
     int every = (int)((side + PREVIEW_SIDE - 1) / PREVIEW_SIDE);
-    const struct slice s = {.data =
-                                (const float *)latents->data + (size_t)(frames / 2) * frame_stride,
-                            .channels = (int)channels,
-                            .width = (int)((shape[3] + every - 1) / every),
-                            .height = (int)((shape[2] + every - 1) / every),
-                            .every = every,
-                            .channel_stride = frames_first ? plane : (size_t)frames * plane,
-                            .row_stride = (size_t)shape[3]};
+    int window = frames < FRAMES_MOST ? frames : FRAMES_MOST;
 
-    if (channels < 1 || channels > CHANNELS_MOST)
-        return error_set(e, ERROR_MODEL, "latents of %d channels have no preview", (int)channels);
+    return (struct slice){.channels = channels,
+                          .width = (int)((shape[3] + every - 1) / every),
+                          .height = (int)((shape[2] + every - 1) / every),
+                          .every = every,
+                          .channel_stride = frames_first ? plane : (size_t)frames * plane,
+                          .frame_stride = frames_first ? (size_t)channels * plane : plane,
+                          .row_stride = (size_t)shape[3],
+                          .first = (frames - window) / 2,
+                          .frames = window,
+                          .data = latents->data};
+}
+
+int preview_make(const struct tensor *latents, bool frames_first, const char *tier,
+                 struct preview *out, struct error *e)
+{
+    struct slice s = slice_of(latents, frames_first);
+    int rc = -1;
+
+    *out = (struct preview){0};
+    if (s.channels < 1 || s.channels > CHANNELS_MOST)
+        return error_set(e, ERROR_MODEL, "latents of %d channels have no preview", s.channels);
+    if (average(&s, e) != 0)
+        return -1;
     *out = (struct preview){s.width, s.height, malloc((size_t)s.width * (size_t)s.height * 3)};
     if (!out->rgb)
-        return error_memory(e);
-    if (estimate(&s, tier, out) || false_colours(&s, out, e) == 0)
-        return 0;
-    free(out->rgb);
-    out->rgb = NULL;
-    return -1;
+        error_memory(e);
+    else if (estimate(&s, tier, out) || false_colours(&s, out, e) == 0)
+        rc = 0;
+    free(s.mean);
+    if (rc != 0) {
+        free(out->rgb);
+        out->rgb = NULL;
+    }
+    return rc;
 }

@@ -256,7 +256,8 @@ static void latents_have_a_picture(void **state)
     (void)state;
     for (int c = 0; c < 16; c++)
         for (int i = 0; i < 64; i++)
-            data[(c * 2 + 1) * 64 + i] = (i % 8 < 4 ? 1.0f : -1.0f) * (c == 3 ? 2.0f : 0.1f);
+            data[c * 2 * 64 + i] = data[(c * 2 + 1) * 64 + i] =
+                (i % 8 < 4 ? 1.0f : -1.0f) * (c == 3 ? 2.0f : 0.1f);
     assert_int_equal(preview_make(&t, false, "flagship", &p, &e), 0);
     assert_int_equal(p.width, 8);
     assert_int_equal(p.height, 8);
