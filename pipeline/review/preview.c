@@ -65,22 +65,50 @@ static unsigned char byte_of(double v)
     return (unsigned char)(v <= 0 ? 0 : v >= 1 ? 255 : lround(v * 255));
 }
 
-static bool estimate(const struct slice *s, const char *tier, struct preview *out)
+/* While much of the latents is noise still, their picture is pale: its contrast is raised to that
+ * of a usual film, at most so many times. */
+static void raise_contrast(float *rgb, int count)
 {
+    const double usual = 0.2, most = 2.5;
+    double mean[3] = {0}, spread = 0, gain;
+
+    for (int i = 0; i < 3 * count; i++)
+        mean[i % 3] += (double)rgb[i] / count;
+    for (int i = 0; i < 3 * count; i++)
+        spread += ((double)rgb[i] - mean[i % 3]) * ((double)rgb[i] - mean[i % 3]) / (3 * count);
+    gain = spread > 0 ? usual / sqrt(spread) : 1;
+    gain = gain < 1 ? 1 : gain > most ? most : gain;
+    for (int i = 0; i < 3 * count; i++)
+        rgb[i] = (float)(mean[i % 3] + gain * ((double)rgb[i] - mean[i % 3]));
+}
+
+/* 1: done, 0: nothing is known of the tier's channels. */
+static int estimate(const struct slice *s, const char *tier, struct preview *out, struct error *e)
+{
+    int count = s->width * s->height;
+
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        float *rgb;
+
         if (strcmp(known[k].tier, tier) != 0 || known[k].channels != s->channels)
             continue;
-        for (int i = 0; i < s->width * s->height; i++)
-            for (int c = 0; c < 3; c++) {
-                double v = known[k].rgb[s->channels][c];
+        rgb = calloc(3 * (size_t)count, sizeof *rgb);
+        if (!rgb)
+            return error_memory(e);
+        for (int i = 0; i < 3 * count; i++) {
+            float v = known[k].rgb[s->channels][i % 3];
 
-                for (int n = 0; n < s->channels; n++)
-                    v += (double)known[k].rgb[n][c] * (double)at(s, n, i);
-                out->rgb[3 * i + c] = byte_of(v / 2 + 0.5);
-            }
-        return true;
+            for (int n = 0; n < s->channels; n++)
+                v += known[k].rgb[n][i % 3] * at(s, n, i / 3);
+            rgb[i] = v / 2 + 0.5f;
+        }
+        raise_contrast(rgb, count);
+        for (int i = 0; i < 3 * count; i++)
+            out->rgb[i] = byte_of((double)rgb[i]);
+        free(rgb);
+        return 1;
     }
-    return false;
+    return 0;
 }
 
 struct components {
@@ -183,7 +211,7 @@ int preview_make(const struct tensor *latents, bool frames_first, const char *ti
                  struct preview *out, struct error *e)
 {
     struct slice s = slice_of(latents, frames_first);
-    int rc = -1;
+    int done = -1;
 
     *out = (struct preview){0};
     if (s.channels < 1 || s.channels > CHANNELS_MOST)
@@ -193,12 +221,14 @@ int preview_make(const struct tensor *latents, bool frames_first, const char *ti
     *out = (struct preview){s.width, s.height, malloc((size_t)s.width * (size_t)s.height * 3)};
     if (!out->rgb)
         error_memory(e);
-    else if (estimate(&s, tier, out) || false_colours(&s, out, e) == 0)
-        rc = 0;
+    else
+        done = estimate(&s, tier, out, e);
+    if (done == 0)
+        done = false_colours(&s, out, e);
     free(s.mean);
-    if (rc != 0) {
+    if (done < 0) {
         free(out->rgb);
         out->rgb = NULL;
     }
-    return rc;
+    return done < 0 ? -1 : 0;
 }

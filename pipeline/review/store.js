@@ -19,6 +19,19 @@ const store = {
     } catch (refused) {
       this.kept = false;
     }
+    this.forget(data);
+  },
+
+  // What the journal says too was imported: from now on the journal counts.
+  forget(data) {
+    for (const shot of data.shots) {
+      for (const n of shot.notes)
+        if (this.local.notes[n.id] && this.local.notes[n.id].text === n.text) delete this.local.notes[n.id];
+      const said = this.local.reviews[shot.id] || {};
+      for (const v of shot.versions)
+        if (said[v.number] && (said[v.number] === "open" ? "" : said[v.number]) === v.verdict) delete said[v.number];
+    }
+    this.save();
   },
 
   save() {
@@ -26,7 +39,7 @@ const store = {
       localStorage.setItem(this.key, JSON.stringify(this.local));
     } catch (refused) {
       this.kept = false;
-      this.unsaved = true;
+      this.unsaved = Object.keys(this.local.notes).length > 0;
     }
   },
 
