@@ -113,6 +113,7 @@ function overlays_part(shot, v) {
 const fps_text = ([num, den]) => String(Math.round(1000 * num / den) / 1000);
 
 function draw_details(data, shot, v) {
+  if (!is_new($("about"), shot, v, data.start)) return;
   const parts = [];
   if (shot.error) parts.push(part("Why it failed", true, make("p", { className: "error" }, `${shot.stage}: ${shot.error}`)));
   parts.push(prompts_part(shot, v), facts_part(data, shot, v));

@@ -18,6 +18,15 @@ function say(text) { // to a screen reader
   saying = setTimeout(() => { $("say").textContent = text; }, 60);
 }
 
+// Whether an element is to be drawn anew: news of a run come every second, and what is drawn without
+// need loses the focus and the selection of who reads it.
+function is_new(element, ...what) {
+  const key = JSON.stringify(what);
+  if (element.drawn === key) return false;
+  element.drawn = key;
+  return true;
+}
+
 const plural = (n, one, many) => `${n} ${n === 1 ? one : many || one + "s"}`;
 
 function duration(seconds) {

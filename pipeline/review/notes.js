@@ -8,8 +8,8 @@ const notes = {
     const all = store.notes(shot), many = shot.versions.length > 1;
     $("notes-title").textContent = all.length ? plural(all.length, "note") : "Notes";
     $("notes-none").textContent = all.length ? "" : "None yet. N writes one at the frame that you see.";
-    $("notes").replaceChildren(...all.map(n => this.item(n, many)));
-    $("marks").replaceChildren(...all.filter(n => n.version === version).map(n => {
+    if (is_new($("notes"), all, many)) $("notes").replaceChildren(...all.map(n => this.item(n, many)));
+    if (is_new($("marks"), all, version, player.frames)) $("marks").replaceChildren(...all.filter(n => n.version === version).map(n => {
       const mark = make("i");
       mark.style.left = 100 * (player.frames > 1 ? n.frame / (player.frames - 1) : 0) + "%";
       return mark;

@@ -10,10 +10,7 @@ const version_of = (s, number) => s && s.versions.find(v => v.number === number)
 const version = () => version_of(shot(), view.version);
 const tc = (s, frame) => timecode(data.start - data.handles + frame, data.fps, data.drop);
 
-function newest(s) {
-  const current = s.versions.find(v => v.current);
-  return (current || s.versions[s.versions.length - 1] || { number: 0 }).number;
-}
+const newest = s => (shots.newest(s) || { number: 0 }).number;
 
 function choose(id, frame) {
   const s = data.shots.find(x => x.id === id);
@@ -39,11 +36,7 @@ function move(by) {
 }
 
 function options(select, list, value) {
-  const key = JSON.stringify(list);
-  if (select.dataset.key !== key) {
-    select.dataset.key = key;
-    select.replaceChildren(...list.map(([v, text]) => make("option", { value: v }, text)));
-  }
+  if (is_new(select, list)) select.replaceChildren(...list.map(([v, text]) => make("option", { value: v }, text)));
   select.value = value;
 }
 
@@ -67,9 +60,8 @@ function draw_screens(s, v) {
     const same = view.shown && JSON.parse(view.shown)[0] === s.id ? player.frame : 0;
     view.shown = shown;
     view.second = "";
-    player.open(v && v[view.form], v && v.poster, (v && v.delivered && v.delivered.frames) || s.frames, data.fps[0] / data.fps[1]);
+    player.open(v && v[view.form], v && v.poster, (v && v.delivered && v.delivered.frames) || s.frames, data.fps[0] / data.fps[1], same);
     $("position").max = player.frames - 1;
-    if (same) player.film.addEventListener("loadedmetadata", () => player.seek(same), { once: true });
   }
   const second = beside ? JSON.stringify([other.number, other.stamp]) : "";
   if (view.second !== second) {

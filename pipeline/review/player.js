@@ -2,8 +2,10 @@
 const player = {
   film: $("film"), second: $("film-2"), frames: 1, rate: 24, speed: 0, changed: () => {}, ended: () => {},
 
-  open(url, poster, frames, rate) {
+  // The poster stands until the frame `at` can be seen: what is written of a frame is of that one.
+  open(url, poster, frames, rate, at) {
     this.stop();
+    this.at = at;
     this.frames = Math.max(1, frames);
     this.rate = rate;
     this.film.poster = poster || "";
@@ -96,6 +98,7 @@ const player = {
     requestAnimationFrame(t => this.tick(t));
   },
 };
+player.film.addEventListener("loadedmetadata", () => player.seek(player.at));
 player.film.addEventListener("ended", () => { player.stop(); player.ended(); });
 player.film.addEventListener("seeked", () => player.changed());
 player.film.addEventListener("timeupdate", () => player.changed());

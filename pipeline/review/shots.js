@@ -6,11 +6,17 @@ const STATES = {
 const shots = {
   find: "", state: "", drawn: new Map(), choose: () => {},
 
-  // What an editor wants to know of a shot: what was said of its newest version, else how it stands.
+  // What an editor wants to know of a shot: what was said of its versions, else how it stands.
   state_of(shot) {
     if (shot.state !== "delivered") return shot.state;
-    const v = shot.versions[shot.versions.length - 1];
-    return (v && store.verdict(shot, v)) || "review";
+    const verdicts = shot.versions.map(v => store.verdict(shot, v)), last = verdicts[verdicts.length - 1];
+    return last === "rejected" && verdicts.includes("approved") ? "approved" : last || "review";
+  },
+
+  // The version that a shot is shown with first: the newest that nobody rejected.
+  newest(shot) {
+    const all = [...shot.versions].reverse();
+    return all.find(v => store.verdict(shot, v) !== "rejected") || all[0];
   },
 
   matches(shot) {
@@ -49,7 +55,7 @@ const shots = {
   },
 
   card(data, shot, live) {
-    const v = shot.versions[shot.versions.length - 1], state = this.state_of(shot);
+    const v = this.newest(shot), state = this.state_of(shot);
     const notes = store.notes(shot).length, hand = live.hand(shot.id), preview = live.preview(shot.id);
     const name = state === "review" ? "delivered" : state;
     const thumb = make("span", { className: "thumb" });
@@ -106,10 +112,9 @@ const shots = {
     for (const shot of data.shots) counts[this.state_of(shot)] = (counts[this.state_of(shot)] || 0) + 1;
     const wanted = [["", "All", data.shots.length], ...Object.entries(STATES)
       .filter(([s]) => counts[s] || s === this.state).map(([s, name]) => [s, name, counts[s] || 0])];
-    const group = $("states"), key = JSON.stringify([wanted, this.state]);
-    if (group.dataset.key === key) return;
+    const group = $("states");
+    if (!is_new(group, wanted, this.state)) return;
     const focused = group.contains(document.activeElement) && document.activeElement.dataset.state;
-    group.dataset.key = key;
     group.replaceChildren(...wanted.map(([state, name, n]) => {
       const b = make("button", { type: "button", "aria-pressed": String(this.state === state) }, name, make("span", {}, String(n)));
       b.dataset.state = state;
