@@ -74,13 +74,13 @@ function draw_screens(s, v) {
 
 function draw_notice(s, v) {
   const notice = $("notice"), preview = live.preview(s.id), hand = live.hand(s.id);
-  const playable = v && v[view.form] && !player.film.error;
+  const playable = v && v[view.form] && !player.film.error, seen = playable || (v && v.poster);
   const showing = !!preview && s.state === "running";
   $("latents").hidden = !showing;
   player.film.hidden = showing;
   if (showing) latents_canvas(preview, $("latents"));
   notice.hidden = !showing && !!playable && s.state === "delivered";
-  notice.classList.toggle("over", showing || !!playable);
+  notice.classList.toggle("over", showing || !!seen);
   const lines = [];
   if (showing) lines.push(`preview of the latents at step ${preview.step} of ${preview.steps}`);
   else if (v && v[view.form] && player.film.error) lines.push(make("strong", {}, "This browser does not play the film"), `It is at ${decodeURIComponent(v[view.form])}`);
@@ -95,7 +95,7 @@ function draw_notice(s, v) {
 function draw_position() {
   const s = shot();
   if (!s) return;
-  const frame = player.frame, there = player.film.hasAttribute("src");
+  const frame = player.frame, there = player.film.hasAttribute("src") && !player.film.error;
   const code = tc(s, frame);
   $("timecode").textContent = code;
   $("note-at").textContent = notes.editing ? notes.editing.timecode : code;
@@ -217,7 +217,12 @@ on("author", "change", () => { store.local.author = $("author").value.trim(); st
 press("loop", is => { player.film.loop = player.second.loop = is; });
 press("mute", is => { player.film.muted = is; });
 press("onward", () => {});
-player.film.addEventListener("error", () => { if (shot()) draw_notice(shot(), version()); });
+// Where a browser does not play the film (ProRes), its proxy may do.
+player.film.addEventListener("error", () => {
+  const v = version();
+  if (v && v.proxy && view.form === "film") { view.form = "proxy"; draw(); }
+  else if (shot()) { draw_notice(shot(), v); draw_position(); }
+});
 player.film.addEventListener("loadeddata", () => { if (shot()) draw_notice(shot(), version()); });
 player.changed = draw_position;
 player.ended = () => { if ($("onward").getAttribute("aria-pressed") === "true" && move(1)) player.shuttle(1); };

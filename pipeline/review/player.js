@@ -59,7 +59,7 @@ const player = {
   // 1, 2, 4, 8 times forward; less than nothing: backwards, which browsers do not play, so that
   // frames are sought one after another.
   shuttle(speed) {
-    if (!this.film.hasAttribute("src")) return;
+    if (!this.film.hasAttribute("src") || this.film.error) return;
     this.speed = speed;
     if (speed > 0) {
       if (this.film.ended || this.frame >= this.frames - 1) { this.film.currentTime = 0; this.align(); }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pipeline/execute/standing.h"
+#include "pipeline/progress/progress.h"
 #include "pipeline/review/notes.h"
 
 /* The worst that a stage says is what the shot is; of several such the first stage is named. */
@@ -42,7 +43,7 @@ static int look_at_stages(struct review *r, struct review_shot *s, const struct 
         s->key = found ? record.key : j->key;
         error =
             state == STANDING_FAILED ? standing_error(plan, shot, i, found ? &record : NULL) : "";
-        s->error = arena_strdup(&r->arena, error);
+        s->error = arena_strdup(&r->arena, failure_text(error, w->setup.stages[i]->name));
         if (!s->error)
             return error_memory(e);
     }

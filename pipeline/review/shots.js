@@ -63,7 +63,7 @@ const shots = {
     else if (preview) thumb.append(latents_canvas(preview));
     else thumb.append(make("span", { className: "blank" }, shot.state === "failed" ? "no film" : "no film yet"));
     const words = make("span", { className: "words" },
-      make("span", { className: "id" }, shot.id),
+      make("span", { className: "id", title: shot.id }, shot.id),
       make("span", { className: "time" }, duration(shot.frames * data.fps[1] / data.fps[0])),
       make("span", { className: "state " + name }, this.told(state, shot, hand)),
       make("span", { className: "count" }, notes ? plural(notes, "note") : ""));
