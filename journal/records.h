@@ -17,7 +17,7 @@
 #include "journal/codec.h"
 #include "journal/journal.h"
 
-enum { FORMAT_VERSION = 1, RECORD_VERSION = 1, KEY_MAX = 511, SHOT_MAX = 200, NAME_SIZE_MAX = 64 };
+enum { FORMAT_VERSION = 1, RECORD_VERSION = 1, KEY_MAX = 511, SHOT_MAX = 200, NAME_SIZE_MAX = 96 };
 enum table {
     TABLE_FORMAT = 'F',
     TABLE_META = 'm',

@@ -29,6 +29,10 @@ $(DATA)/smoke/flagship: | $(BUILD)/.packages
 
 $(BUILD)/auteur-pipe: | $(DATA_FILES)
 
+# The review page's parts, which page_source.c embeds by its assembler: make is told nothing of it.
+$(BUILD)/pipeline/review/page_source.o: $(addprefix pipeline/review/,page.html page.css timecode.js elements.js \
+  store.js player.js shots.js details.js notes.js page.js)
+
 INSTALLED := $(DESTDIR)$(PREFIX)
 install: all
 	install -d $(INSTALLED)/bin $(INSTALLED)/share/auteur-pipe $(INSTALLED)/share/man/man1 \

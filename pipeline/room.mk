@@ -16,10 +16,12 @@ PIPELINE_SRC := \
 	pipeline/commands/conform.c \
 	pipeline/commands/enhancers.c \
 	pipeline/commands/hand_over.c \
+	pipeline/commands/find_production.c \
 	pipeline/commands/help.c \
 	pipeline/commands/journal.c \
 	pipeline/commands/models.c \
 	pipeline/commands/models_show.c \
+	pipeline/commands/notes.c \
 	pipeline/commands/parity.c \
 	pipeline/commands/plan.c \
 	pipeline/commands/plan_board.c \
@@ -38,6 +40,7 @@ PIPELINE_SRC := \
 	pipeline/commands/verify_smoke.c \
 	pipeline/commands/version.c \
 	pipeline/commands/warnings.c \
+	pipeline/commands/watch.c \
 	pipeline/commands/why.c \
 	pipeline/execute/artefacts.c \
 	pipeline/execute/capacity.c \
@@ -61,6 +64,7 @@ PIPELINE_SRC := \
 	pipeline/execute/scheduler.c \
 	pipeline/execute/sheet.c \
 	pipeline/execute/versions.c \
+	pipeline/execute/standing.c \
 	pipeline/execute/workspace.c \
 	pipeline/handoff/contact_sheet.c \
 	pipeline/handoff/edl.c \
@@ -77,10 +81,22 @@ PIPELINE_SRC := \
 	pipeline/progress/cost.c \
 	pipeline/progress/heard.c \
 	pipeline/progress/progress.c \
+	pipeline/progress/progress_file.c \
 	pipeline/progress/show_json.c \
 	pipeline/progress/show_plain.c \
 	pipeline/progress/show_terminal.c \
-	pipeline/progress/spark.c
+	pipeline/progress/spark.c \
+	pipeline/review/live.c \
+	pipeline/review/notes.c \
+	pipeline/review/notes_read.c \
+	pipeline/review/page.c \
+	pipeline/review/page_data.c \
+	pipeline/review/page_source.c \
+	pipeline/review/preview.c \
+	pipeline/review/review.c \
+	pipeline/review/server.c \
+	pipeline/review/server_file.c \
+	pipeline/review/versions.c
 
 PIPELINE_TESTS := \
 	tests/pipeline/test_bench_vae.c \
@@ -100,6 +116,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_plan_options.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_rerun.c \
+	tests/pipeline/test_review.c \
 	tests/pipeline/test_scheduler.c \
 	tests/pipeline/test_sound_run.c \
 	tests/pipeline/test_tiers_killed.c \

@@ -21,6 +21,8 @@ struct options {
     const char *vae_memory, *vae_tile, *size;
     int vae_frames;     /* 0: as published */
     int frames, repeat; /* of a benchmark */
+    const char *listen;
+    int port; /* 0: one that is free */
     bool no_offload, compile, json, watch, verbose, monitor, smoke, help, version, man;
     const char *operands[OPERANDS]; /* what stands after the command's name */
     int operand_count;

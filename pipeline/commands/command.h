@@ -33,6 +33,8 @@ int command_prompt(const struct options *o);
 int command_why(const struct options *o);
 int command_models(const struct options *o);
 int command_journal(const struct options *o);
+int command_notes(const struct options *o);
+int command_watch(const struct options *o);
 int command_parity(const struct options *o);
 int command_verify(const struct options *o);
 int command_bench(const struct options *o);

@@ -8,6 +8,7 @@
 #include "pipeline/handoff/sound.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/progress/show.h"
+#include "pipeline/review/page.h"
 
 struct telling {
     bool json, drawn;
@@ -93,7 +94,7 @@ int hand_over(struct workspace *w, bool json, enum exit_code *status, struct err
         complain("film.mp4", &why, status);
     else
         tell_film(&telling, made, clock_monotonic() - began);
-    rc = 0;
+    rc = page_is_due(&w->production) ? page_write(w, e) : 0;
 done:
     handoff_close(h);
     return rc;

@@ -15,6 +15,7 @@
 #include "pipeline/exit_code.h"
 #include "pipeline/interrupt.h"
 #include "pipeline/paths.h"
+#include "pipeline/progress/progress_file.h"
 #include "pipeline/progress/show.h"
 
 static int jobs_for(int asked)
@@ -57,6 +58,8 @@ static int watch_machine(const struct workspace *w, struct monitor **out, struct
  * in order. */
 struct display {
     struct event_sink show;
+    const struct progress *progress;
+    struct progress_file file;
     bool alone;
 };
 
@@ -89,6 +92,7 @@ static void show_while_read(void *ctx, const struct event *event)
     struct display *d = ctx;
 
     d->show.emit(d->show.ctx, event);
+    progress_file_event(&d->file, d->progress, event);
     go_on_alone(d);
 }
 
@@ -123,6 +127,8 @@ static int carry_out(struct workspace *w, const struct request *r, const struct 
                                        : show_can_redraw(stdout) ? show_terminal
                                                                  : show_plain,
                                        show};
+    display.progress = &show->progress;
+    display.file.production = &w->production;
     execution.sink = (struct event_sink){show_while_read, &display};
     if (o->monitor && w->plan.to_run && watch_machine(w, &execution.monitor, &e) != 0)
         goto fail;

@@ -9,6 +9,7 @@
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/job.h"
 #include "pipeline/execute/monitor_file.h"
+#include "pipeline/execute/standing.h"
 #include "pipeline/execute/workspace.h"
 #include "pipeline/exit_code.h"
 #include "pipeline/progress/progress.h"
@@ -34,49 +35,21 @@ struct status {
     json_t *json;                   /* of the shots; NULL: for people */
 };
 
-static const char *state_of(const struct status *s, const struct plan_job *j,
-                            const struct stage_record *r)
+static void count(struct stage_status *at, enum standing state, const struct stage_record *r)
 {
-    bool same = r && (j->uncompared || hash_equal(r->key, j->key));
-
-    if (j->verdict == VERDICT_FRESH || (j->uncompared && j->reason == REASON_NONE))
-        return "done";
-    if (j->verdict == VERDICT_BROKEN && !j->uncompared)
-        return "failed";
-    if (same && r->status == RECORD_FAILED)
-        return "failed";
-    if (same && r->status == RECORD_RUNNING)
-        return s->live ? "running" : "interrupted";
-    return "left";
-}
-
-static void count(struct stage_status *at, const char *state, const struct stage_record *r)
-{
-    if (strcmp(state, "done") == 0)
+    if (state == STANDING_DONE)
         at->done++;
-    else if (strcmp(state, "failed") == 0)
+    else if (state == STANDING_FAILED)
         at->failed++;
-    else if (strcmp(state, "running") == 0)
+    else if (state == STANDING_RUNNING)
         at->running++;
     else
         at->left++;
-    if (r && strcmp(state, "done") == 0) {
+    if (r && state == STANDING_DONE) {
         at->seconds += r->seconds;
         if (at->peak_kib < r->peak_kib)
             at->peak_kib = r->peak_kib;
     }
-}
-
-/* "error": the record's, or why the plan cannot make the shot. */
-static const char *error_of(const struct status *s, size_t shot, int stage,
-                            const struct stage_record *r)
-{
-    const struct plan *plan = &s->w->plan;
-
-    for (size_t i = 0; i < plan->problem_count && !plan_job(plan, shot, stage)->uncompared; i++)
-        if (plan->problems[i].shot == shot && (int)plan->problems[i].stage == stage)
-            return plan->problems[i].text;
-    return r ? r->error : "";
 }
 
 /* Whether the shot is told as it was last made: it was not compared with its models, and has no
@@ -110,7 +83,8 @@ static int look_at_shot(struct status *s, struct journal_view *view, size_t shot
     for (int i = 0; i < STAGES; i++) {
         const struct plan_job *j = plan_job(&w->plan, shot, i);
         struct stage_record r;
-        const char *state, *error;
+        enum standing state;
+        const char *error;
         int found;
 
         if (j->verdict == VERDICT_SKIP)
@@ -120,15 +94,16 @@ static int look_at_shot(struct status *s, struct journal_view *view, size_t shot
             json_decref(stages);
             return -1;
         }
-        state = state_of(s, j, found ? &r : NULL);
-        error = strcmp(state, "failed") == 0 ? error_of(s, shot, i, found ? &r : NULL) : "";
+        state = standing_of(j, found ? &r : NULL, s->live);
+        error =
+            state == STANDING_FAILED ? standing_error(&w->plan, shot, i, found ? &r : NULL) : "";
         wanted = true;
-        done &= strcmp(state, "done") == 0;
-        failed |= strcmp(state, "failed") == 0;
+        done &= state == STANDING_DONE;
+        failed |= state == STANDING_FAILED;
         count(&s->stages[i], state, found ? &r : NULL);
         if (stages)
             json_object_set_new(stages, w->setup.stages[i]->name,
-                                stage_json(state, found ? &r : NULL, error));
+                                stage_json(standing_name(state), found ? &r : NULL, error));
         else if (error[0])
             printf("FAILED %s %s: %s\n", id, w->setup.stages[i]->name,
                    failure_text(error, w->setup.stages[i]->name));

@@ -60,6 +60,18 @@ const struct command commands_all[] = {
      "models that made it. rerun makes the shot from that in a production of its own, says which "
      "models or sources are not what they were, and whether the same bytes came out.",
      command_rerun},
+    {"watch", "[BOARD|DIR]", 0, 1, "the review page, live, while a run goes on",
+     "Serves the production's review page at a local address and prints it: as a run in another "
+     "window goes on, states and progress move, what is being sampled is seen as a preview of its "
+     "latents, and finished shots appear and play. Ctrl-C ends it. Served are the page and the "
+     "files that it refers to, to this machine alone unless --listen says otherwise.",
+     command_watch},
+    {"notes", "[import FILE] [BOARD|DIR]", 0, 3, "what was said of the shots; take an export in",
+     "Prints the notes and verdicts that the journal has of a production's shots. import FILE puts "
+     "in what its review page, index.html, exported: a note that is there already is not doubled, "
+     "newer words of it replace the older. The page shows them at once. A file that is not such an "
+     "export, is another board's or names shots that the board has not is refused whole.",
+     command_notes},
     {"journal", "dump|check|salvage [DIR]", 1, 2, "read, verify or rescue the journal",
      "dump prints every record and event. check reads every page and verifies every checksum. "
      "salvage copies what can still be read into a new journal and keeps the damaged one beside "

@@ -7,7 +7,7 @@
 #include "kernels/base/strbuf.h"
 
 /* What RFC 3986 lets stand in a path, and the slash. */
-static void add_path(struct strbuf *b, const char *path)
+void media_url_add(struct strbuf *b, const char *path)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-._~/!$&'()*+,;=:@";
@@ -26,10 +26,10 @@ char *media_url_absolute(const struct timeline *t, const struct medium *m, const
 
     strbuf_addf(&b, "file://%s", host);
     if (*m->path != '/') {
-        add_path(&b, t->root);
+        media_url_add(&b, t->root);
         strbuf_add(&b, "/");
     }
-    add_path(&b, m->path);
+    media_url_add(&b, m->path);
     return strbuf_take(&b);
 }
 
@@ -39,6 +39,6 @@ char *media_url(const struct timeline *t, const struct medium *m)
 
     if (*m->path == '/')
         return media_url_absolute(t, m, "");
-    add_path(&b, m->path);
+    media_url_add(&b, m->path);
     return strbuf_take(&b);
 }

@@ -54,3 +54,19 @@ int latents_read(const void *bytes, size_t size, struct arena *a, struct tensor 
     *out = t;
     return 0;
 }
+
+size_t latents_within(const void *bytes, size_t size)
+{
+    const uint8_t *p = bytes;
+    uint64_t count = 1;
+    if (size < HEADER || memcmp(p, MAGIC, sizeof MAGIC) != 0)
+        return 0;
+    p += sizeof MAGIC;
+    for (int i = 0; i < AXES; i++) {
+        uint64_t axis = get_u32(&p);
+        if (axis < 1 || axis > AXIS_MAX || count > size / axis)
+            return 0;
+        count *= axis;
+    }
+    return count <= (size - HEADER) / sizeof(float) ? HEADER + count * sizeof(float) : 0;
+}

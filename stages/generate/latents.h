@@ -16,5 +16,7 @@ void latents_write(const struct tensor *latents, uint8_t *bytes);
  * that are not finite, is ERROR_MODEL. */
 int latents_read(const void *bytes, size_t size, struct arena *a, struct tensor *out,
                  struct error *e);
+/* How many of the bytes are a blob, where more may follow it; 0: they begin with none. */
+size_t latents_within(const void *bytes, size_t size);
 
 #endif

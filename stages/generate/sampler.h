@@ -121,6 +121,8 @@ void sampler_state_write(const struct sampler *s, uint8_t *bytes);
 /* Into an `s` initialised with the same settings: a state of other settings, of another version, or
  * a damaged one is ERROR_MODEL and leaves `s` as it was. */
 int sampler_state_read(struct sampler *s, const uint8_t *bytes, size_t size, struct error *e);
+/* How far it is, from the bytes alone; false: they are no state of this version. */
+bool sampler_state_peek(const uint8_t *bytes, size_t size, int *index, int *steps);
 
 /* out = without + guidance (with - without), of `count` predictions each. */
 void sampler_guide(float *out, const float *without, const float *with, float guidance,

@@ -11,6 +11,7 @@
 
 static const char MAGIC[8] = "sample2"; /* the last character is the version */
 enum {
+    STEPS = 8 + 12 * 4, /* where they stand in the settings */
     SETTINGS = 8 + 13 * 4 + 6 * 8 + 2 * 8,
     RANDOM = TORCH_RANDOM_WORDS * 4 + 4 + 4 + 8,
     CHECKSUM = sizeof(struct hash128)
@@ -115,4 +116,14 @@ int sampler_state_read(struct sampler *s, const uint8_t *bytes, size_t size, str
     s->random = random;
     get_floats(&p, s->arrays, kept(s));
     return 0;
+}
+
+bool sampler_state_peek(const uint8_t *bytes, size_t size, int *index, int *steps)
+{
+    const uint8_t *settings = bytes + STEPS, *after = bytes + SETTINGS;
+    if (size < SETTINGS + 4 + CHECKSUM || memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
+        return false;
+    *steps = (int)get_u32(&settings);
+    *index = (int)get_u32(&after);
+    return *steps > 0 && *index >= 0 && *index <= *steps;
 }

@@ -315,3 +315,12 @@ int sampling_state_read(struct sampling *s, const uint8_t *bytes, size_t size, s
     arena_free(&a);
     return rc;
 }
+
+int sampling_state_peek(const uint8_t *bytes, size_t size, struct arena *a, struct tensor *latents,
+                        int *step, int *steps, struct error *e)
+{
+    size_t first = latents_within(bytes, size);
+    if (first == 0 || !sampler_state_peek(bytes + first, size - first, step, steps))
+        return error_set(e, ERROR_MODEL, "these bytes are no state of a sampling");
+    return latents_read(bytes, first, a, latents, e);
+}

@@ -66,5 +66,9 @@ int sampling_step(struct sampling *s, struct error *e);
 size_t sampling_state_size(const struct sampling *s);
 void sampling_state_write(const struct sampling *s, uint8_t *bytes);
 int sampling_state_read(struct sampling *s, const uint8_t *bytes, size_t size, struct error *e);
+/* A look at such bytes without the sampling: its latents, from the arena, and how many of its steps
+ * are done. */
+int sampling_state_peek(const uint8_t *bytes, size_t size, struct arena *a, struct tensor *latents,
+                        int *step, int *steps, struct error *e);
 
 #endif

@@ -94,6 +94,24 @@ static void record(const struct ready *r, uint8_t *states[STEPS + 1], size_t *si
     sampling_close(&s);
 }
 
+/* A look at a state without the sampling tells its latents and its step. */
+static void check_peek(const struct sampling *s, const uint8_t *state, size_t size)
+{
+    struct arena arena = {0};
+    struct error e = {0};
+    struct tensor latents;
+    int index, steps;
+
+    assert_int_equal(sampling_state_peek(state, size, &arena, &latents, &index, &steps, &e), 0);
+    assert_int_equal(index, s->sampler.index);
+    assert_int_equal(steps, STEPS);
+    assert_memory_equal(latents.data, s->latents.data, s->sampler.count * sizeof(float));
+    assert_int_equal(sampling_state_peek(state, 20, &arena, &latents, &index, &steps, &e), -1);
+    assert_int_equal(sampling_state_peek(state + 1, size - 1, &arena, &latents, &index, &steps, &e),
+                     -1);
+    arena_free(&arena);
+}
+
 static void check_resumes(const struct subject *subject)
 {
     uint8_t *states[STEPS + 1], *last;
@@ -112,6 +130,7 @@ static void check_resumes(const struct subject *subject)
         if (sampling_state_read(&s, states[from], size, &e))
             fail_msg("%s: %s", subject->dir, e.text);
         assert_int_equal(s.sampler.index, from);
+        check_peek(&s, states[from], size);
         while (s.sampler.index < STEPS)
             step(&s);
         assert_true((s.left_out > 0) == (subject->cache != STEP_CACHE_OFF));
