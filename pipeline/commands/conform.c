@@ -91,18 +91,6 @@ static int show(struct workspace *w, struct error *e)
     return 0;
 }
 
-static int write_timelines(struct workspace *w, struct error *e)
-{
-    struct handoff *h;
-    int rc = handoff_open(&w->board, &w->production, w->journal, &h, e);
-
-    if (rc == 0) {
-        rc = handoff_write(h, e);
-        handoff_close(h);
-    }
-    return rc;
-}
-
 int command_conform(const struct options *o)
 {
     const char *dir = "";
@@ -125,7 +113,8 @@ int command_conform(const struct options *o)
     for (int i = 0; i < o->operand_count; i++)
         if (is_choice(o->operands[i]) && choose(&w, o->operands[i], &e) != 0)
             goto fail;
-    if ((choices && write_timelines(&w, &e) != 0) || show(&w, &e) != 0)
+    if ((choices && handoff_update(&w.board, &w.production, w.journal, &e) != 0) ||
+        show(&w, &e) != 0)
         goto fail;
     workspace_close(&w);
     return EXIT_DELIVERED;

@@ -4,7 +4,9 @@
 #include "kernels/base/suggest.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/commands/find_production.h"
+#include "pipeline/execute/versions.h"
 #include "pipeline/exit_code.h"
+#include "pipeline/handoff/handoff.h"
 #include "pipeline/review/notes.h"
 #include "pipeline/review/page.h"
 
@@ -37,8 +39,10 @@ static int import(const char *path, const char *given, struct error *e)
 
     if (open_production(&w, &r, given, JOURNAL_WRITE, e) == 0 &&
         notes_read(path, &w.board, &file, e) == 0 &&
-        notes_merge(file, &w.board, w.journal, &did, e) == 0 && workspace_plan(&w, &r, e) == 0 &&
-        page_write(&w, e) == 0) {
+        notes_merge(file, &w.board, w.journal, &did, e) == 0 &&
+        versions_point_all(&w.production, &w.board, w.journal, e) == 0 &&
+        handoff_update(&w.board, &w.production, w.journal, e) == 0 &&
+        workspace_plan(&w, &r, e) == 0 && page_write(&w, e) == 0) {
         print_import(&did, w.production.dir);
         rc = 0;
     }

@@ -133,22 +133,8 @@ static int log_event(struct executor *x, const char *kind, const char *text, str
  * room for a link; the next run makes it. */
 static int point_all(const struct execution *x, struct error *e)
 {
-    const struct board *b = x->setup->env->board;
-    struct journal_view *view;
-    int rc = 0;
+    int rc = versions_point_all(x->production, x->setup->env->board, x->journal, e);
 
-    if (journal_view_begin(x->journal, &view, e) != 0)
-        return -1;
-    for (size_t i = 0; rc == 0 && i < b->shot_count; i++) {
-        struct arena arena = {0};
-        struct versions versions;
-
-        rc = versions_read(view, b->shots[i].id, &arena, &versions, e);
-        if (rc == 0)
-            rc = versions_point(x->production, b->shots[i].id, &versions, e);
-        arena_free(&arena);
-    }
-    journal_view_end(view);
     return rc != 0 && e->code == ERROR_SPACE ? 0 : rc;
 }
 

@@ -409,3 +409,24 @@ int versions_point(const struct production *p, const char *shot, const struct ve
     arena_free(&arena);
     return rc;
 }
+
+int versions_point_all(const struct production *p, const struct board *b, struct journal *journal,
+                       struct error *e)
+{
+    struct journal_view *view;
+    int rc = 0;
+
+    if (journal_view_begin(journal, &view, e) != 0)
+        return -1;
+    for (size_t i = 0; rc == 0 && i < b->shot_count; i++) {
+        struct arena arena = {0};
+        struct versions versions;
+
+        rc = versions_read(view, b->shots[i].id, &arena, &versions, e);
+        if (rc == 0)
+            rc = versions_point(p, b->shots[i].id, &versions, e);
+        arena_free(&arena);
+    }
+    journal_view_end(view);
+    return rc;
+}

@@ -12,6 +12,7 @@
 
 #include "journal/journal.h"
 #include "pipeline/execute/production.h"
+#include "storyboards/board.h"
 
 enum { VERSION_MOST = 999999 };
 #define VERSION_SHEET "sheet.json" /* tells of times, so it is not among a version's files */
@@ -70,5 +71,8 @@ char *version_path(struct arena *arena, const char *shot, int number, const char
  * has none for. What is no symbolic link is left as it is. */
 int versions_point(const struct production *p, const char *shot, const struct versions *v,
                    struct error *e);
+/* The same of every shot of the board, by what the journal says now. */
+int versions_point_all(const struct production *p, const struct board *b, struct journal *journal,
+                       struct error *e);
 
 #endif

@@ -315,3 +315,16 @@ struct hash128 handoff_digest(const struct handoff *h, size_t shot)
 {
     return h->media[shot].digest;
 }
+
+int handoff_update(const struct board *b, const struct production *p, struct journal *journal,
+                   struct error *e)
+{
+    struct handoff *h;
+    int rc = handoff_open(b, p, journal, &h, e);
+
+    if (rc == 0) {
+        rc = handoff_write(h, e);
+        handoff_close(h);
+    }
+    return rc;
+}
