@@ -22,5 +22,7 @@ enum { SOUND_TRACKS = 2 };
 /* The tracks that the journal's files make, "Narration" and "Music", in the arena. */
 int sound_tracks(const struct board *b, struct journal *journal, struct arena *arena,
                  struct track tracks[SOUND_TRACKS], size_t *count, struct error *e);
+/* The mix, relative to the production's folder, in the arena; "" for none. */
+int sound_mix(struct journal *journal, struct arena *arena, const char **path, struct error *e);
 
 #endif

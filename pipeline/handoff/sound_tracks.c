@@ -84,3 +84,18 @@ int sound_tracks(const struct board *b, struct journal *journal, struct arena *a
     json_decref(known);
     return rc;
 }
+
+int sound_mix(struct journal *journal, struct arena *arena, const char **path, struct error *e)
+{
+    json_t *known;
+    const char *found;
+    int rc = recall(journal, &known, e);
+
+    if (rc != 0)
+        return -1;
+    found = json_string_value(
+        json_object_get(json_array_get(json_object_get(known, "Mix"), 0), "path"));
+    *path = arena_strdup(arena, found ? found : "");
+    json_decref(known);
+    return *path ? 0 : error_memory(e);
+}
