@@ -75,6 +75,7 @@ PIPELINE_SRC := \
 	pipeline/handoff/media_url.c \
 	pipeline/handoff/otio.c \
 	pipeline/handoff/sound.c \
+	pipeline/handoff/sound_files.c \
 	pipeline/handoff/sound_tracks.c \
 	pipeline/handoff/timeline.c \
 	pipeline/handoff/xml.c \

@@ -2,6 +2,7 @@
  *
  *   shots/ID/              delivered files, ID_v001.mp4 ...; ID_v001.json says what they are;
  *                          ID.mp4 points to the current version's (versions.h)
+ *   sound/                 narrations, music and the mix: pipeline/handoff/sound.h
  *   .auteur/journal/       the journal
  *   .auteur/artefacts/     large intermediate files: <key>.<shot>.<name> (two shots of the same
  *                          content have the same key; each keeps its own file, so that a record's

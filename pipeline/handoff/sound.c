@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
 #include "pipeline/execute/narration.h"
+#include "pipeline/handoff/sound_files.h"
 #include "stages/sound/mix.h"
 #include "stages/sound/voice.h"
 
@@ -19,6 +21,7 @@ struct writing {
     const struct board *board;
     const struct production *production;
     struct arena arena;
+    struct sound_files files;
     struct film_place *places;
     int64_t frames;             /* of the film */
     struct mix_narration *cues; /* of the shots that have one, in order of time */
@@ -26,7 +29,6 @@ struct writing {
     size_t *shots; /* whose they are */
     size_t count;
     struct mix mix;
-    json_t *made; /* what the journal is told */
 };
 
 /* ---- what decides it */
@@ -101,94 +103,31 @@ static bool is_there(const struct writing *w, const json_t *record)
     return true;
 }
 
-/* 1: what the key stands for was made and is there; 0: not. *any: whether something is recorded. */
-static int is_made(const struct writing *w, struct journal *journal, const char *key, bool *any,
-                   struct error *e)
+static int recall(struct writing *w, struct journal *journal, struct error *e)
 {
     struct journal_view *view;
-    const char *text = NULL, *was;
-    json_t *record = NULL;
+    const char *text = NULL;
     int rc = 0;
 
     if (journal_view_begin(journal, &view, e) != 0)
         return -1;
     if (journal_meta_get(view, "sound", &text, e) < 0)
         rc = -1;
-    else if (text && *text)
-        record = json_loads(text, 0, NULL);
+    else if (text)
+        w->files.was = json_loads(text, 0, NULL);
     journal_view_end(view);
-    *any = json_object_size(record) > 0;
-    was = json_string_value(json_object_get(record, "key"));
-    if (rc == 0 && was && strcmp(was, key) == 0 && is_there(w, record))
-        rc = 1;
-    json_decref(record);
     return rc;
 }
 
+/* Whether what the key stands for was made and is there. */
+static bool is_made(const struct writing *w, const char *key)
+{
+    const char *was = json_string_value(json_object_get(w->files.was, "key"));
+
+    return was && strcmp(was, key) == 0 && is_there(w, w->files.was);
+}
+
 /* ---- files */
-
-/* The number under which this content stands already; else the first that is free. */
-static int number_of(const char *stem, const char *part, bool *stands, struct error *e)
-{
-    struct hash128 ours, theirs;
-    struct error ignored = {0};
-    char path[4096];
-    int next = 1;
-
-    *stands = false;
-    if (hash_file(part, &ours, e) != 0)
-        return -1;
-    for (int i = 1; i < 1000000; i++) {
-        snprintf(path, sizeof path, "%s_v%03d.wav", stem, i);
-        if (!path_exists(path))
-            break;
-        next = i + 1;
-        if (hash_file(path, &theirs, &ignored) == 0 && hash_equal(ours, theirs)) {
-            *stands = true;
-            return i;
-        }
-    }
-    return next;
-}
-
-/* Writes one file and adds it to the record's list. */
-static int write_one(struct writing *w, const char *list, const char *name, const char *kind,
-                     const struct sound *sound, int64_t at, int64_t frames, struct error *e)
-{
-    const struct board *b = w->board;
-    char stem[4000], part[4096], path[4096];
-    struct file_stat st;
-    struct error ignored = {0};
-    bool stands;
-    int number;
-    json_t *files = json_object_get(w->made, list);
-
-    snprintf(stem, sizeof stem, "%s/sound/%s.%s", w->production->dir, name, kind);
-    snprintf(part, sizeof part, "%s.part", stem);
-    if (sound_write_file(part, sound, sound_of_frame(b->deliver.start + at, b->fps), name, e) != 0)
-        goto failed;
-    number = number_of(stem, part, &stands, e);
-    if (number < 0)
-        goto failed;
-    snprintf(path, sizeof path, "%s_v%03d.wav", stem, number);
-    if (stands ? path_remove(part, e) != 0 : file_publish(part, path, e) != 0)
-        goto failed;
-    if (file_stat(path, &st, e) != 0)
-        return -1;
-    if (!files) {
-        files = json_array();
-        json_object_set_new(w->made, list, files);
-    }
-    if (json_array_append_new(files,
-                              json_pack("{ss ss+ sI sI sI}", "name", name, "path", "sound/",
-                                        strrchr(path, '/') + 1, "at", (json_int_t)at, "frames",
-                                        (json_int_t)frames, "size", (json_int_t)st.size)) != 0)
-        return error_memory(e);
-    return 0;
-failed:
-    path_remove(part, &ignored);
-    return -1;
-}
 
 /* Its part of the narration's stem, from the frame on which it begins to the end of that in which
  * it ends. */
@@ -203,26 +142,23 @@ static int write_narration(struct writing *w, size_t cue, struct error *e)
         end++;
     part.samples += n->at * SOUND_CHANNELS;
     part.count = sound_of_frame(end, fps) - n->at;
-    return write_one(w, "Narration", w->board->shots[w->shots[cue]].id, "narration", &part, at,
-                     end - at, e);
+    return sound_files_write(&w->files, "Narration", w->board->shots[w->shots[cue]].id, "narration",
+                             &part, at, end - at, e);
 }
 
 static int write_all(struct writing *w, struct error *e)
 {
-    char *dir = arena_printf(&w->arena, "%s/sound", w->production->dir);
     const char *name = w->board->name;
 
-    if (!dir)
-        return error_memory(e);
-    if (dir_make(dir, e) != 0)
+    if (dir_make(w->files.dir, e) != 0)
         return -1;
     for (size_t i = 0; i < w->count; i++)
         if (write_narration(w, i, e) != 0)
             return -1;
     if (w->mix.music.samples &&
-        write_one(w, "Music", name, "music", &w->mix.music, 0, w->frames, e) != 0)
+        sound_files_write(&w->files, "Music", name, "music", &w->mix.music, 0, w->frames, e) != 0)
         return -1;
-    return write_one(w, "Mix", name, "mix", &w->mix.film, 0, w->frames, e);
+    return sound_files_write(&w->files, "Mix", name, "mix", &w->mix.film, 0, w->frames, e);
 }
 
 /* ---- making it */
@@ -257,8 +193,8 @@ static int remember(struct writing *w, struct journal *journal, const char *key,
     char *text = NULL;
     int rc;
 
-    if (json_object_set_new(w->made, "key", json_string(key)) == 0)
-        text = json_dumps(w->made, JSON_COMPACT | JSON_SORT_KEYS);
+    if (json_object_set_new(w->files.made, "key", json_string(key)) == 0)
+        text = json_dumps(w->files.made, JSON_COMPACT | JSON_SORT_KEYS);
     rc = text ? journal_meta_put(journal, "sound", text, e) : error_memory(e);
     free(text);
     return rc;
@@ -273,8 +209,11 @@ static int make_room(struct writing *w, struct error *e)
     w->cues = arena_array(&w->arena, n, sizeof *w->cues);
     w->spoken = arena_array(&w->arena, n, sizeof *w->spoken);
     w->shots = arena_array(&w->arena, n, sizeof *w->shots);
-    w->made = json_object();
-    if (!w->places || !w->cues || !w->spoken || !w->shots || !w->made)
+    w->files.board = b;
+    w->files.arena = &w->arena;
+    w->files.made = json_object();
+    w->files.dir = path_join(&w->arena, w->production->dir, "sound");
+    if (!w->files.dir || !w->places || !w->cues || !w->spoken || !w->shots || !w->files.made)
         return error_memory(e);
     w->frames = film_lay_out(b, w->places);
     for (size_t i = 0; i < n; i++)
@@ -288,18 +227,15 @@ int sound_write(const struct stage_env *env, const struct production *p, struct 
 {
     struct writing w = {.env = env, .board = env->board, .production = p};
     char key[HASH_HEX_SIZE] = "";
-    bool any = false, wanted;
-    int made, rc = -1;
+    bool wanted;
+    int rc = -1;
 
-    if (make_room(&w, e) != 0)
+    if (make_room(&w, e) != 0 || recall(&w, journal, e) != 0)
         goto done;
     wanted = w.count || *w.board->sound.music;
     if (wanted && key_of(&w, key, e) != 0)
         goto done;
-    made = is_made(&w, journal, key, &any, e);
-    if (made < 0)
-        goto done;
-    if (made || (!wanted && !any))
+    if (wanted ? is_made(&w, key) : json_object_size(w.files.was) == 0)
         rc = 0;
     else if (!wanted)
         rc = journal_meta_put(journal, "sound", "{}", e);
@@ -309,7 +245,8 @@ done:
     for (size_t i = 0; w.spoken && i < w.count; i++)
         sound_free(&w.spoken[i]);
     mix_free(&w.mix);
-    json_decref(w.made);
+    json_decref(w.files.was);
+    json_decref(w.files.made);
     arena_free(&w.arena);
     return rc;
 }

@@ -187,6 +187,12 @@ static void what_was_linked_stays(void **state)
     assert_int_equal(path_remove(in_scratch("out/sound/film.mix_v001.wav"), &e), 0);
     expect(PROGRAM("run", board, "-o", dir), 0, "", "");
     assert_true(path_exists(in_scratch("out/sound/film.mix_v001.wav")));
+    assert_int_equal(path_remove(in_scratch("out/sound/two.narration_v001.wav"), &e), 0);
+    write_spoken("A third one."); /* a number that was given away is not given again */
+    expect(PROGRAM("run", board, "-o", dir), 0, "", "");
+    assert_true(path_exists(in_scratch("out/sound/two.narration_v003.wav")));
+    assert_false(path_exists(in_scratch("out/sound/two.narration_v001.wav")));
+    assert_false(path_exists(in_scratch("out/sound/.part")));
     write_file(board, "name: film\nsize: 64x36\nshots:\n  - {id: one, card: One, frames: 10}\n");
     expect(PROGRAM("run", board, "-o", dir), 0, "", "");
     assert_int_equal(file_read(in_scratch("out/film.edl"), 1 << 20, &edl, &size, &e), 0);
