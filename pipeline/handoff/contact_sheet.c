@@ -76,7 +76,8 @@ static int list_shot(struct listing *l, struct journal_view *view, size_t i, str
     c->poster = medium ? poster_of(l, medium->path) : NULL;
     l->delivered += medium != NULL;
     c->about = arena_printf(&l->arena, "%.2f s \xC2\xB7 %s \xC2\xB7 %s",
-                            frames_to_seconds(shot->frames, b->fps), shot->tier, state);
+                            frames_to_seconds(shot->frames - 2 * b->deliver.handles, b->fps),
+                            shot->tier, state);
     return c->about ? 0 : error_memory(e);
 }
 
