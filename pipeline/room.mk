@@ -115,6 +115,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_plan.c \
 	tests/pipeline/test_plan_memory.c \
 	tests/pipeline/test_plan_options.c \
+	tests/pipeline/test_previews.c \
 	tests/pipeline/test_progress.c \
 	tests/pipeline/test_rerun.c \
 	tests/pipeline/test_review.c \

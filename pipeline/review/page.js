@@ -243,6 +243,7 @@ async function listen() {
       tag = answer.headers.get("ETag") || "";
       const was = data;
       data = await answer.json();
+      store.forget(data);
       tell_changes(was);
       draw();
     }
