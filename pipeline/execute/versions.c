@@ -76,7 +76,7 @@ static int read_meta(struct journal_view *view, const char *kind, const char *sh
     return found < 0 ? -1 : 0;
 }
 
-static enum review review_of(const json_t *reviews, int number)
+static enum version_review review_of(const json_t *reviews, int number)
 {
     char name[16];
     const char *said;
@@ -224,7 +224,7 @@ const struct version *versions_of(const struct versions *v, int number)
     return NULL;
 }
 
-static const struct version *newest(const struct versions *v, enum review review)
+static const struct version *newest(const struct versions *v, enum version_review review)
 {
     const struct version *found = NULL;
 

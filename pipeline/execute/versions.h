@@ -16,7 +16,7 @@
 
 enum { VERSION_MOST = 999999 };
 #define VERSION_SHEET "sheet.json" /* tells of times, so it is not among a version's files */
-enum review { REVIEW_NONE, REVIEW_APPROVED, REVIEW_REJECTED };
+enum version_review { REVIEW_NONE, REVIEW_APPROVED, REVIEW_REJECTED };
 
 struct version_file {
     const char *name; /* as the stage named it: "deliver.mp4" */
@@ -26,7 +26,7 @@ struct version_file {
 struct version {
     int number; /* from 1 */
     int turn;   /* rises with every delivery: what is asked for again is the newest again */
-    enum review review;
+    enum version_review review;
     struct hash128 key; /* of the stage that made it */
     int frames;
     int64_t timecode; /* of its first frame, in frames from 00:00:00:00 */
