@@ -105,6 +105,7 @@ PIPELINE_TESTS := \
 	tests/pipeline/test_commands.c \
 	tests/pipeline/test_crash.c \
 	tests/pipeline/test_executor.c \
+	tests/pipeline/test_film_write.c \
 	tests/pipeline/test_full_disk.c \
 	tests/pipeline/test_key.c \
 	tests/pipeline/test_kill.c \

@@ -55,6 +55,7 @@ static void complain(const char *what, const struct error *why, enum exit_code *
 {
     if (why->code == ERROR_CANCELLED) {
         *status = EXIT_INTERRUPTED;
+        fprintf(stderr, "interrupted: %s is made by the next run\n", what);
         return;
     }
     fprintf(stderr, "auteur-pipe: %s could not be made: %s\n", what, why->text);
