@@ -171,7 +171,7 @@ static void a_damaged_shot_costs_the_film_alone(void **state)
 
     (void)state;
     write_board("#202080", "{kind: wipe, duration: 0.3}");
-    snprintf(path, sizeof path, "%s", at("shots/d/d.mp4"));
+    snprintf(path, sizeof path, "%s", at("shots/d/d_v001.mp4"));
     damage(path, 0, 200);
     run(3, "", "film.mp4 could not be made: shot d");
     points_to("film_v005.mp4");

@@ -104,9 +104,9 @@ static void a_run_leaves_a_page(void **state)
 
     (void)state;
     assert_string_equal(json_string_value(json_object_get(one, "state")), "delivered");
-    assert_string_equal(json_string_value(json_object_get(v, "film")), "shots/one/one.mp4");
+    assert_string_equal(json_string_value(json_object_get(v, "film")), "shots/one/one_v001.mp4");
     assert_string_equal(json_string_value(json_object_get(v, "poster")),
-                        "shots/one/one.poster.png");
+                        "shots/one/one_v001.poster.png");
     assert_true(json_is_true(json_object_get(data, "drop")));
     assert_int_equal(json_integer_value(json_object_get(page_shot(data, 2), "at")), 120);
     json_decref(data);
@@ -354,10 +354,10 @@ static void only_the_pages_own_files_are_served(void **state)
 {
     static const char *const others[] = {"/../board.yaml",      "/shots/../../board.yaml",
                                          "/%2e%2e/board.yaml",  "/shots/%2e%2e/%2e%2e/board.yaml",
-                                         "/..%2fboard.yaml",    "/shots/one/one.json",
+                                         "/..%2fboard.yaml",    "/shots/one/one_v001.json",
                                          "/.auteur/board.yaml", "/.auteur/journal/data.mdb",
                                          "//etc/passwd",        "/etc/passwd",
-                                         "/shots/one/one.mp4/"};
+                                         "/shots/one/one_v001.mp4/"};
     struct watch w = watch_begin(NULL);
     char link[160];
 
@@ -365,18 +365,18 @@ static void only_the_pages_own_files_are_served(void **state)
     assert_int_equal(ask(&w, "/", HOST), 200);
     assert_non_null(strstr(answer, "Content-Security-Policy: default-src 'none'"));
     assert_int_equal(ask(&w, "/state.json", HOST), 200);
-    assert_int_equal(ask(&w, "/shots/one/one.mp4", HOST), 200);
+    assert_int_equal(ask(&w, "/shots/one/one_v001.mp4", HOST), 200);
     assert_non_null(strstr(answer, "Content-Type: video/mp4"));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (ask(&w, others[i], HOST) == 200 || strstr(answer, "name: page"))
             fail_msg("%s was served", others[i]);
     /* A link within the production is followed, one that leads out is not. */
     assert_int_equal(ask(&w, "/shots/three/three_v001.mp4", HOST), 200);
-    snprintf(link, sizeof link, "%s/shots/two/two.poster.png", dir);
-    assert_int_equal(ask(&w, "/shots/two/two.poster.png", HOST), 200);
+    snprintf(link, sizeof link, "%s/shots/two/two_v001.poster.png", dir);
+    assert_int_equal(ask(&w, "/shots/two/two_v001.poster.png", HOST), 200);
     assert_int_equal(unlink(link), 0);
     assert_int_equal(symlink(board, link), 0);
-    assert_int_equal(ask(&w, "/shots/two/two.poster.png", HOST), 404);
+    assert_int_equal(ask(&w, "/shots/two/two_v001.poster.png", HOST), 404);
     assert_int_equal(unlink(link), 0);
     watch_end(&w);
     expect(PROGRAM("run", board, "-o", dir), 0, "delivered", ""); /* the poster comes back */
@@ -385,7 +385,7 @@ static void only_the_pages_own_files_are_served(void **state)
 static void bytes_are_served_in_ranges(void **state)
 {
     struct watch w = watch_begin(NULL);
-    const char film[] = "/shots/one/one.mp4";
+    const char film[] = "/shots/one/one_v001.mp4";
 
     (void)state;
     assert_int_equal(ask(&w, film, HOST "Range: bytes=4-7\r\n"), 206);
@@ -424,7 +424,7 @@ static void strangers_are_refused(void **state)
     assert_int_equal(ask(&w, line, "Host: anyone.example\r\n"), 200);
     assert_non_null(strstr(answer, "Set-Cookie: auteur_watch_"));
     snprintf(line, sizeof line, HOST "Cookie: auteur_watch_%d=%s\r\n", w.port, w.token);
-    assert_int_equal(ask(&w, "/shots/one/one.mp4", line), 200);
+    assert_int_equal(ask(&w, "/shots/one/one_v001.mp4", line), 200);
     watch_end(&w);
     expect(PROGRAM("watch", dir, "--listen", "nowhere"), 1, "", "--listen takes an address");
     expect(PROGRAM("watch", scratch), 1, "", "is not a production");
