@@ -411,7 +411,7 @@ static void merge_errors(void **state)
                     "t.yaml:2:22: unknown key '<<' in a shot, which may hold id, prompt, tier, "
                     "seed, frames, duration, steps, guidance, guidance_2, sampler, shift, "
                     "step_cache, step_cache_threshold, motion, noise, keyframe, look, camera, "
-                    "negative, text, additions, overlays, source, card, transition\n");
+                    "negative, text, additions, overlays, source, card, transition, narration\n");
     expect_messages("x-a: &a {prompt: x, stepps: 1}\n"
                     "shots:\n- {id: a, <<: *a}\n- {id: b, <<: *a}\n",
                     "t.yaml:1:21: unknown key 'stepps' in a shot; did you mean 'steps'?\n");
