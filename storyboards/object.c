@@ -14,12 +14,14 @@ static const char *kind_name(const struct node *n)
 static void unknown_key(struct reader *r, const struct table *table, const struct node *key)
 {
     const char *names[FIELDS_LIMIT], *near;
-    char list[300] = "";
+    char list[800] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < table->count; i++) {
         names[i] = table->fields[i].name;
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+        if (used < sizeof list)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
     if (r->problems->dropped) /* nobody will read it */
         near = NULL;

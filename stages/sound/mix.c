@@ -36,20 +36,25 @@ static void see(void *ctx, const AVFrame *frame)
     }
 }
 
-int mix_measure(const struct sound *s, struct loudness *out, struct error *e)
+static int measure(const struct sound *s, const char *peaks, struct loudness *out, struct error *e)
 {
     const int64_t step = SOUND_RATE / 10; /* the meter tells every tenth of a second */
     const struct sound *inputs[] = {s};
     const struct graph_look look = {see, out};
     char text[100];
 
-    snprintf(text, sizeof text, "[in0]apad=whole_len=%lld,ebur128=peak=true:metadata=1",
-             (long long)((s->count + step - 1) / step * step));
+    snprintf(text, sizeof text, "[in0]apad=whole_len=%lld,ebur128=peak=%s:metadata=1",
+             (long long)((s->count + step - 1) / step * step), peaks);
     *out = (struct loudness){-70, 0};
     if (graph_run(text, inputs, 1, &look, NULL, e) != 0)
         return -1;
     out->peak = out->peak > 0 ? 20 * log10(out->peak) : -INFINITY;
     return 0;
+}
+
+int mix_measure(const struct sound *s, struct loudness *out, struct error *e)
+{
+    return measure(s, "true", out, e);
 }
 
 /* ---- levels */
@@ -64,7 +69,7 @@ static int gain_to(const struct sound *s, double target, double *decibels, struc
 {
     struct loudness now;
 
-    if (mix_measure(s, &now, e) != 0)
+    if (measure(s, "none", &now, e) != 0)
         return -1;
     *decibels = now.integrated > UNMEASURED ? fmin(target - now.integrated, MOST_GAIN) : 0;
     return 0;
@@ -157,13 +162,11 @@ done:
 
 /* ---- the whole */
 
-/* True peaks below the limit: limited at four times the rate, where samples show them; nothing is
- * touched that has none. */
+/* The limiter works at four times the rate, where samples show true peaks; coming back to 48 kHz
+ * makes small new ones, for which it aims lower, and lower still when that was not enough. */
 static int limit(struct sound *s, double peak, struct loudness *now, struct error *e)
 {
-    double ceiling = peak - 0.1;
-
-    for (int tries = 0; tries < 4; tries++) {
+    for (double ceiling = peak - 0.25; ceiling > peak - 1; ceiling -= 0.25) {
         const struct sound *inputs[] = {s};
         struct sound made;
         char text[200];
@@ -180,9 +183,19 @@ static int limit(struct sound *s, double peak, struct loudness *now, struct erro
             return -1;
         sound_free(s);
         *s = made;
-        ceiling -= 0.3; /* coming back to 48 kHz makes new peaks, small ones */
     }
     return mix_measure(s, now, e);
+}
+
+/* A stem. Samples far below the limit have no true peaks above it: nothing need be measured. */
+static int limit_stem(struct sound *s, double peak, struct error *e)
+{
+    float near = (float)factor(peak - 4), highest = 0;
+    struct loudness now;
+
+    for (int64_t i = 0; i < s->count * SOUND_CHANNELS; i++)
+        highest = fmaxf(highest, fabsf(s->samples[i]));
+    return highest < near ? 0 : limit(s, peak, &now, e);
 }
 
 static int sum(const struct mix *m, int64_t samples, double gain, struct sound *out,
@@ -214,7 +227,7 @@ static int level(const struct board_sound *b, int64_t samples, struct mix *m, st
         if (sum(m, samples, gain, &m->film, e) != 0 || limit(&m->film, b->peak, &now, e) != 0)
             return -1;
         off = now.integrated > UNMEASURED ? b->loudness - now.integrated : 0;
-        if (fabs(off) < 0.1)
+        if (fabs(off) < 0.2)
             break;
         if (tries < 2)
             gain += off;
@@ -225,8 +238,6 @@ static int level(const struct board_sound *b, int64_t samples, struct mix *m, st
 int mix_make(const struct board_sound *b, int64_t samples, const struct mix_narration *narrations,
              size_t count, const struct sound *music, struct mix *out, struct error *e)
 {
-    struct loudness now;
-
     *out = (struct mix){0};
     if (sound_make(&out->narration, samples, e) != 0)
         goto failed;
@@ -235,8 +246,8 @@ int mix_make(const struct board_sound *b, int64_t samples, const struct mix_narr
             goto failed;
     if (music && make_music(b, music, samples, narrations, count, &out->music, e) != 0)
         goto failed;
-    if (level(b, samples, out, e) != 0 || limit(&out->narration, b->peak, &now, e) != 0 ||
-        (music && limit(&out->music, b->peak, &now, e) != 0))
+    if (level(b, samples, out, e) != 0 || limit_stem(&out->narration, b->peak, e) != 0 ||
+        (music && limit_stem(&out->music, b->peak, e) != 0))
         goto failed;
     return 0;
 failed:

@@ -20,7 +20,7 @@ static char scratch[] = "/tmp/auteur-sound-XXXXXX";
 static struct error e;
 
 /* What may be off, and why. */
-static const double LOUDNESS_OFF = 0.5; /* LU: asked for; the mix aims at 0.1 */
+static const double LOUDNESS_OFF = 0.5; /* LU: asked for; the mix aims at 0.2 */
 static const double DUCK_OFF = 2;       /* dB: asked for; noise's own level varies by less than 1 */
 /* A limiter's resampling rings a little ahead of what begins. */
 static const float AUDIBLE = 1e-3f;

@@ -28,6 +28,28 @@ static inline void overlay_holds(const struct overlay *o, double duration)
     HOLDS(o->line >= 1);
 }
 
+static inline void narration_holds(const struct narration *n)
+{
+    if (!n->line) {
+        HOLDS(!n->text && !n->file && !n->column);
+        return;
+    }
+    HOLDS((*n->text != '\0') != (*n->file == '/'));
+    HOLDS(n->voice && n->written && n->column >= 1);
+    HOLDS(n->speed >= 80 && n->speed <= 450 && n->at >= 0 && n->at <= 86400);
+    HOLDS(n->stretch == 0 || n->stretch == 1);
+}
+
+static inline void sound_holds(const struct board_sound *s)
+{
+    HOLDS(s->voice && s->command && s->music && s->music_written);
+    HOLDS((*s->music == '/') == (s->music_line >= 1));
+    HOLDS(s->speed >= 80 && s->speed <= 450 && (s->stretch == 0 || s->stretch == 1));
+    HOLDS(s->music_volume >= -60 && s->music_volume <= 20 && s->duck >= 0 && s->duck <= 60);
+    HOLDS(s->fade_in >= 0 && s->fade_in <= 60 && s->fade_out >= 0 && s->fade_out <= 60);
+    HOLDS(s->loudness >= -40 && s->loudness <= -8 && s->peak >= -20 && s->peak <= 0);
+}
+
 static inline void shot_holds(const struct shot *s, struct rational fps)
 {
     HOLDS(s->id && *s->id && strlen(s->id) <= 64);
@@ -52,6 +74,7 @@ static inline void shot_holds(const struct shot *s, struct rational fps)
     HOLDS(s->line >= 1);
     HOLDS((unsigned)s->transition.kind < TRANSITION_KINDS && s->transition.frames >= 0);
     HOLDS((s->transition.kind == TRANSITION_CUT) == (s->transition.frames == 0));
+    narration_holds(&s->narration);
     for (size_t i = 0; i < s->overlay_count; i++)
         overlay_holds(&s->overlays[i], frames_to_seconds(s->frames, fps));
 }
@@ -69,6 +92,7 @@ static inline void board_holds(const struct board *b)
     HOLDS(b->deliver.handles >= 0 && b->deliver.handles <= 240);
     HOLDS(b->deliver.start >= b->deliver.handles);
     HOLDS(b->deliver.quality >= 1 && b->deliver.quality <= 100);
+    sound_holds(&b->sound);
     HOLDS(b->shot_count >= 1);
     for (size_t i = 0; i < b->model_count; i++)
         HOLDS(b->models[i].path[0] == '/' && b->models[i].tier);
