@@ -504,6 +504,36 @@ static void what_is_damaged_or_short_is_named(void **state)
     render(&f, file("good.mp4"));
 }
 
+/* Whatever stands in a file: a film, or an error that names the shot or the sound. */
+static void random_damage_is_an_error_or_none(void **state)
+{
+    struct random_film f;
+    char mix[128];
+
+    (void)state;
+    snprintf(mix, sizeof mix, "%s/mix.wav", scratch);
+    make_wav(mix, 48000, 2, 60000);
+    make_film(&f, (struct rational){24, 1}, "01:00:00:00");
+    f.film.sound = mix;
+    for (int i = 0; i < 40; i++) {
+        const char *path = i % 4 == 0 ? mix : f.paths[2 + i % 2];
+        struct error e = {0};
+        size_t size;
+        char *bytes;
+
+        assert_int_equal(file_read(path, 1 << 24, &bytes, &size, &e), 0);
+        for (int k = 0; k < 1 + i % 5; k++)
+            bytes[below(i % 8 == 0 ? 44 : (int64_t)size)] ^= (char)(1 << below(8));
+        assert_int_equal(file_write_atomic(file("kept"), bytes, size, &e), 0);
+        shell("mv %s %s.whole && mv %s %s", path, path, file("kept"), path);
+        if (film_render(&f.film, file("bad.mp4"), &e) != 0 && !strstr(e.text, "shot ") &&
+            !strstr(e.text, "sound"))
+            fail_msg("\"%s\"", e.text);
+        shell("mv %s.whole %s", path, path);
+        free(bytes);
+    }
+}
+
 static void a_large_board_is_made_smaller(void **state)
 {
     static const int sizes[][4] = {{1280, 720, 1280, 720},  {1920, 1080, 1280, 720},
@@ -588,6 +618,7 @@ int main(void)
         cmocka_unit_test(sound_lasts_as_long_as_the_pictures),
         cmocka_unit_test(odd_rates_are_exact),
         cmocka_unit_test(what_is_damaged_or_short_is_named),
+        cmocka_unit_test(random_damage_is_an_error_or_none),
         cmocka_unit_test(a_large_board_is_made_smaller),
         cmocka_unit_test(a_sheet_keeps_its_bounds),
         cmocka_unit_test(a_sheet_is_drawn_whatever_stands_in_it),
