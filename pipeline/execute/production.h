@@ -1,7 +1,6 @@
 /* Where things lie in a production directory:
  *
  *   shots/ID/              delivered files; ID.json says what they are
- *   NAME.otio ...          timelines; film_v001.mp4 ..., film.mp4 and contact-sheet.png: handoff/
  *   .auteur/journal/       the journal
  *   .auteur/artefacts/     large intermediate files: <key>.<shot>.<name> (two shots of the same
  *                          content have the same key; each keeps its own file, so that a record's
