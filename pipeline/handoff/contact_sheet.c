@@ -5,6 +5,7 @@
 #include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
 #include "pipeline/handoff/film.h"
+#include "pipeline/progress/progress.h"
 #include "stages/film/contact_sheet.h"
 #include "stages/stage.h"
 
@@ -48,7 +49,9 @@ static int failure_of(struct listing *l, struct journal_view *view, const char *
         if (found < 0)
             return -1;
         if (found && r.status == RECORD_FAILED && r.error[0]) {
-            *out = arena_printf(&l->arena, "%s: %s", stages_all[i]->name, r.error);
+            const char *stage = stages_all[i]->name;
+
+            *out = arena_printf(&l->arena, "%s: %s", stage, failure_text(r.error, stage));
             if (!*out)
                 return error_memory(e);
         }

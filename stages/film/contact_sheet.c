@@ -14,6 +14,7 @@ enum {
     BOX = 0x34383D,
     BRIGHT = 0xE9ECEF,
     DIM = 0x9AA1A8,
+    ON_BOX = 0xC6CBD0,
     RED = 0xFF8A7A,
     SMALLEST_EM = 7, /* words below that are left out */
     LABELS = 3       /* of a shot: id, about, reason */
@@ -149,7 +150,7 @@ static int draw_shot(const struct contact_sheet *s, size_t i, const struct conta
                                l->em * 0.85,
                                false,
                                false,
-                               DIM,
+                               ON_BOX,
                                reason};
     return 0;
 }

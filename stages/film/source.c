@@ -27,7 +27,7 @@ AVFrame *film_black(const struct film *film, struct error *e)
     return f;
 }
 
-/* Black, with what is missing. */
+/* Black, with what is missing; black alone where the font is missing too. */
 static int make_card(struct film_source *s, const struct film *film, struct error *e)
 {
     AVFrame *rgb = picture_new(AV_PIX_FMT_RGB24, film->width, film->height, e);
@@ -42,7 +42,12 @@ static int make_card(struct film_source *s, const struct film *film, struct erro
     if (!rgb)
         return -1;
     memset(rgb->data[0], 0, (size_t)rgb->linesize[0] * (size_t)rgb->height);
-    if (lettering_draw(rgb, labels, 2, e) == 0) {
+    rc = lettering_draw(rgb, labels, 2, e);
+    if (rc != 0 && e->code == ERROR_MEDIA) {
+        error_clear(e);
+        rc = 0;
+    }
+    if (rc == 0) {
         s->card = fitter_fit(&s->fitter, rgb, e);
         rc = s->card ? 0 : -1;
     }

@@ -78,6 +78,7 @@ static void make_clip(const char *path, int clip, int64_t frames, struct rationa
         .height = HEIGHT << large,
         .fps = fps,
         .threads = 1,
+        .gop = large ? 0 : 12,
         .matrix = AVCOL_SPC_BT709,
         .range = AVCOL_RANGE_MPEG,
         .transfer = AVCOL_TRC_BT709,
@@ -122,7 +123,7 @@ static void count(void *ctx, int64_t done, int64_t total)
     f->calls++;
 }
 
-static void make_film(struct random_film *f, struct rational fps, const char *timecode)
+static void plan_film(struct random_film *f, struct rational fps, const char *timecode)
 {
     *f = (struct random_film){.film = {.clips = f->clips,
                                        .count = CLIPS,
@@ -143,7 +144,9 @@ static void make_film(struct random_film *f, struct rational fps, const char *ti
                  i % 3 == 2 ? "mov" : "mp4");
         *c = (struct film_clip){.name = f->names[i],
                                 .path = gap ? NULL : f->paths[i],
-                                .in = gap ? 0 : 6 + below(4),
+                                .in = gap      ? 0
+                                      : i == 1 ? 130 + below(30) /* sought, not read through */
+                                               : 6 + below(4),
                                 .frames = 12 + below(12)};
         if (i != 4 && i != 5)
             c->kind = (enum transition_kind)below(TRANSITION_KINDS);
@@ -152,6 +155,11 @@ static void make_film(struct random_film *f, struct rational fps, const char *ti
         c->before = i ? below(7) : 0;
         c->after = 1 + below(6);
     }
+}
+
+static void make_film(struct random_film *f, struct rational fps, const char *timecode)
+{
+    plan_film(f, fps, timecode);
     for (int i = 0; i < CLIPS; i++)
         if (f->clips[i].path)
             make_clip(f->paths[i], i,
@@ -415,6 +423,30 @@ static void sound_lasts_as_long_as_the_pictures(void **state)
     }
 }
 
+/* Rates that the movie's clock cannot tell exactly, the slowest and the fastest. */
+static void odd_rates_are_exact(void **state)
+{
+    static const struct rational rates[] = {{7, 1},  {13, 1},      {12000, 1001},  {25, 2},
+                                            {1, 1},  {240, 1},     {120000, 1001}, {50, 1},
+                                            {59, 1}, {60000, 1001}};
+    char mix[128];
+
+    (void)state;
+    snprintf(mix, sizeof mix, "%s/mix.wav", scratch);
+    make_wav(mix, 48000, 2, 20000);
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
+        for (int64_t frames = 1; frames < 40; frames += 19) {
+            struct random_film f;
+
+            plan_film(&f, rates[i], "01:00:00:00");
+            make_clip(f.paths[0], 0, frames, rates[i]);
+            f.clips[0] = (struct film_clip){.name = "000", .path = f.paths[0], .frames = frames};
+            f.film.count = 1;
+            f.film.sound = mix;
+            render(&f, file("odd.mp4"));
+        }
+}
+
 /* ---- what goes wrong */
 
 static void fails(struct random_film *f, const char *what, const char *also)
@@ -470,6 +502,36 @@ static void what_is_damaged_or_short_is_named(void **state)
     assert_int_equal(e.code, ERROR_CANCELLED);
     f.stop_after = 0;
     render(&f, file("good.mp4"));
+}
+
+/* Whatever stands in a file: a film, or an error that names the shot or the sound. */
+static void random_damage_is_an_error_or_none(void **state)
+{
+    struct random_film f;
+    char mix[128];
+
+    (void)state;
+    snprintf(mix, sizeof mix, "%s/mix.wav", scratch);
+    make_wav(mix, 48000, 2, 60000);
+    make_film(&f, (struct rational){24, 1}, "01:00:00:00");
+    f.film.sound = mix;
+    for (int i = 0; i < 40; i++) {
+        const char *path = i % 4 == 0 ? mix : f.paths[2 + i % 2];
+        struct error e = {0};
+        size_t size;
+        char *bytes;
+
+        assert_int_equal(file_read(path, 1 << 24, &bytes, &size, &e), 0);
+        for (int k = 0; k < 1 + i % 5; k++)
+            bytes[below(i % 8 == 0 ? 44 : (int64_t)size)] ^= (char)(1 << below(8));
+        assert_int_equal(file_write_atomic(file("kept"), bytes, size, &e), 0);
+        shell("mv %s %s.whole && mv %s %s", path, path, file("kept"), path);
+        if (film_render(&f.film, file("bad.mp4"), &e) != 0 && !strstr(e.text, "shot ") &&
+            !strstr(e.text, "sound"))
+            fail_msg("\"%s\"", e.text);
+        shell("mv %s.whole %s", path, path);
+        free(bytes);
+    }
 }
 
 static void a_large_board_is_made_smaller(void **state)
@@ -554,7 +616,9 @@ int main(void)
         cmocka_unit_test(every_frame_is_what_the_clips_say),
         cmocka_unit_test(the_same_clips_give_the_same_bytes),
         cmocka_unit_test(sound_lasts_as_long_as_the_pictures),
+        cmocka_unit_test(odd_rates_are_exact),
         cmocka_unit_test(what_is_damaged_or_short_is_named),
+        cmocka_unit_test(random_damage_is_an_error_or_none),
         cmocka_unit_test(a_large_board_is_made_smaller),
         cmocka_unit_test(a_sheet_keeps_its_bounds),
         cmocka_unit_test(a_sheet_is_drawn_whatever_stands_in_it),
