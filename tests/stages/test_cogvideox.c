@@ -128,8 +128,9 @@ static void test_damaged_checkpoints(void **unused)
         if (strcmp(edit, "rm") == 0)
             shell("rm %s/dir/%s", scratch, file);
         else if (strcmp(edit, "half") == 0)
-            shell("rm %s/dir/%s && head -c 20000 " ROTARY "/%s > %s/dir/%s", scratch, file, file,
-                  scratch, file);
+            shell("rm %s/dir/%s && head -c $(($(stat -c %%s " ROTARY "/%s) / 2)) " ROTARY
+                  "/%s > %s/dir/%s",
+                  scratch, file, file, file, scratch, file);
         else
             shell("rm %s/dir/%s && sed '%s' " ROTARY "/%s > %s/dir/%s && ! cmp -s " ROTARY
                   "/%s %s/dir/%s",
