@@ -352,11 +352,16 @@ static int ask(const struct watch *w, const char *path, const char *headers)
 
 static void only_the_pages_own_files_are_served(void **state)
 {
-    static const char *const others[] = {"/../board.yaml",      "/shots/../../board.yaml",
-                                         "/%2e%2e/board.yaml",  "/shots/%2e%2e/%2e%2e/board.yaml",
-                                         "/..%2fboard.yaml",    "/shots/one/one_v001.json",
-                                         "/.auteur/board.yaml", "/.auteur/journal/data.mdb",
-                                         "//etc/passwd",        "/etc/passwd",
+    static const char *const others[] = {"/../board.yaml",
+                                         "/shots/../../board.yaml",
+                                         "/%2e%2e/board.yaml",
+                                         "/shots/%2e%2e/%2e%2e/board.yaml",
+                                         "/..%2fboard.yaml",
+                                         "/shots/one/one_v001.json",
+                                         "/.auteur/board.yaml",
+                                         "/.auteur/journal/data.mdb",
+                                         "//etc/passwd",
+                                         "/etc/passwd",
                                          "/shots/one/one_v001.mp4/"};
     struct watch w = watch_begin(NULL);
     char link[160];
