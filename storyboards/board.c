@@ -67,8 +67,14 @@ static void read_deliver(struct reader *r, const struct node *n, struct board *b
     if (deliver_main(&board->deliver) < 0 && board->deliver.timeline != TIMELINE_NONE)
         complain(r, slots.value[DELIVER_ROW_CODEC],
                  "timelines refer to films, and 'codec' has pictures alone; add prores or h264 to "
-                 "it, or "
-                 "write timeline: none");
+                 "it, or write timeline: none");
+    if (slots.value[DELIVER_ROW_TIMELINE] && !timecode_has_rate(r->fps) &&
+        board->deliver.timeline != TIMELINE_NONE && board->deliver.timeline != TIMELINE_FINAL_CUT)
+        complain(
+            r, slots.value[DELIVER_ROW_TIMELINE],
+            "%g frames a second cannot be said in an EDL or in Final Cut 7 XML, which know "
+            "whole rates and 1000/1001 of them; write another fps, or timeline: final-cut or none",
+            (double)r->fps.num / r->fps.den);
     r->handles = board->deliver.handles;
     read_start(r, slots.value[DELIVER_ROW_START] ? slots.value[DELIVER_ROW_START] : n, values.start,
                &board->deliver);

@@ -258,7 +258,8 @@ static const struct field deliver_fields[] = {
     {"timeline", FIELD_CHOICE, AT(deliver_values, deliver.timeline), .choices = timeline_names,
      .fallback = "all",
      .help = "the editing program that timelines are written for: OpenTimelineIO, EDL, Final Cut Pro "
-             "7 XML, FCPXML, or those of them that it reads best"},
+             "7 XML, FCPXML, or those of them that it reads best; by default those that can say the board's "
+             "rate"},
     {"start", FIELD_TEXT, AT(deliver_values, start), .min = 11, .max = 11,
      .without = "01:00:00:00, drop-frame at 29.97 and 59.94",
      .help = "timecode of the film's first frame and of each shot's; a ';' before the frames counts "

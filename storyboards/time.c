@@ -80,6 +80,11 @@ static int dropped_a_minute(struct rational fps)
     return fps.num / 15000;
 }
 
+bool timecode_has_rate(struct rational fps)
+{
+    return fps.den == 1 || (fps.den == 1001 && fps.num % 1000 == 0);
+}
+
 bool timecode_can_drop(struct rational fps)
 {
     return dropped_a_minute(fps) > 0;

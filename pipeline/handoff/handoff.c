@@ -232,12 +232,14 @@ static const struct {
     char *(*text)(const struct timeline *t, struct error *e);
     unsigned wanted; /* by these of deliver's `timeline` */
     bool flat;       /* it has room for one track of pictures */
+    bool any_rate;   /* it can say rates that are no timecode's */
 } formats[] = {
-    {"otio", timeline_otio, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE), false},
-    {"edl", timeline_edl, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_AVID), true},
-    {"xml", timeline_fcp7, FOR(TIMELINE_ALL) | FOR(TIMELINE_PREMIERE), false},
-    {"fcpxml", timeline_fcpxml, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_FINAL_CUT),
+    {"otio", timeline_otio, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE), false, true},
+    {"edl", timeline_edl, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_AVID), true,
      false},
+    {"xml", timeline_fcp7, FOR(TIMELINE_ALL) | FOR(TIMELINE_PREMIERE), false, false},
+    {"fcpxml", timeline_fcpxml, FOR(TIMELINE_ALL) | FOR(TIMELINE_RESOLVE) | FOR(TIMELINE_FINAL_CUT),
+     false, true},
 };
 
 static int write_format(struct handoff *h, size_t i, struct error *e)
@@ -249,7 +251,8 @@ static int write_format(struct handoff *h, size_t i, struct error *e)
 
     if (!path)
         return error_memory(e);
-    if (!(formats[i].wanted & FOR(h->board->deliver.timeline)))
+    if (!(formats[i].wanted & FOR(h->board->deliver.timeline)) ||
+        !(formats[i].any_rate || timecode_has_rate(h->board->fps)))
         return path_remove(path, e);
     text = formats[i].text(formats[i].flat ? &h->flat : &h->layered, e);
     if (!text)

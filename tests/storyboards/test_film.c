@@ -69,6 +69,15 @@ static void timecode_begins_where_the_board_says(void **state)
     expect_messages("fps: 25\ndeliver: {start: \"01:00:00;00\"}\nshots: [{id: a, card: x}]",
                     "t.yaml:2:18: drop-frame timecode is for 29.97 and 59.94 frames a second; "
                     "write '01:00:00;00' with a colon\n");
+    expect_messages("fps: 12.5\ndeliver: {timeline: premiere}\nshots: [{id: a, card: x}]",
+                    "t.yaml:2:21: 12.5 frames a second cannot be said in an EDL or in Final Cut 7 "
+                    "XML, which know whole rates and 1000/1001 of them; write another fps, or "
+                    "timeline: final-cut or none\n");
+    expect_messages("deliver: {codec: [png, exr]}\nshots: [{id: a, card: x}]",
+                    "t.yaml:1:18: timelines refer to films, and 'codec' has pictures alone; add "
+                    "prores or h264 to it, or write timeline: none\n");
+    expect_messages("deliver: {codec: [png, h264, png]}\nshots: [{id: a, card: x}]",
+                    "t.yaml:1:30: 'codec' has png twice\n");
     expect_messages("fps: 25\ndeliver: {start: \"01:00:00:25\"}\nshots: [{id: a, card: x}]",
                     "t.yaml:2:18: '01:00:00:25' is no timecode at this rate: write "
                     "\"hh:mm:ss:ff\"\n");
