@@ -194,6 +194,20 @@ done:
     return rc;
 }
 
+int file_update(const char *path, const void *bytes, size_t size, struct error *e)
+{
+    struct error ignored = {0};
+    size_t there;
+    char *now;
+    bool same = false;
+
+    if (file_read(path, size, &now, &there, &ignored) == 0) {
+        same = there == size && memcmp(now, bytes, size) == 0;
+        free(now);
+    }
+    return same ? 0 : file_write_atomic(path, bytes, size, e);
+}
+
 int dir_make(const char *path, struct error *e)
 {
     char *copy = strdup(path);

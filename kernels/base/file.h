@@ -26,6 +26,9 @@ int file_refuse_lfs_pointer(const char *path, const void *bytes, size_t size, st
  * file or the new one, never a part. */
 int file_write_atomic(const char *path, const void *bytes, size_t size, struct error *e);
 
+/* The same, unless the file says so already: what shows it need not read it again. */
+int file_update(const char *path, const void *bytes, size_t size, struct error *e);
+
 /* fsync `from`, a file or a folder of files, rename it to `to` (same file system), fsync `to`'s
  * directory. */
 int file_publish(const char *from, const char *to, struct error *e);

@@ -10,7 +10,7 @@
 #include "pipeline/handoff/timeline.h"
 #include "storyboards/film.h"
 
-enum { TIMELINE_SIZE_LIMIT = 1 << 28, REEL_SIZE = 9 };
+enum { REEL_SIZE = 9 };
 
 enum { TRACKS = 2 + SOUND_TRACKS };
 
@@ -212,20 +212,6 @@ static int fill(struct handoff *h, struct journal *journal, struct error *e)
     return 0;
 }
 
-static bool says_so_already(const char *path, const char *text)
-{
-    struct error ignored = {0};
-    size_t size;
-    char *bytes;
-    bool same;
-
-    if (file_read(path, TIMELINE_SIZE_LIMIT, &bytes, &size, &ignored) != 0)
-        return false;
-    same = size == strlen(text) && memcmp(bytes, text, size) == 0;
-    free(bytes);
-    return same;
-}
-
 #define FOR(which) (1u << (which))
 static const struct {
     const char *ending;
@@ -257,8 +243,7 @@ static int write_format(struct handoff *h, size_t i, struct error *e)
     text = formats[i].text(formats[i].flat ? &h->flat : &h->layered, e);
     if (!text)
         return -1;
-    if (!says_so_already(path, text))
-        rc = file_write_atomic(path, text, strlen(text), e);
+    rc = file_update(path, text, strlen(text), e);
     free(text);
     return rc;
 }

@@ -7,7 +7,6 @@
 #include "kernels/base/strbuf.h"
 #include "pipeline/review/page_source.h"
 
-enum { PAGE_LIMIT = 1 << 30 };
 
 static void add_escaped(struct strbuf *b, const char *text)
 {
@@ -97,20 +96,6 @@ bool page_is_due(const struct production *p)
            page < written(p->dir, ".auteur/board.yaml");
 }
 
-static bool says_so_already(const char *path, const char *text)
-{
-    struct error ignored = {0};
-    size_t size;
-    char *bytes;
-    bool same;
-
-    if (file_read(path, PAGE_LIMIT, &bytes, &size, &ignored) != 0)
-        return false;
-    same = size == strlen(text) && memcmp(bytes, text, size) == 0;
-    free(bytes);
-    return same;
-}
-
 static int write_page(const struct review *r, struct error *e)
 {
     struct arena arena = {0};
@@ -124,7 +109,7 @@ static int write_page(const struct review *r, struct error *e)
     else
         text = page_html(r->board->name, data, "", e);
     if (text)
-        rc = says_so_already(path, text) ? 0 : file_write_atomic(path, text, strlen(text), e);
+        rc = file_update(path, text, strlen(text), e);
     free(text);
     json_decref(data);
     arena_free(&arena);

@@ -164,7 +164,7 @@ static int write_poster(const struct encoding *x, const AVFrame *picture, struct
         .range = AVCOL_RANGE_JPEG,
         .transfer = AVCOL_TRC_IEC61966_2_1, /* what viewers of pictures expect */
     };
-    AVFrame *rgb = frame_new(AV_PIX_FMT_RGB24, picture->width, picture->height, e);
+    AVFrame *rgb = media_frame_new(AV_PIX_FMT_RGB24, picture->width, picture->height, e);
     int rc;
 
     if (!rgb)

@@ -1,4 +1,5 @@
 #include "stages/encode/output.h"
+#include "stages/media/media.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,22 +10,6 @@
 
 #include "kernels/base/file.h"
 #include "kernels/pool.h"
-
-AVFrame *frame_new(enum AVPixelFormat format, int width, int height, struct error *e)
-{
-    AVFrame *f = av_frame_alloc();
-
-    if (f) {
-        f->format = format;
-        f->width = width;
-        f->height = height;
-    }
-    if (!f || av_frame_get_buffer(f, 0) < 0) {
-        av_frame_free(&f);
-        error_memory(e);
-    }
-    return f;
-}
 
 static struct media_form form_of(const struct output *o, char options[CODEC_OPTIONS_SIZE])
 {
@@ -68,7 +53,7 @@ static int sequence_open(struct output *o, struct error *e)
         return error_memory(e);
     s->room = FFMIN(2 * threads, SEQUENCE_MOST);
     for (int i = 0; i < s->room; i++) {
-        s->frames[i] = frame_new(o->codec->format, o->width, o->height, e);
+        s->frames[i] = media_frame_new(o->codec->format, o->width, o->height, e);
         if (!s->frames[i])
             return -1;
     }
@@ -174,7 +159,7 @@ int output_open(struct output *o, struct error *e)
         return error_memory(e);
     if (!o->codec->container)
         return sequence_open(o, e);
-    o->out = frame_new(o->codec->format, o->width, o->height, e);
+    o->out = media_frame_new(o->codec->format, o->width, o->height, e);
     if (!o->out)
         return -1;
     form = form_of(o, options);

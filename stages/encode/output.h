@@ -37,6 +37,5 @@ void output_close(struct output *o);
 /* One frame into a picture file of its own. */
 int picture_write(const char *path, const struct media_form *form, const AVFrame *frame,
                   struct error *e);
-AVFrame *frame_new(enum AVPixelFormat format, int width, int height, struct error *e);
 
 #endif

@@ -156,7 +156,7 @@ int proxy_open(struct proxy *p, struct stage_job *job, struct error *e)
                                 .height = p->board.height,
                                 .frames = job->shot->frames + p->slate,
                                 .timecode = p->board.deliver.start - b->deliver.handles};
-    p->small = frame_new(AV_PIX_FMT_GBRP10, p->board.width, p->board.height, e);
+    p->small = media_frame_new(AV_PIX_FMT_GBRP10, p->board.width, p->board.height, e);
     if (!p->small || write_burn_in(p, job, e) != 0 || output_open(&p->output, e) != 0)
         return -1;
     p->scaler =

@@ -207,7 +207,7 @@ int contact_sheet_write(const struct contact_sheet *s, const char *path, struct 
     labels = calloc(s->count * LABELS + 2, sizeof *labels);
     if (!labels)
         return error_memory(e);
-    sheet = picture_new(AV_PIX_FMT_RGB24, l.width, l.height, e);
+    sheet = media_frame_new(AV_PIX_FMT_RGB24, l.width, l.height, e);
     if (!sheet)
         goto done;
     fill(sheet, 0, 0, l.width, l.height, BACKGROUND);

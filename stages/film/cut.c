@@ -5,6 +5,7 @@
 #include "stages/film/fit.h"
 #include "stages/film/mix.h"
 #include "stages/film/source.h"
+#include "stages/media/media.h"
 
 struct film_cut {
     const struct film *film;
@@ -82,7 +83,7 @@ static AVFrame *mixed(struct film_cut *c, struct film_source *from, struct film_
 {
     const struct film *film = c->film;
     AVFrame *a = picture_of(c, from, e), *b = a ? picture_of(c, to, e) : NULL;
-    AVFrame *out = b ? picture_new(AV_PIX_FMT_YUV420P, film->width, film->height, e) : NULL;
+    AVFrame *out = b ? media_frame_new(AV_PIX_FMT_YUV420P, film->width, film->height, e) : NULL;
 
     if (out) {
         if (kind == TRANSITION_WIPE)

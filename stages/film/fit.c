@@ -5,22 +5,6 @@
 
 #include "stages/media/media.h"
 
-AVFrame *picture_new(enum AVPixelFormat format, int width, int height, struct error *e)
-{
-    AVFrame *f = av_frame_alloc();
-
-    if (f) {
-        f->format = format;
-        f->width = width;
-        f->height = height;
-    }
-    if (!f || av_frame_get_buffer(f, 0) < 0) {
-        av_frame_free(&f);
-        error_memory(e);
-    }
-    return f;
-}
-
 bool fitter_fits(const struct fitter *f, const AVFrame *picture)
 {
     return picture->format == (int)f->format && picture->width == f->width &&
@@ -57,7 +41,7 @@ AVFrame *fitter_fit(struct fitter *f, const AVFrame *picture, struct error *e)
 
     if (prepare(f, picture, e) != 0)
         return NULL;
-    out = picture_new(f->format, f->width, f->height, e);
+    out = media_frame_new(f->format, f->width, f->height, e);
     if (!out)
         return NULL;
     status = sws_scale(f->scaler, (const uint8_t *const *)picture->data, picture->linesize, 0,

@@ -22,7 +22,4 @@ bool fitter_fits(const struct fitter *f, const AVFrame *picture);
 AVFrame *fitter_fit(struct fitter *f, const AVFrame *picture, struct error *e);
 void fitter_close(struct fitter *f); /* a zeroed one too */
 
-/* A new writable picture; NULL: out of memory. */
-AVFrame *picture_new(enum AVPixelFormat format, int width, int height, struct error *e);
-
 #endif

@@ -19,7 +19,7 @@ struct film_source {
 
 AVFrame *film_black(const struct film *film, struct error *e)
 {
-    AVFrame *f = picture_new(AV_PIX_FMT_YUV420P, film->width, film->height, e);
+    AVFrame *f = media_frame_new(AV_PIX_FMT_YUV420P, film->width, film->height, e);
 
     for (int p = 0; f && p < 3; p++)
         memset(f->data[p], p ? 128 : 16,
@@ -30,7 +30,7 @@ AVFrame *film_black(const struct film *film, struct error *e)
 /* Black, with what is missing; black alone where the font is missing too. */
 static int make_card(struct film_source *s, const struct film *film, struct error *e)
 {
-    AVFrame *rgb = picture_new(AV_PIX_FMT_RGB24, film->width, film->height, e);
+    AVFrame *rgb = media_frame_new(AV_PIX_FMT_RGB24, film->width, film->height, e);
     double em = film->height * 0.07;
     int x = film->width / 20, width = film->width - 2 * x;
     const struct label labels[] = {

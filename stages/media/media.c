@@ -76,3 +76,19 @@ void media_timecode(const struct board *b, int64_t frame, char out[TIMECODE_SIZE
 
     timecode_format(d->start - d->handles + frame, b->fps, d->drop, out);
 }
+
+AVFrame *media_frame_new(enum AVPixelFormat format, int width, int height, struct error *e)
+{
+    AVFrame *f = av_frame_alloc();
+
+    if (f) {
+        f->format = format;
+        f->width = width;
+        f->height = height;
+    }
+    if (!f || av_frame_get_buffer(f, 0) < 0) {
+        av_frame_free(&f);
+        error_memory(e);
+    }
+    return f;
+}

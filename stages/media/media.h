@@ -10,6 +10,8 @@
 #ifndef AUTEUR_STAGES_MEDIA_MEDIA_H
 #define AUTEUR_STAGES_MEDIA_MEDIA_H
 
+#include <libavutil/frame.h>
+#include <libavutil/pixfmt.h>
 #include <libavutil/rational.h>
 
 #include "kernels/base/error.h"
@@ -23,6 +25,9 @@ const char *media_complaint(void);     /* the last one of this thread since medi
  * allocation ERROR_MEMORY, every other status `code`. */
 int media_error(struct error *e, int status, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* With room for a picture; NULL: out of memory. */
+AVFrame *media_frame_new(enum AVPixelFormat format, int width, int height, struct error *e);
 
 static inline AVRational media_rational(struct rational r)
 {

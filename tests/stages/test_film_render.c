@@ -48,7 +48,7 @@ static struct colour colour_of(int clip, int64_t n)
 static AVFrame *flat(enum AVPixelFormat format, int width, int height, struct colour c)
 {
     struct error e = {0};
-    AVFrame *f = picture_new(format, width, height, &e);
+    AVFrame *f = media_frame_new(format, width, height, &e);
     bool wide = format == AV_PIX_FMT_YUV422P10LE;
 
     assert_non_null(f);
