@@ -7,7 +7,6 @@
 #include "kernels/base/strbuf.h"
 #include "pipeline/review/page_source.h"
 
-
 static void add_escaped(struct strbuf *b, const char *text)
 {
     for (; *text; text++) {
