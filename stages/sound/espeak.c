@@ -10,6 +10,7 @@
 #include <unictype.h>
 #include <unistr.h>
 
+#include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
 #include "kernels/base/suggest.h"
 #include "stages/sound/sound.h"
@@ -45,9 +46,30 @@ static int hear(short *samples, int count, espeak_EVENT *events)
     return spoken.failed;
 }
 
+/* The folder that holds the library, where the voices' data lie beside it: in a bundle, and as
+ * Debian has it. "": the library knows better. The caller frees it; NULL: out of memory. */
+static char *data_folder(const struct espeak *x)
+{
+    Dl_info about;
+    char *folder = NULL, *data = NULL;
+    const char *slash;
+
+    if (dladdr(*(void *const *)&x->espeak_Initialize, &about) && about.dli_fname &&
+        (slash = strrchr(about.dli_fname, '/')) &&
+        asprintf(&data, "%.*s/espeak-ng-data", (int)(slash - about.dli_fname), about.dli_fname) >
+            0 &&
+        path_exists(data))
+        folder = strndup(about.dli_fname, (size_t)(slash - about.dli_fname));
+    else
+        folder = strdup("");
+    free(data);
+    return folder;
+}
+
 static int open_library(struct espeak *x, struct error *e)
 {
     bool whole = true;
+    char *folder;
 
     x->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!x->library)
@@ -63,7 +85,12 @@ static int open_library(struct espeak *x, struct error *e)
 #undef FIND
     if (!whole)
         return error_set(e, ERROR_INPUT, "%s is of another version: %s", LIBRARY, OTHER_WAYS);
-    x->rate = x->espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, NULL, espeakINITIALIZE_DONT_EXIT);
+    folder = data_folder(x);
+    if (!folder)
+        return error_memory(e);
+    x->rate = x->espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, *folder ? folder : NULL,
+                                   espeakINITIALIZE_DONT_EXIT);
+    free(folder);
     if (x->rate <= 0) {
         x->rate = 0;
         return error_set(e, ERROR_INPUT,
