@@ -196,6 +196,8 @@ enum deliver_layers { LAYERS_TITLES, LAYERS_NONE, DELIVER_LAYERS };
 /* A small film for looking at, with the shot's id, tier, seed and timecode in the picture; the
  * slate is a picture of these in front of it. */
 enum deliver_proxy { PROXY_NONE, PROXY_BURN_IN, PROXY_SLATE, DELIVER_PROXIES };
+/* Whether a run ends with the rough cut of the whole board. */
+enum deliver_film { FILM_ROUGH_CUT, FILM_NONE, DELIVER_FILMS };
 enum { CHOICES_MOST = 8 };
 /* Several of a field's choices, each once, in the order in which they are written. */
 struct choices {
@@ -219,6 +221,7 @@ struct deliver {
     int quality; /* 1 (small) .. 100 (visually lossless); 80 by default: CRF 14 for H.264 */
     enum deliver_layers layers;
     enum deliver_proxy proxy;
+    enum deliver_film film;
     enum deliver_upscale upscale;
     enum deliver_timeline timeline;
     int handles;   /* frames in front of each shot and behind it, beyond its length */

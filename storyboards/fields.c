@@ -21,6 +21,7 @@ static const char *const addition_names[] = {"none", "camera", "light", "look", 
 static const char *const codec_names[] = {"h264", "h265", "prores", "prores-4444", "dnxhr",
                                           "png",  "tiff", "exr",    NULL};
 static const char *const layers_names[] = {"titles", "none", NULL};
+static const char *const film_names[] = {"rough-cut", "none", NULL};
 static const char *const proxy_names[] = {"none", "burn-in", "slate", NULL};
 static const char *const upscale_names[] = {"learned", "lanczos", NULL};
 static const char *const timeline_names[] = {"all",       "resolve", "premiere", "avid",
@@ -252,6 +253,9 @@ static const struct field deliver_fields[] = {
     {"proxy", FIELD_CHOICE, AT(deliver_values, deliver.proxy), .choices = proxy_names, .fallback = "none",
      .help = "a small H.264 film with the shot's id, tier, seed and timecode in the picture; slate puts a "
              "picture of them in front of it"},
+    {"film", FIELD_CHOICE, AT(deliver_values, deliver.film), .choices = film_names, .fallback = "rough-cut",
+     .help = "film.mp4, the whole board with its transitions and sound, made anew at the end of a run that "
+             "changed it"},
     {"upscale", FIELD_CHOICE, AT(deliver_values, deliver.upscale), .choices = upscale_names, .fallback = "learned",
      .help = "how pictures smaller than the board are enlarged: by the upscaler that lies with the "
              "model, where there is one, or by a filter"},

@@ -228,17 +228,44 @@ static const struct {
      false, true},
 };
 
+static bool is_wanted(const struct board *b, size_t format)
+{
+    return (formats[format].wanted & FOR(b->deliver.timeline)) &&
+           (formats[format].any_rate || timecode_has_rate(b->fps));
+}
+
+static char *path_of(const struct board *b, const struct production *p, size_t format,
+                     struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s.%s", p->dir, b->name, formats[format].ending);
+}
+
+bool handoff_is_as_left(const struct board *b, const struct production *p, uint64_t since)
+{
+    struct error ignored = {0};
+    bool same = true;
+
+    for (size_t i = 0; same && i < sizeof formats / sizeof formats[0]; i++) {
+        struct arena arena = {0};
+        struct file_stat st;
+        char *path = path_of(b, p, i, &arena);
+
+        if (is_wanted(b, i))
+            same = path && file_stat(path, &st, &ignored) == 0 && st.mtime_ns <= since;
+        arena_free(&arena);
+    }
+    return same;
+}
+
 static int write_format(struct handoff *h, size_t i, struct error *e)
 {
-    char *path =
-        arena_printf(&h->arena, "%s/%s.%s", h->production->dir, h->board->name, formats[i].ending);
+    char *path = path_of(h->board, h->production, i, &h->arena);
     char *text;
     int rc = 0;
 
     if (!path)
         return error_memory(e);
-    if (!(formats[i].wanted & FOR(h->board->deliver.timeline)) ||
-        !(formats[i].any_rate || timecode_has_rate(h->board->fps)))
+    if (!is_wanted(h->board, i))
         return path_remove(path, e);
     text = formats[i].text(formats[i].flat ? &h->flat : &h->layered, e);
     if (!text)

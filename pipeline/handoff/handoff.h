@@ -26,6 +26,8 @@ struct hash128 handoff_digest(const struct handoff *h, size_t shot);
 /* Replaces a file only when it would say something else, and removes those that are no longer asked
  * for. Every write is atomic. */
 int handoff_write(struct handoff *h, struct error *e);
+/* Whether the files that are asked for are there and not written since (Unix time in ns). */
+bool handoff_is_as_left(const struct board *b, const struct production *p, uint64_t since);
 /* All of it: what the journal says now, written. */
 int handoff_update(const struct board *b, const struct production *p, struct journal *journal,
                    struct error *e);

@@ -75,26 +75,6 @@ int page_plan(const struct workspace *w, struct plan *plan, struct error *e)
     return plan_make(plan, &setup, e);
 }
 
-static uint64_t written(const char *dir, const char *name)
-{
-    struct arena arena = {0};
-    struct error ignored = {0};
-    struct file_stat st = {0};
-    const char *path = path_join(&arena, dir, name);
-    bool there = path && file_stat(path, &st, &ignored) == 0;
-
-    arena_free(&arena);
-    return there ? st.mtime_ns : 0;
-}
-
-bool page_is_due(const struct production *p)
-{
-    uint64_t page = written(p->dir, "index.html");
-
-    return page == 0 || page < written(p->journal, "data.mdb") ||
-           page < written(p->dir, ".auteur/board.yaml");
-}
-
 static int write_page(const struct review *r, struct error *e)
 {
     struct arena arena = {0};

@@ -12,8 +12,6 @@ char *page_html(const char *title, const json_t *data, const char *nonce, struct
 /* Writes PRODUCTION/index.html from what the journal, which is open, says now; nothing where it
  * says that already. Atomic. workspace_plan() was called before; no run goes on any more. */
 int page_write(const struct workspace *w, struct error *e);
-/* Whether it is older than the journal and the board's copy, or not there. */
-bool page_is_due(const struct production *p);
 
 /* A plan of now and of all shots, whichever the request was for: what review_gather() takes. */
 int page_plan(const struct workspace *w, struct plan *plan, struct error *e);

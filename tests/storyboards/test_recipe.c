@@ -128,7 +128,7 @@ static void everything_that_can_be_said_comes_back(void **state)
         "name: all\nfps: 29.97\nsize: 640x360\nlook: warm\ncamera: still\nnegative: none of it\n"
         "models: {flagship: /m/wan}\n"
         "deliver: {codec: [prores, h265, png], quality: 33, handles: 7, start: \"10:00:00;00\",\n"
-        "          timeline: resolve, upscale: lanczos, layers: none, proxy: slate}\n"
+        "          timeline: resolve, upscale: lanczos, layers: none, proxy: slate, film: none}\n"
         "defaults: {guidance_2: 2.5, motion: 9, transition: dissolve}\n"
         "shots:\n"
         "- {id: a, tier: flagship, prompt: \"caf\u00e9 \\\"quoted\\\" # not a comment\", seed: "
