@@ -32,7 +32,8 @@ static void write_board(FILE *f, const char *model, int shots)
         "a harbour at dawn, fishing boats leaving", "a snow-capped mountain above a lake",
         "a city skyline at night, lit windows", "rolling hills under a summer sky"};
 
-    fprintf(f, "name: noop\nfps: 24\nsize: 416x240\ndeliver: {film: none}\nlook: 35mm film grain\n");
+    fprintf(f,
+            "name: noop\nfps: 24\nsize: 416x240\ndeliver: {film: none}\nlook: 35mm film grain\n");
     fprintf(f, "models: {flagship: \"%s\"}\nshots:\n", model);
     for (int i = 0; i < shots; i++) {
         fprintf(f, "  - id: s%05d\n", i);
