@@ -161,6 +161,10 @@ static void read_shots(struct reader *r, const struct node *list, struct shot_de
             named[count++] = (struct named){shot->id, node_value(n)};
     }
     check_ids(r, named, count);
+    if (!shots[0].transition.line) { /* what `defaults` say lies between shots */
+        shots[0].transition.kind = TRANSITION_CUT;
+        shots[0].transition.frames = 0;
+    }
     board->shots = shots;
     if (!r->problems->errors)
         check_transitions(r, board, at);

@@ -217,8 +217,8 @@ static const struct field shot_fields[] = {
      .help = "a plain background under the overlays; a text alone is its title"},
     {"transition", FIELD_OBJECT, AT(shot_values, shot.transition), .table = &transition_table,
      .without = "a cut", .flags = FIELD_SCALAR_TOO,
-     .help = "from the shot before it, or from black; takes what it needs from handles, then from "
-             "both shots"},
+     .help = "from the shot before it, or from black where the first shot has one of its own; takes "
+             "what it needs from handles, then from both shots"},
     {"narration", FIELD_OBJECT, AT(shot_values, shot.narration), .table = &narration_table,
      .without = "none", .flags = FIELD_SCALAR_TOO | FIELD_NOT_DEFAULT,
      .help = "what is spoken over it; a text alone is spoken by the board's voice"},

@@ -116,6 +116,7 @@ void shot_read_defaults(struct reader *r, const struct node *n, const struct boa
     check_step_cache(r, &d->slots, &d->values.shot);
     if (d->slots.value[SHOT_ROW_TRANSITION])
         read_transition(r, d->slots.value[SHOT_ROW_TRANSITION], &d->values.shot);
+    d->values.shot.transition.line = 0;
     read_media(r, &d->slots, &d->media, &good);
 }
 

@@ -136,9 +136,26 @@ static void transitions_that_do_not_fit_are_named(void **state)
                     "t.yaml:1:38: 'kind' must be one of cut, dissolve, fade, wipe; it is 'melt'\n");
 }
 
+/* What `defaults` say lies between shots; from black only where the first shot says so itself. */
+static void the_first_shot_has_no_transition_by_default(void **state)
+{
+    struct reading r = read_good("defaults: {frames: 40, transition: dissolve}\n"
+                                 "shots: [{id: a, card: x}, {id: b, card: y}]");
+
+    (void)state;
+    assert_int_equal(r.board.shots[0].transition.kind, TRANSITION_CUT);
+    assert_int_equal(r.board.shots[0].transition.frames, 0);
+    assert_int_equal(r.board.shots[1].transition.kind, TRANSITION_DISSOLVE);
+    reading_free(&r);
+    r = read_good("defaults: {frames: 40}\nshots: [{id: a, card: x, transition: fade}]");
+    assert_int_equal(r.board.shots[0].transition.kind, TRANSITION_FADE);
+    reading_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_shot_has_no_transition_by_default),
         cmocka_unit_test(handles_lengthen_shots),
         cmocka_unit_test(narration_takes_from_sound),
         cmocka_unit_test(timecode_begins_where_the_board_says),
