@@ -22,7 +22,7 @@ static int add_inputs(struct graph *g, const char *const *forms, int inputs, AVF
 
     for (int i = 0; i < inputs; i++) {
         AVFilterInOut *pad = avfilter_inout_alloc();
-        char name[8];
+        char name[16];
         int status;
 
         if (!pad)
