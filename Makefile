@@ -91,8 +91,8 @@ test-gpu: all cuda $(BUILD)/tests/kernels/check_ops
 # The demo ends with what it made; see storyboards/demo.yaml.
 demo: all
 	$(BUILD)/auteur-pipe run storyboards/demo.yaml
-	@echo "Look into out/demo/shots: a film, a poster and a JSON for each shot"
-	@cd out/demo/shots && du -h */*
+	@cd out/demo && du -h shots/*/*_v* film_v* contact-sheet.png demo.*
+	@echo "Open out/demo/index.html, or play out/demo/film.mp4; the shots are in out/demo/shots"
 
 .PHONY: run-tests
 run-tests: all $(TEST_BIN)
