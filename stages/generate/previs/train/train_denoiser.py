@@ -249,7 +249,7 @@ class Trainer:
 
     def phase(self, name, seconds, pools, rate, after):
         """rate(share of the phase that is gone)."""
-        self.fill(pools, 0 if self.a.tiny or name == "distil" else min(25, .15 * seconds))
+        self.fill(pools, 0 if self.a.tiny or (name == "distil" and self.older) else min(25, .15 * seconds))
         start, clock, spent, saved, said, losses, mine = time.time(), 0.0, 0.0, 0.0, 0.0, [], 0.0
         for k in range(len(SIZES)) if after else ():
             self.stream(after, k)
@@ -312,8 +312,10 @@ class Trainer:
                 self.say("distilling guidance %.2f" % a.guidance)
                 if self.rank == 0:              # to go on from another day
                     store(a.base, a.out + "_many", self.average.module, many_steps())
-                self.model.load_state_dict(self.average.module.state_dict())
                 self.teacher = copy.deepcopy(self.average.module)
+                if a.student:
+                    self.average.module.load_state_dict(load_transformer(f"{a.student}/transformer").state_dict())
+                self.model.load_state_dict(self.average.module.state_dict())
                 if a.compile:
                     self.teacher.compile_repeated_blocks(dynamic=False)
                 s = few_steps()
@@ -339,7 +341,8 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("base"); a.add_argument("out"); a.add_argument("--init"); a.add_argument("--device", default="cuda")
     a.add_argument("--still", type=float, default=150); a.add_argument("--short", type=float, default=200); a.add_argument("--full", type=float, default=600)
-    a.add_argument("--distil", type=float, default=330); a.add_argument("--guidance", type=float, default=3.0); a.add_argument("--tell", default="", help="a file that may name another guidance for distil")
+    a.add_argument("--distil", type=float, default=330); a.add_argument("--guidance", type=float, default=3.0); a.add_argument("--student", default="", help="a checkpoint of few steps that distil goes on with, its teacher what was trained before or --init")
+    a.add_argument("--tell", default="", help="a file that may name another guidance for distil")
     a.add_argument("--rate", type=float, default=1.2e-3); a.add_argument("--hold", type=float, default=.6); a.add_argument("--seed", type=int, default=1)
     a.add_argument("--scale", type=float, default=1.0); a.add_argument("--horizon", type=float, default=1000); a.add_argument("--share", type=float, default=.3, help="of the time, for rendering")
     a.add_argument("--save", type=float, default=150); a.add_argument("--workers", type=int, default=12); a.add_argument("--no-compile", dest="compile", action="store_false")
