@@ -219,6 +219,18 @@ static json_t *models_json(const struct board *b)
     return out;
 }
 
+json_t *narration_recipe(const struct narration *n)
+{
+    return object_json(&narration_table, n, 0);
+}
+
+json_t *sound_recipe(const struct board_sound *s)
+{
+    const struct sound_values v = {.sound = *s};
+
+    return object_json(&sound_table, &v, 0);
+}
+
 json_t *board_recipe(const struct board *b, const struct shot *shot, const char *tier)
 {
     struct board_values v = {.name = b->name,

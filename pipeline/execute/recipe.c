@@ -118,14 +118,30 @@ done:
     return rc;
 }
 
-/* Of a film: its container's comment. */
+int recipe_of_many(const char *made, json_t *of, struct arena *arena, const char **out,
+                   struct error *e)
+{
+    json_t *recipe =
+        of ? json_pack("{s:{s:s,s:o}}", "x-auteur", "program", AUTEUR_VERSION, made, of) : NULL;
+    char *text = recipe ? json_dumps(recipe, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+    *out = text ? arena_strdup(arena, text) : NULL;
+    free(text);
+    json_decref(recipe);
+    return *out ? 0 : error_memory(e);
+}
+
+/* Of a film or a sound: its container's comment. */
 static int read_comment(const char *path, char **out, struct error *e)
 {
     struct media_reader *r = NULL;
     const AVDictionaryEntry *comment;
+    struct error ignored = {0};
 
-    if (media_reader_open(path, path, 1, &r, e) != 0)
+    if (media_reader_open(path, path, 1, &r, e) != 0 &&
+        (!path_exists(path) || media_reader_open_sound(path, path, &r, &ignored) != 0))
         return -1;
+    error_clear(e);
     comment = av_dict_get(media_reader_container(r)->metadata, "comment", NULL, 0);
     *out = comment ? strdup(comment->value) : NULL;
     media_reader_close(r);
@@ -178,19 +194,45 @@ static bool is_whole(json_t *recipe)
     return whole;
 }
 
+/* Where it is of several shots, says which can be made again. */
+static int refuse_many(const char *path, const json_t *about, struct error *e)
+{
+    const json_t *cut = json_object_get(about, "cut");
+    const char *name = strrchr(path, '/');
+    int folder = name ? (int)(name + 1 - path) : 0;
+    const char *first = json_string_value(json_array_get(cut, 0));
+
+    if (first)
+        return error_set(e, ERROR_INPUT,
+                         "%s is a cut of %zu delivered films: make one of these again, such as "
+                         "'auteur-pipe rerun %.*s%s'",
+                         path, json_array_size(cut), folder, path, first);
+    if (json_object_get(about, "sound"))
+        return error_set(e, ERROR_INPUT,
+                         "%s is a sound, which a run makes again from its storyboard: "
+                         "'auteur-pipe resume'",
+                         path);
+    return 0;
+}
+
 int recipe_read(const char *path, json_t **out, struct error *e)
 {
+    const json_t *about;
     char *text = NULL;
 
     *out = NULL;
+    error_clear(e);
     if (read_text(path, &text, e) != 0)
         return -1;
     *out = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     free(text);
-    if (json_object_get(*out, "x-auteur") && is_whole(*out))
+    about = json_object_get(*out, "x-auteur");
+    if (refuse_many(path, about, e) == 0 && about && is_whole(*out))
         return 0;
     json_decref(*out);
     *out = NULL;
+    if (e->code != ERROR_NONE)
+        return -1;
     return error_set(e, ERROR_INPUT,
                      "what %s carries is no recipe of auteur-pipe, or was altered: the JSON beside "
                      "the delivered file tells what was asked",

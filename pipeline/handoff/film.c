@@ -9,6 +9,7 @@
 
 #include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
+#include "pipeline/execute/recipe.h"
 #include "stages/film/film.h"
 
 enum { NUMBER_MOST = 999999, META_SIZE = 64 };
@@ -56,6 +57,18 @@ static int fill_clip(struct making *m, size_t i, struct error *e)
     return c->path ? 0 : error_memory(e);
 }
 
+/* The files that it is cut of. */
+static int write_recipe(struct making *m, struct error *e)
+{
+    const struct track *track = &m->timeline->tracks[0];
+    json_t *files = json_array();
+
+    for (size_t i = 0; files && i < track->count; i++)
+        if (track->clips[i].medium)
+            json_array_append_new(files, json_string(track->clips[i].medium->path));
+    return recipe_of_many("cut", files, &m->arena, &m->film.recipe, e);
+}
+
 static int fill_film(struct making *m, struct error *e)
 {
     const struct timeline *t = m->timeline;
@@ -78,7 +91,7 @@ static int fill_film(struct making *m, struct error *e)
                             .progress = progress,
                             .ctx = (void *)(uintptr_t)r};
     film_size(t->width, t->height, &m->film.width, &m->film.height);
-    return 0;
+    return write_recipe(m, e);
 }
 
 /* All that decides the film's bytes, one thing a line. */
@@ -97,8 +110,9 @@ static int find_key(struct making *m, struct error *e)
 
         hash_hex(handoff_digest(m->request->handoff, i), hex);
         strbuf_addf(&b, "%s %s %" PRId64 "+%" PRId64 " %s %" PRId64 "+%" PRId64 "\n",
-                    c->path ? hex : "missing", c->path ? "" : c->name, c->in, c->frames,
-                    transition_kind_name(c->kind), c->before, c->after);
+                    c->path ? hex : "missing",
+                    c->path ? m->timeline->tracks[0].clips[i].medium->path : c->name, c->in,
+                    c->frames, transition_kind_name(c->kind), c->before, c->after);
     }
     if (f->sound) {
         if (hash_file(f->sound, &sound, e) != 0)

@@ -10,9 +10,11 @@
 #include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
 #include "pipeline/execute/narration.h"
+#include "pipeline/execute/recipe.h"
 #include "pipeline/handoff/sound_files.h"
 #include "stages/sound/mix.h"
 #include "stages/sound/voice.h"
+#include "storyboards/recipe.h"
 
 enum { SOUND_VERSION = 1 }; /* raise it when the same board sounds otherwise */
 
@@ -129,26 +131,40 @@ static bool is_made(const struct writing *w, const char *key)
 
 /* ---- files */
 
+static int write_file(struct writing *w, struct sound_file *file, json_t *recipe, struct error *e)
+{
+    return recipe_of_many("sound", recipe, &w->arena, &file->recipe, e) == 0
+               ? sound_files_write(&w->files, file, e)
+               : -1;
+}
+
 /* Its part of the narration's stem, from the frame on which it begins to the end of that in which
  * it ends. */
 static int write_narration(struct writing *w, size_t cue, struct error *e)
 {
     const struct rational fps = w->board->fps;
     const struct mix_narration *n = &w->cues[cue];
+    const struct shot *shot = &w->board->shots[w->shots[cue]];
     int64_t at = narration_begins(w->board, w->places, w->shots[cue]), end = at + 1;
     struct sound part = w->mix.narration;
+    struct sound_file file = {"Narration", shot->id, "narration", &part, at, 0, NULL};
 
     while (end < w->frames && sound_of_frame(end, fps) < n->at + n->sound->count)
         end++;
     part.samples += n->at * SOUND_CHANNELS;
     part.count = sound_of_frame(end, fps) - n->at;
-    return sound_files_write(&w->files, "Narration", w->board->shots[w->shots[cue]].id, "narration",
-                             &part, at, end - at, e);
+    file.frames = end - at;
+    return write_file(
+        w, &file,
+        json_pack("{s:s,s:o}", "shot", shot->id, "narration", narration_recipe(&shot->narration)),
+        e);
 }
 
 static int write_all(struct writing *w, struct error *e)
 {
     const char *name = w->board->name;
+    struct sound_file music = {"Music", name, "music", &w->mix.music, 0, w->frames, NULL};
+    struct sound_file mix = {"Mix", name, "mix", &w->mix.film, 0, w->frames, NULL};
 
     if (dir_make(w->files.dir, e) != 0)
         return -1;
@@ -156,9 +172,9 @@ static int write_all(struct writing *w, struct error *e)
         if (write_narration(w, i, e) != 0)
             return -1;
     if (w->mix.music.samples &&
-        sound_files_write(&w->files, "Music", name, "music", &w->mix.music, 0, w->frames, e) != 0)
+        write_file(w, &music, json_pack("{s:o}", "sound", sound_recipe(&w->board->sound)), e) != 0)
         return -1;
-    return sound_files_write(&w->files, "Mix", name, "mix", &w->mix.film, 0, w->frames, e);
+    return write_file(w, &mix, json_pack("{s:o}", "sound", sound_recipe(&w->board->sound)), e);
 }
 
 /* ---- making it */

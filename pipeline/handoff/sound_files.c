@@ -75,29 +75,31 @@ static int number_of(const struct sound_files *f, const char *stem, struct hash1
     return found ? found : taken ? most + 1 : before;
 }
 
-static int tell(struct sound_files *f, const char *list, const char *name, const char *file,
-                const char *digest, uint64_t size, int64_t at, int64_t frames, struct error *e)
+static int tell(struct sound_files *f, const struct sound_file *of, const char *file,
+                const char *digest, uint64_t size, struct error *e)
 {
-    json_t *files = json_object_get(f->made, list);
+    json_t *files = json_object_get(f->made, of->list);
 
     if (!files) {
         files = json_array();
-        json_object_set_new(f->made, list, files);
+        json_object_set_new(f->made, of->list, files);
     }
     if (json_array_append_new(files,
-                              json_pack("{ss ss+ ss sI sI sI}", "name", name, "path", "sound/",
-                                        file, "digest", digest, "at", (json_int_t)at, "frames",
-                                        (json_int_t)frames, "size", (json_int_t)size)) != 0)
+                              json_pack("{ss ss+ ss sI sI sI}", "name", of->name, "path", "sound/",
+                                        file, "digest", digest, "at", (json_int_t)of->at, "frames",
+                                        (json_int_t)of->frames, "size", (json_int_t)size)) != 0)
         return error_memory(e);
     return 0;
 }
 
-int sound_files_write(struct sound_files *f, const char *list, const char *name, const char *kind,
-                      const struct sound *sound, int64_t at, int64_t frames, struct error *e)
+int sound_files_write(struct sound_files *f, const struct sound_file *of, struct error *e)
 {
     const struct board *b = f->board;
-    int64_t reference = sound_of_frame(b->deliver.start + at, b->fps);
-    char *stem = arena_printf(f->arena, "%s.%s", name, kind);
+    const struct sound_label label = {.reference =
+                                          sound_of_frame(b->deliver.start + of->at, b->fps),
+                                      .description = of->name,
+                                      .recipe = of->recipe};
+    char *stem = arena_printf(f->arena, "%s.%s", of->name, of->kind);
     char *part = arena_printf(f->arena, "%s/.part", f->dir), *file, *path;
     char digest[HASH_HEX_SIZE];
     struct error ignored = {0};
@@ -108,7 +110,7 @@ int sound_files_write(struct sound_files *f, const char *list, const char *name,
 
     if (!stem || !part)
         return error_memory(e);
-    if (sound_write_file(part, sound, reference, name, e) != 0 || hash_file(part, &content, e) != 0)
+    if (sound_write_file(part, of->sound, &label, e) != 0 || hash_file(part, &content, e) != 0)
         goto failed;
     hash_hex(content, digest);
     number = number_of(f, stem, content, digest, &stands, e);
@@ -122,8 +124,7 @@ int sound_files_write(struct sound_files *f, const char *list, const char *name,
     }
     if (stands ? path_remove(part, e) != 0 : file_publish(part, path, e) != 0)
         goto failed;
-    return file_stat(path, &st, e) == 0 ? tell(f, list, name, file, digest, st.size, at, frames, e)
-                                        : -1;
+    return file_stat(path, &st, e) == 0 ? tell(f, of, file, digest, st.size, e) : -1;
 failed:
     path_remove(part, &ignored);
     return -1;

@@ -15,9 +15,16 @@ struct sound_files {
     json_t *made; /* what it is to be told */
 };
 
+/* One of them. */
+struct sound_file {
+    const char *list, *name, *kind;
+    const struct sound *sound;
+    int64_t at, frames; /* where in the film it lies */
+    const char *recipe; /* see pipeline/execute/recipe.h */
+};
+
 /* Writes NAME.KIND_vNNN.wav and adds it to the list: under the number that has this content, or had
- * it by the journal; else under one that is new. `at` and `frames`: where in the film it lies. */
-int sound_files_write(struct sound_files *f, const char *list, const char *name, const char *kind,
-                      const struct sound *sound, int64_t at, int64_t frames, struct error *e);
+ * it by the journal; else under one that is new. */
+int sound_files_write(struct sound_files *f, const struct sound_file *file, struct error *e);
 
 #endif

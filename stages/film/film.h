@@ -23,7 +23,7 @@
 #include "storyboards/board.h"
 
 enum {
-    FILM_VERSION = 1,  /* raise when the same clips give another film */
+    FILM_VERSION = 2,  /* raise when the same clips give another film */
     FILM_SIDE = 1280,  /* the longer side of its picture at most */
     FILM_RATE = 48000, /* of its sound */
     WIPE_SOFT = 4
@@ -45,6 +45,7 @@ struct film {
     const char *timecode; /* of its first frame */
     const char *sound;    /* a file: what it has beyond the film is left out, what it lacks is
                              silence; NULL: none */
+    const char *recipe;   /* what it is made of, for its metadata; NULL: nothing */
     int threads;          /* of decoders */
     bool (*cancelled)(void *ctx);
     void (*progress)(void *ctx, int64_t done, int64_t total); /* frames; NULL: nobody asks */

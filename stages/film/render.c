@@ -73,6 +73,7 @@ static int open_writer(struct rendering *r, const char *path, struct error *e)
         .range = AVCOL_RANGE_MPEG,
         .transfer = AVCOL_TRC_BT709,
         .timecode = f->timecode,
+        .comment = f->recipe,
         .sound = f->sound != NULL,
     };
 

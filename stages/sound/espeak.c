@@ -229,7 +229,7 @@ static int keep(const struct espeak *x, const char *path, struct error *e)
     if (sound_is_silent(&sound))
         error_set(e, ERROR_INPUT, "the narration has nothing that can be spoken: write words");
     else
-        rc = sound_write_file(path, &sound, 0, "", e);
+        rc = sound_write_file(path, &sound, &(struct sound_label){.description = ""}, e);
     sound_free(&sound);
     return rc;
 }

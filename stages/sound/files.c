@@ -154,7 +154,7 @@ static int wav_error(const struct wav *w, int status, struct error *e)
     return media_error(e, status, ERROR_MEDIA, "cannot write %s", w->sink.path);
 }
 
-static int begin(struct wav *w, int64_t reference, const char *description, struct error *e)
+static int begin(struct wav *w, const struct sound_label *label, struct error *e)
 {
     AVDictionary *options = NULL;
     AVCodecParameters *form;
@@ -177,9 +177,11 @@ static int begin(struct wav *w, int64_t reference, const char *description, stru
     form->bit_rate = (int64_t)SOUND_RATE * SOUND_CHANNELS * 8 * BYTES;
     av_channel_layout_default(&form->ch_layout, SOUND_CHANNELS);
     stream->time_base = (AVRational){1, SOUND_RATE};
-    status = av_dict_set_int(&w->muxer->metadata, "time_reference", reference, 0);
+    status = av_dict_set_int(&w->muxer->metadata, "time_reference", label->reference, 0);
     if (status >= 0)
-        status = av_dict_set(&w->muxer->metadata, "description", description, 0);
+        status = av_dict_set(&w->muxer->metadata, "description", label->description, 0);
+    if (status >= 0 && label->recipe)
+        status = av_dict_set(&w->muxer->metadata, "comment", label->recipe, 0);
     if (status >= 0)
         status = av_dict_set(&w->muxer->metadata, "originator", "auteur-pipe", 0);
     if (status >= 0)
@@ -218,8 +220,8 @@ static int write_samples(struct wav *w, const struct sound *s, struct error *e)
     return 0;
 }
 
-int sound_write_file(const char *path, const struct sound *s, int64_t reference,
-                     const char *description, struct error *e)
+int sound_write_file(const char *path, const struct sound *s, const struct sound_label *label,
+                     struct error *e)
 {
     struct wav *w = calloc(1, sizeof *w);
     int status, rc = -1;
@@ -228,8 +230,7 @@ int sound_write_file(const char *path, const struct sound *s, int64_t reference,
         return error_memory(e);
     media_quiet();
     w->sink.fd = -1;
-    if (sink_open(&w->sink, path, e) != 0 || begin(w, reference, description, e) != 0 ||
-        write_samples(w, s, e) != 0)
+    if (sink_open(&w->sink, path, e) != 0 || begin(w, label, e) != 0 || write_samples(w, s, e) != 0)
         goto done;
     status = av_write_trailer(w->muxer);
     rc = status < 0 ? wav_error(w, status, e) : sink_close(&w->sink, e);

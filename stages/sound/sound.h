@@ -38,10 +38,15 @@ int sound_read_file(const char *path, const char *name, int64_t most, struct sou
 /* The same of samples of one channel at another rate. */
 int sound_of_mono(const int16_t *samples, int64_t count, int rate, struct sound *out,
                   struct error *e);
-/* WAV of 24 bits with a broadcast extension chunk (EBU Tech 3285): `reference` is the first
- * sample's, counted from midnight. The same samples give the same bytes; what is above full scale
- * is cut to it. */
-int sound_write_file(const char *path, const struct sound *s, int64_t reference,
-                     const char *description, struct error *e);
+/* What a sound file says of itself. */
+struct sound_label {
+    int64_t reference;       /* of its first sample, counted from midnight */
+    const char *description; /* "" for none */
+    const char *recipe;      /* its comment; NULL: none */
+};
+/* WAV of 24 bits with a broadcast extension chunk (EBU Tech 3285). The same samples give the same
+ * bytes; what is above full scale is cut to it. */
+int sound_write_file(const char *path, const struct sound *s, const struct sound_label *label,
+                     struct error *e);
 
 #endif

@@ -86,6 +86,17 @@ static void is_whole(const char *name, int64_t frames)
     media_reader_close(r);
 }
 
+/* What a film is cut of, its metadata tell. */
+static void rerun_names(const char *film, const char *part)
+{
+    struct program p = PROGRAM("rerun", at(film));
+
+    assert_int_equal(p.status, 2);
+    assert_non_null(strstr(p.err, "is a cut of 4 delivered films"));
+    assert_non_null(strstr(p.err, at(part)));
+    program_free(&p);
+}
+
 static void nothing_is_left_over(void)
 {
     assert_false(path_exists(at(".auteur/tmp")));
@@ -105,6 +116,7 @@ static void a_film_is_made_when_it_changed(void **state)
     run(0, "film   film_v001.mp4", "");
     points_to("film_v001.mp4");
     is_whole("film_v001.mp4", FRAMES);
+    rerun_names("film_v001.mp4", "shots/a/a_v001.mp4");
     film = stat_of("film_v001.mp4");
     sheet = stat_of("contact-sheet.png");
     nothing_is_left_over();

@@ -47,7 +47,8 @@ static void write_tone(const char *name, int64_t count, double height)
     for (int64_t i = 0; i < count; i++)
         s.samples[2 * i] = s.samples[2 * i + 1] =
             (float)(height * cos(2 * 3.14159265358979 * 250 * (double)i / SOUND_RATE));
-    assert_int_equal(sound_write_file(in_scratch(name), &s, 0, "", &e), 0);
+    assert_int_equal(
+        sound_write_file(in_scratch(name), &s, &(struct sound_label){.description = ""}, &e), 0);
     sound_free(&s);
 }
 
@@ -122,6 +123,8 @@ static void a_film_sounds_where_it_should_at_every_rate(void **state)
         write_file(board, text);
         expect(PROGRAM("run", board, "-o", dir), 0, "2 of 2 shots delivered", "");
         load("out/sound/film.mix_v001.wav", &s);
+        expect(PROGRAM("rerun", in_scratch("out/sound/film.mix_v001.wav")), 2, "",
+               "is a sound, which a run makes again");
         print_levels(&s);
         assert_int_equal(s.count, sound_of_frame(82, fps));
         assert_int_equal(first_heard(&s), sound_of_frame(begins, fps));

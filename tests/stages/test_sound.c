@@ -123,6 +123,7 @@ static void frames_begin_on_their_samples(void **state)
 
 static void a_file_is_read_as_it_was_written(void **state)
 {
+    const struct sound_label label = {172972800, "shot 010", "{}"};
     struct sound s, back;
     struct hash128 first, second;
     char *bytes;
@@ -130,8 +131,8 @@ static void a_file_is_read_as_it_was_written(void **state)
 
     (void)state;
     make_noise(&s, 12345, 0.9f);
-    good(sound_write_file(file("a.wav"), &s, 172972800, "shot 010", &e));
-    good(sound_write_file(file("b.wav"), &s, 172972800, "shot 010", &e));
+    good(sound_write_file(file("a.wav"), &s, &label, &e));
+    good(sound_write_file(file("b.wav"), &s, &label, &e));
     good(hash_file(file("a.wav"), &first, &e));
     good(hash_file(file("b.wav"), &second, &e));
     assert_true(hash_equal(first, second));
