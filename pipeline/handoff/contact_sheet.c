@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "kernels/base/file.h"
 #include "kernels/base/strbuf.h"
 #include "pipeline/handoff/film.h"
@@ -21,20 +23,32 @@ struct listing {
     char key[HASH_HEX_SIZE];
 };
 
-/* The poster that lies beside a film: its path with ".poster.png" in place of its ending, or of all
- * its endings. NULL: there is none. */
-static const char *poster_of(struct listing *l, const char *film)
+/* What lies beside a film: its path with another ending in place of its own, or of all of its own.
+ * NULL: there is none. */
+static const char *beside(struct listing *l, const char *film, const char *ending)
 {
     char *stem = path_join(&l->arena, l->production->dir, film);
     char *name = stem ? strrchr(stem, '/') + 1 : NULL, *dot, *path;
 
     while (name && (dot = strrchr(name, '.'))) {
         *dot = '\0';
-        path = arena_printf(&l->arena, "%s.poster.png", stem);
+        path = arena_printf(&l->arena, "%s%s", stem, ending);
         if (path && path_exists(path))
             return path;
     }
     return NULL;
+}
+
+/* What made a delivered film, which the command line may have put in place of the board's. */
+static const char *tier_of(struct listing *l, const char *film, const char *otherwise)
+{
+    const char *path = beside(l, film, ".json"), *tier = NULL;
+    json_t *about = path ? json_load_file(path, 0, NULL) : NULL;
+
+    json_unpack(about, "{s:{s:{s:{s:s}}}}", "made", "generate", "notes", "tier", &tier);
+    tier = tier ? arena_strdup(&l->arena, tier) : NULL;
+    json_decref(about);
+    return tier ? tier : otherwise;
 }
 
 /* What the last attempt at a shot says: the error of the first stage that failed; "" for none. */
@@ -76,11 +90,11 @@ static int list_shot(struct listing *l, struct journal_view *view, size_t i, str
             : *failure         ? "failed"
                                : "not made yet";
     c->reason = medium ? "no poster" : *failure ? failure : "not made yet";
-    c->poster = medium ? poster_of(l, medium->path) : NULL;
+    c->poster = medium ? beside(l, medium->path, ".poster.png") : NULL;
     l->delivered += medium != NULL;
     c->about = arena_printf(&l->arena, "%.2f s \xC2\xB7 %s \xC2\xB7 %s",
                             frames_to_seconds(shot->frames - 2 * b->deliver.handles, b->fps),
-                            shot->tier, state);
+                            medium ? tier_of(l, medium->path, shot->tier) : shot->tier, state);
     return c->about ? 0 : error_memory(e);
 }
 
