@@ -41,7 +41,9 @@ ROOM_SRC := $(KERNELS_SRC) $(JOURNAL_SRC) $(STORYBOARDS_SRC) $(PROMPTS_SRC) $(ST
 ROOM_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(ROOM_SRC)))
 TEST_SRC := $(KERNELS_TESTS) $(JOURNAL_TESTS) $(STORYBOARDS_TESTS) $(PROMPTS_TESTS) \
             $(STAGES_TESTS) $(PIPELINE_TESTS)
-TEST_BIN := $(patsubst %.c,$(BUILD)/%,$(TEST_SRC))
+# The longest first, so that the others fill the cores beside them.
+LONG_TESTS := $(addprefix tests/pipeline/test_,tiers_killed plan_options kill plan plan_memory tiers_run pictures full_disk verify)
+TEST_BIN := $(addprefix $(BUILD)/,$(LONG_TESTS) $(filter-out $(LONG_TESTS),$(TEST_SRC:.c=)))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
