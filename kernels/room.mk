@@ -65,8 +65,8 @@ KERNELS_TESTS := \
 # The CPU kernels are compiled once for each instruction set and chosen at run time. Sums may use
 # fused multiply-adds.
 $(BUILD)/kernels/cpu/isa_%.o: CFLAGS += -O3 -ffp-contract=fast
-ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
-$(BUILD)/kernels/cpu/isa_avx2.o: CFLAGS += -mavx2 -mfma
-$(BUILD)/kernels/cpu/isa_avx512.o: CFLAGS += -march=x86-64-v4 -mprefer-vector-width=512
-$(BUILD)/kernels/cpu/attention_f16.o: CFLAGS += -O3 -march=x86-64-v4 -mavx512fp16
-endif
+# Asked when a file is compiled, not before: the compiler may come to be with the other packages.
+X86 = $(findstring x86_64,$(shell $(CC) -dumpmachine))
+$(BUILD)/kernels/cpu/isa_avx2.o: CFLAGS += $(if $(X86),-mavx2 -mfma)
+$(BUILD)/kernels/cpu/isa_avx512.o: CFLAGS += $(if $(X86),-march=x86-64-v4 -mprefer-vector-width=512)
+$(BUILD)/kernels/cpu/attention_f16.o: CFLAGS += $(if $(X86),-O3 -march=x86-64-v4 -mavx512fp16)
