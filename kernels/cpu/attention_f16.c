@@ -351,6 +351,8 @@ void ops_init_f16(struct ops *ops)
 {
     ops->attention_f16 = attention_f16;
 }
+#elif defined __x86_64__
+#error "kernels/room.mk compiles this with -mavx512fp16"
 #else
 void ops_init_f16(struct ops *ops)
 {

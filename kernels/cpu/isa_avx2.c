@@ -6,6 +6,8 @@ void ops_init_avx2(struct ops *ops)
 {
     overwrite(ops);
 }
+#elif defined __x86_64__
+#error "kernels/room.mk compiles this with -mavx2 -mfma"
 #else
 #include "kernels/cpu/isa.h"
 

@@ -6,6 +6,8 @@ void ops_init_avx512(struct ops *ops)
 {
     overwrite(ops);
 }
+#elif defined __x86_64__
+#error "kernels/room.mk compiles this with -march=x86-64-v4"
 #else
 #include "kernels/cpu/isa.h"
 
