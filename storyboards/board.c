@@ -122,14 +122,15 @@ static void check_transitions(struct reader *r, const struct board *b, const str
     film_lay_out(b, places);
     for (size_t i = 0; i < b->shot_count; i++) {
         bool last = i + 1 == b->shot_count;
-        int next = last ? 0 : places[i + 1].before;
+        int next = last ? 0 : places[i + 1].before, over = places[i].after + next;
+        int frames = b->shots[i].frames - 2 * b->deliver.handles;
 
         if (!film_place_holds(&places[i], next))
             complain(r, at[i],
-                     "shot '%s' is too short for its transitions: of its %d frames %d are between "
-                     "its cuts, and %d are needed there; shorten them, or give handles",
-                     b->shots[i].id, b->shots[i].frames,
-                     places[i].frames > 0 ? places[i].frames : 0, places[i].after + next);
+                     "the transitions at shot '%s' take %d of its frames and it has %d: make them "
+                     "shorter or the shot longer%s",
+                     b->shots[i].id, frames - places[i].frames + (over > 1 ? over : 1), frames,
+                     b->deliver.handles ? "" : ", or give handles");
     }
 }
 

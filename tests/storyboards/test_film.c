@@ -130,8 +130,8 @@ static void transitions_that_do_not_fit_are_named(void **state)
     (void)state;
     expect_messages("shots: [{id: a, card: x, frames: 10},\n"
                     " {id: b, card: x, frames: 100, transition: {duration: 1s}}]",
-                    "t.yaml:1:9: shot 'a' is too short for its transitions: of its 10 frames 0 are "
-                    "between its cuts, and 12 are needed there; shorten them, or give handles\n");
+                    "t.yaml:1:9: the transitions at shot 'a' take 24 of its frames and it has 10: "
+                    "make them shorter or the shot longer, or give handles\n");
     expect_messages("shots: [{id: a, card: x, transition: melt}]",
                     "t.yaml:1:38: 'kind' must be one of cut, dissolve, fade, wipe; it is 'melt'\n");
 }
