@@ -44,12 +44,17 @@ static void read_start(struct reader *r, const struct node *n, const char *writt
     d->drop = strchr(text, ';');
     if (!timecode_parse(text, r->fps, &d->start)) {
         d->start = d->handles;
-        complain(r, n,
-                 d->drop && !timecode_can_drop(r->fps)
-                     ? "drop-frame timecode is for 29.97 and 59.94 frames a second; write '%.11s' "
-                       "with a colon"
-                     : "'%.40s' is no timecode at this rate: write \"hh:mm:ss:ff\"",
-                 text);
+        if (d->drop && !timecode_can_drop(r->fps))
+            complain(r, n,
+                     "drop-frame timecode is for 29.97 and 59.94 frames a second; write '%.11s' "
+                     "with a colon",
+                     text);
+        else
+            complain(r, n, "'%.40s' is no timecode: write \"hh:mm:ss%cff\", frames to %d%s", text,
+                     d->drop ? ';' : ':', (r->fps.num - 1) / r->fps.den,
+                     d->drop ? "; drop-frame counting leaves out a minute's first numbers, but for "
+                               "every tenth minute's"
+                             : "");
     } else if (d->start < d->handles) {
         complain(r, n, "'start' leaves no room for %d frames of handles before it", d->handles);
     }

@@ -79,8 +79,12 @@ static void timecode_begins_where_the_board_says(void **state)
     expect_messages("deliver: {codec: [png, h264, png]}\nshots: [{id: a, card: x}]",
                     "t.yaml:1:30: 'codec' has png twice\n");
     expect_messages("fps: 25\ndeliver: {start: \"01:00:00:25\"}\nshots: [{id: a, card: x}]",
-                    "t.yaml:2:18: '01:00:00:25' is no timecode at this rate: write "
-                    "\"hh:mm:ss:ff\"\n");
+                    "t.yaml:2:18: '01:00:00:25' is no timecode: write \"hh:mm:ss:ff\", frames to "
+                    "24\n");
+    expect_messages("fps: 29.97\ndeliver: {start: \"00:01:00;00\"}\nshots: [{id: a, card: x}]",
+                    "t.yaml:2:18: '00:01:00;00' is no timecode: write \"hh:mm:ss;ff\", frames to "
+                    "29; drop-frame counting leaves out a minute's first numbers, but for every "
+                    "tenth minute's\n");
     expect_messages("fps: 25\ndeliver: {start: \"00:00:00:05\", handles: 6}\n"
                     "shots: [{id: a, card: x}]",
                     "t.yaml:2:18: 'start' leaves no room for 6 frames of handles before it\n");
