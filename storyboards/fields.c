@@ -55,9 +55,10 @@ static const struct field overlay_fields[] = {
     {"size", FIELD_NUMBER, AT(overlay_values, overlay.size), .min = 0.01, .max = 0.5, .unset = 0,
      .without = "the style's own", .help = "height of the words as a fraction of the picture's"},
     {"in", FIELD_TIME, AT(overlay_values, overlay.in), .min = 0, .max = 86400,
-     .fallback = "0", .help = "when it appears, from the shot's first frame"},
+     .fallback = "0", .help = "when it appears, from the shot's first frame; at 0 without a fade in the handle before "
+             "that, too"},
     {"out", FIELD_TIME, AT(overlay_values, overlay.out), .min = 0, .max = 86400, .unset = -1,
-     .without = "the shot's end", .help = "when it is gone"},
+     .without = "the shot's end", .help = "when it is gone; at the end without a fade behind the handle after that"},
     {"fade", FIELD_TIME, AT(overlay_values, fade), .min = 0, .max = 60, .unset = -1,
      .without = "no fade", .help = "both fade_in and fade_out"},
     {"fade_in", FIELD_TIME, AT(overlay_values, overlay.fade_in), .min = 0, .max = 60, .unset = -1,

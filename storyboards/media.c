@@ -172,7 +172,9 @@ static bool resolve(struct reader *r, const struct overlay_item *item, const str
                     double duration, struct overlay *o)
 {
     double half = frames_to_seconds(1, r->fps) / 2, fade = item->values.fade;
+    double handles = frames_to_seconds(r->handles, r->fps);
     const char *id = *shot->id ? shot->id : "?";
+    bool from_first, to_last;
 
     *o = item->values.overlay;
     if (o->out < 0)
@@ -195,9 +197,13 @@ static bool resolve(struct reader *r, const struct overlay_item *item, const str
         goto good;
     return false;
 good:
+    /* Handles lie in front of the shot and behind it: what stands from its first frame or to its
+     * last without a fade stands in them, too, for a transition shows them. */
+    from_first = o->in <= 0 && o->fade_in <= 0;
+    to_last = o->out > duration - half && o->fade_out <= 0;
     o->out = o->out > duration ? duration : o->out;
-    o->in += frames_to_seconds(r->handles, r->fps); /* they lie in front of the shot */
-    o->out += frames_to_seconds(r->handles, r->fps);
+    o->in += from_first ? 0 : handles;
+    o->out += to_last ? 2 * handles : handles;
     return true;
 }
 

@@ -38,7 +38,7 @@ static int import(const char *path, const char *given, struct error *e)
     int rc = -1;
 
     if (open_production(&w, &r, given, JOURNAL_WRITE, e) == 0 &&
-        notes_read(path, &w.board, &file, e) == 0 &&
+        notes_read(path, &w.board, &w.production, &file, e) == 0 &&
         notes_merge(file, &w.board, w.journal, &did, e) == 0 &&
         versions_point_all(&w.production, &w.board, w.journal, e) == 0 &&
         handoff_update(&w.board, &w.production, w.journal, e) == 0 &&

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "journal/journal.h"
+#include "pipeline/execute/production.h"
 #include "storyboards/board.h"
 
 /* The shot's notes, by version, frame and time; *out NULL: none. Caller: json_decref(). A value
@@ -25,8 +26,10 @@ struct notes_import {
     size_t verdicts;              /* that are not as they were */
 };
 /* Reads a file that the page exported, whole: ERROR_INPUT, naming file, place and mend, where it is
- * not one, is another board's or is of shots that the board has not. Caller: json_decref(*out). */
-int notes_read(const char *path, const struct board *board, json_t **out, struct error *e);
+ * not one, is another board's or is of shots that the board has not, or of versions that were never
+ * delivered. Caller: json_decref(*out). */
+int notes_read(const char *path, const struct board *board, const struct production *p,
+               json_t **out, struct error *e);
 /* Puts what was read into the journal; a note that is there already (by its id) takes the newer
  * words. All of it or, where writing fails, some shots' and not others': importing again mends
  * that. */

@@ -1,4 +1,6 @@
 /* A file that the page exported, read and checked whole before anything is taken of it. */
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ static const char FORMAT[] = "auteur-pipe notes";
 struct reading {
     const char *path;
     const struct board *board;
+    const struct production *production;
     char place[64]; /* "notes[3]" */
     struct error *e;
 };
@@ -64,11 +67,43 @@ static int need_shot(const struct reading *r, const json_t *o)
                      s.best ? s.best : "", s.best ? "?)" : "");
 }
 
+/* A version that was delivered, by its sheet beside the film; *frames: how many it has, 0 where the
+ * sheet does not say. */
+static int need_version(const struct reading *r, const json_t *o, int *frames)
+{
+    const char *shots = r->production->shots;
+    const char *id = json_string_value(json_object_get(o, "shot"));
+    int number = (int)json_integer_value(json_object_get(o, "version"));
+    char path[PATH_MAX];
+    json_t *sheet;
+
+    *frames = 0;
+    if (need_number(r, o, "version", 1) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/%s/%s_v%03d.json", shots, id, id, number);
+    if (number == 1 && !path_exists(path))
+        snprintf(path, sizeof path, "%s/%s/%s.json", shots, id, id);
+    if (!path_exists(path))
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: %s: shot '%s' has no version %d: take it out of the file, or name "
+                         "the production that has it",
+                         r->path, r->place, id, number);
+    sheet = json_load_file(path, 0, NULL);
+    json_unpack(sheet, "{s:{s:i}}", "asked", "frames", frames);
+    json_decref(sheet);
+    return 0;
+}
+
 static int check_note(const struct reading *r, const json_t *o)
 {
-    return need_shot(r, o) != 0 || need_text(r, o, "id", 1, ID_MOST) != 0 ||
-                   need_number(r, o, "version", 1) != 0 || need_number(r, o, "frame", 0) != 0 ||
-                   need_text(r, o, "timecode", 0, ID_MOST) != 0 ||
+    int frames;
+
+    if (need_shot(r, o) != 0 || need_text(r, o, "id", 1, ID_MOST) != 0 ||
+        need_version(r, o, &frames) != 0 || need_number(r, o, "frame", 0) != 0)
+        return -1;
+    if (frames && json_integer_value(json_object_get(o, "frame")) >= frames)
+        return wrong(r, "frame", "is behind the film's last");
+    return need_text(r, o, "timecode", 0, ID_MOST) != 0 ||
                    need_text(r, o, "text", 1, TEXT_MOST) != 0 ||
                    need_text(r, o, "author", 0, ID_MOST * 4) != 0 ||
                    need_text(r, o, "created", 0, ID_MOST) != 0
@@ -81,7 +116,9 @@ static int check_review(const struct reading *r, const json_t *o)
     static const char *const states[] = {"approved", "rejected", "open"};
     const char *state = json_string_value(json_object_get(o, "state"));
 
-    if (need_shot(r, o) != 0 || need_number(r, o, "version", 1) != 0)
+    int frames;
+
+    if (need_shot(r, o) != 0 || need_version(r, o, &frames) != 0)
         return -1;
     for (size_t i = 0; state && i < sizeof states / sizeof *states; i++)
         if (strcmp(states[i], state) == 0)
@@ -130,9 +167,10 @@ static int check(struct reading *r, const json_t *root)
                : -1;
 }
 
-int notes_read(const char *path, const struct board *board, json_t **out, struct error *e)
+int notes_read(const char *path, const struct board *board, const struct production *p,
+               json_t **out, struct error *e)
 {
-    struct reading r = {.path = path, .board = board, .e = e};
+    struct reading r = {.path = path, .board = board, .production = p, .e = e};
     json_error_t bad;
     json_t *root;
     char *text;

@@ -12,15 +12,17 @@
 
 enum { SHEET_LIMIT = 16 << 20 };
 
-/* What a file of a version is, by what follows ID or ID_vNNN in its name. */
+/* What a file of a version is, by what follows ID or ID_vNNN in its name. Of several films the last
+ * in this list is the one that browsers play best. */
 static const struct {
     const char *suffix;
     size_t offset; /* of the path in struct review_version */
 } kinds[] = {
-    {".mp4", offsetof(struct review_version, film)},
     {".mov", offsetof(struct review_version, film)},
-    {".textless.mp4", offsetof(struct review_version, textless)},
+    {".mp4", offsetof(struct review_version, film)},
+    {".h264.mp4", offsetof(struct review_version, film)},
     {".textless.mov", offsetof(struct review_version, textless)},
+    {".textless.mp4", offsetof(struct review_version, textless)},
     {".proxy.mp4", offsetof(struct review_version, proxy)},
     {".poster.png", offsetof(struct review_version, poster)},
 };
@@ -72,27 +74,49 @@ static json_t *read_sheet(const char *path)
     return NULL;
 }
 
-static int take_file(struct review *r, struct review_shot *s, struct review_version *v,
-                     const char *name, const char *suffix, struct error *e)
+/* One file, if it is of the kind; a later one goes before an earlier one. */
+static int take_file(struct review *r, struct review_shot *s, const char *name, const char *kind,
+                     size_t offset, struct error *e)
 {
-    const char *id = s->shot->id;
-    char *path = arena_printf(&r->arena, "shots/%s/%s", id, name);
+    int number;
+    const char *suffix = split_name(name, s->shot->id, &number);
+    struct review_version *v = suffix ? version_of(s, number) : NULL;
+    char *path;
 
+    if (!v || strcmp(suffix, kind) != 0)
+        return 0;
+    path = arena_printf(&r->arena, "shots/%s/%s", s->shot->id, name);
     if (!path)
         return error_memory(e);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        const char **field = (const char **)(void *)((char *)v + kinds[i].offset);
+    *(const char **)(void *)((char *)v + offset) = path;
+    return 0;
+}
 
-        /* A film that a browser plays goes before one that it does not. */
-        if (strcmp(kinds[i].suffix, suffix) == 0 && (!*field || strcmp(suffix, ".mp4") == 0))
-            *field = path;
-    }
-    if (strcmp(suffix, ".json") == 0 && !v->sheet) {
-        path = path_join(&r->arena, r->production->dir, path);
-        if (!path)
-            return error_memory(e);
-        v->sheet = read_sheet(path);
-    }
+static int take_sheet(struct review *r, struct review_shot *s, const char *name, struct error *e)
+{
+    int number;
+    const char *suffix = split_name(name, s->shot->id, &number), *path;
+    struct review_version *v = suffix ? version_of(s, number) : NULL;
+
+    if (!v || v->sheet || strcmp(suffix, ".json") != 0)
+        return 0;
+    path = arena_printf(&r->arena, "%s/%s/%s", r->production->shots, s->shot->id, name);
+    if (!path)
+        return error_memory(e);
+    v->sheet = read_sheet(path);
+    return 0;
+}
+
+static int take_files(struct review *r, struct review_shot *s, struct dirent *const *entries, int n,
+                      struct error *e)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int i = 0; i < n; i++)
+            if (take_file(r, s, entries[i]->d_name, kinds[k].suffix, kinds[k].offset, e) != 0)
+                return -1;
+    for (int i = 0; i < n; i++)
+        if (take_sheet(r, s, entries[i]->d_name, e) != 0)
+            return -1;
     return 0;
 }
 
@@ -161,16 +185,8 @@ int review_versions(struct review *r, struct review_shot *s, struct error *e)
         return errno == ENOENT || errno == ENOTDIR
                    ? 0
                    : error_errno(e, errno, "read the shot's folder", dir);
-    if (count_versions(r, s, entries, n, e) != 0)
+    if (count_versions(r, s, entries, n, e) != 0 || take_files(r, s, entries, n, e) != 0)
         goto done;
-    for (int i = 0; i < n; i++) {
-        int number;
-        const char *suffix = split_name(entries[i]->d_name, s->shot->id, &number);
-        struct review_version *v = suffix ? version_of(s, number) : NULL;
-
-        if (v && take_file(r, s, v, entries[i]->d_name, suffix, e) != 0)
-            goto done;
-    }
     current = current_number(r, s);
     for (size_t i = 0; i < s->version_count; i++) {
         struct review_version *v = &s->versions[i];

@@ -181,6 +181,8 @@ static void what_is_no_export_is_refused(void **state)
     import(FILE_OF("page", NOTE("", "one", "x"), ""), 2, "", "notes[0].id is empty");
     import(FILE_OF("page", "", "{\"shot\":\"one\",\"version\":0,\"state\":\"open\"}"), 2, "",
            "reviews[0].version is not a whole number from 1");
+    import(FILE_OF("page", "", "{\"shot\":\"one\",\"version\":77,\"state\":\"approved\"}"), 2, "",
+           "reviews[0]: shot 'one' has no version 77: take it out of the file");
     import(FILE_OF("page", "", "{\"shot\":\"one\",\"version\":1,\"state\":\"meh\"}"), 2, "",
            "reviews[0].state is none of approved");
     expect(PROGRAM("notes", "import", "/nowhere.json", dir), 2, "", "/nowhere.json");
@@ -230,6 +232,7 @@ static void versions_are_found(void **state)
 
     (void)state;
     make_versions("three");
+    copy("three", ".mp4", "_v001.h264"); /* as where ProRes comes first: a browser plays this */
     import(FILE_OF("page", "", "{\"shot\":\"three\",\"version\":2,\"state\":\"rejected\"}"), 0, "",
            "");
     data = page_data();
@@ -238,6 +241,8 @@ static void versions_are_found(void **state)
     v = json_array_get(versions, 1);
     assert_string_equal(json_string_value(json_object_get(v, "film")),
                         "shots/three/three_v002.mp4");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(versions, 0), "film")),
+                        "shots/three/three_v001.h264.mp4");
     assert_string_equal(json_string_value(json_object_get(v, "verdict")), "rejected");
     assert_false(json_is_true(json_object_get(v, "current")));
     assert_true(json_is_true(json_object_get(json_array_get(versions, 0), "current")));

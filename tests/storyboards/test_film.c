@@ -46,10 +46,10 @@ static void narration_takes_from_sound(void **state)
     assert_int_equal(s[3].narration.line, 0);
     assert_string_equal(r.board.sound.music_written, "m.wav");
     assert_int_equal(r.board.sound.music_line, 2);
-    /* the title goes on to the longer shot's end, the caption ends when it did */
+    /* the title goes on to the longer shot's end, handle and all, the caption ends when it did */
     board_lengthen(&r.board, 0, s[0].frames + 50);
     assert_int_equal(s[0].frames, 95);
-    assert_true(s[0].overlays[0].out > 3.399 && s[0].overlays[0].out < 3.401);
+    assert_true(s[0].overlays[0].out > 3.799 && s[0].overlays[0].out < 3.801);
     assert_true(s[0].overlays[1].out > 0.799 && s[0].overlays[1].out < 0.801);
     reading_free(&r);
 }
