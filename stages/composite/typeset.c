@@ -33,7 +33,9 @@ static void on_message(int level, const char *format, va_list args, void *opaque
         return;
     vsnprintf(line, sizeof line, format, args);
     media_complain(line);
-    if (strstr(line, "lyph"))
+    /* What it says before it tries a font's other character maps, as for all beyond U+FFFF, is no
+     * loss yet. */
+    if (strstr(line, "lyph") && !strstr(line, "rying all charmaps"))
         t->lost_glyph = true;
 }
 

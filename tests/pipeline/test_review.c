@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -229,6 +230,7 @@ static void versions_are_found(void **state)
 {
     json_t *data;
     const json_t *versions, *v;
+    char film[200];
 
     (void)state;
     make_versions("three");
@@ -247,6 +249,9 @@ static void versions_are_found(void **state)
     assert_false(json_is_true(json_object_get(v, "current")));
     assert_true(json_is_true(json_object_get(json_array_get(versions, 0), "current")));
     json_decref(data);
+    snprintf(film, sizeof film, "%s/shots/three/three_v001.h264.mp4", dir);
+    assert_int_equal(unlink(film), 0);
+    import(FILE_OF("page", "", ""), 0, "", ""); /* the page is written anew */
 }
 
 /* ---- previews */
@@ -301,6 +306,7 @@ static struct watch watch_begin(const char *listen)
         int status;
 
         signal(SIGINT, SIG_DFL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails must not leave it behind */
         status = freopen(w.out, "w", stdout) ? command_line(listen ? 5 : 3, argv) : 9;
         fflush(NULL);
         _exit(status);
