@@ -60,6 +60,14 @@ static void read_start(struct reader *r, const struct node *n, const char *writt
     }
 }
 
+static bool has_codec(const struct deliver *d, enum deliver_codec codec)
+{
+    for (int i = 0; i < d->codecs.count; i++)
+        if (d->codecs.items[i] == (int)codec)
+            return true;
+    return false;
+}
+
 static void read_deliver(struct reader *r, const struct node *n, struct board *board)
 {
     struct slots slots = {0};
@@ -73,6 +81,11 @@ static void read_deliver(struct reader *r, const struct node *n, struct board *b
         complain(r, slots.value[DELIVER_ROW_CODEC],
                  "timelines refer to films, and 'codec' has pictures alone; add prores or h264 to "
                  "it, or write timeline: none");
+    else if (slots.value[DELIVER_ROW_CODEC] && !has_codec(&board->deliver, DELIVER_H264) &&
+             board->deliver.proxy == PROXY_NONE)
+        caution(r, slots.value[DELIVER_ROW_CODEC],
+                "few browsers play what 'codec' asks for, so the review page may show posters "
+                "alone: add h264, or proxy: burn-in");
     if (slots.value[DELIVER_ROW_TIMELINE] && !timecode_has_rate(r->fps) &&
         board->deliver.timeline != TIMELINE_NONE && board->deliver.timeline != TIMELINE_FINAL_CUT)
         complain(

@@ -116,6 +116,9 @@ int command_conform(const struct options *o)
     if ((choices && handoff_update(&w.board, &w.production, w.journal, &e) != 0) ||
         show(&w, &e) != 0)
         goto fail;
+    if (choices)
+        puts("the timelines say so; film.mp4 and the contact sheet follow with the next run or "
+             "resume");
     workspace_close(&w);
     return EXIT_DELIVERED;
 fail:

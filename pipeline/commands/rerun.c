@@ -96,13 +96,28 @@ static int compare_files(struct workspace *w, const char *file, struct error *e)
     for (size_t i = 0; made && i < made->file_count; i++)
         same |= hash_equal(made->files[i].digest, digest);
     if (made)
-        printf(same ? "the same bytes as %s\n" : "not the same bytes as %s\n", file);
+        printf(same
+                   ? "the same bytes as %s\n"
+                   : "not the same bytes as %s, which may have been written anew since (remuxed)\n",
+               file);
     return 0;
+}
+
+/* What was delivered: of one picture its whole folder. NULL: out of memory. */
+static const char *delivered(struct arena *arena, const char *file)
+{
+    const char *name = strrchr(file, '/');
+    char *dir = arena_printf(arena, "%.*s", name ? (int)(name - file) : 1, name ? file : ".");
+    char *recipe = dir ? path_join(arena, dir, "recipe.json") : NULL;
+
+    if (!recipe)
+        return NULL;
+    return path_exists(file) && path_exists(recipe) ? dir : file;
 }
 
 int command_rerun(const struct options *o)
 {
-    const char *file = o->operands[0], *dir = o->output;
+    const char *file, *dir = o->output;
     double began = clock_monotonic();
     struct workspace w = {0};
     json_t *recipe = NULL;
@@ -111,6 +126,11 @@ int command_rerun(const struct options *o)
     const char *memory;
     int status = -1;
 
+    file = delivered(&w.arena, o->operands[0]);
+    if (!file) {
+        error_memory(&e);
+        goto done;
+    }
     if (options_memory(o, &memory, &e) != 0 || recipe_read(file, &recipe, &e) != 0)
         goto done;
     r = request_of(o, recipe);

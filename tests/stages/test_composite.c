@@ -282,6 +282,7 @@ static void what_passes_the_check_is_set(void **state)
         "Short",
         "Some words of a fair length that will have to be broken into lines",
         "Donaudampfschifffahrtsgesellschaft",
+        "Beyond U+FFFF: \U0001F71A \U00013000",
         "1\n2\n3\n4\n5\n6\n7",
         "私たちは光が尾根の向こうに戻ってくるのを待ち、それから港まで歩いて下りました。",
         "نص عربي طويل بعض الشيء يوضع في سطرين"};

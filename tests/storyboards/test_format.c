@@ -441,7 +441,7 @@ static void text_is_tidied(void **state)
 static void models_and_delivery(void **state)
 {
     struct reading r = read_good("name: film.v2\nsize: [1920, 1080]\n"
-                                 "deliver: {codec: prores, quality: 1}\n"
+                                 "deliver: {codec: prores, quality: 1, proxy: slate}\n"
                                  "models:\n  flagship: /models/wan\n  previs: mine\n"
                                  "shots: [{id: a, prompt: x}]");
 
@@ -470,6 +470,12 @@ static void warnings_do_not_refuse(void **state)
     assert_int_equal(r.problems.errors, 0);
     assert_string_equal(r.messages, "t.yaml:2:34: warning: 'prompt' has no effect on a card\n");
     assert_string_equal(r.board.shots[0].prompt, "");
+    reading_free(&r);
+    r = read_text("deliver: {codec: [prores, h265]}\nshots: [{id: a, card: x}]");
+    assert_int_equal(r.rc, 0);
+    assert_string_equal(r.messages,
+                        "t.yaml:1:18: warning: few browsers play what 'codec' asks for, so the "
+                        "review page may show posters alone: add h264, or proxy: burn-in\n");
     reading_free(&r);
 }
 
