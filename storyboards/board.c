@@ -90,8 +90,9 @@ static void read_deliver(struct reader *r, const struct node *n, struct board *b
         board->deliver.timeline != TIMELINE_NONE && board->deliver.timeline != TIMELINE_FINAL_CUT)
         complain(
             r, slots.value[DELIVER_ROW_TIMELINE],
-            "%g frames a second cannot be said in an EDL or in Final Cut 7 XML, which know "
-            "whole rates and 1000/1001 of them; write another fps, or timeline: final-cut or none",
+            "%g frames a second cannot be said in an EDL or in Final Cut 7 XML, which know the "
+            "rates of timecode (23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60); write one of these "
+            "as fps, or timeline: final-cut or none",
             (double)r->fps.num / r->fps.den);
     r->handles = board->deliver.handles;
     read_start(r, slots.value[DELIVER_ROW_START] ? slots.value[DELIVER_ROW_START] : n, values.start,
@@ -128,8 +129,27 @@ static void check_ids(struct reader *r, struct named *named, size_t count)
                      strcmp(named[i].id, named[i - 1].id) ? "'" : "", named[i - 1].at->line);
 }
 
-/* Every transition finds its frames in the two shots beside it. */
-static void check_transitions(struct reader *r, const struct board *b, const struct node *const *at)
+/* Timecode begins anew at midnight, and what lies across it reads back as negative. */
+static void check_midnight(struct reader *r, const struct board *b, const struct film_place *places,
+                           const struct node *const *at)
+{
+    const struct deliver *d = &b->deliver;
+    int64_t day = timecode_day(b->fps, d->drop);
+    char start[TIMECODE_SIZE];
+
+    timecode_format(d->start, b->fps, d->drop, start);
+    for (size_t i = 0; i < b->shot_count; i++)
+        if (d->start + places[i].at + places[i].frames + d->handles > day) {
+            complain(r, at[i],
+                     "the film begins at %s and shot '%s' would end it past midnight, where "
+                     "timecode begins anew: write an earlier 'start' under deliver",
+                     start, b->shots[i].id);
+            return;
+        }
+}
+
+/* Every transition finds its frames in the two shots beside it, and the film ends in its day. */
+static void check_film(struct reader *r, const struct board *b, const struct node *const *at)
 {
     struct film_place *places = arena_array(r->scratch, b->shot_count, sizeof *places);
 
@@ -150,6 +170,7 @@ static void check_transitions(struct reader *r, const struct board *b, const str
                      b->shots[i].id, frames - places[i].frames + (over > 1 ? over : 1), frames,
                      b->deliver.handles ? "" : ", or give handles");
     }
+    check_midnight(r, b, places, at);
 }
 
 static void read_shots(struct reader *r, const struct node *list, struct shot_defaults *defaults,
@@ -186,7 +207,7 @@ static void read_shots(struct reader *r, const struct node *list, struct shot_de
     }
     board->shots = shots;
     if (!r->problems->errors)
-        check_transitions(r, board, at);
+        check_film(r, board, at);
 }
 
 /* The file's name without its ending, as an id. */

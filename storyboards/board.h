@@ -325,8 +325,10 @@ double frames_to_seconds(int64_t frames, struct rational fps);
 int64_t seconds_to_frames(double seconds, struct rational fps); /* to the nearest; half goes up */
 /* Whether timecode at this rate can be counted drop-frame: 30000/1001 and 60000/1001. */
 bool timecode_can_drop(struct rational fps);
-/* Whether EDLs and Final Cut Pro 7 XML can say the rate: a whole number, or 1000/1001 of one. */
+/* Whether the rate is one of SMPTE ST 12's, which EDLs and Final Cut Pro 7 XML can say. */
 bool timecode_has_rate(struct rational fps);
+/* The frames between two midnights, as timecode counts them. */
+int64_t timecode_day(struct rational fps, bool drop);
 /* SMPTE timecode of a frame: "01:00:00:00", or "01:00:00;00" when counted drop-frame, which other
  * rates than those are not, whatever `drop` says. */
 void timecode_format(int64_t frame, struct rational fps, bool drop, char out[TIMECODE_SIZE]);

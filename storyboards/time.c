@@ -82,7 +82,21 @@ static int dropped_a_minute(struct rational fps)
 
 bool timecode_has_rate(struct rational fps)
 {
-    return fps.den == 1 || (fps.den == 1001 && fps.num % 1000 == 0);
+    static const struct rational rates[] = {{24000, 1001}, {24, 1},       {25, 1},
+                                            {30000, 1001}, {30, 1},       {48, 1},
+                                            {50, 1},       {60000, 1001}, {60, 1}};
+
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
+        if (fps.num == rates[i].num && fps.den == rates[i].den)
+            return true;
+    return false;
+}
+
+int64_t timecode_day(struct rational fps, bool drop)
+{
+    int dropped = drop ? dropped_a_minute(fps) : 0;
+
+    return (int64_t)24 * 3600 * nominal_rate(fps) - (int64_t)24 * 54 * dropped;
 }
 
 bool timecode_can_drop(struct rational fps)

@@ -32,12 +32,17 @@ static void line(struct edl *x, const char *reel, const char *channel, const cha
     strbuf_add(&x->text, "\n");
 }
 
-static void comment(struct edl *x, const char *what, const char *value)
+static void add_line(struct edl *x, const char *value)
 {
-    strbuf_addf(&x->text, "* %s: ", what);
     for (; *value; value++)
         strbuf_addn(&x->text, *value == '\n' || *value == '\r' ? " " : value, 1);
     strbuf_add(&x->text, "\n");
+}
+
+static void comment(struct edl *x, const char *what, const char *value)
+{
+    strbuf_addf(&x->text, "* %s: ", what);
+    add_line(x, value);
 }
 
 static const char *reel_of(const struct clip *c)
@@ -62,7 +67,8 @@ static void add_comments(struct edl *x, const struct clip *before, const struct 
     }
     for (size_t i = 0; i < c->marker_count; i++) {
         timecode_format(x->t->start + x->at + c->markers[i].at, x->t->fps, x->t->drop, timecode);
-        strbuf_addf(&x->text, "* LOC: %s GREEN   %s\n", timecode, c->markers[i].name);
+        strbuf_addf(&x->text, "* LOC: %s GREEN   ", timecode);
+        add_line(x, *c->markers[i].text ? c->markers[i].text : c->markers[i].name);
     }
 }
 

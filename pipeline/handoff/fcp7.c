@@ -29,7 +29,8 @@ static void add_rate(struct fcp7 *x)
     xml_close(&x->xml);
 }
 
-static void add_timecode(struct fcp7 *x, int64_t frame)
+/* reel: NULL for none. */
+static void add_timecode(struct fcp7 *x, int64_t frame, const char *reel)
 {
     char text[TIMECODE_SIZE];
 
@@ -39,6 +40,11 @@ static void add_timecode(struct fcp7 *x, int64_t frame)
     xml_text(&x->xml, "string", text);
     xml_number(&x->xml, "frame", frame);
     xml_text(&x->xml, "displayformat", x->t->drop ? "DF" : "NDF");
+    if (reel) {
+        xml_open(&x->xml, "reel");
+        xml_text(&x->xml, "name", reel);
+        xml_close(&x->xml);
+    }
     xml_close(&x->xml);
 }
 
@@ -106,7 +112,7 @@ static void add_file(struct fcp7 *x, const struct clip *c, bool again)
         free(url);
         add_rate(x);
         xml_number(&x->xml, "duration", m->frames);
-        add_timecode(x, m->timecode);
+        add_timecode(x, m->timecode, m->reel);
         xml_open(&x->xml, "media");
         if (m->video) {
             xml_open(&x->xml, "video");
@@ -202,7 +208,20 @@ static void add_clip(struct fcp7 *x, const struct clip *c, const struct transiti
     xml_close(&x->xml);
 }
 
-static void add_transition(struct fcp7 *x, const struct transition *transition, int64_t at)
+/* A transition from or to nothing is one of black's. */
+static const char *alignment_of(const struct transition *t, const struct clip *before,
+                                const struct clip *after)
+{
+    if (t->before == 0)
+        return before && before->medium ? "start" : "start-black";
+    if (t->after == 0)
+        return after->medium ? "end" : "end-black";
+    return "center";
+}
+
+/* Into a clip; `before`: the one before it, NULL for none; `at`: of the cut between them. */
+static void add_transition(struct fcp7 *x, const struct clip *before, const struct clip *c,
+                           int64_t at)
 {
     static const struct {
         const char *name, *id;
@@ -213,11 +232,15 @@ static void add_transition(struct fcp7 *x, const struct transition *transition, 
         [TRANSITION_WIPE] = {"Edge Wipe", "Edge Wipe"},
     };
 
+    const struct transition *transition = &c->from;
+
+    if (transition->kind == TRANSITION_CUT)
+        return;
     xml_open(&x->xml, "transitionitem");
     add_rate(x);
     xml_number(&x->xml, "start", at - transition->before);
     xml_number(&x->xml, "end", at + transition->after);
-    xml_text(&x->xml, "alignment", "center");
+    xml_text(&x->xml, "alignment", alignment_of(transition, before, c));
     xml_open(&x->xml, "effect");
     xml_text(&x->xml, "name", effects[transition->kind].name);
     xml_text(&x->xml, "effectid", effects[transition->kind].id);
@@ -242,8 +265,7 @@ static void add_track(struct fcp7 *x, const struct track *track, struct channel 
     for (size_t i = 0; i < track->count; i++) {
         const struct clip *c = &track->clips[i];
 
-        if (c->from.kind != TRANSITION_CUT)
-            add_transition(x, &c->from, at);
+        add_transition(x, i ? c - 1 : NULL, c, at);
         add_clip(x, c, i + 1 < track->count ? &c[1].from : NULL, at, channel);
         at += c->frames;
     }
@@ -291,7 +313,7 @@ char *timeline_fcp7(const struct timeline *t, struct error *e)
     xml_text(&x.xml, "name", t->name);
     xml_number(&x.xml, "duration", timeline_frames(t));
     add_rate(&x);
-    add_timecode(&x, t->start);
+    add_timecode(&x, t->start, NULL);
     xml_open(&x.xml, "media");
     add_tracks(&x, false);
     add_tracks(&x, true);

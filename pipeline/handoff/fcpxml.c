@@ -1,7 +1,8 @@
 /* FCPXML 1.8 (Apple, "FCPXML Reference"), as Final Cut Pro and Resolve read it: the last version in
  * which an asset says itself where it lies. Times are fractions of a second, whole frames each:
  * "48048/24000s". The first track of pictures is the spine; what lies above it or sounds below it
- * is connected to the clip of the spine that it begins over, by lanes. */
+ * is connected to the clip of the spine that it begins over, by lanes; clips that transitions join
+ * are connected as a storyline of their own, whose time begins at nought. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,12 @@ static void add_asset(struct fcpxml *x, const struct clip *c, int number)
         xml_attribute(&x->xml, "audioChannels", "2");
         xml_attribute(&x->xml, "audioRate", "48000");
     }
+    xml_open(&x->xml, "metadata");
+    xml_open(&x->xml, "md");
+    xml_attribute(&x->xml, "key", "com.apple.proapps.studio.reel");
+    xml_attribute(&x->xml, "value", "%s", m->reel);
+    xml_close(&x->xml);
+    xml_close(&x->xml);
     xml_close(&x->xml);
     free(url);
 }
@@ -134,6 +141,70 @@ static const char *role_of(const struct track *t)
     return !t->sound ? NULL : strcmp(t->name, "Music") == 0 ? "music" : "dialogue";
 }
 
+/* `at`: where its cut lies in its storyline's time. */
+static void add_transition(struct fcpxml *x, const struct transition *transition, int64_t at)
+{
+    static const char *const names[] = {
+        [TRANSITION_CUT] = "",
+        [TRANSITION_DISSOLVE] = "Cross Dissolve",
+        [TRANSITION_FADE] = "Fade To Color",
+        [TRANSITION_WIPE] = "Edge Wipe",
+    };
+
+    if (transition->kind == TRANSITION_CUT)
+        return;
+    xml_open(&x->xml, "transition");
+    xml_attribute(&x->xml, "name", "%s", names[transition->kind]);
+    add_time(x, "offset", at - transition->before);
+    add_time(x, "duration", transition->before + transition->after);
+    xml_close(&x->xml);
+}
+
+/* Clips of a connected track that transitions join to each other, or to nothing at either end. */
+struct run {
+    const struct track *track;
+    size_t first, end;
+    bool transitions; /* it has any: only storylines do */
+};
+
+static struct run run_from(const struct track *t, size_t first)
+{
+    struct run r = {t, first, first, t->clips[first].from.kind != TRANSITION_CUT};
+
+    while (++r.end < t->count && t->clips[r.end].from.kind != TRANSITION_CUT) {
+        r.transitions = true;
+        if (!t->clips[r.end].medium)
+            break;
+    }
+    return r;
+}
+
+static void add_run(struct fcpxml *x, const struct run *r, int64_t offset, int lane)
+{
+    const struct track *t = r->track;
+    int64_t at = r->transitions ? 0 : offset; /* a storyline's time begins with it */
+
+    if (r->transitions) {
+        xml_open(&x->xml, "spine");
+        xml_attribute(&x->xml, "lane", "%d", lane);
+        add_time(x, "offset", offset);
+    }
+    for (size_t i = r->first; i < r->end; i++) {
+        const struct clip *c = &t->clips[i];
+
+        add_transition(x, &c->from, at);
+        open_clip(x, c, at, r->transitions ? 0 : lane, role_of(t));
+        add_markers(x, c);
+        xml_close(&x->xml);
+        at += c->frames;
+    }
+    if (!r->transitions)
+        return;
+    if (r->end < t->count)
+        add_transition(x, &t->clips[r->end].from, at);
+    xml_close(&x->xml);
+}
+
 /* Everything of the other tracks that begins over this clip of the spine. */
 static void add_connected(struct fcpxml *x, const struct clip *spine, int64_t from, bool last)
 {
@@ -145,33 +216,18 @@ static void add_connected(struct fcpxml *x, const struct clip *spine, int64_t fr
         int lane = track->sound ? --below : ++above;
         int64_t at = 0;
 
-        for (size_t k = 0; k < track->count; k++) {
-            const struct clip *c = &track->clips[k];
+        for (size_t k = 0; k < track->count;) {
+            struct run r = {.track = track, .first = k, .end = k + 1};
 
-            if (c->medium && at >= from && (last || at < from + spine->frames)) {
-                open_clip(x, c, zero + at - from, lane, role_of(track));
-                add_markers(x, c);
-                xml_close(&x->xml);
+            if (track->clips[k].medium) {
+                r = run_from(track, k);
+                if (at >= from && (last || at < from + spine->frames))
+                    add_run(x, &r, zero + at - from, lane);
             }
-            at += c->frames;
+            for (; k < r.end; k++)
+                at += track->clips[k].frames;
         }
     }
-}
-
-static void add_transition(struct fcpxml *x, const struct transition *transition, int64_t at)
-{
-    static const char *const names[] = {
-        [TRANSITION_CUT] = "",
-        [TRANSITION_DISSOLVE] = "Cross Dissolve",
-        [TRANSITION_FADE] = "Fade To Color",
-        [TRANSITION_WIPE] = "Edge Wipe",
-    };
-
-    xml_open(&x->xml, "transition");
-    xml_attribute(&x->xml, "name", "%s", names[transition->kind]);
-    add_time(x, "offset", x->t->start + at - transition->before);
-    add_time(x, "duration", transition->before + transition->after);
-    xml_close(&x->xml);
 }
 
 static void add_spine(struct fcpxml *x)
@@ -183,8 +239,7 @@ static void add_spine(struct fcpxml *x)
     for (size_t i = 0; i < spine->count; i++) {
         const struct clip *c = &spine->clips[i];
 
-        if (c->from.kind != TRANSITION_CUT)
-            add_transition(x, &c->from, at);
+        add_transition(x, &c->from, x->t->start + at);
         open_clip(x, c, x->t->start + at, 0, NULL);
         add_connected(x, c, at, i + 1 == spine->count);
         add_markers(x, c);

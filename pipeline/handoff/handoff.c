@@ -8,9 +8,8 @@
 #include "pipeline/execute/versions.h"
 #include "pipeline/handoff/sound.h"
 #include "pipeline/handoff/timeline.h"
+#include "stages/media/media.h"
 #include "storyboards/film.h"
-
-enum { REEL_SIZE = 9 };
 
 enum { TRACKS = 2 + SOUND_TRACKS };
 
@@ -26,7 +25,7 @@ struct handoff {
     struct arena arena;
     struct film_place *places;
     struct media *media; /* one a shot */
-    char (*reels)[REEL_SIZE];
+    char (*reels)[MEDIA_REEL_SIZE];
     struct marker *markers;
     struct clip *clips[3]; /* films; textless films where there are titles; titles */
     struct track flat_tracks[TRACKS], layered_tracks[TRACKS];
@@ -49,24 +48,6 @@ static int make_room(struct handoff *h, struct error *e)
         room &= h->clips[i] != NULL;
     }
     return h->places && h->media && h->reels && h->markers && room ? 0 : error_memory(e);
-}
-
-/* An id as a reel: capitals, digits, '_', at most eight; a number where that is taken. */
-static void name_reel(struct handoff *h, size_t shot)
-{
-    const char *id = h->board->shots[shot].id;
-    char *reel = h->reels[shot];
-    size_t n = 0;
-
-    for (; *id && n + 1 < REEL_SIZE; id++)
-        reel[n++] = *id >= 'a' && *id <= 'z'                                   ? *id - 'a' + 'A'
-                    : (*id >= 'A' && *id <= 'Z') || (*id >= '0' && *id <= '9') ? *id
-                                                                               : '_';
-    for (size_t i = 0; i < shot; i++)
-        if (strcmp(h->reels[i], reel) == 0) {
-            snprintf(reel, REEL_SIZE, "S%07zu", (shot + 1) % 10000000);
-            break;
-        }
 }
 
 /* A version that does not hold what the film shows of the shot now cannot stand in it. */
@@ -125,7 +106,7 @@ static int find_medium(struct handoff *h, struct journal_view *view, size_t i, s
     shown = version_shown(h->board, shot, &versions);
     if (!shown)
         return 0;
-    name_reel(h, i);
+    media_reel(shot->id, h->reels[i]);
     h->media[i].film = medium_of(h, shown, i, "");
     h->media[i].textless = medium_of(h, shown, i, "textless.");
     h->media[i].titles = medium_of(h, shown, i, "titles.");
@@ -188,7 +169,41 @@ static struct timeline timeline_of(const struct handoff *h, const struct track *
                              .count = count};
 }
 
-/* Titles are cut where their shots are; a transition mixes the pictures under them. */
+/* A transition over a cut of the pictures, told to the titles above it. Where only one side has any
+ * they come out of nothing or go into it, for as long as the pictures show them: a dip to black
+ * shows each shot on its own side of the cut alone. */
+static void join_titles(struct clip *titles, size_t i, const struct transition *under)
+{
+    struct clip *before = i ? &titles[i - 1] : NULL, *after = &titles[i];
+    bool leaves = before && before->medium, comes = after->medium, dips;
+
+    if (under->kind == TRANSITION_CUT || (!leaves && !comes))
+        return;
+    after->from = *under;
+    if (leaves && comes)
+        return;
+    dips = under->kind == TRANSITION_FADE;
+    if (dips)
+        after->from.kind = TRANSITION_DISSOLVE;
+    if (comes) {
+        int64_t early = dips || !before ? 0 : under->before;
+
+        after->in -= early;
+        after->frames += early;
+        if (before)
+            before->frames -= early;
+        after->from.before = 0;
+        after->from.after = early + under->after;
+    } else {
+        int64_t late = dips ? 0 : under->after;
+
+        before->frames += late;
+        after->frames -= late;
+        after->from.before = under->before + late;
+        after->from.after = 0;
+    }
+}
+
 static int fill(struct handoff *h, struct journal *journal, struct error *e)
 {
     size_t n = h->board->shot_count, pictures = 1, sounds;
@@ -202,6 +217,8 @@ static int fill(struct handoff *h, struct journal *journal, struct error *e)
         if (h->clips[2][i].medium)
             pictures = 2;
     }
+    for (size_t i = 0; i < n; i++)
+        join_titles(h->clips[2], i, &h->clips[0][i].from);
     h->flat_tracks[0] = (struct track){"V1", false, h->clips[0], n};
     h->layered_tracks[0] = (struct track){"V1", false, h->clips[1], n};
     h->layered_tracks[1] = (struct track){"Titles", false, h->clips[2], n};

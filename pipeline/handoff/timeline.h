@@ -5,7 +5,8 @@
  * A cut lies between two neighbouring clips of a track. A transition lies over a cut: it begins
  * `before` frames ahead of it, while the earlier clip still runs, and ends `after` frames behind
  * it; so the earlier medium must go on for `after` frames behind its clip's end, and the later one
- * must have `before` frames ahead of its clip's start. timeline_fits() tells.
+ * must have `before` frames ahead of its clip's start. timeline_fits() tells. Between a clip and a
+ * gap it lies wholly over the clip: out of nothing `before` is 0, into it `after` is.
  *
  * Each writer below makes one format's text from it; they know nothing of journals or boards.
  */
@@ -22,7 +23,7 @@
 /* A delivered file, or one that the board brought. */
 struct medium {
     const char *path;  /* relative to the production's folder, with '/'; or absolute */
-    const char *reel;  /* what an EDL calls it: at most 8 of A-Z 0-9 _ */
+    const char *reel;  /* at most 8 of A-Z 0-9 _ - */
     int64_t timecode;  /* of its first frame */
     int64_t frames;    /* that it holds */
     bool video, sound; /* what it holds of; a title layer is video with alpha */

@@ -271,7 +271,7 @@ static int encode_check(const struct stage_env *env, const struct shot *shot, st
 
 const struct stage stage_encode = {
     .name = "encode",
-    .version = 2,
+    .version = 3,
     .lane = encode_lane,
     .describe = encode_describe,
     .reads = 1u << STAGE_DECODE | 1u << STAGE_COMPOSITE,

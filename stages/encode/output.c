@@ -11,6 +11,7 @@
 #include "kernels/base/file.h"
 #include "kernels/pool.h"
 
+/* What the form points to is the output's and `options`. */
 static struct media_form form_of(const struct output *o, char options[CODEC_OPTIONS_SIZE])
 {
     const struct board *b = o->job->env->board;
@@ -18,6 +19,7 @@ static struct media_form form_of(const struct output *o, char options[CODEC_OPTI
                                         o->timecode_text, o->job->env->device.threads, options);
 
     form.comment = o->codec->container ? o->job->recipe : NULL;
+    form.reel = o->codec->container ? o->reel : NULL;
     return form;
 }
 
@@ -153,6 +155,7 @@ int output_open(struct output *o, struct error *e)
     struct media_form form;
 
     timecode_format(o->timecode, b->fps, b->deliver.drop, o->timecode_text);
+    media_reel(o->job->shot->id, o->reel);
     o->path = arena_printf(o->job->arena, "%s/%s", o->job->workdir, o->name);
     o->prints = calloc((size_t)o->frames, sizeof *o->prints);
     if (!o->path || !o->prints)

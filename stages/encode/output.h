@@ -8,6 +8,7 @@
 
 #include "stages/encode/codecs.h"
 #include "stages/encode/verify.h"
+#include "stages/media/media.h"
 
 struct output {
     char name[ARTEFACT_NAME_SIZE]; /* "deliver.textless.mp4" */
@@ -17,7 +18,7 @@ struct output {
     int64_t timecode; /* of its first frame; numbers the pictures of a folder */
     /* The rest is the output's own. */
     const char *path;
-    char timecode_text[TIMECODE_SIZE];
+    char timecode_text[TIMECODE_SIZE], reel[MEDIA_REEL_SIZE];
     struct media_writer *writer; /* of a film */
     AVFrame *out;                /* what the film's encoder takes */
     struct sequence *sequence;   /* of pictures */

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/avstring.h>
 #include <libavutil/error.h>
 #include <libavutil/log.h>
+
+#include "kernels/base/hash.h"
 
 static _Thread_local char last_line[240];
 
@@ -75,6 +78,32 @@ void media_timecode(const struct board *b, int64_t frame, char out[TIMECODE_SIZE
     const struct deliver *d = &b->deliver;
 
     timecode_format(d->start - d->handles + frame, b->fps, d->drop, out);
+}
+
+void media_reel(const char *id, char out[MEDIA_REEL_SIZE])
+{
+    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    enum { KEPT = 3, BASE = 36 };
+    char capitals[256];
+    size_t n = 0;
+    uint64_t hash = 0;
+    struct hash128 full;
+
+    for (; id[n] && n + 1 < sizeof capitals; n++)
+        capitals[n] = (char)av_toupper(id[n]);
+    capitals[n] = '\0';
+    if (n < MEDIA_REEL_SIZE && strspn(capitals, letters) == n) {
+        memcpy(out, capitals, n + 1);
+        return;
+    }
+    full = hash_bytes(capitals, n); /* two ids of a board differ by more than capitals */
+    for (size_t i = 0; i < sizeof hash; i++)
+        hash = hash << 8 | full.bytes[i];
+    for (int i = 0; i < KEPT; i++)
+        out[i] = strchr(letters, capitals[i]) ? capitals[i] : '_';
+    for (int i = KEPT; i < MEDIA_REEL_SIZE - 1; i++, hash /= BASE)
+        out[i] = letters[hash % BASE];
+    out[MEDIA_REEL_SIZE - 1] = '\0';
 }
 
 AVFrame *media_frame_new(enum AVPixelFormat format, int width, int height, struct error *e)

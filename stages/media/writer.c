@@ -135,6 +135,8 @@ static int open_muxer(struct media_writer *w, const struct media_form *form, str
         return -1;
     if (status >= 0 && form->timecode)
         status = av_dict_set(&w->stream->metadata, "timecode", form->timecode, 0);
+    if (status >= 0 && form->reel)
+        status = av_dict_set(&w->stream->metadata, "reel_name", form->reel, 0);
     if (status >= 0 && form->comment)
         status = av_dict_set(&w->muxer->metadata, "comment", form->comment, 0);
     if (status >= 0)

@@ -2,6 +2,7 @@
  * written over; an interrupted or failed one leaves what was there. */
 #include "tests/pipeline/program.h"
 
+#include <jansson.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -239,6 +240,56 @@ static void an_interrupted_film_leaves_nothing(void **state)
     nothing_is_left_over();
 }
 
+static long long value_of(const json_t *item, const char *key)
+{
+    return (long long)json_number_value(json_object_get(json_object_get(item, key), "value"));
+}
+
+/* The titles' track in OpenTimelineIO's words: "G21" a gap and "C24" a clip of so many frames,
+ * "T3+4" a transition with so many ahead of its cut and behind it. */
+static void titles_are(const char *path, const char *want)
+{
+    json_t *root = json_load_file(path, 0, NULL), *tracks, *items, *item;
+    char is[200] = "";
+    size_t i;
+
+    tracks = json_object_get(json_object_get(root, "tracks"), "children");
+    items = json_object_get(json_array_get(tracks, 1), "children");
+    assert_true(json_array_size(items) > 0);
+    json_array_foreach(items, i, item)
+    {
+        const char *schema = json_string_value(json_object_get(item, "OTIO_SCHEMA"));
+        char *end = is + strlen(is);
+        size_t room = sizeof is - strlen(is);
+
+        if (*schema == 'T')
+            snprintf(end, room, "T%lld+%lld ", value_of(item, "in_offset"),
+                     value_of(item, "out_offset"));
+        else
+            snprintf(end, room, "%c%lld ", *schema,
+                     value_of(json_object_get(item, "source_range"), "duration"));
+    }
+    json_decref(root);
+    assert_string_equal(is, want);
+}
+
+static void titles_come_and_go_with_their_pictures(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/titles", scratch);
+    write_file(board,
+               "name: titles\nsize: 128x64\nfps: 24\n"
+               "deliver: {handles: 6}\ndefaults: {frames: 24}\n"
+               "shots:\n"
+               "  - {id: a, card: {background: \"#802020\"}, transition: dissolve}\n"
+               "  - {id: b, card: One, transition: {duration: 250ms}}\n"
+               "  - {id: c, card: Two, transition: {kind: wipe, duration: 292ms}}\n"
+               "  - {id: d, card: {background: \"#202080\"}, transition: {duration: 250ms}}\n"
+               "  - {id: e, card: Three, transition: {kind: fade, duration: 250ms}}\n");
+    run(0, "film   film_v001.mp4", "");
+    titles_are(at("titles.otio"), "G21 T0+6 C27 T3+4 C27 T6+0 G21 T0+3 C24 ");
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -265,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_damaged_shot_costs_the_film_alone),
         cmocka_unit_test(a_shot_that_is_not_delivered_is_a_gap),
         cmocka_unit_test(an_interrupted_film_leaves_nothing),
+        cmocka_unit_test(titles_come_and_go_with_their_pictures),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

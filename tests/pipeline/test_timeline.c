@@ -49,7 +49,7 @@ static void an_edl_as_it_is_written(void **state)
         "001  S010     V     C        01:00:00:10 01:00:04:08 01:00:00:00 01:00:03:22\n"
         "* FROM CLIP NAME: 010\n"
         "* SOURCE FILE: shots/010/010_v001.mov\n"
-        "* LOC: 01:00:00:00 GREEN   010\n"
+        "* LOC: 01:00:00:00 GREEN   a ship & a \"sea\" at <dawn>\n"
         "002  S010     V     C        01:00:04:08 01:00:04:08 01:00:03:22 01:00:03:22\n"
         "002  S020_B   V     D    012 01:00:00:06 01:00:03:00 01:00:03:22 01:00:06:16\n"
         "* FROM CLIP NAME: 010\n"
@@ -150,7 +150,24 @@ static void add_sound(struct random_film *f, int64_t start)
     f->tracks[3] = (struct track){"Music", true, &f->music, 1};
 }
 
-/* Layers with alpha as long as their shots' media, cut where those are. */
+/* A transition between two titles, or between one and nothing. */
+static void join_titles(struct random_film *f, int i)
+{
+    struct clip *c = &f->titles[i], *before = i ? c - 1 : NULL;
+    int64_t length;
+
+    if (c->medium && before && before->medium)
+        c->from = f->clips[i].from;
+    else if (c->medium && below(2)) {
+        length = 1 + below(5);
+        c->from = (struct transition){TRANSITION_DISSOLVE, 0, length};
+    } else if (before && before->medium && below(2)) {
+        length = 1 + below(5);
+        c->from = (struct transition){TRANSITION_DISSOLVE, length, 0};
+    }
+}
+
+/* Layers with alpha as long as their shots' media, joined as those are, or with nothing. */
 static void add_titles(struct random_film *f)
 {
     for (int i = 0; i < CLIPS; i++) {
@@ -164,6 +181,7 @@ static void add_titles(struct random_film *f)
         f->titles[i] = (struct clip){.name = c->name, .in = c->in, .frames = c->frames};
         if (c->medium && below(2))
             f->titles[i].medium = &f->title_media[i];
+        join_titles(f, i);
     }
     f->tracks[1] = (struct track){"Titles", false, f->titles, CLIPS};
 }
@@ -182,7 +200,7 @@ static void make_random(struct random_film *f, struct rational fps, bool drop)
         snprintf(f->reels[i], sizeof f->reels[i], "R%03d", 10 * i);
         f->media[i] = (struct medium){
             f->paths[i], f->reels[i], hour - handles, length + 2 * handles, true, false, false};
-        f->markers[i] = (struct marker){below(length), f->names[i], "what was asked"};
+        f->markers[i] = (struct marker){below(length), f->names[i], "what was\nasked"};
         *c = (struct clip){.name = f->names[i],
                            .medium = i == 5 ? NULL : &f->media[i],
                            .in = i == 5 ? 0 : handles,
@@ -223,13 +241,15 @@ static json_t *expected_clips(const struct track *track)
         int64_t source = c->medium ? c->medium->timecode + c->in : 0;
 
         json_array_append_new(
-            clips, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:s?,s:I,s:I,s:I}", "name", c->name, "at",
-                             (json_int_t)at, "source", (json_int_t)source, "frames",
+            clips, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:s?,s:I,s:I,s:I,s:s,s:s?}", "name", c->name,
+                             "at", (json_int_t)at, "source", (json_int_t)source, "frames",
                              (json_int_t)c->frames, "before", (json_int_t)c->from.before, "after",
                              (json_int_t)c->from.after, "path", c->medium ? c->medium->path : NULL,
                              "timecode", (json_int_t)(c->medium ? c->medium->timecode : 0), "held",
                              (json_int_t)(c->medium ? c->medium->frames : 0), "marker",
-                             (json_int_t)(c->marker_count ? c->markers[0].at : -1)));
+                             (json_int_t)(c->marker_count ? c->markers[0].at : -1), "asked",
+                             c->marker_count ? c->markers[0].text : "", "reel",
+                             c->medium ? c->medium->reel : NULL));
         at += c->frames;
     }
     return clips;

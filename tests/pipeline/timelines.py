@@ -36,19 +36,23 @@ def flat(track, rate):
     for item in track:
         if isinstance(item, otio.schema.Transition):
             before, after, fades = frames(item.in_offset, rate), frames(item.out_offset, rate), item.name == "fade"
+            if out:
+                out[-1]["leaves"] = [before, after]
             continue
         there = item.trimmed_range()
         length = frames(there.duration, rate)
-        clip = {"at": at, "frames": length, "before": before, "after": after, "fades": fades}
+        clip = {"at": at, "frames": length, "before": before, "after": after, "fades": fades, "leaves": [0, 0]}
         if isinstance(item, otio.schema.Clip) and not isinstance(item.media_reference, otio.schema.GeneratorReference): # black
             clip.update(name=item.name, source=frames(there.start_time, rate))
             reference = item.media_reference
             if isinstance(reference, otio.schema.ExternalReference):
                 clip["path"] = unquote(urlparse(reference.target_url).path)
+                clip["reel"] = reference.metadata.get("reel") or reference.metadata.get("fcp_xml", {}).get("timecode", {}).get("reel", {}).get("name")
                 if reference.available_range:
                     clip.update(timecode=frames(reference.available_range.start_time, rate), held=frames(reference.available_range.duration, rate))
             if item.markers:
-                clip["marker"] = frames(item.markers[0].marked_range.start_time, rate)
+                clip.update(marker=frames(item.markers[0].marked_range.start_time, rate), asked=item.markers[0].comment, called=item.markers[0].name)
+            clip["reel"] = clip.get("reel") or item.metadata.get("cmx_3600", {}).get("reel")
         out.append(clip)
         at, before, after, fades = at + length, 0, 0, False
     return out
@@ -57,7 +61,7 @@ def flat(track, rate):
 def visible(clips):
     """The same with the frames that transitions show of each clip: what an EDL says. A fade shows none beyond its cut."""
     ahead, behind = ([0 if c.get("fades") else c[key] for c in clips] + [0] for key in ("before", "after"))
-    return [{"name": c.get("name"), "at": c["at"] - ahead[i], "source": c.get("source", 0) - ahead[i], "frames": ahead[i] + c["frames"] + behind[i + 1], "path": c.get("path")} for i, c in enumerate(clips)]
+    return [{"name": c.get("name"), "at": c["at"] - ahead[i], "source": c.get("source", 0) - ahead[i], "frames": ahead[i] + c["frames"] + behind[i + 1], "path": c.get("path"), "reel": c.get("reel")} for i, c in enumerate(clips)]
 
 
 def fractions_of(path, rate, start):
@@ -74,24 +78,33 @@ def fractions_of(path, rate, start):
     def of_asset(item):
         asset = assets[item.get("ref")]
         return {"name": item.get("name"), "source": count(item, "start"), "frames": count(item, "duration"), "timecode": count(asset, "start"), "held": count(asset, "duration"),
-                "path": unquote(urlparse(asset.get("src")).path), "before": 0, "after": 0}
+                "path": unquote(urlparse(asset.get("src")).path), "reel": asset.find("metadata/md[@key='com.apple.proapps.studio.reel']").get("value")}
 
-    for item in root.find(".//spine"):
-        if item.tag == "transition":
-            opens, ends = count(item, "offset") - start, count(item, "offset") - start + count(item, "duration")
-            cut = out[-1]["at"] + out[-1]["frames"]
-            before, after = cut - opens, ends - cut
-            continue
-        clip = {"at": count(item, "offset") - start, "frames": count(item, "duration"), "before": before, "after": after}
-        if item.tag == "asset-clip":
-            clip = dict(of_asset(item), **clip)
-            if (marker := item.find("marker")) is not None:
-                clip["marker"] = count(marker, "start")
-        for other in item.findall("asset-clip"): # lanes -1, -2: sound; 1: titles
-            at = count(other, "offset") - count(item, "start") + clip["at"]
-            lanes.setdefault(int(other.get("lane")), []).append(dict(of_asset(other), at=at))
+    def storyline(element, zero):
+        """[(clip, its element)] of a spine, `zero` frames of whose time lie before the film's first."""
+        made, before, after = [], 0, 0
+        for item in element:
+            if item.tag == "transition":
+                opens, ends = count(item, "offset") - zero, count(item, "offset") - zero + count(item, "duration")
+                cut = made[-1][0]["at"] + made[-1][0]["frames"] if made else opens
+                before, after = cut - opens, ends - cut
+                if made:
+                    made[-1][0]["leaves"] = [before, after]
+                continue
+            clip = {"at": count(item, "offset") - zero, "frames": count(item, "duration"), "before": before, "after": after, "leaves": [0, 0]}
+            made.append((dict(of_asset(item), **clip) if item.tag == "asset-clip" else clip, item))
+            before, after = 0, 0
+        return made
+
+    for clip, item in storyline(root.find(".//spine"), start):
+        if (marker := item.find("marker")) is not None:
+            clip.update(marker=count(marker, "start"), asked=marker.get("note"))
+        for other in item: # lanes -1, -2: sound; 1: titles, those that transitions join in a storyline of theirs
+            if other.tag in ("asset-clip", "spine"):
+                at = count(other, "offset") - count(item, "start") + clip["at"]
+                found = [dict(of_asset(other), at=at, before=0, after=0, leaves=[0, 0])] if other.tag == "asset-clip" else [c for c, _ in storyline(other, -at)]
+                lanes.setdefault(int(other.get("lane")), []).extend(found)
         out.append(clip)
-        before, after = 0, 0
     return out, lanes
 
 
@@ -121,6 +134,17 @@ def first_sounds(path, wanted):
     return [begins[channel] for channel in sorted(begins)]
 
 
+def locators(path, wanted):
+    """[(frame of the film, what it says)] of an EDL's markers, which its adapter does not read where timecode is drop-frame."""
+    found = (line.split(maxsplit=4) for line in open(path, encoding="utf-8") if line.startswith("* LOC: "))
+    return [(count_of(words[2], wanted["num"] / wanted["den"]) - wanted["start"], words[4].rstrip("\n")) for words in found]
+
+
+def fcp7_markers(path):
+    """{name: what it says} of FCP 7's markers; its adapter puts that elsewhere."""
+    return [item.findtext("marker/comment") for item in ElementTree.parse(path).getroot().iterfind(".//video//clipitem") if item.find("marker") is not None]
+
+
 def channels_agree(path):
     """FCP 7 has a track for each channel of a stereo sound, of which the adapter reads the first: the second says the same,
     and every clip item is linked with both."""
@@ -132,9 +156,9 @@ def channels_agree(path):
 def readings(paths, wanted):
     """Lines that say what differs between four files, {ending: path}, and what is wanted."""
     rate, wrong, clips = wanted["num"] / wanted["den"], [], wanted["clips"]
-    for name, options, keys in (("otio", {}, ("name", "at", "source", "frames", "before", "after", "path", "timecode", "held", "marker")),
-                                ("edl", {"rate": rate}, ("name", "at", "source", "frames")),
-                                ("xml", {}, ("name", "at", "source", "frames", "before", "after", "path", "timecode", "held")),
+    for name, options, keys in (("otio", {}, ("name", "at", "source", "frames", "before", "after", "leaves", "path", "timecode", "held", "reel", "marker", "asked")),
+                                ("edl", {"rate": rate}, ("name", "at", "source", "frames", "reel")),
+                                ("xml", {}, ("name", "at", "source", "frames", "before", "after", "leaves", "path", "timecode", "held", "reel")),
                                 ("fcpxml", {}, ("name", "path"))):
         read = otio.adapters.read_from_file(paths[name], **options)
         while isinstance(read, otio.schema.SerializableCollection):
@@ -149,19 +173,24 @@ def readings(paths, wanted):
             wrong.append(f"{name}: begins at {start}, not {wanted['start']}")
         if name == "fcpxml":
             spine, lanes = fractions_of(paths[name], Fraction(wanted["num"], wanted["den"]), wanted["start"])
-            wrong += compared(name, spine, clips, ("name", "at", "source", "frames", "before", "after", "timecode", "held", "marker"), wanted["root"])
+            wrong += compared(name, spine, clips, ("name", "at", "source", "frames", "before", "after", "leaves", "timecode", "held", "reel", "marker", "asked"), wanted["root"])
             for track in titles:
                 wrong += compared("fcpxml's titles", track, wanted["titles"], ("name", "path"), wanted["root"])
             titles, sounds = [lanes[lane] for lane in sorted(lanes) if lane > 0], [lanes[lane] for lane in sorted(lanes, reverse=True) if lane < 0]
             for track, wanted_track in zip(heard, wanted["sounds"]):
                 wrong += compared("fcpxml's sound", flat(track, rate), wanted_track, ("name", "path"), wanted["root"])
-            keys = ("name", "at", "source", "frames", "timecode", "held", "path")
+            keys = ("name", "at", "source", "frames", "before", "after", "leaves", "timecode", "held", "reel", "path")
         else:
             sounds = [flat(track, rate) for track in heard]
             for first, track in zip(first_sounds(paths[name], wanted) if name == "edl" else (), sounds):
                 for c in track:
                     c["at"] += first
-            keys = [key for key in keys if key != "marker"]
+            keys = [key for key in keys if key not in ("marker", "asked")]
+        asked = [(c["at"] + c["marker"] - c["source"], c["asked"]) for c in clips if c["path"] and c["marker"] is not None]
+        if name == "edl" and locators(paths[name], wanted) != [(at, text.replace("\n", " ")) for at, text in asked]:
+            wrong.append(f"edl: markers {locators(paths[name], wanted)}, not {asked}")
+        if name == "xml" and fcp7_markers(paths[name]) != [text for _, text in asked]:
+            wrong.append("xml: the markers say something else")
         if name == "xml" and not channels_agree(paths[name]):
             wrong.append("xml: the channels of a stereo sound differ")
         has_titles = name != "edl" and any(c["path"] for c in wanted["titles"]) # an EDL has one track of pictures
@@ -191,7 +220,8 @@ def count_of(timecode, rate):
 def probed(path):
     found = json.loads(subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames,r_frame_rate:stream_tags=timecode", "-of", "json", path],
                                       stdout=subprocess.PIPE, check=True).stdout)["streams"][0]
-    return int(found["nb_read_frames"]), Fraction(found["r_frame_rate"]), found["tags"]["timecode"]
+    reels = json.loads(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "d", "-show_entries", "stream_tags=reel_name", "-of", "json", path], stdout=subprocess.PIPE, check=True).stdout)["streams"]
+    return int(found["nb_read_frames"]), Fraction(found["r_frame_rate"]), found["tags"]["timecode"], reels[0]["tags"]["reel_name"]
 
 
 def samples_of(frame, rate):
@@ -223,11 +253,11 @@ def production(folder):
             if [samples, reference] != wanted:
                 wrong.append(f"{c['path']}: {samples} samples from {reference} on, not {wanted}")
     for c in clips + titles:
-        c.setdefault("marker", None), c.setdefault("path", None)
+        c.setdefault("marker", None), c.setdefault("asked", None), c.setdefault("path", None)
         if c["path"]:
-            held, its_rate, timecode = probed(os.path.join(folder, c["path"]))
-            if (held, its_rate, count_of(timecode, rate)) != (c["held"], rate, c["timecode"]):
-                wrong.append(f"{c['name']}: the file has {held} frames at {its_rate} from {timecode} on, the timeline says {c['held']} at {rate} from {c['timecode']}")
+            held, its_rate, timecode, reel = probed(os.path.join(folder, c["path"]))
+            if (held, its_rate, count_of(timecode, rate), reel) != (c["held"], rate, c["timecode"], c["reel"]):
+                wrong.append(f"{c['name']}: the file has {held} frames at {its_rate} from {timecode} of {reel} on, the timeline says {c['held']} at {rate} from {c['timecode']} of {c['reel']}")
     wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips, "titles": titles, "sounds": sounds})
     return clips, rate, wrong
 
@@ -237,6 +267,9 @@ def told(folder):
     wanted = json.load(open(os.path.join(folder, "expected.json")))
     for c in wanted["clips"]:
         c["marker"] = c["marker"] + c["source"] if c["marker"] >= 0 else None
+    for track in (wanted["clips"], wanted["titles"], *wanted["sounds"]):
+        for c, after in zip(track, track[1:] + [{"before": 0, "after": 0}]):
+            c["leaves"] = [after["before"], after["after"]]
     return wanted["clips"], wanted["num"] / wanted["den"], readings({ending: os.path.join(folder, "t." + ending) for ending in ("otio", "edl", "xml", "fcpxml")}, wanted)
 
 

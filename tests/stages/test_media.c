@@ -378,6 +378,30 @@ static void a_cut_or_bent_file_is_an_error(void **state)
     media_job_free(m);
 }
 
+static void a_reel_is_the_id_where_it_can_be(void **state)
+{
+    static const char *const ids[] = {"a", "s-010", "Shot_010"}, *const reels[] = {"A", "S-010",
+                                                                                   "SHOT_010"};
+    char reel[MEDIA_REEL_SIZE], other[MEDIA_REEL_SIZE];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        media_reel(ids[i], reel);
+        assert_string_equal(reel, reels[i]);
+    }
+    media_reel("scene-01.shot-010", reel);
+    media_reel("scene-01.shot-020", other);
+    assert_int_equal(strlen(reel), 8);
+    assert_memory_equal(reel, "SCE", 3);
+    assert_memory_equal(other, "SCE", 3);
+    assert_string_not_equal(reel, other);
+    media_reel("a.b", reel); /* not what "a_b" is called */
+    assert_int_equal(strlen(reel), 8);
+    assert_memory_equal(reel, "A_B", 3);
+    media_reel("æµ·", reel);
+    assert_memory_equal(reel, "___", 3);
+}
+
 static void timecode_of(struct rational fps, bool drop, int64_t start, int handles, int64_t frame,
                         const char *want)
 {
@@ -416,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_an_error_of_space),
         cmocka_unit_test(odd_files_are_refused_with_words),
         cmocka_unit_test(a_cut_or_bent_file_is_an_error),
+        cmocka_unit_test(a_reel_is_the_id_where_it_can_be),
         cmocka_unit_test(timecode_counts_from_the_boards_start),
     };
 
