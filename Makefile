@@ -27,7 +27,8 @@ include kernels/room.mk journal/room.mk storyboards/room.mk prompts/room.mk stag
         pipeline/room.mk bench/room.mk
 
 PACKAGES := yaml-0.1 lmdb libxxhash jansson sentencepiece libass fontconfig freetype2 libavformat \
-            libavcodec libavfilter libavutil libswscale libswresample libpcre2-8 libxml-2.0 libmicrohttpd
+            libavcodec libavfilter libavutil libswscale libswresample libpcre2-8 libxml-2.0 libmicrohttpd \
+            libtiff-4 lcms2
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 

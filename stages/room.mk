@@ -65,6 +65,7 @@ STAGES_SRC += \
 	stages/encode/encode.c \
 	stages/encode/output.c \
 	stages/encode/proxy.c \
+	stages/encode/tiff_profile.c \
 	stages/encode/titles.c \
 	stages/encode/verify.c \
 	stages/media/convert.c \

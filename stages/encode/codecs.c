@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "stages/encode/tiff_profile.h"
 #include "stages/media/convert.h"
 
 /* Bytes of x264 depend on its number of threads, those of x265 on that of its frame threads; this
@@ -67,7 +68,8 @@ static const struct codec codecs[DELIVER_CODECS] = {
                       .format = AV_PIX_FMT_RGB48LE,
                       .decoded = AV_PIX_FMT_RGB48LE,
                       .crf = -1,
-                      .convert = convert_to_rgb48},
+                      .convert = convert_to_rgb48,
+                      .complete = tiff_profile_add},
     [DELIVER_EXR] = {.ending = "exr",
                      .encoder = "exr",
                      .options = "compression=zip16;format=half",

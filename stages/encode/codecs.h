@@ -3,8 +3,10 @@
  *   h264, h265      MP4: constant quality (CRF), closed groups of a second; 4:2:0 of 8 and 10 bits
  *   prores, dnxhr   QuickTime: ProRes 422 HQ, DNxHR HQX: 4:2:2, 10 bits
  *   prores-4444     QuickTime: 4:4:4, 10 bits (with alpha for titles)
- *   png, tiff       a picture a frame: R'G'B' of 16 bits
- *   exr             a picture a frame: linear light of 16-bit floats
+ *   png, tiff       a picture a frame: R'G'B' of 16 bits; PNG has chunks, TIFF a profile that say
+ *                   BT.709
+ *   exr             a picture a frame: linear light of 16-bit floats; without chromaticities, as
+ *                   here, the format means BT.709's
  *
  * Films are BT.709 in limited range, of constant frame rate, with a timecode track and the index
  * first. Nothing has a date: the same input gives the same bytes, whatever the number of cores.
@@ -28,6 +30,8 @@ struct codec {
     double crf;  /* on top of the quality's; < 0: there is none */
     int width_least, height_least;
     void (*convert)(const AVFrame *master, AVFrame *out);
+    /* Adds to a picture's file what the encoder does not say; NULL: it says all. */
+    int (*complete)(const char *path, struct error *e);
 };
 
 const struct codec *codec_of(enum deliver_codec codec);

@@ -108,7 +108,10 @@ static int make_picture(const struct output *o, int n, const AVFrame *frame, dou
              o->timecode + n, o->codec->ending);
     d.path = path;
     print_of(frame, &o->prints[n]);
-    return picture_write(path, &form, frame, e) == 0 ? verify_picture(&d, n, worst, e) : -1;
+    if (picture_write(path, &form, frame, e) != 0 ||
+        (o->codec->complete && o->codec->complete(path, e) != 0))
+        return -1;
+    return verify_picture(&d, n, worst, e);
 }
 
 static void make_pictures(const void *job, int64_t from, int64_t to, int thread)

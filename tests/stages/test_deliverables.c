@@ -3,11 +3,14 @@
 #include "tests/stages/media_job.h"
 
 #include <dirent.h>
+#include <lcms2.h>
 #include <math.h>
+#include <tiffio.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/pixdesc.h>
 
+#include "kernels/base/file.h"
 #include "stages/media/reader.h"
 
 enum { WIDTH = 320, HEIGHT = 180, FRAMES = 9 };
@@ -135,7 +138,46 @@ static double master_green(struct media_job *m)
     return green;
 }
 
-/* A file a frame, whose number is its timecode; ten bits are kept. */
+/* The red primary as profiles have it, adapted to D50, and what BT.709's transfer makes of a half:
+ * ((0.5 + 0.099) / 1.099) ^ (1 / 0.45). A step of a profile's numbers is 1/65536. */
+static void profile_is_bt709(const char *path)
+{
+    TIFF *file = TIFFOpen(path, "r");
+    uint32_t size = 0;
+    void *bytes = NULL;
+    const cmsCIEXYZ *red;
+    const cmsToneCurve *curve;
+    cmsHPROFILE profile;
+
+    assert_non_null(file);
+    assert_int_equal(TIFFGetField(file, TIFFTAG_ICCPROFILE, &size, &bytes), 1);
+    profile = cmsOpenProfileFromMem(bytes, size);
+    assert_non_null(profile);
+    red = cmsReadTag(profile, cmsSigRedColorantTag);
+    assert_non_null(red);
+    assert_float_equal(red->X, 0.4361, 2e-4);
+    assert_float_equal(red->Y, 0.2225, 2e-4);
+    curve = cmsReadTag(profile, cmsSigGreenTRCTag);
+    assert_non_null(curve);
+    assert_float_equal(cmsEvalToneCurveFloat(curve, 0.5F), 0.25959, 2e-4);
+    cmsCloseProfile(profile);
+    TIFFClose(file);
+}
+
+static void chunks_are_bt709(const char *path)
+{
+    struct error e = {0};
+    size_t size;
+    char *bytes;
+
+    assert_int_equal(file_read(path, 1 << 24, &bytes, &size, &e), 0);
+    /* White and red of PNG's cHRM, of 1/100000: 0.3127, 0.329, 0.64, 0.33. */
+    assert_non_null(memmem(bytes, size, "cHRM\0\0\x7a\x26\0\0\x80\x84\0\0\xfa\0\0\0\x80\xe8", 20));
+    assert_non_null(memmem(bytes, size, "gAMA", 4));
+    free(bytes);
+}
+
+/* A file a frame, whose number is its timecode; ten bits are kept, and colours are said. */
 static void sequences_hold_a_picture_a_frame(void **state)
 {
     static const struct {
@@ -174,6 +216,10 @@ static void sequences_hold_a_picture_a_frame(void **state)
                 fail_msg("%s: green is %.6f, not %.6f", path, green_of(f), green);
             media_reader_close(r);
         }
+        if (kinds[i].codec == DELIVER_TIFF)
+            profile_is_bt709(path);
+        else if (kinds[i].codec == DELIVER_PNG)
+            chunks_are_bt709(path);
         snprintf(path, sizeof path, "%s/s1.%07d.%s", made(m, name), 86400 - 4 + FRAMES,
                  kinds[i].ending);
         assert_false(path_exists(path));
