@@ -35,7 +35,7 @@ struct media_form {
     enum AVColorTransferCharacteristic transfer;
     const char *comment;  /* in the container's metadata; NULL for none */
     const char *timecode; /* of the first picture, for a timecode track; NULL for none */
-    const char *reel;     /* in the timecode track; NULL for none */
+    const char *reel;     /* in QuickTime's timecode track; MP4's has no place; NULL for none */
     bool sound;           /* there is a stream of it: AAC, 192 kb/s, 48 kHz, stereo */
 };
 

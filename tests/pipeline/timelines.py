@@ -221,7 +221,7 @@ def probed(path):
     found = json.loads(subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames,r_frame_rate:stream_tags=timecode", "-of", "json", path],
                                       stdout=subprocess.PIPE, check=True).stdout)["streams"][0]
     reels = json.loads(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "d", "-show_entries", "stream_tags=reel_name", "-of", "json", path], stdout=subprocess.PIPE, check=True).stdout)["streams"]
-    return int(found["nb_read_frames"]), Fraction(found["r_frame_rate"]), found["tags"]["timecode"], reels[0]["tags"]["reel_name"]
+    return int(found["nb_read_frames"]), Fraction(found["r_frame_rate"]), found["tags"]["timecode"], reels[0]["tags"].get("reel_name")
 
 
 def samples_of(frame, rate):
@@ -256,7 +256,8 @@ def production(folder):
         c.setdefault("marker", None), c.setdefault("asked", None), c.setdefault("path", None)
         if c["path"]:
             held, its_rate, timecode, reel = probed(os.path.join(folder, c["path"]))
-            if (held, its_rate, count_of(timecode, rate), reel) != (c["held"], rate, c["timecode"], c["reel"]):
+            wanted_reel = c["reel"] if c["path"].endswith(".mov") else None # FFmpeg has no place for it in MP4
+            if (held, its_rate, count_of(timecode, rate), reel) != (c["held"], rate, c["timecode"], wanted_reel):
                 wrong.append(f"{c['name']}: the file has {held} frames at {its_rate} from {timecode} of {reel} on, the timeline says {c['held']} at {rate} from {c['timecode']} of {c['reel']}")
     wrong += readings(paths, {"num": rate.numerator, "den": rate.denominator, "start": frames(read.global_start_time, float(rate)), "root": os.path.realpath(folder), "clips": clips, "titles": titles, "sounds": sounds})
     return clips, rate, wrong
