@@ -59,6 +59,11 @@ static bool read_transition(struct reader *r, const struct node *n, struct shot 
                object_read(r, &transition_table, &slots, &values)) {
         return false;
     }
+    if (values.kind == TRANSITION_CUT && slots.value[TRANSITION_ROW_DURATION]) {
+        complain(r, slots.value[TRANSITION_ROW_DURATION],
+                 "a cut takes no time: leave 'duration' out, or write kind: dissolve");
+        return false;
+    }
     shot->transition.kind = (enum transition_kind)values.kind;
     shot->transition.frames =
         values.kind == TRANSITION_CUT ? 0 : (int)seconds_to_frames(values.duration, r->fps);

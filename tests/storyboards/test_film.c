@@ -153,6 +153,9 @@ static void transitions_that_do_not_fit_are_named(void **state)
                     " {id: b, card: x, frames: 100, transition: {duration: 1s}}]",
                     "t.yaml:1:9: the transitions at shot 'a' take 24 of its frames and it has 10: "
                     "make them shorter or the shot longer, or give handles\n");
+    expect_messages("shots: [{id: a, card: x, transition: {kind: cut, duration: 1s}}]",
+                    "t.yaml:1:60: a cut takes no time: leave 'duration' out, or write kind: "
+                    "dissolve\n");
     expect_messages("shots: [{id: a, card: x, transition: melt}]",
                     "t.yaml:1:38: 'kind' must be one of cut, dissolve, fade, wipe; it is 'melt'\n");
 }
