@@ -83,8 +83,11 @@ int production_find(struct production *p, const char *given, struct error *e)
 
     if (given[0]) {
         if (!is_production(given))
-            return error_set(e, ERROR_USAGE, "%s is not a production: it has no .auteur/journal",
-                             given);
+            return error_set(
+                e, ERROR_USAGE,
+                "%s is not a production: it has no .auteur/journal; name the folder that "
+                "a run wrote, or begin one with: auteur-pipe run BOARD -o %s",
+                given, given);
         return production_name(p, given, e);
     }
     if (is_production("."))
