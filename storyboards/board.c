@@ -81,6 +81,11 @@ static void read_deliver(struct reader *r, const struct node *n, struct board *b
         complain(r, slots.value[DELIVER_ROW_CODEC],
                  "timelines refer to films, and 'codec' has pictures alone; add prores or h264 to "
                  "it, or write timeline: none");
+    else if (deliver_main(&board->deliver) < 0 && slots.value[DELIVER_ROW_FILM] &&
+             board->deliver.film != FILM_NONE)
+        complain(r, slots.value[DELIVER_ROW_FILM],
+                 "the rough cut is made of films, and 'codec' has pictures alone; add prores or "
+                 "h264 to it, or write film: none");
     else if (slots.value[DELIVER_ROW_CODEC] && !has_codec(&board->deliver, DELIVER_H264) &&
              board->deliver.proxy == PROXY_NONE)
         caution(r, slots.value[DELIVER_ROW_CODEC],
@@ -139,10 +144,10 @@ static void check_midnight(struct reader *r, const struct board *b, const struct
 
     timecode_format(d->start, b->fps, d->drop, start);
     for (size_t i = 0; i < b->shot_count; i++)
-        if (d->start + places[i].at + places[i].frames + d->handles > day) {
+        if (d->start + places[i].at + places[i].frames + d->handles >= day) {
             complain(r, at[i],
-                     "the film begins at %s and shot '%s' would end it past midnight, where "
-                     "timecode begins anew: write an earlier 'start' under deliver",
+                     "the film begins at %s and shot '%s' would end it at midnight or later, "
+                     "where timecode begins anew: write an earlier 'start' under deliver",
                      start, b->shots[i].id);
             return;
         }

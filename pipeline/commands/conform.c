@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/file.h"
 #include "pipeline/commands/command.h"
 #include "pipeline/execute/versions.h"
 #include "pipeline/execute/workspace.h"
@@ -35,6 +36,21 @@ static int read_versions(struct workspace *w, const char *shot, struct versions 
     return rc;
 }
 
+/* Timelines would refer to a file that somebody removed. */
+static int check_files(struct workspace *w, const struct version *v, struct error *e)
+{
+    for (size_t i = 0; i < v->file_count; i++) {
+        char *path = arena_printf(&w->arena, "%s/%s", w->production.dir, v->files[i].path);
+
+        if (!path)
+            return error_memory(e);
+        if (!path_exists(path))
+            return error_set(e, ERROR_INPUT, "%s is gone: bring it back, or choose another version",
+                             path);
+    }
+    return 0;
+}
+
 /* "r001=2", "r001=v002", "r001=current". */
 static int choose(struct workspace *w, const char *choice, struct error *e)
 {
@@ -65,6 +81,8 @@ static int choose(struct workspace *w, const char *choice, struct error *e)
             "version %ld of shot %s holds %d frames, the film shows of %d: give the shot "
             "its old length in the storyboard first",
             number, shot->id, chosen->frames, shot->frames);
+    if (check_files(w, chosen, e) != 0)
+        return -1;
     return versions_conform(w->journal, shot->id, (int)number, e);
 }
 

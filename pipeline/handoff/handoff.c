@@ -188,6 +188,8 @@ static void join_titles(struct clip *titles, size_t i, const struct transition *
     if (comes) {
         int64_t early = dips || !before ? 0 : under->before;
 
+        if (before && early >= before->frames) /* transitions have something between them */
+            early = before->frames - 1;
         after->in -= early;
         after->frames += early;
         if (before)
@@ -197,6 +199,8 @@ static void join_titles(struct clip *titles, size_t i, const struct transition *
     } else {
         int64_t late = dips ? 0 : under->after;
 
+        if (late >= after->frames)
+            late = after->frames - 1;
         before->frames += late;
         after->frames -= late;
         after->from.before = under->before + late;

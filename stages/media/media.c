@@ -80,6 +80,17 @@ void media_timecode(const struct board *b, int64_t frame, char out[TIMECODE_SIZE
     timecode_format(d->start - d->handles + frame, b->fps, d->drop, out);
 }
 
+/* What EDLs call black, bars and a source without a reel. */
+static bool is_reserved(const char *reel)
+{
+    static const char *const names[] = {"BL", "BLACK", "BARS", "AX"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(reel, names[i]) == 0)
+            return true;
+    return false;
+}
+
 void media_reel(const char *id, char out[MEDIA_REEL_SIZE])
 {
     static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
@@ -92,7 +103,7 @@ void media_reel(const char *id, char out[MEDIA_REEL_SIZE])
     for (; id[n] && n + 1 < sizeof capitals; n++)
         capitals[n] = (char)av_toupper(id[n]);
     capitals[n] = '\0';
-    if (n < MEDIA_REEL_SIZE && strspn(capitals, letters) == n) {
+    if (n < MEDIA_REEL_SIZE && strspn(capitals, letters) == n && !is_reserved(capitals)) {
         memcpy(out, capitals, n + 1);
         return;
     }
@@ -100,7 +111,7 @@ void media_reel(const char *id, char out[MEDIA_REEL_SIZE])
     for (size_t i = 0; i < sizeof hash; i++)
         hash = hash << 8 | full.bytes[i];
     for (int i = 0; i < KEPT; i++)
-        out[i] = strchr(letters, capitals[i]) ? capitals[i] : '_';
+        out[i] = (size_t)i < n && strchr(letters, capitals[i]) ? capitals[i] : '_';
     for (int i = KEPT; i < MEDIA_REEL_SIZE - 1; i++, hash /= BASE)
         out[i] = letters[hash % BASE];
     out[MEDIA_REEL_SIZE - 1] = '\0';

@@ -224,7 +224,7 @@ static void a_shot_that_failed_is_not_explained_by_what_it_never_was(void **stat
     write_file(board, "name: x\nsize: 64x36\nfps: 12\nshots:\n"
                       "  - {id: a, card: {background: \"#203040\"}, frames: 6}\n"
                       "  - {id: b, card: {background: \"#203040\"}, frames: 6, overlays: "
-                      "[{style: title, text: \"\U0001F600\"}]}\n");
+                      "[{style: title, text: \"\U0010FFFD\"}]}\n");
     p = PROGRAM("run", board, "-o", dir);
     assert_int_equal(p.status, 3);
     assert_null(strstr(p.err, "composite: composite"));

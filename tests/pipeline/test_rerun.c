@@ -166,6 +166,16 @@ static bool timeline_has(const char *words)
     return has;
 }
 
+static const char *file_of_one(const char *name)
+{
+    static char path[2][200];
+    static int next;
+    char *out = path[next++ % 2];
+
+    snprintf(out, sizeof path[0], "%s/shots/one/%s", dir, name);
+    return out;
+}
+
 static void timelines_are_conformed_to_chosen_versions(void **state)
 {
     (void)state;
@@ -180,6 +190,9 @@ static void timelines_are_conformed_to_chosen_versions(void **state)
     assert_true(timeline_has("one_v001.textless.mp4")); /* the choice holds */
     expect(PROGRAM("conform", dir, "one=current"), 0, "v002 (current) (in the timelines)\n", "");
     assert_true(timeline_has("one_v002.titles.mov"));
+    assert_int_equal(rename(file_of_one("one_v001.mp4"), file_of_one("away.mp4")), 0);
+    expect(PROGRAM("conform", dir, "one=1"), 2, "", "one_v001.mp4 is gone: bring it back");
+    assert_int_equal(rename(file_of_one("away.mp4"), file_of_one("one_v001.mp4")), 0);
     expect(PROGRAM("conform", dir, "one=7"), 1, "", "shot one has no version 7: it has 2");
     expect(PROGRAM("conform", dir, "three=1"), 1, "", "cards has no shot 'three'");
     expect(PROGRAM("conform", dir, "one=x"), 1, "", "after the = stands a version's number");

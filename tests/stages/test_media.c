@@ -395,6 +395,9 @@ static void a_reel_is_the_id_where_it_can_be(void **state)
     assert_memory_equal(reel, "SCE", 3);
     assert_memory_equal(other, "SCE", 3);
     assert_string_not_equal(reel, other);
+    media_reel("bl", reel); /* which would be black */
+    assert_int_equal(strlen(reel), 8);
+    assert_memory_equal(reel, "BL_", 3);
     media_reel("a.b", reel); /* not what "a_b" is called */
     assert_int_equal(strlen(reel), 8);
     assert_memory_equal(reel, "A_B", 3);

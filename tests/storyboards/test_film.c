@@ -74,25 +74,29 @@ static void timecode_begins_where_the_board_says(void **state)
         "t.yaml:2:21: 12.5 frames a second cannot be said in an EDL or in Final Cut 7 "
         "XML, which know the rates of timecode (23.976, 24, 25, 29.97, 30, 48, 50, 59.94, "
         "60); write one of these as fps, or timeline: final-cut or none\n");
-    expect_messages("fps: 25\ndeliver: {start: \"23:59:58:00\", handles: 2}\n"
+    expect_messages("fps: 25\ndeliver: {start: \"23:59:58:00\", handles: 1}\n"
                     "shots:\n  - {id: a, card: x, frames: 25}\n  - {id: b, card: x, frames: 24}\n",
-                    "t.yaml:5:5: the film begins at 23:59:58:00 and shot 'b' would end it past "
-                    "midnight, where timecode begins anew: write an earlier 'start' under "
+                    "t.yaml:5:5: the film begins at 23:59:58:00 and shot 'b' would end it at "
+                    "midnight or later, where timecode begins anew: write an earlier 'start' under "
                     "deliver\n");
-    r = read_good("fps: 25\ndeliver: {start: \"23:59:58:00\", handles: 1}\n"
+    r = read_good("fps: 25\ndeliver: {start: \"23:59:58:00\"}\n"
                   "shots: [{id: a, card: x, frames: 25}, {id: b, card: x, frames: 24}]");
     reading_free(&r);
     r = read_good("fps: 29.97\ndeliver: {start: \"23:59:59;00\"}\n"
-                  "shots: [{id: a, card: x, frames: 30}]");
+                  "shots: [{id: a, card: x, frames: 29}]");
     reading_free(&r);
-    expect_messages("fps: 29.97\ndeliver: {start: \"23:59:59;01\"}\n"
+    expect_messages("fps: 29.97\ndeliver: {start: \"23:59:59;00\"}\n"
                     "shots: [{id: a, card: x, frames: 30}]",
-                    "t.yaml:3:9: the film begins at 23:59:59;01 and shot 'a' would end it past "
-                    "midnight, where timecode begins anew: write an earlier 'start' under "
+                    "t.yaml:3:9: the film begins at 23:59:59;00 and shot 'a' would end it at "
+                    "midnight or later, where timecode begins anew: write an earlier 'start' under "
                     "deliver\n");
     expect_messages("deliver: {codec: [png, exr]}\nshots: [{id: a, card: x}]",
                     "t.yaml:1:18: timelines refer to films, and 'codec' has pictures alone; add "
                     "prores or h264 to it, or write timeline: none\n");
+    expect_messages("deliver: {codec: png, timeline: none, film: rough-cut}\n"
+                    "shots: [{id: a, card: x}]",
+                    "t.yaml:1:45: the rough cut is made of films, and 'codec' has pictures alone; "
+                    "add prores or h264 to it, or write film: none\n");
     expect_messages("deliver: {codec: [png, h264, png]}\nshots: [{id: a, card: x}]",
                     "t.yaml:1:30: 'codec' has png twice\n");
     expect_messages("fps: 25\ndeliver: {start: \"01:00:00:25\"}\nshots: [{id: a, card: x}]",
