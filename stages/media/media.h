@@ -39,7 +39,8 @@ static inline AVRational media_rational(struct rational r)
 void media_timecode(const struct board *b, int64_t frame, char out[TIMECODE_SIZE]);
 
 /* What a shot's files and an EDL call its reel, at most eight of A-Z 0-9 _ -: its id, or where that
- * is longer, has other characters or is an EDL's word for something else, its first three and five digits of its hash. */
+ * is longer, has other characters or is an EDL's word for something else, its first three and five
+ * digits of its hash. */
 enum { MEDIA_REEL_SIZE = 9 };
 void media_reel(const char *id, char out[MEDIA_REEL_SIZE]);
 
